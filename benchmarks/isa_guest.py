@@ -1,0 +1,60 @@
+"""Runs a kit of models and prints the digest of each one's outputs. Needs ONNX Runtime and NumPy only.
+
+    isa_guest.py KIT THREADS LEVEL
+
+Executed by `isa.py` under other processors and other versions of ONNX Runtime.
+"""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "node"))
+
+from themis.exact.session import open_session
+
+RUNTIME_ERRORS = tuple(
+    value for value in vars(ort_errors).values() if isinstance(value, type) and issubclass(value, Exception)
+)
+
+
+def digest(outputs: list[Any]) -> str:
+    """SHA-256 over dtype, shape and little-endian bytes of every output."""
+    state = hashlib.sha256()
+    for output in outputs:
+        state.update(f"{output.dtype.name}{output.shape}".encode())
+        state.update(output.astype(output.dtype.newbyteorder("<")).tobytes())
+    return state.hexdigest()
+
+
+def answers(model: Path, threads: int, level: ort.GraphOptimizationLevel) -> list[str]:
+    """Digest of the outputs for each of the model's inputs."""
+    session = open_session(model.read_bytes(), threads, level)
+    found = []
+    for feed in sorted(model.parent.glob(f"{model.stem}.*.npz")):
+        with np.load(feed) as arrays:
+            found.append(digest(session.run(None, dict(arrays))))
+    return found
+
+
+def main() -> None:
+    kit, threads, level = Path(sys.argv[1]), int(sys.argv[2]), ort.GraphOptimizationLevel(int(sys.argv[3]))
+    digests = {}
+    for model in sorted(kit.glob("*.onnx")):
+        try:
+            found = answers(model, threads, level)
+        except RUNTIME_ERRORS as error:
+            digests[model.stem] = f"cannot run: {error}"
+            continue
+        digests[model.stem] = hashlib.sha256("".join(found).encode()).hexdigest()
+    sys.stdout.write(json.dumps({"onnxruntime": ort.__version__, "digests": digests}))
+
+
+if __name__ == "__main__":
+    main()

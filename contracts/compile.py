@@ -1,0 +1,145 @@
+"""Compiles the contracts and packages what the node needs of each: a JSON file with ABI and bytecode."""
+
+import argparse
+import json
+import re
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import solcx
+from eth_utils.crypto import keccak
+from requests.exceptions import RequestException
+from solcx.exceptions import SolcInstallationError
+
+CONTRACTS: Final = Path(__file__).resolve().parent
+ARTIFACTS: Final = CONTRACTS.parent / "node/themis/edge/artifacts"
+SOLC_VERSION: Final = "0.8.30"
+SOLC_NPM: Final = CONTRACTS / "solc-npm.js"
+
+_IMPORT: Final = re.compile(r'^import\b[^;]*?"([^"]+)";', re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One contract to package. Demo targets are compiled as strangers' contracts are: default pipeline."""
+
+    name: str
+    source: str
+    demo: bool = False
+
+
+TARGETS: Final = (
+    Target("InferenceOracle", "src/InferenceOracle.sol"),
+    Target("TimelockGuard", "src/consumers/TimelockGuard.sol"),
+    Target("EthVault", "src/demo/EthVault.sol", demo=True),
+    Target("SafeEthVault", "src/demo/SafeEthVault.sol", demo=True),
+)
+
+
+def solc_binary() -> Path:
+    """Find or install the official compiler, else npm's behind `solc-npm.js`; both give the same bytes."""
+    try:
+        solcx.install_solc(SOLC_VERSION)
+    except (RequestException, SolcInstallationError):
+        return SOLC_NPM
+    return Path(solcx.install.get_executable(SOLC_VERSION))
+
+
+def artifact(target: Target, binary: Path) -> dict[str, Any]:
+    """Compile one contract from exactly the sources it imports, named relative to `contracts/`.
+
+    Neither the place of the checkout nor an unrelated source file changes the bytecode.
+    """
+    sources = _closure(target.source)
+    output = solcx.compile_standard(
+        {
+            "language": "Solidity",
+            "sources": {name: {"content": content} for name, content in sources.items()},
+            "settings": _settings(demo=target.demo)
+            | {"outputSelection": {target.source: {target.name: ["abi", "evm.bytecode.object"]}}},
+        },
+        solc_binary=binary,
+    )
+    contract = output["contracts"][target.source][target.name]
+    return {
+        "contract": target.name,
+        "solc": SOLC_VERSION,
+        "sources": {name: "0x" + keccak(text=content).hex() for name, content in sorted(sources.items())},
+        "abi": contract["abi"],
+        "bytecode": "0x" + contract["evm"]["bytecode"]["object"],
+    }
+
+
+def render(packaged: dict[str, Any]) -> str:
+    """Write out the file as it is committed: stable order, one ABI entry per line."""
+    abi = ",\n    ".join(json.dumps(entry) for entry in packaged["abi"])
+    rest = json.dumps({k: v for k, v in packaged.items() if k not in ("abi", "bytecode")}, indent=2)[:-2]
+    return f'{rest},\n  "abi": [\n    {abi}\n  ],\n  "bytecode": "{packaged["bytecode"]}"\n}}\n'
+
+
+def stale(binary: Path) -> list[str]:
+    """Names of the packaged files that differ from what the sources give."""
+    return [
+        target.name
+        for target in TARGETS
+        if not (file := ARTIFACTS / f"{target.name}.json").exists()
+        or file.read_text() != render(artifact(target, binary))
+    ]
+
+
+def _settings(*, demo: bool) -> dict[str, Any]:
+    """Read what forge uses (foundry.toml), so that what is tested is what is packaged."""
+    profile = tomllib.loads((CONTRACTS / "foundry.toml").read_text())["profile"]["default"]
+    if demo:
+        return {"optimizer": {"enabled": True, "runs": 200}, "evmVersion": profile["evm_version"]}
+    return {
+        "remappings": profile["remappings"],
+        "viaIR": profile["via_ir"],
+        "optimizer": {"enabled": profile["optimizer"], "runs": profile["optimizer_runs"]},
+        "evmVersion": profile["evm_version"],
+        "metadata": {"bytecodeHash": profile["bytecode_hash"], "appendCBOR": profile["cbor_metadata"]},
+    }
+
+
+def _closure(root: str) -> dict[str, str]:
+    """`root` and all it imports: source name to content."""
+    sources: dict[str, str] = {}
+    pending = [root]
+    while pending:
+        name = pending.pop()
+        if name in sources:
+            continue
+        sources[name] = (CONTRACTS / name).read_text()
+        pending += [_resolve(name, path) for path in _IMPORT.findall(sources[name])]
+    return sources
+
+
+def _resolve(importer: str, path: str) -> str:
+    if not path.startswith("."):
+        return path.replace("solady/", "node_modules/solady/src/", 1)
+    return str(((CONTRACTS / importer).parent / path).resolve().relative_to(CONTRACTS))
+
+
+def main() -> int:
+    """Write the packaged files, or with --check say which are stale."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a file is stale")
+    check: bool = parser.parse_args().check
+    binary = solc_binary()
+    if check:
+        if names := stale(binary):
+            print(f"stale: {', '.join(names)}; run `python contracts/compile.py`", file=sys.stderr)
+        return bool(names)
+    ARTIFACTS.mkdir(exist_ok=True)
+    for target in TARGETS:
+        packaged = artifact(target, binary)
+        (ARTIFACTS / f"{target.name}.json").write_text(render(packaged))
+        print(f"{target.name}: {len(packaged['bytecode']) // 2 - 1} bytes of creation code")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

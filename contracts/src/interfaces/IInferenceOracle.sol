@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {UseClass} from "./ILicenseRegistry.sol";
+
+/// @notice What a requester chooses. The fee is `msg.value`.
+struct Ask {
+    bytes32 modelId;
+    address operator; // the one operator trusted to answer
+    UseClass useClass;
+    uint64 lane; // the requester's storage lane; reusing a settled one saves 17,100 gas
+    uint40 deadline; // seconds; refundable after it; at most `MAX_WINDOW` ahead
+    uint32 callbackGas; // 0: no callback
+}
+
+/// @notice All that is known when a request is made. Travels in the event and in calldata; its hash is the id.
+struct Request {
+    address requester;
+    uint64 lane;
+    uint32 seq; // counts the requests made in this lane, from 1
+    bytes32 modelId;
+    bytes32 inputHash; // keccak256 of the input bytes
+    address operator;
+    uint96 fee; // wei
+    address licensor; // receives the royalty
+    uint16 royaltyBps;
+    uint24 termsVersion;
+    UseClass useClass;
+    uint40 deadline;
+    uint32 callbackGas;
+}
+
+/// @notice Where a lane's last request stands.
+enum State {
+    NONE,
+    OPEN,
+    FINAL,
+    REFUNDED
+}
+
+/// @title Requests, answers and payment
+/// @notice Storage keeps one word per (requester, lane): state, sequence number and a digest. A reorg can move a request, never
+/// change its meaning; a replay on another chain or contract has another id.
+interface IInferenceOracle {
+    /// @notice An operator offers to answer for a model, changes its offer, or withdraws it (`serving` false).
+    event Served(bytes32 indexed modelId, address indexed operator, bool serving, uint96 minFee, uint32 maxCallbackGas);
+    /// @notice A request was made. All of it, input included, is here and nowhere else; storage keeps a digest.
+    event Requested(bytes32 indexed id, address indexed operator, Request request, bytes input);
+    /// @notice A request was answered. The output is here and nowhere else; storage keeps a digest of `resultHash`.
+    event Fulfilled(bytes32 indexed id, address indexed operator, bytes32 resultHash, bytes output);
+    /// @notice The requester's callback reverted or ran out of its gas. The answer is final and paid all the same.
+    event CallbackFailed(bytes32 indexed id);
+    /// @notice A request was not answered in time; its whole fee is now its requester's credit.
+    event Refunded(bytes32 indexed id, address indexed requester, uint96 fee);
+    /// @notice An account was paid its credit.
+    event Withdrawn(address indexed account, uint256 amount);
+
+    /// @notice The operator makes no offer for this model.
+    error OperatorNotServing(bytes32 modelId, address operator);
+    /// @notice The fee sent is below what the operator asks.
+    error FeeTooLow(uint256 fee, uint96 minFee);
+    /// @notice The operator does not pay for that much callback gas.
+    error CallbackGasTooHigh(uint32 callbackGas, uint32 maxCallbackGas);
+    /// @notice Bytes of input, and how many are allowed.
+    error InputTooLarge(uint256 size, uint256 maxSize);
+    /// @notice Bytes of output, and how many are allowed.
+    error OutputTooLarge(uint256 size, uint256 maxSize);
+    /// @notice The deadline is not in the future, or the answer comes after it.
+    error DeadlinePassed(uint40 deadline);
+    /// @notice No request may lock its fee and its lane for that long.
+    error DeadlineTooFar(uint40 deadline, uint256 latest);
+    /// @notice The operator may still answer; refundable after the deadline.
+    error DeadlineNotReached(uint40 deadline);
+    /// @notice The lane holds an open request: use another, or wait for its answer or refund.
+    error LaneBusy(address requester, uint64 lane);
+    /// @notice No such request is open: never made so, already answered, or refunded.
+    error NotOpen(bytes32 id);
+    /// @notice Only the operator the requester chose may answer.
+    error NotOperator(bytes32 id, address caller, address operator);
+    /// @notice The transaction cannot give the callback the gas its requester fixed: send more.
+    error InsufficientGas(uint256 available, uint256 required);
+    /// @notice The account has no credit.
+    error NothingToWithdraw(address account);
+    /// @notice The account does not take the money; its credit stays.
+    error TransferFailed(address account);
+
+    /// @notice Offers to answer requests for a model. `minFee` in wei per request.
+    function serve(bytes32 modelId, uint96 minFee, uint32 maxCallbackGas) external;
+
+    /// @notice Withdraws the offer. Open requests stay answerable until their deadline.
+    function stopServing(bytes32 modelId) external;
+
+    /// @notice What an operator offers for a model; all zero while it offers nothing.
+    function offerOf(bytes32 modelId, address operator)
+        external
+        view
+        returns (bool serving, uint96 minFee, uint32 maxCallbackGas);
+
+    /// @notice Asks for one inference. Checks the requester's license and the operator's offer, escrows `msg.value`.
+    function request(Ask calldata ask, bytes calldata input) external payable returns (bytes32 id);
+
+    /// @notice Answers a request. Only its operator, licensed at this moment, until the deadline.
+    /// A fee above zero makes the operator's use commercial. The callback can neither revert this nor take more than its gas.
+    function fulfill(Request calldata request_, bytes calldata output) external;
+
+    /// @notice Returns the whole fee of an unanswered request to its requester's credit. Anyone, after the deadline.
+    function refund(Request calldata request_) external;
+
+    /// @notice Pays an account its credit. Anyone may call it; the money goes to the account alone.
+    function withdraw(address account) external returns (uint256 amount);
+
+    /// @notice Wei that `withdraw` would pay an account.
+    function credits(address account) external view returns (uint256);
+
+    /// @notice A lane's word, unpacked. The digest is the low 216 bits of the request's id while OPEN, of its result hash when
+    /// FINAL, and zero when REFUNDED.
+    function stateOf(address requester, uint64 lane) external view returns (State state, uint32 seq, uint216 digest);
+
+    /// @notice Whether `output` is the final answer to the request, as long as its lane is not reused.
+    function finalized(Request calldata request_, bytes calldata output) external view returns (bool);
+
+    /// @notice keccak256(abi.encode(REQUEST_TYPEHASH, chainid, this, request)).
+    function idOf(Request calldata request_) external view returns (bytes32);
+
+    /// @notice keccak256(abi.encode(RESULT_TYPEHASH, chainid, this, id, modelId, keccak256(output))).
+    function resultHashOf(bytes32 id, bytes32 modelId, bytes calldata output) external view returns (bytes32);
+}

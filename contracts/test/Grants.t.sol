@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {InferenceOracle} from "../src/InferenceOracle.sol";
+import {Grant, ILicenseRegistry, Role, UseClass} from "../src/interfaces/ILicenseRegistry.sol";
+import {IModelRegistry} from "../src/interfaces/IModelRegistry.sol";
+import {Fixture} from "./support/Fixture.sol";
+import {VM, bound} from "./support/Vm.sol";
+
+contract GrantsTest is Fixture {
+    uint256 private constant CURVE_ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141;
+
+    function setUp() public override {
+        super.setUp();
+        _publish(ALL_GRANT);
+    }
+
+    function test_activate_reverts_unknownModel() public {
+        Grant memory grant = _grant(requester, Role.REQUESTER, 1);
+        grant.modelId = "?";
+        bytes memory signature = _sign(LICENSOR_KEY, grant);
+        VM.expectRevert(abi.encodeWithSelector(IModelRegistry.UnknownModel.selector, bytes32("?")));
+        oracle.activate(grant, signature);
+    }
+
+    /// @dev A grant names its licensor: somebody else's signature over somebody else's grant is worth nothing.
+    function testFuzz_activate_reverts_otherLicensor(uint256 key) public {
+        key = bound(key, 1, CURVE_ORDER - 1);
+        address other = VM.addr(key);
+        VM.assume(other != licensor);
+        Grant memory grant = _grant(requester, Role.REQUESTER, 1);
+        grant.licensor = other;
+        bytes memory signature = _sign(key, grant);
+        VM.expectRevert(abi.encodeWithSelector(IModelRegistry.NotLicensor.selector, modelId, other, licensor));
+        oracle.activate(grant, signature);
+    }
+
+    function testFuzz_activate_reverts_malformed(uint8 classes, uint16 bps, uint40 notBefore, uint40 expiry) public {
+        VM.assume(classes == 0 || classes > 7 || bps > 5000 || notBefore > expiry);
+        Grant memory grant = _grant(requester, Role.REQUESTER, 1);
+        (grant.classes, grant.royaltyBps, grant.notBefore, grant.expiry) = (classes, bps, notBefore, expiry);
+        bytes memory signature = _sign(LICENSOR_KEY, grant);
+        _expect(ILicenseRegistry.InvalidGrant.selector);
+        oracle.activate(grant, signature);
+    }
+
+    function test_activate_reverts_expired() public {
+        Grant memory grant = _grant(requester, Role.REQUESTER, 1);
+        bytes memory signature = _sign(LICENSOR_KEY, grant);
+        VM.warp(grant.expiry + 1);
+        VM.expectRevert(
+            abi.encodeWithSelector(
+                ILicenseRegistry.GrantExpired.selector, modelId, requester, Role.REQUESTER, grant.expiry
+            )
+        );
+        oracle.activate(grant, signature);
+    }
+
+    function test_activate_reverts_seqZero() public {
+        _expectStale(_grant(requester, Role.REQUESTER, 0), 0);
+    }
+
+    function testFuzz_activate_reverts_wrongKey(uint256 key) public {
+        key = bound(key, 1, CURVE_ORDER - 1);
+        VM.assume(VM.addr(key) != licensor);
+        Grant memory grant = _grant(requester, Role.REQUESTER, 1);
+        _expectBadSignature(grant, _sign(key, grant));
+    }
+
+    function testFuzz_activate_reverts_garbage(bytes calldata signature) public {
+        _expectBadSignature(_grant(requester, Role.REQUESTER, 1), signature);
+    }
+
+    function test_activate_reverts_malleable() public {
+        Grant memory grant = _grant(requester, Role.REQUESTER, 1);
+        (uint8 v, bytes32 r, bytes32 s) = VM.sign(LICENSOR_KEY, oracle.hashGrant(grant));
+        bytes32 high = bytes32(CURVE_ORDER - uint256(s));
+        _expectBadSignature(grant, abi.encodePacked(r, high, v == 27 ? uint8(28) : uint8(27)));
+    }
+
+    /// @dev Any signed field that differs from the grant that is activated spoils the signature.
+    function testFuzz_activate_reverts_tampered(uint8 field) public {
+        Grant memory grant = _grant(requester, Role.REQUESTER, 1);
+        bytes memory signature = _sign(LICENSOR_KEY, grant);
+        field = field % 7;
+        if (field == 0) grant.licensee = stranger;
+        if (field == 1) grant.role = Role.OPERATOR;
+        if (field == 2) grant.classes = 3;
+        if (field == 3) grant.notBefore -= 1;
+        if (field == 4) grant.expiry += 1;
+        if (field == 5) grant.royaltyBps = 0;
+        if (field == 6) grant.seq = 2;
+        _expectBadSignature(grant, signature);
+    }
+
+    function test_activate_reverts_otherChain() public {
+        Grant memory grant = _grant(requester, Role.REQUESTER, 1);
+        bytes memory signature = _sign(LICENSOR_KEY, grant);
+        VM.chainId(block.chainid + 1);
+        _expectBadSignature(grant, signature);
+    }
+
+    /// @dev Same model, same licensor, same chain: a voucher is still for one contract.
+    function test_activate_reverts_otherOracle() public {
+        InferenceOracle twin = new InferenceOracle();
+        VM.prank(licensor);
+        modelId = twin.registerModel("program", "weights", "manifest", "");
+        Grant memory grant = _grant(requester, Role.REQUESTER, 1);
+        bytes memory signature = _sign(LICENSOR_KEY, grant); // under the first oracle's domain
+        VM.expectRevert(abi.encodeWithSelector(ILicenseRegistry.InvalidSignature.selector, licensor));
+        twin.activate(grant, signature);
+    }
+
+    function testFuzz_activate(
+        address licensee,
+        uint8 roleSeed,
+        uint8 classes,
+        uint40 notBefore,
+        uint40 expiry,
+        uint16 bps,
+        uint32 seq
+    ) public {
+        Grant memory grant = _grant(licensee, Role(roleSeed % 2), uint32(bound(seq, 1, type(uint32).max)));
+        grant.classes = uint8(bound(classes, 1, 7));
+        grant.expiry = uint40(bound(expiry, START, type(uint40).max));
+        grant.notBefore = uint40(bound(notBefore, 0, grant.expiry));
+        grant.royaltyBps = uint16(bound(bps, 0, 5000));
+        bytes memory signature = _sign(LICENSOR_KEY, grant);
+
+        VM.expectEmit(address(oracle));
+        emit ILicenseRegistry.GrantActivated(modelId, licensee, oracle.hashGrant(grant), grant);
+        VM.prank(stranger);
+        oracle.activate(grant, signature);
+
+        _assertCached(grant, false);
+        // the other role has none
+        (uint32 otherSeq,,,,,) = oracle.grantOf(modelId, licensee, Role(1 - roleSeed % 2));
+        VM.assertEq(otherSeq, 0);
+    }
+
+    function test_activate_compactSignature() public {
+        Grant memory grant = _grant(requester, Role.REQUESTER, 1);
+        (uint8 v, bytes32 r, bytes32 s) = VM.sign(LICENSOR_KEY, oracle.hashGrant(grant));
+        oracle.activate(grant, abi.encodePacked(r, bytes32(uint256(s) | uint256(v - 27) << 255)));
+        _assertCached(grant, false);
+    }
+
+    /// @dev An account delegated under EIP-7702 has code and still signs with its key.
+    function test_activate_licensorWithCode() public {
+        VM.etch(licensor, hex"60006000fd");
+        _activate(requester, Role.REQUESTER);
+        _assertCached(_grant(requester, Role.REQUESTER, 1), false);
+    }
+
+    /// @dev Whoever submits first, the second submission does not fail, and writes nothing.
+    function test_activate_isIdempotent() public {
+        Grant memory grant = _grant(requester, Role.REQUESTER, 1);
+        bytes memory signature = _sign(LICENSOR_KEY, grant);
+        oracle.activate(grant, signature);
+        VM.record();
+        oracle.activate(grant, signature);
+        (, bytes32[] memory writes) = VM.accesses(address(oracle));
+        VM.assertEq(writes.length, 0);
+        VM.warp(grant.expiry + 1);
+        oracle.activate(grant, signature);
+        _assertCached(grant, false);
+    }
+
+    function testFuzz_activate_neverGoesBack(uint32 first, uint32 second) public {
+        first = uint32(bound(first, 1, type(uint32).max));
+        Grant memory current = _grant(requester, Role.REQUESTER, first);
+        oracle.activate(current, _sign(LICENSOR_KEY, current));
+        Grant memory next = _grant(requester, Role.REQUESTER, second);
+        next.classes = 1;
+        if (second <= first) {
+            _expectStale(next, first);
+            _assertCached(current, false);
+        } else {
+            oracle.activate(next, _sign(LICENSOR_KEY, next));
+            _assertCached(next, false);
+        }
+    }
+
+    function testFuzz_revoke_reverts_notLicensor(address from) public {
+        VM.assume(from != licensor);
+        VM.prank(from);
+        VM.expectRevert(abi.encodeWithSelector(IModelRegistry.NotLicensor.selector, modelId, from, licensor));
+        oracle.revoke(modelId, requester, Role.REQUESTER, 1);
+    }
+
+    function test_revoke_reverts_unknownModelAndStale() public {
+        VM.expectRevert(abi.encodeWithSelector(IModelRegistry.UnknownModel.selector, bytes32("?")));
+        oracle.revoke("?", requester, Role.REQUESTER, 1);
+        VM.prank(licensor);
+        VM.expectRevert(abi.encodeWithSelector(ILicenseRegistry.StaleGrant.selector, 0, 0));
+        oracle.revoke(modelId, requester, Role.REQUESTER, 0);
+        Grant memory grant = _grant(requester, Role.REQUESTER, 5);
+        oracle.activate(grant, _sign(LICENSOR_KEY, grant));
+        VM.prank(licensor);
+        VM.expectRevert(abi.encodeWithSelector(ILicenseRegistry.StaleGrant.selector, 4, 5));
+        oracle.revoke(modelId, requester, Role.REQUESTER, 4);
+    }
+
+    /// @dev Works on an active grant and, as a tombstone, before activation; only a higher seq lifts it.
+    function testFuzz_revoke(bool active, uint32 seq, uint8 roleSeed) public {
+        Role role = Role(roleSeed % 2);
+        seq = uint32(bound(seq, 2, type(uint32).max - 1));
+        if (active) _activate(requester, role);
+
+        VM.expectEmit(address(oracle));
+        emit ILicenseRegistry.GrantRevoked(modelId, requester, role, seq);
+        VM.prank(licensor);
+        oracle.revoke(modelId, requester, role, seq);
+
+        Grant memory none = _grant(requester, role, seq);
+        (none.classes, none.notBefore, none.expiry, none.royaltyBps) = (0, 0, 0, 0);
+        _assertCached(none, true);
+        bytes memory revoked =
+            abi.encodeWithSelector(ILicenseRegistry.GrantIsRevoked.selector, modelId, requester, role, seq);
+        VM.expectRevert(revoked);
+        oracle.checkLicense(modelId, 1, requester, role, UseClass.PERSONAL);
+        Grant memory covered = _grant(requester, role, seq);
+        bytes memory signature = _sign(LICENSOR_KEY, covered);
+        VM.expectRevert(revoked);
+        oracle.activate(covered, signature);
+        Grant memory renewed = _grant(requester, role, seq + 1);
+        oracle.activate(renewed, _sign(LICENSOR_KEY, renewed));
+        _assertCached(renewed, false);
+    }
+
+    /// @dev The grant speaks for its classes and its time, to the second, and for its role and licensee alone.
+    function testFuzz_checkLicense_withGrant(uint8 classes, uint8 classSeed, uint40 at) public {
+        classes = uint8(bound(classes, 1, 7));
+        UseClass useClass = UseClass(classSeed % 3);
+        Grant memory grant = _grant(operator, Role.OPERATOR, 1);
+        (grant.classes, grant.notBefore) = (classes, uint40(START + 1 days));
+        oracle.activate(grant, _sign(LICENSOR_KEY, grant));
+        at = uint40(bound(at, START, START + 40 days));
+        VM.warp(at);
+        bool expected;
+        if ((classes >> uint8(useClass)) & 1 == 0) {
+            VM.expectRevert(
+                abi.encodeWithSelector(
+                    ILicenseRegistry.AuthorizationRequired.selector, modelId, 1, operator, Role.OPERATOR, useClass
+                )
+            );
+        } else if (at < grant.notBefore) {
+            VM.expectRevert(
+                abi.encodeWithSelector(
+                    ILicenseRegistry.GrantNotYetValid.selector, modelId, operator, Role.OPERATOR, grant.notBefore
+                )
+            );
+        } else if (at > grant.expiry) {
+            VM.expectRevert(
+                abi.encodeWithSelector(
+                    ILicenseRegistry.GrantExpired.selector, modelId, operator, Role.OPERATOR, grant.expiry
+                )
+            );
+        } else {
+            expected = true;
+        }
+        uint16 bps = oracle.checkLicense(modelId, 1, operator, Role.OPERATOR, useClass);
+        VM.assertEq(bps, expected ? ROYALTY_BPS : 0);
+    }
+
+    function test_checkLicense_grantIsForRoleAndLicensee() public {
+        _activate(operator, Role.OPERATOR);
+        oracle.checkLicense(modelId, 1, operator, Role.OPERATOR, UseClass.COMMERCIAL);
+        VM.expectRevert();
+        oracle.checkLicense(modelId, 1, operator, Role.REQUESTER, UseClass.COMMERCIAL);
+        VM.expectRevert();
+        oracle.checkLicense(modelId, 1, stranger, Role.OPERATOR, UseClass.COMMERCIAL);
+    }
+
+    function test_eip712Domain() public {
+        for (uint256 i; i < 2; ++i) {
+            (bytes1 fields, string memory name, string memory version, uint256 chain, address verifier,,) =
+                oracle.eip712Domain();
+            VM.assertEq(uint8(fields), 0x0f);
+            VM.assertEq(name, "Themis");
+            VM.assertEq(version, "1");
+            VM.assertEq(chain, block.chainid);
+            VM.assertEq(verifier, address(oracle));
+            VM.chainId(777);
+        }
+    }
+
+    function _expectStale(Grant memory grant, uint32 current) private {
+        bytes memory signature = _sign(LICENSOR_KEY, grant);
+        VM.expectRevert(abi.encodeWithSelector(ILicenseRegistry.StaleGrant.selector, grant.seq, current));
+        oracle.activate(grant, signature);
+    }
+
+    function _expectBadSignature(Grant memory grant, bytes memory signature) private {
+        VM.expectRevert(abi.encodeWithSelector(ILicenseRegistry.InvalidSignature.selector, grant.licensor));
+        oracle.activate(grant, signature);
+        (uint32 seq,,,,,) = oracle.grantOf(modelId, grant.licensee, grant.role);
+        VM.assertEq(seq, 0);
+    }
+
+    function _assertCached(Grant memory grant, bool isRevoked) private view {
+        (uint32 seq, bool revoked, uint8 classes, uint40 notBefore, uint40 expiry, uint16 bps) =
+            oracle.grantOf(grant.modelId, grant.licensee, grant.role);
+        VM.assertEq(seq, grant.seq);
+        VM.assertEq(revoked, isRevoked);
+        VM.assertEq(classes, grant.classes);
+        VM.assertEq(notBefore, grant.notBefore);
+        VM.assertEq(expiry, grant.expiry);
+        VM.assertEq(bps, grant.royaltyBps);
+    }
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {Ask, IInferenceOracle, Request, State} from "../src/interfaces/IInferenceOracle.sol";
+import {Callbacks} from "./support/Callbacks.sol";
+import {Fixture} from "./support/Fixture.sol";
+import {VM, bound} from "./support/Vm.sol";
+
+/// @notice An account that takes no money, or tries to take it twice.
+contract Payee {
+    IInferenceOracle private immutable _ORACLE;
+    bool private immutable _GREEDY;
+    bool public tookTwice;
+
+    constructor(IInferenceOracle oracle, bool greedy) {
+        (_ORACLE, _GREEDY) = (oracle, greedy);
+    }
+
+    receive() external payable {
+        require(_GREEDY, "no money, please");
+        try _ORACLE.withdraw(address(this)) {
+            tookTwice = true;
+        } catch {}
+    }
+
+    function ask(Ask calldata ask_) external payable {
+        _ORACLE.request{value: msg.value}(ask_, "");
+    }
+}
+
+/// @notice Refunds and withdrawals.
+contract PaymentTest is Fixture {
+    Request private made;
+    bytes32 private id;
+
+    function setUp() public override {
+        super.setUp();
+        _ready(ALL_OPEN);
+        id = _request(_ask(), 3 ether);
+        made = _made(_ask(), requester, 1, 3 ether, 0);
+    }
+
+    function testFuzz_refund_reverts_early(uint40 at) public {
+        VM.warp(bound(at, START, made.deadline));
+        VM.expectRevert(abi.encodeWithSelector(IInferenceOracle.DeadlineNotReached.selector, made.deadline));
+        oracle.refund(made);
+    }
+
+    function testFuzz_refund_reverts_notOpen(bool answered, uint96 fee) public {
+        VM.assume(fee != made.fee);
+        Request memory other = made;
+        other.fee = fee;
+        VM.warp(made.deadline);
+        if (answered) _fulfill(made);
+        VM.warp(made.deadline + 1);
+        if (!answered) oracle.refund(made);
+        VM.expectRevert(abi.encodeWithSelector(IInferenceOracle.NotOpen.selector, id));
+        oracle.refund(made);
+        bytes32 otherId = oracle.idOf(other);
+        VM.expectRevert(abi.encodeWithSelector(IInferenceOracle.NotOpen.selector, otherId));
+        oracle.refund(other);
+    }
+
+    function testFuzz_refund(address from, uint96 fee, uint40 at) public {
+        VM.deal(requester, fee);
+        Ask memory ask = _ask();
+        ask.lane = 55;
+        bytes32 open = _request(ask, fee);
+        Request memory unanswered = _made(ask, requester, 1, fee, 0);
+        VM.warp(bound(at, unanswered.deadline + 1, type(uint40).max));
+        uint256 held = address(oracle).balance;
+
+        VM.expectEmit(address(oracle));
+        emit IInferenceOracle.Refunded(open, requester, fee);
+        VM.prank(from);
+        oracle.refund(unanswered);
+
+        _assertLane(requester, 55, State.REFUNDED, 1, 0);
+        VM.assertEq(oracle.credits(requester), fee);
+        VM.assertEq(oracle.credits(operator), 0);
+        VM.assertEq(address(oracle).balance, held);
+        VM.assertFalse(oracle.finalized(unanswered, OUTPUT));
+    }
+
+    function test_refund_freesLane() public {
+        VM.warp(made.deadline + 1);
+        oracle.refund(made);
+        bytes32 next = _request(_ask(), 0);
+        _assertLane(requester, made.lane, State.OPEN, 2, next);
+    }
+
+    function testFuzz_withdraw_reverts_nothing(address who) public {
+        VM.expectRevert(abi.encodeWithSelector(IInferenceOracle.NothingToWithdraw.selector, who));
+        oracle.withdraw(who);
+    }
+
+    /// @dev An account that refuses money blocks nobody but itself.
+    function test_withdraw_reverts_refusedTransfer() public {
+        Payee payee = _payeeWithCredit(false);
+        _fulfill(made);
+        VM.expectRevert(abi.encodeWithSelector(IInferenceOracle.TransferFailed.selector, address(payee)));
+        oracle.withdraw(address(payee));
+        VM.assertEq(oracle.credits(address(payee)), 1 ether);
+        oracle.withdraw(operator);
+        VM.assertEq(operator.balance, 3 ether);
+    }
+
+    function test_withdraw_cannotBeReentered() public {
+        Payee payee = _payeeWithCredit(true);
+        oracle.withdraw(address(payee));
+        VM.assertFalse(payee.tookTwice());
+        VM.assertEq(address(payee).balance, 1 ether);
+        VM.assertEq(address(oracle).balance, 3 ether);
+    }
+
+    /// @dev Anyone may trigger it; the money goes to the account alone.
+    function testFuzz_withdraw(address from) public {
+        VM.assume(from != operator);
+        _fulfill(made);
+        uint256 before = from.balance;
+        VM.expectEmit(address(oracle));
+        emit IInferenceOracle.Withdrawn(operator, 3 ether);
+        VM.prank(from);
+        uint256 amount = oracle.withdraw(operator);
+        VM.assertEq(amount, 3 ether);
+        VM.assertEq(operator.balance, 3 ether);
+        VM.assertEq(from.balance, before - (from == address(oracle) ? 3 ether : 0));
+        VM.assertEq(oracle.credits(operator), 0);
+        VM.assertEq(address(oracle).balance, 0);
+    }
+
+    /// @dev A consumer's refund comes home through anyone's call.
+    function test_withdraw_toConsumer() public {
+        Callbacks consumer = new Callbacks(oracle);
+        consumer.ask{value: 2 ether}(_ask(), INPUT);
+        Request memory asked = _made(_ask(), address(consumer), 1, 2 ether, 0);
+        VM.warp(asked.deadline + 1);
+        oracle.refund(asked);
+        oracle.withdraw(address(consumer));
+        VM.assertEq(address(consumer).balance, 2 ether);
+    }
+
+    function _payeeWithCredit(bool greedy) private returns (Payee payee) {
+        payee = new Payee(oracle, greedy);
+        Ask memory ask = _ask();
+        ask.deadline = uint40(block.timestamp + 1);
+        payee.ask{value: 1 ether}(ask);
+        Request memory unanswered = _made(ask, address(payee), 1, 1 ether, 0);
+        unanswered.inputHash = keccak256("");
+        VM.warp(block.timestamp + 2);
+        oracle.refund(unanswered);
+    }
+}

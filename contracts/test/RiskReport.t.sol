@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {Report, RiskReport} from "../src/libraries/RiskReport.sol";
+import {VM, bound} from "./support/Vm.sol";
+
+contract RiskReportTest {
+    using RiskReport for Report;
+
+    function decode(bytes calldata output) external pure returns (Report memory) {
+        return RiskReport.decode(output);
+    }
+
+    function testFuzz_decode(uint16[6] memory scores, uint16 coverage, uint16 pc) public view {
+        uint16 worst;
+        for (uint256 i; i < 6; ++i) {
+            scores[i] = uint16(bound(scores[i], 0, 10_000));
+            if (scores[i] > worst) worst = scores[i];
+        }
+        coverage = uint16(bound(coverage, 0, 10_000));
+
+        Report memory report = this.decode(_pack(scores, coverage, pc, 0));
+
+        VM.assertEq(abi.encode(report.scoresBps), abi.encode(scores));
+        VM.assertEq(report.coverageBps, coverage);
+        VM.assertEq(report.programCounter, pc);
+        VM.assertEq(report.worst(), worst);
+    }
+
+    function testFuzz_decode_reverts_length(bytes calldata output) public {
+        VM.assume(output.length != 32);
+        _refused(output);
+    }
+
+    function testFuzz_decode_reverts_aboveOne(uint8 lane, uint16 value) public {
+        value = uint16(bound(value, 10_001, type(uint16).max));
+        uint16[6] memory scores;
+        uint16 coverage;
+        if (lane % 7 < 6) scores[lane % 7] = value;
+        else coverage = value;
+        _refused(_pack(scores, coverage, 0, 0));
+    }
+
+    function testFuzz_decode_reverts_reservedLanes(uint128 reserved) public {
+        VM.assume(reserved != 0);
+        uint16[6] memory scores;
+        _refused(_pack(scores, 0, 0, reserved));
+    }
+
+    function _refused(bytes memory output) private {
+        VM.expectRevert(abi.encodeWithSelector(RiskReport.InvalidReport.selector));
+        this.decode(output);
+    }
+
+    function _pack(uint16[6] memory s, uint16 coverage, uint16 pc, uint128 reserved)
+        private
+        pure
+        returns (bytes memory)
+    {
+        return abi.encodePacked(s[0], s[1], s[2], s[3], s[4], s[5], coverage, pc, reserved);
+    }
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {InferenceOracle} from "../../src/InferenceOracle.sol";
+import {Ask, IInferenceOracle, Request, State} from "../../src/interfaces/IInferenceOracle.sol";
+import {Grant, ILicenseRegistry, Role, UseClass} from "../../src/interfaces/ILicenseRegistry.sol";
+import {IModelRegistry} from "../../src/interfaces/IModelRegistry.sol";
+import {Mode, Policy} from "../../src/libraries/Policies.sol";
+import {VM, account} from "./Vm.sol";
+
+/// @notice One oracle, one licensed model, one operator who serves it, one requester.
+abstract contract Fixture {
+    uint256 internal constant START = 1_800_000_000;
+    uint256 internal constant LICENSOR_KEY = 0xA11CE;
+    uint40 internal constant NOTICE = 14 days;
+    uint96 internal constant MIN_FEE = 1000;
+    uint32 internal constant MAX_CALLBACK_GAS = 300_000;
+    uint16 internal constant ROYALTY_BPS = 1250;
+
+    Policy internal constant ALL_CLOSED = Policy.wrap(0);
+    Policy internal constant ALL_OPEN = Policy.wrap(0x0555);
+    Policy internal constant ALL_GRANT = Policy.wrap(0x0aaa);
+    /// @dev Non-commercial use is free, commercial use needs an authorization, for both roles.
+    Policy internal constant NON_COMMERCIAL_FREE = Policy.wrap(uint16((0x25 << 6) | 0x25));
+
+    bytes internal constant INPUT = hex"00112233";
+    bytes internal constant OUTPUT = hex"aabbccddeeff";
+
+    InferenceOracle internal oracle;
+    address internal licensor = VM.addr(LICENSOR_KEY);
+    address internal operator = account("operator");
+    address internal requester = account("requester");
+    address internal stranger = account("stranger");
+    bytes32 internal modelId;
+
+    function setUp() public virtual {
+        VM.warp(START);
+        oracle = new InferenceOracle();
+        VM.prank(licensor);
+        modelId = oracle.registerModel("program", "weights", "manifest", "ipfs://bundle");
+        VM.deal(requester, 100 ether);
+    }
+
+    /// @dev The model under first terms, served for free.
+    function _ready(Policy policy) internal {
+        _publish(policy);
+        _serve(0);
+    }
+
+    function _publish(Policy policy) internal {
+        VM.prank(licensor);
+        oracle.publishTerms(modelId, "terms", policy, 0, "ipfs://terms", "Built with it");
+    }
+
+    function _serve(uint96 minFee) internal {
+        VM.prank(operator);
+        oracle.serve(modelId, minFee, MAX_CALLBACK_GAS);
+    }
+
+    function _grant(address licensee, Role role, uint32 seq) internal view returns (Grant memory) {
+        return Grant({
+            modelId: modelId,
+            licensor: licensor,
+            licensee: licensee,
+            role: role,
+            classes: 7,
+            notBefore: uint40(START),
+            expiry: uint40(START + 30 days),
+            royaltyBps: ROYALTY_BPS,
+            seq: seq
+        });
+    }
+
+    function _sign(uint256 key, Grant memory grant) internal view returns (bytes memory) {
+        (uint8 v, bytes32 r, bytes32 s) = VM.sign(key, oracle.hashGrant(grant));
+        return abi.encodePacked(r, s, v);
+    }
+
+    function _activate(address licensee, Role role) internal {
+        Grant memory grant = _grant(licensee, role, 1);
+        oracle.activate(grant, _sign(LICENSOR_KEY, grant));
+    }
+
+    function _ask() internal view returns (Ask memory) {
+        return Ask({
+            modelId: modelId,
+            operator: operator,
+            useClass: UseClass.PERSONAL,
+            lane: 7,
+            deadline: uint40(block.timestamp + 1 hours),
+            callbackGas: 0
+        });
+    }
+
+    /// @dev What an ask by `from` becomes while the first terms are in force.
+    function _made(Ask memory ask, address from, uint32 seq, uint96 fee, uint16 royaltyBps)
+        internal
+        view
+        returns (Request memory)
+    {
+        return Request({
+            requester: from,
+            lane: ask.lane,
+            seq: seq,
+            modelId: ask.modelId,
+            inputHash: keccak256(INPUT),
+            operator: ask.operator,
+            fee: fee,
+            licensor: licensor,
+            royaltyBps: royaltyBps,
+            termsVersion: 1,
+            useClass: ask.useClass,
+            deadline: ask.deadline,
+            callbackGas: ask.callbackGas
+        });
+    }
+
+    function _request(Ask memory ask, uint96 fee) internal returns (bytes32) {
+        VM.prank(requester);
+        return oracle.request{value: fee}(ask, INPUT);
+    }
+
+    function _fulfill(Request memory made) internal {
+        VM.prank(made.operator);
+        oracle.fulfill(made, OUTPUT);
+    }
+
+    function _assertLane(address owner, uint64 lane, State state, uint32 seq, bytes32 hash) internal view {
+        (State gotState, uint32 gotSeq, uint216 digest) = oracle.stateOf(owner, lane);
+        VM.assertEq(uint256(gotState), uint256(state));
+        VM.assertEq(gotSeq, seq);
+        VM.assertEq(digest, uint216(uint256(hash)));
+    }
+
+    function _expect(bytes4 selector) internal {
+        VM.expectRevert(abi.encodeWithSelector(selector));
+    }
+}

@@ -1,0 +1,33 @@
+"""`python -m demo`: the story in plain words, then one JSON line; with `--json` that line alone."""
+
+import argparse
+import json
+import sys
+import time
+
+from demo.chains import Kind
+from demo.story import tell
+from demo.transcript import Transcript
+from themis.core.errors import ThemisError
+
+
+def main() -> int:
+    """Exit status 0 only if the whole story happened."""
+    parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
+    parser.add_argument("--chain", type=Kind, choices=list(Kind), default=Kind.ANVIL)
+    parser.add_argument("--json", action="store_true", help="print the JSON line only")
+    options = parser.parse_args()
+    out = Transcript(silent=options.json)
+    started = time.monotonic()
+    try:
+        outcome = tell(options.chain, out)
+    except ThemisError as error:
+        print(f"error[{error.code}]: {error}", file=sys.stderr)
+        return error.exit_status or 1
+    out.say(f"all of it happened, in {time.monotonic() - started:.1f} s")
+    print(json.dumps(outcome))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

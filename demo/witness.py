@@ -1,0 +1,109 @@
+"""What the chain itself says about the story. Nothing here is taken from a log or an answer of the node."""
+
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+
+from demo.wallet import Mined, wait
+from themis.core import canonical
+from themis.core.errors import Broken
+from themis.core.types import Address, Hash32, Request
+from themis.edge.abi import Artifact, address
+from themis.edge.contracts import ORACLE, decode_request
+from themis.edge.rpc import Rpc
+
+ANSWER_TIMEOUT_S: Final = 20
+FINAL: Final = 2
+"""As `State` in IInferenceOracle.sol."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A request and what came of it, as mined."""
+
+    id: Hash32
+    request: Request
+    output: bytes
+    result_hash: Hash32
+    asked: Mined
+    fulfilled: Mined
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """Reads one oracle on one chain, and compares with what Python computes."""
+
+    rpc: Rpc
+    chain_id: int
+    oracle: Address
+
+    def call(self, to: Address, abi: Artifact, function: str, *arguments: Any) -> tuple[Any, ...]:
+        """Ask a contract."""
+        call = {"to": _hex(to), "data": _hex(abi.call(function, *arguments))}
+        return abi.result(function, bytes.fromhex(self.rpc.call("eth_call", call, "latest")[2:]))
+
+    def balance_wei(self, account: Address, block: int | None = None) -> int:
+        """Balance after a block, or now."""
+        at = "latest" if block is None else hex(block)
+        return int(self.rpc.call("eth_getBalance", _hex(account), at), 16)
+
+    def credit_wei(self, account: Address) -> int:
+        """What the oracle owes an account."""
+        (credit,) = self.call(self.oracle, ORACLE, "credits", _hex(account))
+        return int(credit)
+
+    def answer(self, asked: Mined) -> Answer:
+        """Wait for the answer to the one request made in a transaction, and check every claim about it."""
+        (made,) = asked.logs(self.oracle, ORACLE, "Requested")
+        id_, request = Hash32(made.values["id"]), decode_request(made.values["request"])
+        check(canonical.request_id(request, self.chain_id, self.oracle) == id_, "the request hashes to its id")
+        fulfilled = self._fulfillment(id_, asked.block)
+        (log,) = fulfilled.logs(self.oracle, ORACLE, "Fulfilled")
+        output, result_hash = log.values["output"], Hash32(log.values["resultHash"])
+        recomputed = canonical.result_hash(id_, request.model_id, output, self.chain_id, self.oracle)
+        check(recomputed == result_hash, "the answer hashes to its result hash")
+        check(address(log.values["operator"]) == request.operator, "the chosen operator answered")
+        state, seq, digest = self.call(self.oracle, ORACLE, "stateOf", _hex(request.requester), request.lane)
+        check((state, seq) == (FINAL, request.seq), "the request is final")
+        check(digest == int.from_bytes(result_hash, "big") % 2**216, "the contract keeps the result hash")
+        failed = fulfilled.logs(self.oracle, ORACLE, "CallbackFailed")
+        check(not failed, "the callback went through")
+        return Answer(id_, request, output, result_hash, asked, fulfilled)
+
+    def withdrawn_wei(self, account: Address, since: int) -> int:
+        """Wei by which an account's one withdrawal after a block made it richer, the gas it paid for it aside."""
+        (log,) = self._logs("Withdrawn", _word(account), since)
+        mined = wait(self.rpc, Hash32(bytes.fromhex(log["transactionHash"][2:])))
+        check(self.credit_wei(account) == 0, "the credit is spent")
+        paid_gas_wei = mined.cost_wei if mined.sender == account else 0
+        before, after = (self.balance_wei(account, block) for block in (mined.block - 1, mined.block))
+        return after - before + paid_gas_wei
+
+    def _fulfillment(self, id_: Hash32, since: int) -> Mined:
+        give_up_s = time.monotonic() + ANSWER_TIMEOUT_S
+        while not (logs := self._logs("Fulfilled", id_, since)):
+            if time.monotonic() > give_up_s:
+                raise Broken(f"no answer to request {_hex(id_)} in {ANSWER_TIMEOUT_S} s")
+            time.sleep(0.02)
+        check(len(logs) == 1, "the request has one answer")
+        return wait(self.rpc, Hash32(bytes.fromhex(logs[0]["transactionHash"][2:])))
+
+    def _logs(self, event: str, first_topic: bytes, since: int) -> list[dict[str, Any]]:
+        topics = [_hex(ORACLE.topic(event)), _hex(first_topic)]
+        wanted = {"address": _hex(self.oracle), "topics": topics, "fromBlock": hex(since), "toBlock": "latest"}
+        found: list[dict[str, Any]] = self.rpc.call("eth_getLogs", wanted)
+        return found
+
+
+def check(happened: bool, claim: str) -> None:
+    """Raise Broken unless what the story claims is so."""
+    if not happened:
+        raise Broken(f"this did not happen: {claim}")
+
+
+def _word(account: Address) -> bytes:
+    return bytes(12) + account
+
+
+def _hex(data: bytes) -> str:
+    return "0x" + data.hex()

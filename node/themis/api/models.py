@@ -1,0 +1,169 @@
+"""What the API says, as pydantic models; the command line prints the same ones.
+
+Bytes are 0x-hex, addresses carry their EIP-55 checksum, and integers that may pass 2^53 are strings.
+"""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Head(_Model):
+    """The newest block the node has seen."""
+
+    number: int
+    hash: str
+    timestamp_s: int
+
+
+class Loop(_Model):
+    """How one of the node's loops is doing."""
+
+    name: str
+    stepped_at_s: float
+    error: str
+    """What stands in its way; empty when nothing does."""
+
+
+class Model(_Model):
+    """A model the node serves."""
+
+    model_id: str
+    name: str
+    version: str
+    program_root: str
+    weights_root: str
+    manifest_hash: str
+    max_input_bytes: int
+    attribution: str
+
+
+class Status(_Model):
+    """The node at a glance. What only a running node knows is null where none runs."""
+
+    running: bool
+    version: str
+    started_at_s: float | None
+    chain_id: int
+    oracle: str
+    operator: str
+    head: Head | None
+    recorded_block: int | None
+    balance_wei: str | None
+    jobs: dict[str, int]
+    """Count by state."""
+    closed: dict[str, int]
+    """Count by reason."""
+    unsettled: int
+    """Transactions without a receipt."""
+    rpc_calls: int | None
+    models: list[Model]
+    loops: list[Loop]
+    alerts: list[str]
+    """What the operator should look at, and do."""
+
+
+class Position(_Model):
+    """Where on the chain something was said."""
+
+    block_number: int
+    block_hash: str
+    log_index: int
+    tx_hash: str
+
+
+class Request(_Model):
+    """Field for field `Request` in IInferenceOracle.sol."""
+
+    requester: str
+    lane: str
+    seq: int
+    model_id: str
+    input_hash: str
+    operator: str
+    fee_wei: str
+    licensor: str
+    royalty_bps: int
+    terms_version: int
+    use_class: str
+    deadline_s: int
+    callback_gas: int
+
+
+class JobSummary(_Model):
+    """One request and where it stands."""
+
+    id: str
+    state: str
+    reason: str | None
+    """Why it was closed."""
+    detail: str
+    model_id: str
+    requester: str
+    use_class: str
+    fee_wei: str
+    deadline_s: int
+    seen_block: int
+    mined_block: int | None
+    result_hash: str | None
+    output: str | None
+
+
+class Fact(_Model):
+    """Something that happened to a job."""
+
+    at_s: float
+    fact: str
+    detail: str
+
+
+class JobDetail(_Model):
+    """All that is known about one request."""
+
+    id: str
+    state: str
+    reason: str | None
+    detail: str
+    request: Request
+    input: str
+    seen_at: Position
+    mined_at: Position | None
+    output: str | None
+    result_hash: str | None
+    latency_s: float | None
+    """From the node's first sight of the request to its first sight of the answer on chain."""
+    history: list[Fact]
+
+
+class Condition(_Model):
+    """One thing that readiness depends on."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+class Ready(_Model):
+    """Whether the node can answer requests now."""
+
+    ready: bool
+    conditions: list[Condition] | None = None
+    """With ?verbose."""
+
+
+class Live(_Model):
+    """The process answers."""
+
+    live: bool
+
+
+class Problem(BaseModel):
+    """An error (RFC 9457), sent as application/problem+json."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str

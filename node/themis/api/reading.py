@@ -1,0 +1,112 @@
+"""A running node, read: its status, its readiness and what its operator should look at."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Final, TypedDict
+
+from eth_utils.address import to_checksum_address
+
+from themis.api import models, views
+from themis.daemon.node import Node
+from themis.daemon.supervisor import Health
+from themis.ports import Store
+
+DISTRIBUTION: Final = "themis-oracle"
+STALE_S: Final = 60
+"""A watcher that has not read the head for that long knows nothing about now."""
+STUCK_S: Final = 120
+"""A transaction that long without a receipt deserves a look."""
+_ANSWER_GAS: Final = 100_000
+_LOW_BALANCE_ANSWERS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the API reads. Everything in it may be read from any thread."""
+
+    node: Node
+    health: Mapping[str, Health]
+    rpc_calls: Mapping[str, int]
+    started_at_s: float
+
+    def status(self) -> models.Status:
+        node = self.node
+        head = node.time.head
+        return models.Status(
+            running=True,
+            started_at_s=self.started_at_s,
+            chain_id=node.settings.chain_id,
+            oracle=to_checksum_address(node.settings.oracle),
+            operator=to_checksum_address(node.signer.address),
+            head=views.head(head) if head else None,
+            balance_wei=self._balance_wei(),
+            rpc_calls=sum(self.rpc_calls.values()),
+            models=[views.model(info) for info in node.engine.models().values()],
+            loops=[
+                models.Loop(name=name, stepped_at_s=health.stepped_at_s, error=health.error)
+                for name, health in self.health.items()
+            ],
+            alerts=list(self._alerts()),
+            **stored(node.store),
+        )
+
+    def ready(self) -> models.Ready:
+        """Ready: every loop does its work, and the watcher has read the head just now."""
+        now_s = self.node.clock.now_s()
+        conditions = [
+            models.Condition(name=f"loop {name}", ok=not health.error, detail=health.error or "works")
+            for name, health in self.health.items()
+        ]
+        age_s = now_s - self.health["watch"].stepped_at_s
+        head = self.node.time.head
+        known = head is not None and age_s < STALE_S
+        said = f"block {head.number}, read {age_s:.1f} s ago" if head else "the chain was not read yet"
+        conditions.append(models.Condition(name="head", ok=known, detail=said))
+        return models.Ready(ready=all(condition.ok for condition in conditions), conditions=conditions)
+
+    def _balance_wei(self) -> str | None:
+        """As the settling loop read it last; a gauge, so exact to 16 digits."""
+        if not self.health["settle"].stepped_at_s:
+            return None
+        return str(int(self.node.telemetry.registry.get_sample_value("themis_operator_balance_wei") or 0))
+
+    def _alerts(self) -> Iterator[str]:
+        yield from (f"{name} waits: {health.error}" for name, health in self.health.items() if health.error)
+        yield from self._low_balance()
+        oldest_s = min((sent.signed_at_s for sent in self.node.store.unsettled()), default=self.node.clock.now_s())
+        if (stuck_s := self.node.clock.now_s() - oldest_s) > STUCK_S:
+            yield (
+                f"a transaction has had no receipt for {stuck_s:.0f} s: "
+                "raise fees.max_fee_gwei, or see whether the RPC passes transactions on"
+            )
+
+    def _low_balance(self) -> Iterator[str]:
+        head, balance_wei = self.node.time.head, self._balance_wei()
+        if head is None or balance_wei is None:
+            return
+        answers = int(balance_wei) // max(1, self.node.settings.fees.quote(head.base_fee_wei).max_fee_wei * _ANSWER_GAS)
+        if answers < _LOW_BALANCE_ANSWERS:
+            account = to_checksum_address(self.node.signer.address)
+            yield f"the balance pays for about {answers} answers: fund {account}"
+
+
+class Stored(TypedDict):
+    """The part of a status that the store knows, whether a node runs or not."""
+
+    version: str
+    recorded_block: int | None
+    jobs: dict[str, int]
+    closed: dict[str, int]
+    unsettled: int
+
+
+def stored(store: Store) -> Stored:
+    counts, tail = store.counts(), store.tail()
+    return {
+        "version": version(DISTRIBUTION),
+        "recorded_block": tail[-1].number if tail else None,
+        "jobs": {str(state): count for state, count in counts.by_state.items()},
+        "closed": {str(reason): count for reason, count in counts.by_reason.items()},
+        "unsettled": len(store.unsettled()),
+    }

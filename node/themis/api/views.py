@@ -1,0 +1,96 @@
+"""Domain values as the API's models."""
+
+from collections.abc import Sequence
+
+from eth_utils.address import to_checksum_address
+
+from themis.api import models
+from themis.core import job as jobs
+from themis.core import types
+
+
+def head(block: types.Block) -> models.Head:
+    return models.Head(number=block.number, hash=_hex(block.hash), timestamp_s=block.timestamp_s)
+
+
+def model(info: types.ModelInfo) -> models.Model:
+    return models.Model(
+        model_id=_hex(info.model_id),
+        name=info.name,
+        version=info.version,
+        program_root=_hex(info.program_root),
+        weights_root=_hex(info.weights_root),
+        manifest_hash=_hex(info.manifest_hash),
+        max_input_bytes=info.max_input_bytes,
+        attribution=info.attribution,
+    )
+
+
+def job_summary(job: jobs.Job) -> models.JobSummary:
+    request, answer = job.request, job.answer
+    return models.JobSummary(
+        id=_hex(job.id),
+        state=job.state,
+        reason=job.reason,
+        detail=job.detail,
+        model_id=_hex(request.model_id),
+        requester=to_checksum_address(request.requester),
+        use_class=request.use_class.name.lower(),
+        fee_wei=str(request.fee_wei),
+        deadline_s=request.deadline_s,
+        seen_block=job.seen_at.block_number,
+        mined_block=job.mined_at.block_number if job.mined_at else None,
+        result_hash=_hex(answer.result_hash) if answer else None,
+        output=_hex(answer.output) if answer else None,
+    )
+
+
+def job_detail(job: jobs.Job, history: Sequence[jobs.HistoryEntry]) -> models.JobDetail:
+    answer = job.answer
+    return models.JobDetail(
+        id=_hex(job.id),
+        state=job.state,
+        reason=job.reason,
+        detail=job.detail,
+        request=_request(job.request),
+        input=_hex(job.input),
+        seen_at=_position(job.seen_at),
+        mined_at=_position(job.mined_at) if job.mined_at else None,
+        output=_hex(answer.output) if answer else None,
+        result_hash=_hex(answer.result_hash) if answer else None,
+        latency_s=_latency_s(history),
+        history=[models.Fact(at_s=entry.at_s, fact=entry.fact, detail=entry.detail) for entry in history],
+    )
+
+
+def _latency_s(history: Sequence[jobs.HistoryEntry]) -> float | None:
+    mined = [entry.at_s for entry in history if entry.fact == "Mined"]
+    return mined[0] - history[0].at_s if mined else None
+
+
+def _request(request: types.Request) -> models.Request:
+    return models.Request(
+        requester=to_checksum_address(request.requester),
+        lane=str(request.lane),
+        seq=request.seq,
+        model_id=_hex(request.model_id),
+        input_hash=_hex(request.input_hash),
+        operator=to_checksum_address(request.operator),
+        fee_wei=str(request.fee_wei),
+        licensor=to_checksum_address(request.licensor),
+        royalty_bps=request.royalty_bps,
+        terms_version=request.terms_version,
+        use_class=request.use_class.name.lower(),
+        deadline_s=request.deadline_s,
+        callback_gas=request.callback_gas,
+    )
+
+
+def _position(at: types.LogPosition) -> models.Position:
+    return models.Position(
+        block_number=at.block_number, block_hash=_hex(at.block_hash), log_index=at.log_index, tx_hash=_hex(at.tx_hash)
+    )
+
+
+def _hex(value: bytes) -> str:
+    return "0x" + value.hex()

@@ -1,0 +1,82 @@
+"""Command-line values as the protocol's types, and the options that many commands share."""
+
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+import typer
+from eth_utils.address import is_checksum_address, is_checksum_formatted_address
+
+from themis.cli import policies
+from themis.core.types import Address, Hash32, Role, UseClass
+
+_LAST_SECOND: Final = 2**40 - 1
+"""uint40 in the contracts."""
+
+
+def address(text: str) -> Address:
+    """Parse 20 bytes of hex; a mixed-case address must carry the right EIP-55 checksum."""
+    if is_checksum_formatted_address(text) and not is_checksum_address(text):
+        raise ValueError(f"{text} has a wrong checksum: copy the address again")
+    return Address(_bytes(text, 20))
+
+
+def hash32(text: str) -> Hash32:
+    return Hash32(_bytes(text, 32))
+
+
+def hex_bytes(text: str) -> bytes:
+    return _bytes(text, None)
+
+
+def use_class(text: str) -> UseClass:
+    if text.upper() not in UseClass.__members__:
+        raise ValueError(f"{text!r} is not personal, research or commercial")
+    return UseClass[text.upper()]
+
+
+def role(text: str) -> Role:
+    if text.upper() not in Role.__members__:
+        raise ValueError(f"{text!r} is not requester or operator")
+    return Role[text.upper()]
+
+
+def class_bits(text: str) -> int:
+    """`commercial,research` as the bit set of a grant."""
+    bits = 0
+    for word in text.split(","):
+        bits |= 1 << use_class(word.strip())
+    return bits
+
+
+def moment(text: str) -> int:
+    """Seconds since the epoch, or an ISO 8601 time with its zone."""
+    if text.isdecimal():
+        seconds = int(text)
+    else:
+        parsed = datetime.fromisoformat(text)
+        if parsed.tzinfo is None:
+            raise ValueError(f"{text!r} has no time zone: write e.g. 2030-01-31T00:00:00Z")
+        seconds = int(parsed.timestamp())
+    if seconds > _LAST_SECOND:
+        raise ValueError(f"{text!r} is past what the contract can hold")
+    return seconds
+
+
+def _bytes(text: str, length: int | None) -> bytes:
+    try:
+        parsed = bytes.fromhex(text.removeprefix("0x"))
+    except ValueError:
+        raise ValueError(f"{text!r} is not hex") from None
+    if length is not None and len(parsed) != length:
+        raise ValueError(f"{text!r} must be 0x and {2 * length} hex digits")
+    return parsed
+
+
+_MODES = "CLASS=MODE,..."
+
+ModelId = Annotated[Any, typer.Argument(parser=hash32, metavar="MODEL_ID", help="Id of a registered model.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+RoleOption = Annotated[Any, typer.Option("--role", parser=role, metavar="requester|operator")]
+ClassOption = Annotated[Any, typer.Option("--class", parser=use_class, metavar="personal|research|commercial")]
+ClassesOption = Annotated[Any, typer.Option("--class", parser=class_bits, metavar="CLASS,...")]
+ModesOption = Annotated[Any, typer.Option(parser=policies.parse_modes, metavar=_MODES)]

@@ -1,0 +1,83 @@
+"""A person's desk at the oracle: one key, one contract, transactions that are waited for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from themis.cli.home import Home
+from themis.config import Config
+from themis.core.types import Address
+from themis.edge import keystore
+from themis.edge.abi import Log
+from themis.edge.client import OracleClient, require_chain, require_oracle
+from themis.edge.keystore import KeystoreSigner
+from themis.edge.rpc import Rpc
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A transaction that took effect."""
+
+    receipt: Mapping[str, Any]
+    logs: list[Log]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What every command says about its transaction."""
+        return {
+            "tx_hash": self.receipt["transactionHash"],
+            "block": int(self.receipt["blockNumber"], 16),
+            "gas_used": int(self.receipt["gasUsed"], 16),
+        }
+
+    def values(self, event: str) -> dict[str, Any]:
+        """The values of an event that this transaction logged."""
+        return next(log.values for log in self.logs if log.event == event)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Reads and transactions of a home's key."""
+
+    config: Config
+    client: OracleClient
+    signer: KeystoreSigner
+
+    def transact(self, function: str, *arguments: Any, value_wei: int = 0) -> Done:
+        """Send a transaction to the oracle and wait for it. Raises ContractDenied before it costs anything."""
+        fees = self.config.fees.policy()
+        return Done(*self.client.transact(self.signer, fees, function, *arguments, value_wei=value_wei))
+
+
+def connect(config: Config) -> OracleClient:
+    """The configured oracle, once chain and contract have proved to be the right ones.
+
+    Raises Misconfigured, or Unavailable while the RPC is down.
+    """
+    client = OracleClient(Rpc(config.chain.rpc_url), config.chain.chain_id, config.oracle())
+    require_chain(client.rpc, client.chain_id)
+    require_oracle(client)
+    return client
+
+
+def open_desk(home: Home) -> Desk:
+    """Unlock the home's key and connect. The chain is asked first: unlocking takes a second."""
+    config = home.config()
+    client = connect(config)
+    return Desk(config, client, unlock(home, config))
+
+
+def unlock(home: Home, config: Config) -> KeystoreSigner:
+    """The home's key. Raises Misconfigured, saying what to do."""
+    return keystore.unlock(home.path / config.key.keystore, home.path / config.key.password_file)
+
+
+def own_address(home: Home, config: Config) -> Address:
+    """The address of the home's key, which needs no password."""
+    return keystore.address_of(home.path / config.key.keystore)
+
+
+def chain_time_s(rpc: Rpc) -> int:
+    """Timestamp of the newest block: the time the contract lives in."""
+    head = rpc.call("eth_getBlockByNumber", "latest", False)  # noqa: FBT003 (the RPC's parameter)
+    return int(head["timestamp"], 16)

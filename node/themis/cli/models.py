@@ -1,0 +1,166 @@
+"""`themis models`: registering, offering, listing and verifying model bundles."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from themis.cli import desk, tomlfile
+from themis.cli.arguments import Json, ModelId
+from themis.cli.home import Home, home_of
+from themis.cli.output import print_json, print_record, print_rows, say, shown
+from themis.config import Config
+from themis.core.errors import Denied, Misconfigured
+from themis.core.types import Address, Hash32
+from themis.edge import bundle
+from themis.edge.abi import address
+from themis.edge.bundle import Bundle
+from themis.edge.client import OracleClient
+from themis.exact import lint as linter
+
+app = typer.Typer(rich_markup_mode=None)
+models = typer.Typer(rich_markup_mode=None, help="Register, offer, list and verify models.")
+app.add_typer(models, name="models")
+
+NOT_EXACT_STATUS = 1
+BundlePath = Annotated[Path, typer.Argument(metavar="PATH", help="Directory of a model bundle.")]
+
+
+@models.command("list")
+def list_(context: typer.Context, as_json: Json = False) -> None:
+    """List the models registered at the oracle, and what this home's key offers."""
+    home = home_of(context)
+    config = home.config()
+    client = desk.connect(config)
+    operator = desk.own_address(home, config)
+    logs = client.logs("ModelRegistered", config.chain.start_block)
+    rows = [_row(client, config, operator, log.values) for log in logs]
+    print_rows(rows, as_json=as_json, empty="no model is registered: run `themis models register PATH`")
+
+
+@models.command()
+def verify(path: BundlePath, as_json: Json = False) -> None:
+    """Check every file of a bundle against its manifest and recompute its roots. Needs no chain."""
+    print_record(_described(bundle.load(path)), as_json=as_json)
+
+
+@models.command()
+def lint(
+    file: Annotated[Path, typer.Argument(metavar="FILE.onnx", help="An ONNX graph.")], as_json: Json = False
+) -> None:
+    """Say whether a graph is in the exact profile, or which nodes are not and why. Status 1 if not. Needs no chain."""
+    report = linter.lint(bundle.read_model(file))
+    found = [{"node": finding.node, "reason": finding.reason} for finding in report.findings]
+    if as_json:
+        print_json({"file": str(file), "exact": report.exact, "findings": found})
+    else:
+        print_rows(found, as_json=False, empty=f"{file} is exact: the same bits on every machine")
+    if not report.exact:
+        raise typer.Exit(NOT_EXACT_STATUS)
+
+
+@models.command()
+def register(
+    context: typer.Context,
+    *,
+    path: BundlePath,
+    uri: Annotated[str, typer.Option(help="Where the bundle can be fetched: a hint, no identity.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Register a bundle with this home's key as its licensor; prints the model id."""
+    loaded = bundle.load(path)
+    roots = (loaded.program_root, loaded.weights_root, loaded.manifest_hash)
+    done = desk.open_desk(home_of(context)).transact("registerModel", *roots, uri)
+    values = done.values("ModelRegistered")
+    record = {"model_id": shown(values["modelId"]), "licensor": shown(address(values["licensor"]))}
+    print_record(record | _described(loaded) | done.facts, as_json=as_json)
+    say("every use is closed until you publish terms: `themis license publish`")
+
+
+@models.command()
+def serve(
+    context: typer.Context,
+    *,
+    path: BundlePath,
+    model_id: ModelId,
+    min_fee_wei: Annotated[int, typer.Option(min=0, max=2**96 - 1, help="What an answer costs at least.")] = 0,
+    max_callback_gas: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The dearest callback you pay for.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Offer to answer requests for a model and add it to config.toml. Restart a running node afterwards."""
+    home = home_of(context)
+    here = desk.open_desk(home)
+    loaded = bundle.load(path)
+    require_registered(here.client, loaded, model_id)
+    tomlfile.add_model(home.config_file, _relative(home, path), shown(model_id))
+    done = here.transact("serve", model_id, min_fee_wei, max_callback_gas)
+    record = {
+        "model_id": shown(model_id),
+        "operator": shown(here.signer.address),
+        "min_fee_wei": str(min_fee_wei),
+        "max_callback_gas": max_callback_gas,
+    }
+    print_record(record | done.facts, as_json=as_json)
+
+
+@models.command()
+def stop(context: typer.Context, model_id: ModelId, as_json: Json = False) -> None:
+    """Withdraw the offer. Open requests stay answerable, so the model stays in config.toml."""
+    done = desk.open_desk(home_of(context)).transact("stopServing", model_id)
+    print_record({"model_id": shown(model_id)} | done.facts, as_json=as_json)
+    say("keep the node running until its open requests are answered; then remove the model from config.toml")
+
+
+def require_registered(client: OracleClient, loaded: Bundle, model_id: Hash32) -> None:
+    """Check that a bundle is the one registered under an id. Raises Misconfigured."""
+    (licensor,) = client.read("licensorOf", model_id)
+    if not any(address(licensor)):
+        raise Misconfigured(f"model {shown(model_id)} is not registered: correct its id (`themis models list`)")
+    roots = (loaded.program_root, loaded.weights_root, loaded.manifest_hash)
+    (registered,) = client.read("modelIdOf", address(licensor), *roots)
+    if registered != model_id:
+        raise Misconfigured(
+            f"{loaded.path} is not the model registered as {shown(model_id)}: fetch the bundle again, or correct the id"
+        )
+
+
+def _row(client: OracleClient, config: Config, operator: Address, registered: dict[str, Any]) -> dict[str, Any]:
+    model_id = Hash32(registered["modelId"])
+    serving, min_fee_wei, max_callback_gas = client.read("offerOf", model_id, operator)
+    path = next((str(model.path) for model in config.models if model.model_id == model_id), None)
+    return {
+        "model_id": shown(model_id),
+        "licensor": shown(address(registered["licensor"])),
+        "terms": _terms_version(client, model_id),
+        "configured": path,
+        "offered": serving,
+        "min_fee_wei": str(min_fee_wei) if serving else None,
+        "max_callback_gas": max_callback_gas if serving else None,
+        "uri": registered["uri"],
+    }
+
+
+def _terms_version(client: OracleClient, model_id: Hash32) -> int | None:
+    try:
+        version, _ = client.read("termsInForce", model_id)
+    except Denied:
+        return None
+    return int(version)
+
+
+def _described(loaded: Bundle) -> dict[str, Any]:
+    return {
+        "name": loaded.name,
+        "version": loaded.version,
+        "program_root": shown(loaded.program_root),
+        "weights_root": shown(loaded.weights_root),
+        "manifest_hash": shown(loaded.manifest_hash),
+        "max_input_bytes": loaded.max_input_bytes,
+        "attribution": loaded.attribution,
+    }
+
+
+def _relative(home: Home, path: Path) -> str:
+    """Give the path as config.toml keeps it: relative to the home where it lies inside."""
+    absolute = path.absolute()
+    return str(absolute.relative_to(home.path) if absolute.is_relative_to(home.path) else absolute)

@@ -1,0 +1,49 @@
+"""`themis withdraw` and `themis refund`: money that the oracle holds for somebody."""
+
+from dataclasses import astuple
+from typing import Annotated, Any
+
+import typer
+
+from themis.cli import desk
+from themis.cli.arguments import Json, address, hash32
+from themis.cli.home import home_of
+from themis.cli.output import print_record, say, shown
+from themis.core.errors import Misconfigured
+from themis.edge.contracts import decode_request
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def withdraw(
+    context: typer.Context,
+    *,
+    account: Annotated[Any, typer.Argument(parser=address, metavar="[ACCOUNT]", help="None: this home's key.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Pay an account its credit: earned fees, royalties, refunds. Anyone may; the money goes to the account alone."""
+    here = desk.open_desk(home_of(context))
+    paid = account or here.signer.address
+    done = here.transact("withdraw", paid)
+    record = {"account": shown(paid), "amount_wei": str(done.values("Withdrawn")["amount"])}
+    print_record(record | done.facts, as_json=as_json)
+
+
+@app.command()
+def refund(
+    context: typer.Context,
+    *,
+    request_id: Annotated[Any, typer.Argument(parser=hash32, metavar="REQUEST_ID", help="An unanswered request.")],
+    as_json: Json = False,
+) -> None:
+    """Return the fee of a request that was not answered in time to its requester's credit."""
+    here = desk.open_desk(home_of(context))
+    logs = here.client.logs("Requested", here.config.chain.start_block, request_id)
+    if not logs:
+        raise Misconfigured(f"there is no request {shown(request_id)} at this oracle: correct its id")
+    asked = decode_request(logs[-1].values["request"])
+    done = here.transact("refund", astuple(asked))
+    record = {"request_id": shown(request_id), "requester": shown(asked.requester), "fee_wei": str(asked.fee_wei)}
+    print_record(record | done.facts, as_json=as_json)
+    say("it is a credit now: `themis withdraw` pays it out")

@@ -1,0 +1,69 @@
+"""Commands that set a home up: `init` and `deploy`."""
+
+from typing import Annotated, Any
+
+import typer
+
+from themis.cli import desk, tomlfile
+from themis.cli.arguments import Json, address
+from themis.cli.home import home_of
+from themis.cli.output import print_record, say, shown
+from themis.core.errors import Misconfigured
+from themis.core.types import Address
+from themis.edge import client
+from themis.edge.abi import address as address_bytes
+from themis.edge.client import OracleClient
+from themis.edge.contracts import ORACLE
+from themis.edge.rpc import Rpc, redacted
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def init(
+    context: typer.Context,
+    *,
+    rpc_url: Annotated[str, typer.Option(help="HTTP endpoint of the chain; asked for the chain's id.")],
+    oracle: Annotated[Any, typer.Option(parser=address, metavar="ADDRESS", help="None: deploy next.")] = None,
+    start_block: Annotated[int, typer.Option(min=0, help="Block the oracle was deployed in.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Write config.toml into a new home."""
+    home = home_of(context)
+    if home.config_file.exists():
+        raise Misconfigured(f"{home.config_file} exists: edit it, or choose another --home")
+    if not rpc_url.startswith(("http://", "https://")):
+        raise Misconfigured("--rpc-url must begin with http:// or https://")
+    rpc = Rpc(rpc_url)
+    chain_id = int(rpc.call("eth_chainId"), 16)
+    if oracle is not None:
+        client.require_oracle(OracleClient(rpc, chain_id, Address(oracle)))
+    oracle_text = None if oracle is None else shown(oracle)
+    tomlfile.create(home.config_file, rpc_url=rpc_url, chain_id=chain_id, oracle=oracle_text, start_block=start_block)
+    record = {
+        "config": str(home.config_file),
+        "chain_id": chain_id,
+        "rpc": redacted(rpc_url),
+        "oracle": oracle_text,
+        "start_block": start_block,
+    }
+    print_record(record, as_json=as_json)
+    say("next: `themis keys new`" + ("" if oracle else ", then `themis deploy`"))
+
+
+@app.command()
+def deploy(context: typer.Context, as_json: Json = False) -> None:
+    """Deploy the oracle contract and write its address into config.toml."""
+    home = home_of(context)
+    config = home.config()
+    if config.chain.oracle is not None:
+        raise Misconfigured("chain.oracle is set already: remove it from config.toml to deploy another one")
+    rpc = Rpc(config.chain.rpc_url)
+    client.require_chain(rpc, config.chain.chain_id)
+    signer = desk.unlock(home, config)
+    receipt = client.deploy(rpc, config.chain.chain_id, signer, config.fees.policy(), ORACLE)
+    done = desk.Done(receipt, [])
+    oracle = shown(address_bytes(receipt["contractAddress"]))
+    say(f"deployed at {oracle}")
+    tomlfile.set_oracle(home.config_file, oracle, done.facts["block"])
+    print_record({"oracle": oracle, "start_block": done.facts["block"]} | done.facts, as_json=as_json)

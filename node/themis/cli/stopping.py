@@ -1,0 +1,58 @@
+"""SIGTERM and SIGINT: the first asks the node to stop in order, the second ends it at once."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, Final, Self
+
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+class Stop:
+    """Listens while it is entered.
+
+    A handler runs between two instructions of the main thread, which may hold any lock: so it starts a thread, and that
+    one calls what has to be called.
+    """
+
+    def __init__(self) -> None:
+        self._wanted = threading.Event()
+        self._call: Callable[[], None] | None = None
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        self._before = {number: signal.signal(number, self._asked) for number in _SIGNALS}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    @property
+    def wanted(self) -> bool:
+        return self._wanted.is_set()
+
+    def wait(self, timeout_s: float) -> None:
+        """Sleep until asked to stop, or for a while."""
+        self._wanted.wait(timeout_s)
+
+    @contextmanager
+    def calling(self, call: Callable[[], None]) -> Iterator[None]:
+        """Have `call` called when asked to stop, also if that was just before."""
+        self._call = call
+        if self.wanted:
+            call()
+        yield
+        self._call = None
+
+    def _asked(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 (a handler's signature)
+        for each in _SIGNALS:
+            signal.signal(each, signal.SIG_DFL)
+        threading.Thread(target=self._tell, name="stop").start()
+
+    def _tell(self) -> None:
+        self._wanted.set()
+        if (call := self._call) is not None:
+            call()

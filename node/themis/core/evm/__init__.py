@@ -1,0 +1,1 @@
+"""EVM bytecode to tokens: pure integer preprocessing, part of a model version."""

@@ -1,0 +1,56 @@
+"""What an answer may cost: EIP-1559 fees, replacement, gas limits. Pure."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from themis.core.types import Request
+
+CANCEL_GAS: Final = 21_000
+"""An empty transaction to oneself."""
+
+_FULFILL_GAS: Final = 160_000
+"""Above the dearest fulfillment without callback: first credits to two parties (contracts/snapshots/gas.json)."""
+_CALL_OVERHEAD_GAS: Final = 3_000
+_GAS_PER_OUTPUT_BYTE: Final = 60
+"""EIP-7623's floor of 40 and the log's 8, with room."""
+_BUMP_PERCENT: Final = 25
+"""Clients ask for 10 %, some for 12.5, before they replace a transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fees:
+    """EIP-1559: what is paid per gas at most, and of that to the proposer. Wei."""
+
+    max_fee_wei: int
+    priority_fee_wei: int
+
+
+@dataclass(frozen=True, slots=True)
+class FeePolicy:
+    """The operator's limits. Wei per gas."""
+
+    cap_wei: int
+    priority_fee_wei: int
+
+    def quote(self, base_fee_wei: int) -> Fees:
+        """Fees that hold while the base fee doubles (six full blocks), within the cap."""
+        max_fee = min(2 * base_fee_wei + self.priority_fee_wei, self.cap_wei)
+        return Fees(max_fee, min(self.priority_fee_wei, max_fee))
+
+    def bump(self, last: Fees, base_fee_wei: int) -> Fees | None:
+        """Fees a client accepts as a replacement of `last`; None where the cap leaves no room."""
+        fresh = self.quote(base_fee_wei)
+        max_fee = max(_raised(last.max_fee_wei), fresh.max_fee_wei)
+        if max_fee > self.cap_wei:
+            return None
+        return Fees(max_fee, min(max(_raised(last.priority_fee_wei), fresh.priority_fee_wei), max_fee))
+
+
+def fulfill_gas(request: Request, output: bytes) -> int:
+    """Gas limit of a fulfillment: the contract reverts unless it can hand the callback all its gas (EIP-150)."""
+    callback = request.callback_gas and request.callback_gas + request.callback_gas // 63 + _CALL_OVERHEAD_GAS
+    return _FULFILL_GAS + callback + _GAS_PER_OUTPUT_BYTE * len(output)
+
+
+def _raised(wei: int) -> int:
+    return wei + wei * _BUMP_PERCENT // 100 + 1

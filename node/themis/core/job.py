@@ -1,0 +1,163 @@
+r"""A job: one on-chain request addressed to us, from first sight to the finality of our answer.
+
+    SEEN ---> QUEUED ---> COMPUTED ---> SENDING <-> MINED ---> DONE
+      \________\____________\_____________\__________\______> CLOSED(reason)
+
+State implies work: each loop in `daemon` takes the jobs of one state, does one thing and records one fact. "Running"
+is not a state, because inference is deterministic: after a crash it runs again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from themis.core.errors import Broken, Reason
+from themis.core.types import Hash32, LogPosition, Request
+
+
+class State(StrEnum):
+    """Where a job stands."""
+
+    SEEN = "seen"
+    """Logged on chain; nobody has looked at it."""
+    QUEUED = "queued"
+    """Licensed and accepted; waits for the engine."""
+    COMPUTED = "computed"
+    """The result is durable; waits for a nonce."""
+    SENDING = "sending"
+    """A signed answer is durable and may be in a mempool."""
+    MINED = "mined"
+    """The chain shows the answer; not yet deep enough."""
+    DONE = "done"
+    CLOSED = "closed"
+    """Will not be answered by us; see `reason`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the model said about a request."""
+
+    output: bytes
+    result_hash: Hash32
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One request and what has become of it. `reason` is set exactly while CLOSED, `mined_at` while MINED or DONE."""
+
+    id: Hash32
+    request: Request
+    input: bytes
+    seen_at: LogPosition
+    state: State = State.SEEN
+    answer: Answer | None = None
+    mined_at: LogPosition | None = None
+    reason: Reason | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Well-formed, paid, of a known model and licensed at its block."""
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A signed answer was stored; the broadcast follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """Every signed answer lost its nonce to a foreign transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mined:
+    """The chain shows an answer, sent now or by an earlier life of this operator."""
+
+    answer: Answer
+    at: LogPosition
+
+
+@dataclass(frozen=True, slots=True)
+class Unmined:
+    """The block of the answer left the chain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finalized:
+    """The answer is as deep as the operator asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    reason: Reason
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Relogged:
+    """The same request was logged again, in another block."""
+
+    at: LogPosition
+
+
+Fact = Accepted | Computed | Sent | Unsent | Mined | Unmined | Finalized | Closed | Relogged
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One fact of a job's past."""
+
+    at_s: float
+    """Seconds since the epoch."""
+    fact: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Jobs by state, and closed ones by reason. Every state and reason has an entry."""
+
+    by_state: Mapping[State, int]
+    by_reason: Mapping[Reason, int]
+
+
+def apply(job: Job, fact: Fact) -> Job:  # noqa: C901, PLR0911, PLR0912 (one line per arrow)
+    """Return `job` after `fact`. Raises Broken for a fact that cannot follow: a bug in this node."""
+    match job.state, fact:
+        case State.CLOSED, Relogged(at) if job.reason is Reason.REORGED:
+            return Job(job.id, job.request, job.input, at)
+        case State.CLOSED, Mined(answer, at):
+            return replace(job, state=State.MINED, answer=answer, mined_at=at, reason=None, detail="")
+        case State.CLOSED, _:
+            return job
+        case _, Relogged(at):
+            return replace(job, seen_at=at)
+        case _, Closed(reason, detail):
+            return replace(job, state=State.CLOSED, mined_at=None, reason=reason, detail=detail)
+        case ((State.MINED | State.DONE), Unmined()):
+            return replace(job, state=State.SENDING, mined_at=None)
+        case State.DONE, _:
+            return job
+        case _, Mined(answer, at):
+            return replace(job, state=State.MINED, answer=answer, mined_at=at)
+        case State.SEEN, Accepted():
+            return replace(job, state=State.QUEUED)
+        case State.QUEUED, Computed(answer):
+            return replace(job, state=State.COMPUTED, answer=answer)
+        case State.COMPUTED, Sent():
+            return replace(job, state=State.SENDING)
+        case State.SENDING, Unsent():
+            return replace(job, state=State.COMPUTED)
+        case State.MINED, Finalized():
+            return replace(job, state=State.DONE)
+        case ((State.SENDING | State.MINED), Sent()):
+            return job
+        case _:
+            raise Broken(f"{type(fact).__name__} cannot follow {job.state}: report this as a bug")

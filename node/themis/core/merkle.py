@@ -1,0 +1,80 @@
+"""Merkle trees over byte strings: keccak256, leaves tagged 0x00 and nodes 0x01, so that neither passes for the other.
+
+A level of odd length moves its last node up unchanged (nothing is duplicated, CVE-2012-2459), so the shape of the tree
+follows from the number of leaves.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from eth_utils.crypto import keccak
+
+from themis.core.types import Hash32
+
+LEAF_TAG: Final = b"\x00"
+NODE_TAG: Final = b"\x01"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """That a leaf has its place in a tree."""
+
+    index: int
+    count: int
+    """Leaves in the tree."""
+    siblings: tuple[Hash32, ...]
+    """From the leaf up; levels where the node moves up unchanged have none."""
+
+
+def leaf_hash(data: bytes) -> Hash32:
+    return Hash32(keccak(LEAF_TAG + data))
+
+
+def node_hash(left: Hash32, right: Hash32) -> Hash32:
+    return Hash32(keccak(NODE_TAG + left + right))
+
+
+def root(leaves: Sequence[bytes]) -> Hash32:
+    """Root of a tree with these leaves, in order. Raises ValueError when there are none."""
+    return _levels(leaves)[-1][0]
+
+
+def prove(leaves: Sequence[bytes], index: int) -> Proof:
+    """Proof for one leaf. Raises IndexError for an index outside 0..len-1."""
+    if not 0 <= index < len(leaves):
+        raise IndexError(f"no leaf {index} in a tree of {len(leaves)}")
+    siblings = []
+    position = index
+    for level in _levels(leaves)[:-1]:
+        if (sibling := position ^ 1) < len(level):
+            siblings.append(level[sibling])
+        position //= 2
+    return Proof(index, len(leaves), tuple(siblings))
+
+
+def verify(expected: Hash32, leaf: bytes, proof: Proof) -> bool:
+    """Whether the proof leads from the leaf to the root, with no sibling missing or left over."""
+    if not 0 <= proof.index < proof.count:
+        return False
+    node, siblings = leaf_hash(leaf), iter(proof.siblings)
+    position, width = proof.index, proof.count
+    while width > 1:
+        if position ^ 1 < width:
+            sibling = next(siblings, None)
+            if sibling is None:
+                return False
+            node = node_hash(sibling, node) if position & 1 else node_hash(node, sibling)
+        position, width = position // 2, (width + 1) // 2
+    return node == expected and next(siblings, None) is None
+
+
+def _levels(leaves: Sequence[bytes]) -> list[list[Hash32]]:
+    """Hashes of each level, leaves first, root last."""
+    if not leaves:
+        raise ValueError("a Merkle tree needs at least one leaf")
+    levels = [[leaf_hash(leaf) for leaf in leaves]]
+    while len(below := levels[-1]) > 1:
+        above = [node_hash(below[i], below[i + 1]) for i in range(0, len(below) - 1, 2)]
+        levels.append(above + below[2 * len(above) :])
+    return levels

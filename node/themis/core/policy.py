@@ -1,0 +1,40 @@
+"""Which uses of a model a request needs a license for, and whether a request is one we answer at all. Pure."""
+
+from eth_utils.crypto import keccak
+
+from themis.core import canonical
+from themis.core.errors import Reason, Refused
+from themis.core.job import Job
+from themis.core.types import Address, LicenseQuery, Role, UseClass
+
+
+def operators_use(fee_wei: int, requesters: UseClass) -> UseClass:
+    """Whoever is paid for serving serves commercially, whatever the requester is (PROTOCOL.md, License)."""
+    return UseClass.COMMERCIAL if fee_wei > 0 else requesters
+
+
+def license_queries(job: Job) -> tuple[LicenseQuery, LicenseQuery]:
+    """The requester's and the operator's question, at the request's block and under the terms it is pinned to."""
+    request = job.request
+
+    def query(account: Address, role: Role, use_class: UseClass) -> LicenseQuery:
+        block = job.seen_at.block_number
+        return LicenseQuery(request.model_id, request.terms_version, account, role, use_class, block)
+
+    return (
+        query(request.requester, Role.REQUESTER, request.use_class),
+        query(request.operator, Role.OPERATOR, operators_use(request.fee_wei, request.use_class)),
+    )
+
+
+def require_acceptable(job: Job, *, chain_id: int, oracle: Address, min_fee_wei: int, chain_time_s: float) -> None:
+    """Check what needs no chain and no model. Raises Refused."""
+    request = job.request
+    if canonical.request_id(request, chain_id, oracle) != job.id:
+        raise Refused(Reason.INVALID_INPUT, "the logged request does not hash to its id")
+    if keccak(job.input) != request.input_hash:
+        raise Refused(Reason.INVALID_INPUT, "the logged input does not hash to the request's inputHash")
+    if request.deadline_s < chain_time_s:
+        raise Refused(Reason.EXPIRED, f"its deadline {request.deadline_s} has passed; the fee can be refunded")
+    if request.fee_wei < min_fee_wei:
+        raise Refused(Reason.UNDERPAID, f"fee {request.fee_wei} wei is below fees.min_fee_wei {min_fee_wei}")

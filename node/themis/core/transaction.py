@@ -1,0 +1,36 @@
+"""A transaction of the operator's key, before and after it is signed."""
+
+from dataclasses import dataclass
+
+from themis.core.fees import Fees
+from themis.core.types import Address, Hash32
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """An EIP-1559 transaction, unsigned."""
+
+    chain_id: int
+    nonce: int
+    to: Address | None
+    """None creates a contract."""
+    data: bytes
+    gas: int
+    fees: Fees
+    value_wei: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SentTransaction:
+    """A signed transaction as the store keeps it. Nonces belong to the key, not to the job."""
+
+    hash: Hash32
+    raw: bytes
+    nonce: int
+    fees: Fees
+    job_id: Hash32
+    signed_at_s: float
+    sent_at_s: float
+    """When it was broadcast last. Both in seconds since the epoch."""
+    cancels: bool = False
+    """Whether it only uses up the nonce, because its job was closed."""

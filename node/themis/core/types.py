@@ -1,0 +1,139 @@
+"""The values of the protocol. Bytes inside, hex at the edges; units in names."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NewType
+
+Address = NewType("Address", bytes)
+"""20 bytes."""
+Hash32 = NewType("Hash32", bytes)
+"""32 bytes."""
+
+
+class UseClass(IntEnum):
+    """As `UseClass` in ILicenseRegistry.sol."""
+
+    PERSONAL = 0
+    RESEARCH = 1
+    COMMERCIAL = 2
+
+
+class Role(IntEnum):
+    """As `Role` in ILicenseRegistry.sol."""
+
+    REQUESTER = 0
+    OPERATOR = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block header, as far as the node needs it."""
+
+    number: int
+    hash: Hash32
+    parent_hash: Hash32
+    timestamp_s: int
+    base_fee_wei: int
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Field for field `Request` in IInferenceOracle.sol; hashed into the request id."""
+
+    requester: Address
+    lane: int
+    seq: int
+    model_id: Hash32
+    input_hash: Hash32
+    operator: Address
+    fee_wei: int
+    licensor: Address
+    royalty_bps: int
+    terms_version: int
+    use_class: UseClass
+    deadline_s: int
+    callback_gas: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogPosition:
+    """Where on the chain something was said."""
+
+    block_number: int
+    block_hash: Hash32
+    log_index: int
+    tx_hash: Hash32
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """A request addressed to us was logged."""
+
+    id: Hash32
+    request: Request
+    input: bytes
+    at: LogPosition
+
+
+@dataclass(frozen=True, slots=True)
+class Fulfilled:
+    """A request was answered, by us or by an earlier life of us."""
+
+    id: Hash32
+    result_hash: Hash32
+    output: bytes
+    at: LogPosition
+
+
+ChainEvent = Requested | Fulfilled
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a mined transaction."""
+
+    tx_hash: Hash32
+    block_number: int
+    succeeded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LicenseQuery:
+    """May `account` use the model in this way, under one version of its terms, at a block?"""
+
+    model_id: Hash32
+    terms_version: int
+    account: Address
+    role: Role
+    use_class: UseClass
+    block_number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """A refusal by a contract: the custom error's name and its arguments as text."""
+
+    error: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRef:
+    """Deployed code an input refers to: fetch `address`'s code, its keccak256 must be `code_hash`."""
+
+    address: Address
+    code_hash: Hash32
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A bundle the node has loaded and whose digests it has recomputed."""
+
+    model_id: Hash32
+    name: str
+    version: str
+    program_root: Hash32
+    weights_root: Hash32
+    manifest_hash: Hash32
+    max_input_bytes: int
+    attribution: str

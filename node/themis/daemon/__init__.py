@@ -1,0 +1,1 @@
+"""The loops that turn requests into answers, and what keeps them running."""

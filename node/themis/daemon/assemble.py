@@ -1,0 +1,58 @@
+"""Puts a node together from a home directory."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from themis.config import STORE_FILE, Config
+from themis.core.errors import Broken
+from themis.daemon.infer import Infer
+from themis.daemon.judge import Judge
+from themis.daemon.node import Node, Settings
+from themis.daemon.preflight import Preflight
+from themis.daemon.send import Send
+from themis.daemon.settle import Settle
+from themis.daemon.supervisor import Supervisor
+from themis.daemon.watch import Watch
+from themis.edge.chain import RpcChain
+from themis.edge.clock import SystemClock
+from themis.edge.lock import InstanceLock
+from themis.edge.store import SqliteStore
+from themis.telemetry import Telemetry
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A node that is ready to run, and what must be kept while it does."""
+
+    node: Node
+    supervisor: Supervisor
+    preflight: Preflight
+    lock: InstanceLock
+
+
+def assemble(home: Path, config: Config, preflight: Preflight) -> Running:
+    """Take the lock, open the store, make the loops. `preflight` must have passed."""
+    signer, engine = preflight.signer, preflight.engine
+    if signer is None or engine is None:
+        raise Broken("the preflight did not pass: report this as a bug")
+    chain_id, oracle = config.chain.chain_id, config.oracle()
+    lock = InstanceLock(home, chain_id, signer.address)
+    node = Node(
+        chain=RpcChain(preflight.rpc, oracle, signer.address),
+        store=SqliteStore(home / STORE_FILE, chain_id=chain_id, oracle=oracle, operator=signer.address),
+        engine=engine,
+        signer=signer,
+        clock=SystemClock(),
+        settings=Settings(
+            chain_id=chain_id,
+            oracle=oracle,
+            start_block=config.chain.start_block,
+            confirmations=config.chain.confirmations,
+            min_fee_wei=config.fees.min_fee_wei,
+            fees=config.fees.policy(),
+        ),
+        telemetry=Telemetry(),
+    )
+    loops = (Watch(node), Judge(node), Infer(node), Send(node), Settle(node))
+    supervisor = Supervisor(node, loops, poll_interval_s=config.chain.poll_interval_s)
+    return Running(node, supervisor, preflight, lock)

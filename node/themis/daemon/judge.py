@@ -1,0 +1,83 @@
+"""Judge: decides whether a request is one we answer. Fails closed: what cannot be known is not served."""
+
+import logging
+from collections.abc import Sequence
+from typing import Final
+
+from themis.core import policy
+from themis.core.errors import Reason, Refused, Unavailable
+from themis.core.job import Accepted, Closed, Fact, Job, State
+from themis.core.types import Denial, Hash32, LicenseQuery
+from themis.daemon.node import Node
+
+_BATCH: Final = 256
+
+Judgment = Denial | Unavailable | None
+
+log = logging.getLogger(__name__)
+
+
+class Judge:
+    """SEEN -> QUEUED, or CLOSED with the reason."""
+
+    name = "judge"
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def step(self) -> bool:
+        """Judge all that was seen. False when there was nothing, or nothing could be decided now."""
+        node = self._node
+        facts: list[tuple[Hash32, Fact]] = []
+        licensable: list[Job] = []
+        for job in node.store.jobs(State.SEEN, limit=_BATCH):
+            try:
+                self._require_acceptable(job)
+                licensable.append(job)
+            except Refused as refused:
+                facts.append((job.id, Closed(refused.reason, refused.detail)))
+        facts += self._license(licensable)
+        for job_id, fact in facts:
+            if isinstance(fact, Closed):
+                log.info("request 0x%s will not be answered: %s %s", job_id.hex(), fact.reason, fact.detail)
+        if facts:
+            node.store.record(facts, node.clock.now_s())
+        return bool(facts)
+
+    def _require_acceptable(self, job: Job) -> None:
+        node = self._node
+        policy.require_acceptable(
+            job,
+            chain_id=node.settings.chain_id,
+            oracle=node.settings.oracle,
+            min_fee_wei=node.settings.min_fee_wei,
+            chain_time_s=node.time.now_s(),
+        )
+        node.engine.code_needed(job.request.model_id, job.input)
+
+    def _license(self, jobs: Sequence[Job]) -> list[tuple[Hash32, Fact]]:
+        """Ask the contract, at each request's block. The same question is asked once."""
+        asked = {job.id: policy.license_queries(job) for job in jobs}
+        questions = list(dict.fromkeys(query for pair in asked.values() for query in pair))
+        answers: dict[LicenseQuery, Judgment] = {}
+        if questions:
+            answers = dict(zip(questions, self._node.chain.license_denials(questions), strict=True))
+        facts: list[tuple[Hash32, Fact]] = []
+        for job_id, (requesters, operators) in asked.items():
+            fact = _verdict(answers[requesters], answers[operators])
+            if fact is not None:
+                facts.append((job_id, fact))
+        return facts
+
+
+def _verdict(requester: Judgment, operator: Judgment) -> Fact | None:
+    """None while an answer is outstanding: the job stays SEEN and is judged again."""
+    if isinstance(requester, Denial):
+        return Closed(Reason.UNLICENSED_REQUESTER, f"{requester.error}({requester.detail})")
+    if isinstance(operator, Denial):
+        return Closed(Reason.UNLICENSED_OPERATOR, f"{operator.error}({operator.detail})")
+    for unavailable in (requester, operator):
+        if isinstance(unavailable, Unavailable):
+            log.warning("a license could not be checked: %s", unavailable)
+            return None
+    return Accepted()

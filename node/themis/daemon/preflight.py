@@ -1,0 +1,169 @@
+"""Preflight: everything a node needs, checked in order, each with what to do. What passes is what `run` runs on."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from themis.config import STORE_FILE, Config
+from themis.core.errors import Denied, Misconfigured, ThemisError
+from themis.core.types import Hash32, Role, UseClass
+from themis.edge import bundle, client, keystore
+from themis.edge.bundle import Bundle
+from themis.edge.client import OracleClient
+from themis.edge.engine import OnnxEngine
+from themis.edge.keystore import KeystoreSigner
+from themis.edge.rpc import Rpc
+from themis.edge.store import SqliteStore
+
+_ANSWER_GAS: Final = 100_000
+"""What one answer costs, roughly: the balance is shown in answers."""
+_LOW_BALANCE_ANSWERS: Final = 20
+
+
+class Status(StrEnum):
+    OK = "ok"
+    WARN = "warn"
+    """The node runs, but earns less than it could."""
+    FAIL = "fail"
+
+
+class _Advice(ThemisError):  # noqa: N818
+    """Something the operator should mend, and can run without."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the preflight: what was looked at, and what to do where it is not right."""
+
+    name: str
+    status: Status
+    detail: str
+    error: ThemisError | None = None
+
+
+@dataclass(slots=True)
+class Preflight:
+    """Runs the checks; afterwards holds what they opened. `signer` and `engine` are set when nothing failed."""
+
+    home: Path
+    config: Config
+    rpc: Rpc = field(init=False)
+    signer: KeystoreSigner | None = None
+    engine: OnnxEngine | None = None
+    _bundles: dict[Hash32, Bundle] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.rpc = Rpc(self.config.chain.rpc_url)
+
+    def checks(self) -> Iterator[Check]:
+        """Each check as it is done. A failure ends the list: what follows would only repeat it."""
+        steps: tuple[tuple[str, Callable[[], str]], ...] = (
+            ("key", self._key),
+            ("chain", self._chain),
+            ("oracle", self._oracle),
+            ("store", self._store),
+            ("balance", self._balance),
+            ("models", self._models),
+            ("engine", self._engine),
+        )
+        for name, step in steps:
+            try:
+                detail = step()
+            except _Advice as advice:
+                yield Check(name, Status.WARN, str(advice))
+            except ThemisError as error:
+                yield Check(name, Status.FAIL, str(error), error)
+                return
+            else:
+                yield Check(name, Status.OK, detail)
+        for model_id in self._bundles:
+            yield self._license(model_id)
+            yield self._offer(model_id)
+
+    def client(self) -> OracleClient:
+        return OracleClient(self.rpc, self.config.chain.chain_id, self.config.oracle())
+
+    def _key(self) -> str:
+        if self.signer is None:
+            key = self.config.key
+            self.signer = keystore.unlock(self.home / key.keystore, self.home / key.password_file)
+        return f"0x{self.signer.address.hex()}"
+
+    def _chain(self) -> str:
+        client.require_chain(self.rpc, self.config.chain.chain_id)
+        return f"chain {self.config.chain.chain_id}"
+
+    def _oracle(self) -> str:
+        client.require_oracle(self.client())
+        return f"0x{self.config.oracle().hex()}"
+
+    def _store(self) -> str:
+        """A store that exists must be ours. `check` makes none."""
+        path = self.home / STORE_FILE
+        if not path.exists():
+            return "none yet: the first run makes it"
+        chain_id, operator = self.config.chain.chain_id, self._signer().address
+        store = SqliteStore(path, chain_id=chain_id, oracle=self.config.oracle(), operator=operator)
+        jobs = sum(store.counts().by_state.values())
+        store.close()
+        return f"{jobs} jobs"
+
+    def _balance(self) -> str:
+        signer = self._signer()
+        balance_wei = int(self.rpc.call("eth_getBalance", "0x" + signer.address.hex(), "latest"), 16)
+        head = self.rpc.call("eth_getBlockByNumber", "latest", False)  # noqa: FBT003 (the RPC's parameter)
+        fees = self.config.fees.policy().quote(int(head.get("baseFeePerGas", "0x0"), 16))
+        answers = balance_wei // max(1, fees.max_fee_wei * _ANSWER_GAS)
+        if answers < _LOW_BALANCE_ANSWERS:
+            raise _Advice(f"{balance_wei} wei pays for about {answers} answers: fund 0x{signer.address.hex()}")
+        return f"{balance_wei} wei, about {answers} answers"
+
+    def _models(self) -> str:
+        """Recompute each bundle's roots and ask the chain whether they are the ones registered under its id."""
+        for model in self.config.models:
+            loaded = bundle.load(self.home / model.path)
+            (licensor,) = self.client().read("licensorOf", model.model_id)
+            if int(licensor, 16) == 0:
+                raise Misconfigured(
+                    f"model 0x{model.model_id.hex()} is not registered: correct its model_id in config.toml"
+                )
+            roots = (loaded.program_root, loaded.weights_root, loaded.manifest_hash)
+            (registered,) = self.client().read("modelIdOf", bytes.fromhex(licensor[2:]), *roots)
+            if registered != model.model_id:
+                raise Misconfigured(
+                    f"{model.path} is not the model registered as 0x{model.model_id.hex()}: fetch the bundle again"
+                )
+            self._bundles[model.model_id] = loaded
+        if not self._bundles:
+            raise Misconfigured("no model is configured: run `themis models serve PATH MODEL_ID`")
+        return ", ".join(f"{loaded.name} {loaded.version}" for loaded in self._bundles.values())
+
+    def _engine(self) -> str:
+        self.engine = OnnxEngine(self._bundles, threads=self.config.engine.threads)
+        return f"self-test passed, {self.config.engine.threads} thread(s)"
+
+    def _license(self, model_id: Hash32) -> Check:
+        """Whether this operator may be paid for answers now."""
+        name = f"license of {self._bundles[model_id].name}"
+        who = (self._signer().address, int(Role.OPERATOR), int(UseClass.COMMERCIAL))
+        try:
+            version, _ = self.client().read("termsInForce", model_id)
+            self.client().read("checkLicense", model_id, version, *who)
+        except Denied as denied:
+            advice = "paid requests will be refused: ask the licensor for an operator's grant"
+            return Check(name, Status.WARN, f"{denied}; {advice}", denied)
+        return Check(name, Status.OK, f"terms version {version}, paid answers allowed")
+
+    def _offer(self, model_id: Hash32) -> Check:
+        name = f"offer of {self._bundles[model_id].name}"
+        serving, min_fee_wei, max_callback_gas = self.client().read("offerOf", model_id, self._signer().address)
+        if not serving:
+            return Check(name, Status.WARN, "nobody can ask: run `themis models serve PATH MODEL_ID`")
+        return Check(name, Status.OK, f"at least {min_fee_wei} wei, callbacks up to {max_callback_gas} gas")
+
+    def _signer(self) -> KeystoreSigner:
+        if self.signer is None:
+            raise Misconfigured("the key is not unlocked")
+        return self.signer

@@ -1,0 +1,107 @@
+"""The supervisor: one thread a loop, patience with the world, none with bugs."""
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from themis.core.errors import Broken, Unavailable
+from themis.daemon.node import Node
+
+_FIRST_PAUSE_S: Final = 0.25
+_LONGEST_PAUSE_S: Final = 15.0
+IDLE_S: Final = 1.0
+"""How long a loop sleeps when nobody wakes it."""
+_FAREWELL_S: Final = 10.0
+"""How long a stopping node waits for an inference to end; dropped ones run again at the next start."""
+
+log = logging.getLogger(__name__)
+
+
+class Loop(Protocol):
+    """One step of work, done again and again."""
+
+    @property
+    def name(self) -> str: ...
+
+    def step(self) -> bool:
+        """Do one thing. True when there may be more, for itself or for others."""
+        ...
+
+
+@dataclass(slots=True)
+class Health:
+    """How a loop is doing. Written by its thread only."""
+
+    stepped_at_s: float = 0.0
+    error: str = ""
+    """What stands in its way now; empty when nothing does."""
+
+
+class Supervisor:
+    """Runs loops until told to stop, or until one of them meets a bug."""
+
+    def __init__(self, node: Node, loops: Sequence[Loop], *, poll_interval_s: float) -> None:
+        self._node = node
+        self._loops = loops
+        self._poll_interval_s = poll_interval_s
+        self._stop = threading.Event()
+        self._wake = threading.Condition()
+        self._rounds = 0
+        self._failure: BaseException | None = None
+        self.health = {loop.name: Health() for loop in loops}
+
+    def run(self) -> None:
+        """Block until `stop`. Raises Broken, with its cause, when a loop met a bug."""
+        threads = [
+            threading.Thread(target=self._run, args=(loop,), name=loop.name, daemon=True) for loop in self._loops
+        ]
+        for thread in threads:
+            thread.start()
+        self._stop.wait()
+        for thread in threads:
+            thread.join(_FAREWELL_S)
+        if self._failure is not None:
+            raise Broken(f"stopped: {self._failure}") from self._failure
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._notify()
+
+    def _run(self, loop: Loop) -> None:
+        health = self.health[loop.name]
+        pause_s = _FIRST_PAUSE_S
+        while not self._stop.is_set():
+            rounds = self._rounds
+            try:
+                worked = loop.step()
+            except Unavailable as error:
+                self._node.telemetry.loop_errors.labels(loop.name, error.code).inc()
+                if health.error != str(error):
+                    log.warning("%s waits: %s", loop.name, error)
+                health.error = str(error)
+                self._stop.wait(pause_s)
+                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            except Exception as error:
+                log.exception("%s met a bug", loop.name)
+                self._failure = error
+                self.stop()
+            else:
+                health.stepped_at_s, health.error, pause_s = self._node.clock.now_s(), "", _FIRST_PAUSE_S
+                if worked:
+                    self._notify()
+                elif loop.name == "watch":
+                    self._stop.wait(self._poll_interval_s)
+                else:
+                    self._sleep(rounds)
+
+    def _notify(self) -> None:
+        with self._wake:
+            self._rounds += 1
+            self._wake.notify_all()
+
+    def _sleep(self, rounds: int) -> None:
+        """Sleep until somebody has worked since `rounds` was read, or for a while."""
+        with self._wake:
+            self._wake.wait_for(lambda: self._rounds != rounds or self._stop.is_set(), IDLE_S)

@@ -1,0 +1,1 @@
+"""I/O: each module implements one port."""

@@ -1,0 +1,143 @@
+"""One oracle contract for people: reads with reasons, and transactions that are waited for."""
+
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from themis.core import canonical
+from themis.core.errors import Denied, Misconfigured, Unavailable
+from themis.core.fees import FeePolicy
+from themis.core.transaction import Transaction
+from themis.core.types import Address, Denial
+from themis.edge import contracts
+from themis.edge.abi import Artifact, Log
+from themis.edge.contracts import ORACLE
+from themis.edge.rpc import Rpc, RpcError
+from themis.ports import Signer
+
+_RECEIPT_TIMEOUT_S: Final = 120
+_POLL_S: Final = 0.1
+_GAS_MARGIN_PERCENT: Final = 20
+
+
+class ContractDenied(Denied):
+    """The oracle contract said no; `denial` is its custom error."""
+
+    def __init__(self, denial: Denial) -> None:
+        super().__init__(f"the oracle refuses: {denial.error}({denial.detail})")
+        self.denial = denial
+
+
+class OracleClient:
+    """Calls and transactions of one account on one oracle contract."""
+
+    def __init__(self, rpc: Rpc, chain_id: int, oracle: Address) -> None:
+        self.rpc = rpc
+        self.chain_id = chain_id
+        self.oracle = oracle
+
+    def read(self, function: str, *arguments: Any, block: str = "latest") -> tuple[Any, ...]:
+        """Values of a view function. Raises Denied with the contract's custom error."""
+        call = {"to": _hex(self.oracle), "data": _hex(ORACLE.call(function, *arguments))}
+        try:
+            data = bytes.fromhex(self.rpc.call("eth_call", call, block)[2:])
+        except RpcError as error:
+            raise _denied(error) from error
+        if not data:
+            raise Misconfigured(f"there is no contract at {_hex(self.oracle)}: correct chain.oracle or chain.rpc_url")
+        try:
+            return ORACLE.result(function, data)
+        except ValueError as error:
+            raise Misconfigured(
+                f"{_hex(self.oracle)} is not a Themis oracle ({error}): correct chain.oracle"
+            ) from error
+
+    def logs(self, event: str, start_block: int, *indexed: bytes | None) -> list[Log]:
+        """Past events, oldest first; `indexed` filters by the event's indexed values in order."""
+        topics = [_hex(ORACLE.topic(event)), *(None if i is None else _hex(i.rjust(32, b"\0")) for i in indexed)]
+        query = {"address": _hex(self.oracle), "fromBlock": hex(start_block), "toBlock": "latest", "topics": topics}
+        decoded = (contracts.decode_log(raw) for raw in self.rpc.call("eth_getLogs", query))
+        return [pair[0] for pair in decoded if pair is not None]
+
+    def transact(
+        self, signer: Signer, fees: FeePolicy, function: str, *arguments: Any, value_wei: int = 0
+    ) -> tuple[Mapping[str, Any], list[Log]]:
+        """Send a transaction to the oracle and wait for it: its receipt, and what the oracle logged in it."""
+        data = ORACLE.call(function, *arguments)
+        receipt = transact(self.rpc, self.chain_id, signer, fees, self.oracle, data, value_wei)
+        decoded = (contracts.decode_log(raw) for raw in receipt["logs"] if raw["address"].lower() == _hex(self.oracle))
+        return receipt, [pair[0] for pair in decoded if pair is not None]
+
+
+def require_chain(rpc: Rpc, chain_id: int) -> None:
+    """Raises Misconfigured where the RPC serves another chain."""
+    found = int(rpc.call("eth_chainId"), 16)
+    if found != chain_id:
+        raise Misconfigured(f"the RPC serves chain {found}, not {chain_id}: correct chain.rpc_url or chain.chain_id")
+
+
+def require_oracle(client: OracleClient) -> None:
+    """The contract must hash as this version does: its type hashes are its interface. Raises Misconfigured."""
+    try:
+        found = (*client.read("REQUEST_TYPEHASH"), *client.read("RESULT_TYPEHASH"))
+    except Denied as error:
+        raise Misconfigured(f"{_hex(client.oracle)} is not a Themis oracle: correct chain.oracle") from error
+    if found != (canonical.type_hash(canonical.REQUEST_TYPE), canonical.type_hash(canonical.RESULT_TYPE)):
+        raise Misconfigured(
+            f"{_hex(client.oracle)} is a Themis oracle of another version: upgrade themis, or correct chain.oracle"
+        )
+
+
+def deploy(rpc: Rpc, chain_id: int, signer: Signer, fees: FeePolicy, artifact: Artifact, *arguments: Any) -> Any:
+    """Create a contract and wait for it: its receipt."""
+    return transact(rpc, chain_id, signer, fees, None, artifact.creation(*arguments), 0)
+
+
+def transact(  # noqa: PLR0917 (a transaction has that many parts)
+    rpc: Rpc, chain_id: int, signer: Signer, fees: FeePolicy, to: Address | None, data: bytes, value_wei: int
+) -> Mapping[str, Any]:
+    """Estimate, sign, send, wait. Raises Denied with the custom error instead of sending what would revert."""
+    sender = _hex(signer.address)
+    call = {"from": sender, "data": _hex(data), "value": hex(value_wei)} | ({"to": _hex(to)} if to else {})
+    try:
+        gas = int(rpc.call("eth_estimateGas", call), 16)
+    except RpcError as error:
+        raise _denied(error) from error
+    head = rpc.call("eth_getBlockByNumber", "latest", False)  # noqa: FBT003 (the RPC's parameter)
+    quoted = fees.quote(int(head.get("baseFeePerGas", "0x0"), 16))
+    nonce = int(rpc.call("eth_getTransactionCount", sender, "pending"), 16)
+    gas += gas * _GAS_MARGIN_PERCENT // 100
+    raw = signer.sign(Transaction(chain_id, nonce, to, data, gas, quoted, value_wei))
+    try:
+        tx_hash = rpc.call("eth_sendRawTransaction", _hex(raw))
+    except RpcError as error:
+        raise _denied(error) from error
+    receipt = _wait(rpc, tx_hash)
+    if int(receipt["status"], 16) != 1:
+        raise Denied(f"transaction {tx_hash} was mined but reverted: the chain changed meanwhile, try again")
+    return receipt
+
+
+def _wait(rpc: Rpc, tx_hash: str) -> Mapping[str, Any]:
+    give_up = time.monotonic() + _RECEIPT_TIMEOUT_S
+    while time.monotonic() < give_up:
+        receipt: Mapping[str, Any] | None = rpc.call("eth_getTransactionReceipt", tx_hash)
+        if receipt is not None:
+            return receipt
+        time.sleep(_POLL_S)
+    raise Unavailable(
+        f"transaction {tx_hash} was not mined within {_RECEIPT_TIMEOUT_S} s: look for it before you try again"
+    )
+
+
+def _denied(error: RpcError) -> Denied | Misconfigured | Unavailable:
+    if error.data:
+        return ContractDenied(ORACLE.denial(error.data))
+    said = error.message.lower()
+    if "insufficient funds" in said or "enough funds" in said:
+        return Misconfigured(f"the account cannot pay for that ({error.message}): fund it; `themis keys list` names it")
+    return Denied(str(error)) if "revert" in said else Unavailable(f"the RPC refused {error}")
+
+
+def _hex(value: bytes) -> str:
+    return "0x" + value.hex()

@@ -1,0 +1,109 @@
+"""Keys: Web3 Secret Storage v3 files with a password file beside them. Implements the `Signer` port."""
+
+import json
+import os
+import secrets
+import stat
+from pathlib import Path
+from typing import Final
+
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+from eth_utils.address import to_checksum_address
+
+from themis.core.errors import Misconfigured
+from themis.core.transaction import Transaction
+from themis.core.types import Address
+
+_LOOSE: Final = stat.S_IRWXG | stat.S_IRWXO
+
+
+class KeystoreSigner:
+    """One unlocked key, kept in memory."""
+
+    def __init__(self, account: LocalAccount) -> None:
+        self.account = account
+
+    @property
+    def address(self) -> Address:
+        return Address(bytes.fromhex(self.account.address[2:]))
+
+    def sign(self, transaction: Transaction) -> bytes:
+        fields = {
+            "type": 2,
+            "chainId": transaction.chain_id,
+            "nonce": transaction.nonce,
+            "to": None if transaction.to is None else to_checksum_address(transaction.to),
+            "data": transaction.data,
+            "gas": transaction.gas,
+            "maxFeePerGas": transaction.fees.max_fee_wei,
+            "maxPriorityFeePerGas": transaction.fees.priority_fee_wei,
+            "value": transaction.value_wei,
+        }
+        return bytes(self.account.sign_transaction({k: v for k, v in fields.items() if v is not None}).raw_transaction)
+
+
+def unlock(keystore: Path, password_file: Path) -> KeystoreSigner:
+    """Decrypt a key: about a second and 256 MiB (scrypt, n = 2^18). Raises Misconfigured, saying what to do."""
+    encrypted = read_private(keystore, "run `themis keys new`, or set key.keystore")
+    password = read_private(password_file, "write the key's password into it (mode 600), or set key.password_file")
+    try:
+        secret = Account.decrypt(encrypted, password.rstrip("\r\n"))
+    except ValueError as error:
+        wrong = "MAC mismatch" in str(error)
+        raise Misconfigured(
+            f"the password in {password_file} does not open {keystore}: correct key.password_file"
+            if wrong
+            else f"{keystore} is not a Web3 Secret Storage v3 file ({error}): restore it from your backup"
+        ) from error
+    except (KeyError, TypeError, AttributeError, NotImplementedError) as error:
+        raise Misconfigured(f"{keystore} is not a Web3 Secret Storage v3 file: restore it from your backup") from error
+    return KeystoreSigner(Account.from_key(secret))
+
+
+def address_of(keystore: Path) -> Address:
+    """The address a key file names, without its password. Raises Misconfigured."""
+    text = read_private(keystore, "run `themis keys new`, or set key.keystore")
+    try:
+        return Address(bytes.fromhex(json.loads(text)["address"].removeprefix("0x")))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Misconfigured(f"{keystore} is not a Web3 Secret Storage v3 file: restore it from your backup") from error
+
+
+def create(keystore: Path, password_file: Path, private_key: bytes | None = None) -> Address:
+    """Write a new (or the given) key, mode 600; a missing password file is made with 32 random bytes in it.
+
+    Raises Misconfigured rather than overwrite a key.
+    """
+    if keystore.exists():
+        raise Misconfigured(f"{keystore} exists: a key is never overwritten; choose another name")
+    try:
+        account: LocalAccount = Account.from_key(private_key) if private_key else Account.create()
+    except ValueError as error:
+        raise Misconfigured("that is not a private key: 32 bytes, below the order of secp256k1") from error
+    if not password_file.exists():
+        _write_private(password_file, secrets.token_hex(32) + "\n")
+    password = read_private(password_file, "remove it, so that a new one is made").rstrip("\r\n")
+    _write_private(keystore, json.dumps(account.encrypt(password)) + "\n")
+    return Address(bytes.fromhex(account.address[2:]))
+
+
+def read_private(path: Path, missing: str) -> str:
+    try:
+        mode = path.stat().st_mode
+        if mode & _LOOSE:
+            raise Misconfigured(f"{path} can be read by others (mode {mode & 0o777:o}): run `chmod 600 {path}`")
+        return path.read_text()
+    except FileNotFoundError as error:
+        raise Misconfigured(f"there is no {path}: {missing}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"{path} cannot be read ({error}): fix its owner, mode or content") from error
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())

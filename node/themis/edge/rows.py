@@ -1,0 +1,97 @@
+"""How jobs and transactions are written as rows of the store."""
+
+import json
+from dataclasses import fields
+from typing import Any
+
+from themis.core.errors import Reason
+from themis.core.fees import Fees
+from themis.core.job import Answer, Closed, Fact, Job, Mined, State
+from themis.core.transaction import SentTransaction
+from themis.core.types import Hash32, LogPosition, Request, UseClass
+
+
+def of_job(job: Job) -> dict[str, Any]:
+    """Every column but `seq`, by name."""
+    seen, mined, answer = job.seen_at, job.mined_at, job.answer
+    return {
+        "id": job.id,
+        "state": str(job.state),
+        "request": _request_text(job.request),
+        "input": job.input,
+        "seen_block": seen.block_number,
+        "seen_hash": seen.block_hash,
+        "seen_index": seen.log_index,
+        "seen_tx": seen.tx_hash,
+        "output": answer and answer.output,
+        "result_hash": answer and answer.result_hash,
+        "mined_block": mined and mined.block_number,
+        "mined_hash": mined and mined.block_hash,
+        "mined_index": mined and mined.log_index,
+        "mined_tx": mined and mined.tx_hash,
+        "reason": job.reason and str(job.reason),
+        "detail": job.detail,
+    }
+
+
+def to_job(row: tuple[Any, ...]) -> Job:
+    """Read a row of `jobs`, `seq` first."""
+    _, job_id, state, request, input_, *places = row
+    seen, (output, result_hash), mined, (reason, detail) = places[:4], places[4:6], places[6:10], places[10:]
+    return Job(
+        id=Hash32(job_id),
+        request=_request(request),
+        input=input_,
+        seen_at=LogPosition(*seen),
+        state=State(state),
+        answer=None if output is None else Answer(output, Hash32(result_hash)),
+        mined_at=None if mined[0] is None else LogPosition(*mined),
+        reason=None if reason is None else Reason(reason),
+        detail=detail,
+    )
+
+
+def of_transaction(sent: SentTransaction) -> tuple[Any, ...]:
+    """Every column but `settled`. Fees are text: SQLite's integers end at 2^63."""
+    fees = sent.fees
+    return (
+        sent.hash,
+        sent.raw,
+        sent.nonce,
+        str(fees.max_fee_wei),
+        str(fees.priority_fee_wei),
+        sent.job_id,
+        sent.signed_at_s,
+        sent.sent_at_s,
+        sent.cancels,
+    )
+
+
+def to_transaction(row: tuple[Any, ...]) -> SentTransaction:
+    """Read a row of `transactions`."""
+    tx_hash, raw, nonce, max_fee, priority_fee, job_id, signed_at_s, sent_at_s, cancels, _ = row
+    fees = Fees(int(max_fee), int(priority_fee))
+    return SentTransaction(Hash32(tx_hash), raw, nonce, fees, Hash32(job_id), signed_at_s, sent_at_s, bool(cancels))
+
+
+def detail_of(fact: Fact) -> str:
+    """What a job's history says beside the fact's name."""
+    match fact:
+        case Mined(_, at):
+            return f"block {at.block_number}, transaction 0x{at.tx_hash.hex()}"
+        case Closed(reason, detail):
+            return f"{reason}: {detail}" if detail else str(reason)
+        case _:
+            return ""
+
+
+def _request_text(request: Request) -> str:
+    values = {field.name: getattr(request, field.name) for field in fields(request)}
+    return json.dumps({k: v.hex() if isinstance(v, bytes) else int(v) for k, v in values.items()})
+
+
+def _request(text: str) -> Request:
+    values: dict[str, Any] = json.loads(text)
+    values = {k: bytes.fromhex(v) if isinstance(v, str) else v for k, v in values.items()}
+    values["use_class"] = UseClass(values["use_class"])
+    return Request(**values)

@@ -1,0 +1,61 @@
+"""What matrix products do to intervals, and which of them saturate, overflow or depend on the machine."""
+
+import numpy as np
+
+from themis.exact.blocks import ACC_LINEAR, LIGHT_WEIGHT
+from themis.exact.call import Call, powers_of_two, zero_point
+from themis.exact.interval import Rejected, Value, proven
+
+
+def matmul(call: Call) -> list[Value]:
+    """Integers only: float products differ between machines."""
+    a, b = call.integer(0), call.integer(1)
+    reach = call.terms(0, 1) * a.largest * b.largest
+    return [proven(a.dtype, -reach, reach)]
+
+
+def matmul_integer(call: Call) -> list[Value]:
+    reach = accumulator(call, 0, 1, 2, 3)
+    return [proven(np.dtype(np.int32), -reach, reach)]
+
+
+def qlinear_matmul(call: Call) -> list[Value]:
+    reach = accumulator(call, 0, 3, 2, 5)
+    if reach >= ACC_LINEAR:
+        raise Rejected(
+            f"accumulator may reach {reach}, and float32 rounds from 2^24: use smaller weights or fewer inputs"
+        )
+    for index in (1, 4, 6):
+        powers_of_two(call, index)
+    zero_point(call, 7)
+    if call.operand(7).dtype != np.uint8:
+        raise Rejected("QLinearMatMul must give uint8: int8 results have no kernel for uint8 operands")
+    return [Value(np.dtype(np.uint8), 0, 255)]
+
+
+def accumulator(call: Call, a: int, b: int, a_zero: int, b_zero: int) -> int:
+    """Largest absolute accumulator of a u8 x u8 or safe u8 x s8 product, from the weights where they are constant."""
+    x, y = call.integer(a), call.integer(b)
+    if x.dtype != np.uint8 or y.dtype not in (np.uint8, np.int8):
+        raise Rejected(
+            f"{x.dtype} x {y.dtype} has no kernel, or overflows on ARM without dot products and is slow on AVX2: "
+            "use u8 x u8 with zero point 128"
+        )
+    if y.dtype == np.int8:
+        fits_pairs(y)
+    zero_x, zero_y = zero_point(call, a_zero), zero_point(call, b_zero)
+    largest = max(abs(x.low - zero_x), abs(x.high - zero_x))
+    if y.constant is not None:
+        return largest * int(np.abs(y.constant.astype(np.int64) - zero_y).sum(-2).max(initial=0))
+    return call.terms(a, b) * largest * max(abs(y.low - zero_y), abs(y.high - zero_y))
+
+
+def fits_pairs(y: Value) -> None:
+    """Reject u8 x s8 unless no sum of two products can saturate 16 bits, as AVX2's vpmaddubsw adds neighbors."""
+    if y.constant is None:
+        raise Rejected("u8 x s8 saturates on AVX2, and the s8 operand is not constant: use u8 x u8, zero point 128")
+    if y.largest > LIGHT_WEIGHT:
+        raise Rejected(
+            f"u8 x s8 saturates on AVX2: weights reach {y.low}..{y.high}. Use u8 x u8 with zero point 128, or weights "
+            f"within +-{LIGHT_WEIGHT}"
+        )

@@ -1,0 +1,141 @@
+"""A model's identity: Merkle roots over its program and its weights, as a referee contract could open them.
+
+Both depend on what the model computes and on the names of its inputs and outputs, not on the names of files, nodes or
+inner tensors, nor on how the protobuf was written.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import onnx
+from eth_abi.abi import encode
+from numpy.typing import NDArray
+from onnx import helper, numpy_helper
+
+from themis.core import merkle
+from themis.core.types import Hash32
+from themis.exact.declare import read_declarations
+
+CHUNK_BYTES: Final = 1_024
+"""A leaf of a tensor that is no GEMM weight holds as many whole rows as fit, at least one."""
+INLINE_MAX: Final = 64
+"""Constants of up to so many elements (shapes, scales, zero points, bounds) are part of the program, not weights."""
+GEMM_WEIGHT: Final[Mapping[str, int]] = {"MatMulInteger": 1, "QLinearMatMul": 3}
+"""Which input holds the weights."""
+
+ABSENT, INPUT, RESULT, WEIGHT, INLINE = range(5)
+"""Kinds of operand in a leaf: nothing, graph input i, output i of a node, weight tensor i, constant i of the leaf."""
+
+
+def program_root(model: onnx.ModelProto) -> Hash32:
+    """Root over the graph. Raises ValueError for control flow.
+
+    Leaf 0: opset, inputs with dtype, shape and range, outputs, extents. Leaf 1 + i: node i in the file's order.
+
+    A node's leaf is abi.encode(string op, bytes32[] operands, bytes[] inlineConstants, string[] attributes, uint256
+    outputs) with an operand as kind << 248 | node << 32 | index, and attributes as sorted `name=value`.
+    """
+    graph, weights = model.graph, _weights(model.graph)
+    words: dict[str, int] = {"": ABSENT << 248}
+    words |= {entry.name: INPUT << 248 | index for index, entry in enumerate(graph.input)}
+    words |= {name: WEIGHT << 248 | index for index, name in enumerate(weights)}
+    tensors = {tensor.name: tensor for tensor in graph.initializer}
+    leaves = []
+    for number, node in enumerate(graph.node):
+        operands: list[bytes] = []
+        constants: list[bytes] = []
+        for name in node.input:
+            inline = name in tensors and name not in weights
+            operands.append((INLINE << 248 | len(constants) if inline else words[name]).to_bytes(32, "big"))
+            if inline:
+                constants.append(_tensor(numpy_helper.to_array(tensors[name])))
+        attributes = sorted(f"{item.name}={_attribute(item)}" for item in node.attribute)
+        op = f"{node.domain}:{node.op_type}" if node.domain else node.op_type
+        types = ["string", "bytes32[]", "bytes[]", "string[]", "uint256"]
+        leaves.append(encode(types, [op, operands, constants, attributes, len(node.output)]))
+        words |= {name: RESULT << 248 | number << 32 | index for index, name in enumerate(node.output) if name}
+    return merkle.root([_interface(model, words), *leaves])
+
+
+def weights_root(model: onnx.ModelProto) -> Hash32:
+    """Leaf i: weight tensor i in order of first use, as abi.encode(uint256 dtype, uint256[] shape, bytes32 root).
+
+    The inner root's leaves are the columns of a GEMM weight, each the operand of one dot product, matrix by matrix, or
+    chunks of rows of any other tensor. A graph without weights has the root of one empty leaf.
+    """
+    leaves = []
+    for array, is_gemm in _weights(model.graph).values():
+        rows = _columns(array) if is_gemm else _chunks(array)
+        dtype = int(helper.np_dtype_to_tensor_dtype(array.dtype))
+        leaves.append(encode(["uint256", "uint256[]", "bytes32"], [dtype, array.shape, merkle.root(rows)]))
+    return merkle.root(leaves or [b""])
+
+
+def _weights(graph: onnx.GraphProto) -> dict[str, tuple[NDArray[Any], bool]]:
+    """Initializers that are weights, in order of first use, and whether each is the weight of a GEMM."""
+    tensors = {tensor.name: tensor for tensor in graph.initializer}
+    uses: dict[str, bool] = {}
+    for node in graph.node:
+        for index, name in enumerate(node.input):
+            if name in tensors:
+                uses[name] = uses.get(name, False) or GEMM_WEIGHT.get(node.op_type) == index
+    arrays = {name: numpy_helper.to_array(tensors[name]) for name in uses}
+    return {name: (array, uses[name]) for name, array in arrays.items() if uses[name] or array.size > INLINE_MAX}
+
+
+def _columns(array: NDArray[Any]) -> list[bytes]:
+    matrices = array.reshape(-1, *array.shape[-2:])
+    return [_bytes(column) for matrix in matrices for column in matrix.T]
+
+
+def _chunks(array: NDArray[Any]) -> list[bytes]:
+    rows = array if array.ndim else array.reshape(1)
+    step = max(1, CHUNK_BYTES // max(1, rows[:1].nbytes))
+    return [_bytes(rows[first : first + step]) for first in range(0, len(rows), step)] or [b""]
+
+
+def _bytes(array: NDArray[Any]) -> bytes:
+    """Little-endian, row by row."""
+    return array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
+
+
+def _interface(model: onnx.ModelProto, words: Mapping[str, int]) -> bytes:
+    declared = read_declarations(model)
+    opsets = sorted(f"{entry.domain or 'ai.onnx'}={entry.version}" for entry in model.opset_import)
+    inputs = [
+        f"{entry.name}:{entry.type.tensor_type.elem_type}:{_shape(entry)}:{found.low}..{found.high}"
+        if (found := declared.ranges.get(entry.name))
+        else f"{entry.name}:{entry.type.tensor_type.elem_type}:{_shape(entry)}"
+        for entry in model.graph.input
+    ]
+    extents = sorted(f"{name}={size}" for name, size in declared.extents.items())
+    outputs = [entry.name for entry in model.graph.output]
+    sources = [words[name].to_bytes(32, "big") for name in outputs]
+    types = ["string[]", "string[]", "string[]", "string[]", "bytes32[]"]
+    return encode(types, [opsets, inputs, extents, outputs, sources])
+
+
+def _shape(entry: onnx.ValueInfoProto) -> str:
+    sizes: Iterable[Any] = entry.type.tensor_type.shape.dim
+    return ",".join(size.dim_param or str(size.dim_value) for size in sizes)
+
+
+def _attribute(attribute: onnx.AttributeProto) -> str:
+    value = helper.get_attribute_value(attribute)
+    if isinstance(value, onnx.TensorProto):
+        return _tensor(numpy_helper.to_array(value)).hex()
+    if attribute.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS):
+        raise ValueError(f"attribute {attribute.name} is a graph: models with control flow have no program root")
+    if isinstance(value, bytes):
+        return value.hex()
+    return f"{attribute.type}:{list(value) if isinstance(value, Iterable) else value}"
+
+
+def _tensor(array: NDArray[Any]) -> bytes:
+    dtype = int(helper.np_dtype_to_tensor_dtype(array.dtype))
+    return encode(["uint256", "uint256[]", "bytes"], [dtype, array.shape, _bytes(array)])
+
+
+def parameters(model: onnx.ModelProto) -> int:
+    """Elements of all weight tensors."""
+    return sum(int(array.size) for array, _ in _weights(model.graph).values())

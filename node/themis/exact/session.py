@@ -1,0 +1,18 @@
+"""ONNX Runtime sessions with the settings the exact profile demands: CPU provider, no graph rewriting, no KleidiAI."""
+
+import onnxruntime as ort
+
+
+def open_session(
+    model: bytes,
+    threads: int = 1,
+    level: ort.GraphOptimizationLevel = ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
+) -> ort.InferenceSession:
+    """Open a session. Results depend neither on `threads` nor, tests show, on the `level`, which nodes leave alone."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.graph_optimization_level = level
+    options.add_session_config_entry("mlas.disable_kleidiai", "1")
+    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])

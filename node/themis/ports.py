@@ -1,0 +1,167 @@
+"""What the daemon needs from the world, as Protocols. One test suite each, run on its fake and on the real thing."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+from themis.core.errors import Unavailable
+from themis.core.job import Counts, Fact, HistoryEntry, Job, State
+from themis.core.reorg import BlockRef
+from themis.core.transaction import SentTransaction, Transaction
+from themis.core.types import (
+    Address,
+    Block,
+    ChainEvent,
+    CodeRef,
+    Denial,
+    Hash32,
+    LicenseQuery,
+    ModelInfo,
+    Receipt,
+    Request,
+)
+
+
+class Chain(Protocol):
+    """One chain and one oracle contract on it. Every read names its block.
+
+    Raises Unavailable when the RPC does not answer.
+    """
+
+    def head(self) -> Block:
+        """The newest block."""
+        ...
+
+    def blocks(self, numbers: Sequence[int]) -> list[Block | None]:
+        """The canonical blocks at these heights; None where the chain is shorter."""
+        ...
+
+    def events(self, first: int, last: int) -> list[ChainEvent]:
+        """What the oracle logged for our operator in blocks first..last, both included, in chain order."""
+        ...
+
+    def code(self, places: Sequence[tuple[Address, int]]) -> list[bytes | Unavailable]:
+        """Deployed code at each (address, block number), empty where there is none; why it cannot be told now."""
+        ...
+
+    def license_denials(self, queries: Sequence[LicenseQuery]) -> list[Denial | Unavailable | None]:
+        """For each query the contract's refusal at that block, None where it permits, or why it cannot be told now."""
+        ...
+
+    def fulfill_denial(self, request: Request, output: bytes, block_number: int) -> Denial | Unavailable | None:
+        """What the contract says to an answer after that block: why it was refused, None where it would be taken."""
+        ...
+
+    def balance_wei(self, account: Address) -> int:
+        """Balance at the newest block."""
+        ...
+
+    def nonce(self, account: Address) -> int:
+        """Transactions of the account that are mined at the newest block: the next nonce to be mined."""
+        ...
+
+    def send(self, raws: Sequence[bytes]) -> list[str | None]:
+        """Broadcast signed transactions; None for each that a node took or already has, else why not."""
+        ...
+
+    def receipts(self, tx_hashes: Sequence[Hash32]) -> list[Receipt | None]:
+        """Receipts of mined transactions; None for each that is not mined."""
+        ...
+
+
+class Engine(Protocol):
+    """Runs models. Deterministic: the same model id, input and code give the same bytes on every machine."""
+
+    def models(self) -> Mapping[Hash32, ModelInfo]:
+        """The models that are loaded, by model id."""
+        ...
+
+    def code_needed(self, model_id: Hash32, input_: bytes) -> CodeRef | None:
+        """Decode an input; say which deployed code it refers to, if any.
+
+        Raises Refused(UNKNOWN_MODEL | INVALID_INPUT).
+        """
+        ...
+
+    def infer(self, model_id: Hash32, work: Sequence[tuple[bytes, bytes | None]]) -> list[bytes]:
+        """Output bytes for each (input, fetched code or None), in order.
+
+        The caller has checked each code against its CodeRef. Raises Refused(INVALID_INPUT | ENGINE_REFUSED).
+        """
+        ...
+
+
+class Signer(Protocol):
+    """Holds one key."""
+
+    @property
+    def address(self) -> Address:
+        """The account that signs."""
+        ...
+
+    def sign(self, transaction: Transaction) -> bytes:
+        """The raw signed transaction, ready to broadcast. The same transaction gives the same bytes."""
+        ...
+
+
+class Clock(Protocol):
+    """Wall-clock time."""
+
+    def now_s(self) -> float:
+        """Seconds since the Unix epoch."""
+        ...
+
+
+class Store(Protocol):
+    """Durable memory. Each method that writes is one transaction: all of it is on disk when it returns, or none."""
+
+    def tail(self) -> list[BlockRef]:
+        """The newest blocks whose events are recorded, oldest first; empty on a new store."""
+        ...
+
+    def record_events(self, events: Iterable[ChainEvent], tail: Sequence[BlockRef], now_s: float) -> int:
+        """Record what a range of blocks said and the tail that covers it. Returns how many jobs it changed."""
+        ...
+
+    def rewind(self, fork: BlockRef, now_s: float) -> None:
+        """Forget blocks above `fork`: jobs seen there close as reorged, answers mined there are unmined."""
+        ...
+
+    def record(self, facts: Sequence[tuple[Hash32, Fact]], now_s: float) -> None:
+        """Apply one fact to each of these jobs, in order."""
+        ...
+
+    def record_sent(self, sent: Sequence[SentTransaction]) -> None:
+        """Keep signed transactions, before any broadcast; their jobs, where COMPUTED, become SENDING."""
+        ...
+
+    def record_broadcast(self, hashes: Sequence[Hash32], now_s: float) -> None:
+        """Remember when these transactions were broadcast last."""
+        ...
+
+    def record_settled(self, nonces: Sequence[int]) -> None:
+        """Nothing more will come of these nonces."""
+        ...
+
+    def unsettled(self) -> list[SentTransaction]:
+        """Transactions whose nonce is not settled, by nonce, oldest first."""
+        ...
+
+    def next_nonce(self) -> int:
+        """One above the highest nonce ever signed; 0 on a new store."""
+        ...
+
+    def job(self, job_id: Hash32) -> Job | None:
+        """One job."""
+        ...
+
+    def jobs(self, state: State | None = None, *, limit: int = 100, newest_first: bool = False) -> list[Job]:
+        """Jobs in one state (or any), oldest first unless asked otherwise."""
+        ...
+
+    def history(self, job_id: Hash32) -> list[HistoryEntry]:
+        """What happened to a job, oldest first."""
+        ...
+
+    def counts(self) -> Counts:
+        """How many jobs there are of each kind."""
+        ...

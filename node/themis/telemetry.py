@@ -1,0 +1,36 @@
+"""What the node measures of itself, in Prometheus' terms and base units."""
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+LOOPS: Final = ("watch", "judge", "infer", "send", "settle")
+ERROR_CODES: Final = ("unavailable", "rpc_error")
+_INFERENCE_BUCKETS_S: Final = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10)
+
+
+class Telemetry:
+    """One registry per node. Every label value exists from the start, so that an absent series means an absent node."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self.recorded_block = Gauge("themis_recorded_block", "Newest block whose events are stored.", registry=registry)
+        self.balance_wei = Gauge("themis_operator_balance_wei", "The operator's balance.", registry=registry)
+        self.unsettled = Gauge("themis_transactions_unsettled", "Transactions without a receipt.", registry=registry)
+        self.reorgs = Counter("themis_reorgs_total", "Reorganizations followed.", registry=registry)
+        self.inferences = Counter("themis_inferences_total", "Requests run through a model.", registry=registry)
+        self.inference_seconds = Histogram(
+            "themis_inference_seconds",
+            "Time of one run, batch included.",
+            buckets=_INFERENCE_BUCKETS_S,
+            registry=registry,
+        )
+        self.send_refusals = Counter(
+            "themis_send_refusals_total", "Transactions the endpoint did not take at once.", registry=registry
+        )
+        self.loop_errors = Counter(
+            "themis_loop_errors_total", "Steps that could not be done.", ("loop", "code"), registry=registry
+        )
+        for loop in LOOPS:
+            for code in ERROR_CODES:
+                self.loop_errors.labels(loop, code)

@@ -1,0 +1,43 @@
+"""The packaged ABIs and bytecode are what the sources give."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import solcx
+
+from contracts import compile as compiler
+
+
+@pytest.fixture(scope="module")
+def binary() -> Path:
+    return compiler.solc_binary()
+
+
+def test_packaged_artifacts_are_fresh(binary: Path) -> None:
+    assert compiler.stale(binary) == [], "run `python contracts/compile.py`"
+
+
+def test_staleness_is_noticed(binary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(compiler.ARTIFACTS, tmp_path, dirs_exist_ok=True)
+    monkeypatch.setattr(compiler, "ARTIFACTS", tmp_path)
+    changed = tmp_path / "SafeEthVault.json"
+    changed.write_text(changed.read_text().replace('"leave"', '"exit"'))
+    (tmp_path / "TimelockGuard.json").unlink()
+    assert compiler.stale(binary) == ["TimelockGuard", "SafeEthVault"]
+
+
+def test_the_wrapper_behaves_like_the_native_compiler() -> None:
+    version = solcx.wrapper.solc_wrapper(solc_binary=compiler.SOLC_NPM, version=True)[0]
+    assert f"Version: {compiler.SOLC_VERSION}+commit." in version
+
+
+@pytest.mark.parametrize("target", compiler.TARGETS, ids=lambda target: target.name)
+def test_artifacts_say_what_they_are(target: compiler.Target) -> None:
+    packaged = json.loads((compiler.ARTIFACTS / f"{target.name}.json").read_text())
+    assert packaged["contract"] == target.name
+    assert packaged["solc"] == compiler.SOLC_VERSION
+    assert target.source in packaged["sources"]
+    assert bytes.fromhex(packaged["bytecode"][2:])
+    assert any(entry["type"] == "function" for entry in packaged["abi"])

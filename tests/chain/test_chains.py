@@ -1,0 +1,120 @@
+"""The development chains start as they are asked to, and stop."""
+
+import os
+import time
+from pathlib import Path
+from urllib.error import URLError
+
+import pytest
+
+from demo import chains, programs
+from demo.chains import Kind, Settings
+from themis.core.errors import Misconfigured, Unavailable
+
+LATER_S = 2_000_000_000
+
+
+@pytest.fixture(params=list(Kind))
+def kind(request: pytest.FixtureRequest) -> Kind:
+    return Kind(request.param)
+
+
+def test_a_block_for_each_transaction(kind: Kind) -> None:
+    with chains.start(kind) as chain:
+        _send(chain)
+        assert _height(chain, 1) == 1
+        assert abs(_block(chain, "latest")["timestamp"] - time.time()) < 60
+
+
+def test_accounts_are_funded_and_known(kind: Kind) -> None:
+    with chains.start(kind) as chain:
+        assert [address.lower() for address in chain.rpc("eth_accounts")] == [
+            account.address.lower() for account in chain.accounts
+        ]
+        balances = {int(chain.rpc("eth_getBalance", account.address, "latest"), 16) for account in chain.accounts}
+        assert balances == {10_000 * 10**18}
+
+
+def test_settings_are_kept(kind: Kind) -> None:
+    port = chains.free_port()
+    with chains.start(kind, Settings(chain_id=4_242, timestamp_s=LATER_S, hardfork="shanghai", port=port)) as chain:
+        assert chain.rpc_url.endswith(f":{port}")
+        assert int(chain.rpc("eth_chainId"), 16) == chain.chain_id == 4_242
+        _send(chain)
+        _height(chain, 1)
+        assert 0 <= _block(chain, "latest")["timestamp"] - LATER_S < 60
+
+
+def test_blocks_on_a_clock(kind: Kind) -> None:
+    with chains.start(kind, Settings(block_time_s=1)) as chain:
+        tx_hash = _send(chain)
+        assert chain.rpc("eth_getTransactionReceipt", tx_hash) is None
+        _height(chain, 2)
+        assert chain.rpc("eth_getTransactionReceipt", tx_hash) is not None
+
+
+def test_blocks_on_demand(kind: Kind) -> None:
+    with chains.start(kind, Settings(automine=False)) as chain:
+        _send(chain)
+        assert _height(chain, 0) == 0
+        chain.rpc("evm_mine")
+        assert _height(chain, 1) == 1
+
+
+def test_the_chain_ends_with_the_block(kind: Kind) -> None:
+    with chains.start(kind) as chain:
+        os.kill(chain.pid, 0)
+    with pytest.raises(ProcessLookupError):
+        os.kill(chain.pid, 0)
+    with pytest.raises(URLError):  # nor has it left a child behind that answers
+        chain.rpc("eth_chainId")
+
+
+def test_more_switches() -> None:
+    with chains.start(Kind.ANVIL, Settings(extra=("--slots-in-an-epoch", "1"))) as chain:
+        for _ in range(3):
+            chain.rpc("evm_mine")
+        assert _block(chain, "finalized")["number"] > 0
+
+
+def test_a_refused_call_says_why() -> None:
+    with chains.start() as chain, pytest.raises(RuntimeError, match="no_such_method"):
+        chain.rpc("no_such_method")
+
+
+def test_a_taken_port_is_told() -> None:
+    with chains.start() as first:
+        port = int(first.rpc_url.rsplit(":", 1)[1])
+        with pytest.raises(Unavailable, match="is taken"), chains.start(settings=Settings(port=port)):
+            pass
+
+
+def test_a_chain_that_does_not_start_is_quoted() -> None:
+    settings = Settings(extra=("--no-such-switch",))
+    with pytest.raises(Unavailable, match="no-such-switch"), chains.start(Kind.ANVIL, settings):
+        pass
+
+
+def test_a_missing_chain_names_the_command(kind: Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(programs, "ROOT", tmp_path)
+    with pytest.raises(Misconfigured, match="npm ci"), chains.start(kind):
+        pass
+
+
+def _send(chain: chains.RunningChain) -> str:
+    sender, receiver = (account.address for account in chain.accounts[:2])
+    tx_hash: str = chain.rpc("eth_sendTransaction", {"from": sender, "to": receiver, "value": "0x1"})
+    return tx_hash
+
+
+def _block(chain: chains.RunningChain, tag: str) -> dict[str, int]:
+    block = chain.rpc("eth_getBlockByNumber", tag, False)  # noqa: FBT003 (the RPC's parameter)
+    return {field: int(block[field], 16) for field in ("number", "timestamp")}
+
+
+def _height(chain: chains.RunningChain, at_least: int) -> int:
+    """Height of the chain, once it is `at_least` this high."""
+    give_up_s = time.monotonic() + 10
+    while (height := int(chain.rpc("eth_blockNumber"), 16)) < at_least and time.monotonic() < give_up_s:
+        time.sleep(0.02)
+    return height

@@ -1,0 +1,68 @@
+"""A real node that SIGKILLs itself at a chosen point: `python doomed.py POINT --home HOME run`.
+
+Points are facts, right after they are on disk. `tail`: a range of blocks with a request in it was recorded. `unsent`: a
+signed transaction was recorded. `broadcast`: it was handed to the endpoint, and nothing about that is recorded.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from themis.cli import main
+from themis.core.job import Fact
+from themis.core.types import Fulfilled, Requested
+from themis.edge.chain import RpcChain
+from themis.edge.store import SqliteStore
+
+
+def die(*_: Any) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def after(owner: type, method: str, doom: Callable[..., None]) -> None:
+    """Let `doom` see the arguments and the result of each call, once it is done."""
+    whole = getattr(owner, method)
+
+    def doomed(self: Any, *arguments: Any, **named: Any) -> Any:
+        result = whole(self, *arguments, **named)
+        doom(result, *arguments)
+        return result
+
+    setattr(owner, method, doomed)
+
+
+def on_fact(name: str) -> Callable[..., None]:
+    def doom(_: None, facts: list[tuple[bytes, Fact]], *__: Any) -> None:
+        if any(type(fact).__name__ == name for _, fact in facts):
+            die()
+
+    return doom
+
+
+def on_event(kind: type) -> Callable[..., None]:
+    def doom(_: int, events: list[object], *__: Any) -> None:
+        if any(isinstance(event, kind) for event in events):
+            die()
+
+    return doom
+
+
+def arm(point: str) -> None:
+    match point:
+        case "tail":
+            after(SqliteStore, "record_events", on_event(Requested))
+        case "Mined":
+            after(SqliteStore, "record_events", on_event(Fulfilled))
+        case "unsent":
+            after(SqliteStore, "record_sent", die)
+        case "broadcast":
+            after(RpcChain, "send", die)
+        case _:
+            after(SqliteStore, "record", on_fact(point))
+
+
+if __name__ == "__main__":
+    arm(sys.argv.pop(1))
+    main()

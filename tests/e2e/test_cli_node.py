@@ -1,0 +1,182 @@
+"""A home or a node that is set up wrong: each mistake has a message that says what to do, and nothing is lost."""
+
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from demo import chains
+from tests.cli_kit import Person, Town, copied, run_fails, spoil, wait_for_state
+from tests.homes import SELFTEST, make_home, register, running, wait_for_log, wait_until_ready
+from tests.world import World
+from themis.core.types import Hash32
+from themis.edge.abi import Artifact
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    with chains.start() as chain:
+        yield Town.build(chain, tmp_path_factory.mktemp("town"))
+
+
+def test_a_home_is_not_set_up_twice(town: Town) -> None:
+    before = (town.requester.home / "config.toml").read_text()
+    said = town.requester.fails(78, "init", "--rpc-url", town.world.chain.rpc_url)
+    assert said.endswith("config.toml exists: edit it, or choose another --home")
+    assert (town.requester.home / "config.toml").read_text() == before
+
+
+def test_a_wrong_chain_is_said_before_anything_is_sent(town: Town, tmp_path: Path) -> None:
+    person = copied(town, tmp_path)
+    spoil(person, "chain_id = 31337", "chain_id = 1")
+    said = "error[misconfigured]: the RPC serves chain 31337, not 1: correct chain.rpc_url or chain.chain_id"
+    for line in (("check",), ("withdraw",), ("models", "list"), ("models", "stop", town.model_id)):
+        assert person.fails(78, *line) == said
+    assert run_fails(person, 78) == said
+
+
+@pytest.mark.parametrize(
+    ("contract", "said"),
+    [(None, "there is no contract at 0x1234"), ("SafeEthVault", "is not a Themis oracle: correct chain.oracle")],
+)
+def test_a_wrong_contract_is_said_before_anything_is_sent(
+    town: Town, tmp_path: Path, contract: str | None, said: str
+) -> None:
+    person = copied(town, tmp_path)
+    address = "1234" * 10 if contract is None else town.world.deploy(Artifact(contract), 1).hex()
+    spoil(person, town.world.client.oracle.hex(), address)
+    for line in (("check",), ("withdraw",), ("models", "stop", town.model_id)):
+        assert said in person.fails(78, *line)
+    init = ("init", "--rpc-url", town.world.chain.rpc_url, "--oracle", "0x" + address)
+    assert said in Person(tmp_path / "new", person.signer).fails(78, *init)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_wrong_password_is_said(town: Town, tmp_path: Path) -> None:
+    person = copied(town, tmp_path)
+    (person.home / "keys/default.password").write_text("wrong")
+    said = person.fails(78, "check")
+    assert "does not open" in said
+    assert said.endswith("correct key.password_file")
+    assert run_fails(person, 78) == said
+
+
+@pytest.mark.parametrize("name", ["default.json", "default.password"])
+def test_loose_modes_are_said(town: Town, tmp_path: Path, name: str) -> None:
+    person = copied(town, tmp_path)
+    (person.home / "keys" / name).chmod(0o644)
+    said = person.fails(78, "check")
+    assert said.endswith(f"can be read by others (mode 644): run `chmod 600 {person.home / 'keys' / name}`")
+    assert run_fails(person, 78) == said
+
+
+def test_a_broken_store_is_said(town: Town, tmp_path: Path) -> None:
+    person = copied(town, tmp_path)
+    for left in person.home.glob("themis.db*"):
+        left.unlink()
+    (person.home / "themis.db").write_text("not a database, by far")
+    said = person.fails(78, "check")
+    assert f"{person.home / 'themis.db'} cannot be used as the store" in said
+    assert run_fails(person, 78) == said
+
+
+def test_a_corrupt_model_is_said(town: Town, tmp_path: Path) -> None:
+    person = copied(town, tmp_path)
+    bundle = tmp_path / "bundle"
+    shutil.copytree(SELFTEST, bundle)
+    spoil(person, str(SELFTEST), str(bundle))
+    model = bytearray((bundle / "model.onnx").read_bytes())
+    model[len(model) // 2] ^= 1
+    (bundle / "model.onnx").write_bytes(model)
+    said = person.fails(78, "check")
+    assert f"{bundle}/model.onnx has SHA-256" in said
+    assert said.endswith("Restore the bundle from its publisher.")
+    assert person.fails(78, "models", "verify", str(bundle)) == said
+    assert run_fails(person, 78) == said
+
+
+def test_another_model_than_the_registered_one_is_said(town: Town, tmp_path: Path) -> None:
+    person = copied(town, tmp_path)
+    model_id = town.world.register(*(Hash32(bytes([root]) * 32) for root in (1, 2, 3)))
+    said = person.fails(78, "models", "serve", str(SELFTEST), "0x" + model_id.hex())
+    assert f"is not the model registered as 0x{model_id.hex()}" in said
+    spoil(person, town.model_id, "0x" + model_id.hex())
+    assert f"is not the model registered as 0x{model_id.hex()}" in run_fails(person, 78)
+
+
+def test_a_second_instance_on_one_key_is_refused(town: Town, tmp_path: Path) -> None:
+    with running(town.operator.home) as process:
+        wait_until_ready(town.operator.home, process)
+        for person in (town.operator, copied(town, tmp_path)):
+            said = run_fails(person, 78)
+            assert said.startswith("error[misconfigured]: another themis holds ")
+            assert said.endswith("two nodes on one key lose transactions")
+        assert process.poll() is None
+
+
+def test_a_node_waits_for_its_rpc_and_then_serves(tmp_path: Path) -> None:
+    settings = chains.Settings(port=chains.free_port())
+    with chains.start(settings=settings) as chain:
+        world = World.build(chain)
+        home = make_home(tmp_path / "home", world, [(SELFTEST, register(world, SELFTEST))])
+    person = Person(home, world.operator)
+    down = f"the RPC at {chain.rpc_url} did not answer"
+    assert down in person.fails(75, "check")
+    assert down in Person(tmp_path / "new", world.operator).fails(75, "init", "--rpc-url", chain.rpc_url)
+    with running(home) as process:
+        wait_for_log(home, "waiting: the checks are repeated until that works")
+        assert down in (home / "log").read_text()
+        assert process.poll() is None
+        with chains.start(settings=settings) as again:
+            rebuilt = World.build(again)
+            assert rebuilt.client.oracle == world.client.oracle
+            model_id = register(rebuilt, SELFTEST)
+            rebuilt.license(model_id)
+            wait_until_ready(home, process)
+            rebuilt.wait_for_answers({rebuilt.ask(model_id, b"in")})
+
+
+def test_a_node_that_waits_for_its_rpc_can_be_stopped(tmp_path: Path, town: Town) -> None:
+    person = copied(town, tmp_path)
+    spoil(person, town.world.chain.rpc_url, f"http://127.0.0.1:{chains.free_port()}")
+    (person.home / "log").unlink(missing_ok=True)
+    with running(person.home) as process:
+        wait_for_log(person.home, "did not answer")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+
+
+def test_a_node_with_a_token_tells_its_own_people_only(town: Town, tmp_path: Path) -> None:
+    person = copied(town, tmp_path)
+    (person.home / "token").touch(mode=0o600)
+    (person.home / "token").write_text("t" * 20)
+    spoil(person, "[api]\n", '[api]\ntoken_file = "token"\n')
+    with running(person.home) as process:
+        wait_until_ready(person.home, process)
+        assert person.tell("status")["running"]
+        (person.home / "token").write_text("u" * 20)
+        assert "the node's API says: send `Authorization: Bearer TOKEN`" in person.fails(78, "status")
+
+
+def test_an_unlicensed_operator_is_warned_and_the_fee_is_not_lost(town: Town, tmp_path: Path) -> None:
+    """The grant ends between request and answer: the node refuses, the requester is refunded."""
+    snapshot = town.world.chain.rpc("evm_snapshot")
+    revoke = ("license", "revoke", town.model_id, town.operator.address, "--role", "operator")
+    asked = town.requester.tell(*town.ask("--input-hex", "0x01", "--fee-wei", "55", "--no-wait", "--lane", "20"))
+    town.licensor.tell(*revoke)
+    warned = [check["detail"] for check in town.operator.tell("check") if check["status"] == "warn"]
+    assert ["ask the licensor for an operator's grant" in detail for detail in warned] == [True]
+    person = copied(town, tmp_path)
+    for left in ("themis.db", "themis.db-shm", "themis.db-wal", "log"):
+        (person.home / left).unlink(missing_ok=True)
+    with running(person.home) as process:
+        wait_until_ready(person.home, process)
+        job = wait_for_state(person, asked["request_id"], "closed")
+        assert job["reason"] == "reverted"
+        assert "GrantIsRevoked" in job["detail"]
+    town.world.chain.rpc("evm_increaseTime", 601)
+    town.world.chain.rpc("evm_mine")
+    assert town.requester.tell("refund", asked["request_id"])["fee_wei"] == "55"
+    assert town.world.chain.rpc("evm_revert", snapshot)

@@ -1,0 +1,115 @@
+"""The demo tells its whole story on each chain, with real parts, and fails when a part of it does not happen."""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import demo.__main__ as command
+from demo import stage
+from demo.chains import Kind
+from demo.programs import ROOT
+
+KEYS = [
+    "chain",
+    "model_id",
+    "request_ids",
+    "result_hashes",
+    "results",
+    "gas_request",
+    "gas_fulfill",
+    "blocks",
+    "latency_ms",
+    "refusal",
+    "paid_wei",
+    "node_status",
+]
+"""Issue 2 fixes them, in this order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    kind: Kind
+    lines: list[str]
+
+    @property
+    def outcome(self) -> dict[str, Any]:
+        parsed: dict[str, Any] = json.loads(self.lines[-1])
+        return parsed
+
+
+@pytest.fixture(scope="module", params=list(Kind))
+def told(request: pytest.FixtureRequest) -> Told:
+    return Told(request.param, _demo("--chain", request.param))
+
+
+def _demo(*arguments: str) -> list[str]:
+    line = [sys.executable, "-m", "demo", *arguments]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+    return done.stdout.splitlines()
+
+
+def test_the_last_line_is_the_outcome(told: Told) -> None:
+    outcome = told.outcome
+    assert list(outcome) == KEYS
+    assert outcome["chain"] == told.kind
+    assert len(outcome["model_id"]) == 66
+    assert outcome["refusal"] == "AuthorizationRequired"
+    assert len(set(outcome["request_ids"])) == len(set(outcome["result_hashes"])) == 3
+    assert outcome["gas_request"] > 21_000
+    assert outcome["gas_fulfill"] > 21_000
+    assert outcome["blocks"] >= 1
+    assert outcome["latency_ms"] > 0
+
+
+def test_the_model_tells_the_two_contracts_apart(told: Told) -> None:
+    risky, safe, again = told.outcome["results"]
+    assert [result["contract"] for result in (risky, safe, again)] == ["EthVault", "SafeEthVault", "SafeEthVault"]
+    assert [result["flagged"] for result in (risky, safe, again)] == [True, False, False]
+    assert max(risky["scores_bps"], key=risky["scores_bps"].__getitem__) == "reentrancy"
+    assert safe["output"] == again["output"]
+    assert risky["target"] != safe["target"]
+
+
+def test_fee_and_royalty_are_split(told: Told) -> None:
+    paid = told.outcome["paid_wei"]
+    assert paid == {"operator": 3 * 9 * 10**14, "licensor": 3 * 10**14}
+
+
+def test_the_node_says_so_too(told: Told) -> None:
+    status = told.outcome["node_status"]
+    assert status["running"] is True
+    assert status["jobs"]["done"] == 3
+    assert sum(status["jobs"].values()) == 3
+    assert [model["model_id"] for model in status["models"]] == [told.outcome["model_id"]]
+
+
+def test_the_transcript_is_plain_and_short(told: Told) -> None:
+    transcript = told.lines[:-1]
+    assert 20 < len(transcript) < 60
+    assert all(len(line) <= 320 for line in transcript)
+    text = "\n".join(transcript)
+    for told_fact in ("AuthorizationRequired", "the licensor signs that grant", "flagged, waits 5 days longer"):
+        assert told_fact.lower() in text.lower()
+
+
+def test_json_prints_one_line_only() -> None:
+    (line,) = _demo("--json")
+    assert list(json.loads(line)) == KEYS
+
+
+def test_it_fails_when_something_does_not_happen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(stage, "MODEL_PATH", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["demo", "--json"])
+    assert command.main() != 0
+    printed = capsys.readouterr()
+    assert not printed.out
+    assert printed.err.startswith("error[broken]: licensor: `themis models register")

@@ -1,0 +1,251 @@
+"""Fakes of the ports: a chain in memory that can reorganize, an engine that hashes, a clock that is set."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from eth_account import Account
+from eth_account.typed_transactions.typed_transaction import TypedTransaction
+from eth_utils.crypto import keccak
+from hexbytes import HexBytes
+
+from themis.core import canonical
+from themis.core.errors import Reason, Refused, Unavailable
+from themis.core.types import (
+    Address,
+    Block,
+    ChainEvent,
+    CodeRef,
+    Denial,
+    Fulfilled,
+    Hash32,
+    LicenseQuery,
+    LogPosition,
+    ModelInfo,
+    Receipt,
+    Request,
+    Requested,
+    UseClass,
+)
+from themis.edge import contracts
+
+CHAIN_ID = 31_337
+ORACLE_ADDRESS = Address(b"\x0a" * 20)
+KEY = Account.from_key(b"\x01" * 32)
+OPERATOR = Address(bytes.fromhex(KEY.address[2:]))
+REQUESTER = Address(b"\x0b" * 20)
+LICENSOR = Address(b"\x0c" * 20)
+MODEL = Hash32(b"\x0d" * 32)
+GENESIS_S = 1_800_000_000
+BLOCK_TIME_S = 2
+
+
+@dataclass(slots=True)
+class FakeClock:
+    now: float = 1_000.0
+
+    def now_s(self) -> float:
+        return self.now
+
+
+class FakeEngine:
+    """The output is keccak256 of input and code. Inputs of 52 bytes are (address, code hash)."""
+
+    def __init__(self) -> None:
+        self.refuse: Callable[[bytes], bool] = lambda _: False
+        self.runs = 0
+
+    def models(self) -> Mapping[Hash32, ModelInfo]:
+        return {MODEL: ModelInfo(MODEL, "fake", "1", MODEL, MODEL, MODEL, 1_000, "Built with fake")}
+
+    def code_needed(self, model_id: Hash32, input_: bytes) -> CodeRef | None:
+        if model_id != MODEL:
+            raise Refused(Reason.UNKNOWN_MODEL, "not configured here")
+        if not input_:
+            raise Refused(Reason.INVALID_INPUT, "empty")
+        return CodeRef(Address(input_[:20]), Hash32(input_[20:])) if len(input_) == 52 else None
+
+    def infer(self, model_id: Hash32, work: Sequence[tuple[bytes, bytes | None]]) -> list[bytes]:
+        self.code_needed(model_id, work[0][0])
+        self.runs += len(work)
+        if any(self.refuse(input_) for input_, _ in work):
+            raise Refused(Reason.ENGINE_REFUSED, "refused")
+        return [keccak(input_ + (code or b"")) for input_, code in work]
+
+
+@dataclass(slots=True)
+class FakeBlock:
+    header: Block
+    events: list[ChainEvent] = field(default_factory=list)
+    receipts: dict[Hash32, Receipt] = field(default_factory=dict)
+    nonce: int = 0
+    """The operator's next nonce after this block."""
+
+
+class FakeChain:
+    """Blocks hold events and receipts; `mine` takes the operator's transactions from the mempool in nonce order."""
+
+    def __init__(self) -> None:
+        self.down = False
+        self.denials: dict[Address, Denial] = {}
+        self.untold = False
+        """Whether the endpoint has pruned the state that questions are about."""
+        self.code_at: dict[Address, bytes] = {}
+        self.refuse_send: str | None = None
+        self.fail_next_fulfillments = 0
+        self.base_fee_wei = 10**9
+        self.mempool: dict[Hash32, bytes] = {}
+        self.sent: list[bytes] = []
+        self._salt = 0
+        genesis = Block(0, Hash32(keccak(b"genesis")), Hash32(bytes(32)), GENESIS_S, self.base_fee_wei)
+        self.chain = [FakeBlock(genesis)]
+
+    # What the world does.
+
+    def request(self, input_: bytes = b"in", **changes: object) -> Request:
+        """A well-formed request, not yet logged."""
+        request = Request(
+            requester=REQUESTER,
+            lane=len(self.chain),
+            seq=1,
+            model_id=MODEL,
+            input_hash=Hash32(keccak(input_)),
+            operator=OPERATOR,
+            fee_wei=10**15,
+            licensor=LICENSOR,
+            royalty_bps=1_000,
+            terms_version=1,
+            use_class=UseClass.COMMERCIAL,
+            deadline_s=self.chain[-1].header.timestamp_s + 1_000,
+            callback_gas=0,
+        )
+        return replace(request, **changes)  # type: ignore[arg-type]
+
+    def ask(self, input_: bytes = b"in", **changes: object) -> Hash32:
+        """Mine a block with one request in it; the request's id."""
+        request = self.request(input_, **changes)
+        id_ = canonical.request_id(request, CHAIN_ID, ORACLE_ADDRESS)
+        self.mine([(id_, request, input_)])
+        return id_
+
+    def mine(self, requests: Sequence[tuple[Hash32, Request, bytes]] = (), *, include: bool = True) -> None:
+        """Add a block with these requests, then with what the mempool has ready (unless told otherwise)."""
+        parent = self.chain[-1]
+        self._salt += 1
+        header = Block(
+            number=parent.header.number + 1,
+            hash=Hash32(keccak(parent.header.hash + self._salt.to_bytes(8, "big"))),
+            parent_hash=parent.header.hash,
+            timestamp_s=parent.header.timestamp_s + BLOCK_TIME_S,
+            base_fee_wei=self.base_fee_wei,
+        )
+        block = FakeBlock(header, nonce=parent.nonce)
+        self.chain.append(block)
+        for id_, request, input_ in requests:
+            block.events.append(Requested(id_, request, input_, self._place(block, keccak(id_))))
+        if include:
+            self._include(block)
+
+    def reorg(self, depth: int, *, keep_requests: bool, keep_answers: bool) -> None:
+        """Replace the last blocks by as many others; requests and answers come back in the first of them, or do not."""
+        gone = self.chain[-depth:]
+        del self.chain[-depth:]
+        lost = [event for block in gone for event in block.events if isinstance(event, Requested)]
+        raws = [raw for block in gone for tx_hash in block.receipts for raw in self.sent if keccak(raw) == tx_hash]
+        if keep_answers:
+            self.mempool |= {Hash32(keccak(raw)): raw for raw in raws}
+        self.mine([(e.id, e.request, e.input) for e in lost] if keep_requests else [], include=keep_answers)
+        for _ in range(depth - 1):
+            self.mine(include=keep_answers)
+
+    def answers(self) -> dict[Hash32, list[Fulfilled]]:
+        """Every answer on the canonical chain, by request."""
+        found: dict[Hash32, list[Fulfilled]] = defaultdict(list)
+        for block in self.chain:
+            for event in block.events:
+                if isinstance(event, Fulfilled):
+                    found[event.id].append(event)
+        return found
+
+    # What the port asks.
+
+    def head(self) -> Block:
+        self._require_up()
+        return self.chain[-1].header
+
+    def blocks(self, numbers: Sequence[int]) -> list[Block | None]:
+        self._require_up()
+        return [self.chain[n].header if n < len(self.chain) else None for n in numbers]
+
+    def events(self, first: int, last: int) -> list[ChainEvent]:
+        self._require_up()
+        return [event for block in self.chain[first : last + 1] for event in block.events]
+
+    def code(self, places: Sequence[tuple[Address, int]]) -> list[bytes | Unavailable]:
+        self._require_up()
+        return [Unavailable("pruned") if self.untold else self.code_at.get(account, b"") for account, _ in places]
+
+    def license_denials(self, queries: Sequence[LicenseQuery]) -> list[Denial | Unavailable | None]:
+        self._require_up()
+        return [Unavailable("pruned") if self.untold else self.denials.get(query.account) for query in queries]
+
+    def fulfill_denial(self, request: Request, output: bytes, block_number: int) -> Denial | Unavailable | None:
+        self._require_up()
+        return Denial("NotOpen", "id=0x00")
+
+    def balance_wei(self, account: Address) -> int:
+        self._require_up()
+        return 10**18
+
+    def nonce(self, account: Address) -> int:
+        self._require_up()
+        return self.chain[-1].nonce
+
+    def send(self, raws: Sequence[bytes]) -> list[str | None]:
+        self._require_up()
+        for raw in raws:
+            self.sent.append(raw)
+            if self.refuse_send is None:
+                self.mempool[Hash32(keccak(raw))] = raw
+        return [self.refuse_send for _ in raws]
+
+    def receipts(self, tx_hashes: Sequence[Hash32]) -> list[Receipt | None]:
+        self._require_up()
+        known = {tx_hash: receipt for block in self.chain for tx_hash, receipt in block.receipts.items()}
+        return [known.get(tx_hash) for tx_hash in tx_hashes]
+
+    def _require_up(self) -> None:
+        if self.down:
+            raise Unavailable("the fake chain is down")
+
+    def _include(self, block: FakeBlock) -> None:
+        by_nonce: dict[int, list[Hash32]] = defaultdict(list)
+        parsed = {
+            tx_hash: TypedTransaction.from_bytes(HexBytes(raw)).as_dict() for tx_hash, raw in self.mempool.items()
+        }
+        for tx_hash, fields in parsed.items():
+            if fields["maxFeePerGas"] >= block.header.base_fee_wei:
+                by_nonce[fields["nonce"]].append(tx_hash)
+        while block.nonce in by_nonce:
+            tx_hash = max(by_nonce[block.nonce], key=lambda each: parsed[each]["maxFeePerGas"])
+            block.receipts[tx_hash] = self._execute(block, tx_hash, bytes(parsed[tx_hash]["data"]))
+            block.nonce += 1
+        self.mempool = {h: raw for h, raw in self.mempool.items() if parsed[h]["nonce"] >= block.nonce}
+
+    def _execute(self, block: FakeBlock, tx_hash: Hash32, data: bytes) -> Receipt:
+        if not data:
+            return Receipt(tx_hash, block.header.number, succeeded=True)
+        request, output = contracts.decode_fulfill(data)
+        id_ = canonical.request_id(request, CHAIN_ID, ORACLE_ADDRESS)
+        asked = any(isinstance(e, Requested) and e.id == id_ for b in self.chain for e in b.events)
+        good = asked and id_ not in self.answers() and block.header.timestamp_s <= request.deadline_s
+        if self.fail_next_fulfillments:
+            self.fail_next_fulfillments -= 1
+            good = False
+        if good:
+            result_hash = canonical.result_hash(id_, request.model_id, output, CHAIN_ID, ORACLE_ADDRESS)
+            block.events.append(Fulfilled(id_, result_hash, output, self._place(block, tx_hash)))
+        return Receipt(tx_hash, block.header.number, succeeded=good)
+
+    def _place(self, block: FakeBlock, tx_hash: bytes) -> LogPosition:
+        return LogPosition(block.header.number, block.header.hash, len(block.events), Hash32(tx_hash))

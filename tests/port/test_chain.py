@@ -1,0 +1,223 @@
+"""The `Chain` port: one suite, on the chain in memory and on RpcChain before a real Anvil."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Protocol
+
+import pytest
+
+from demo import chains
+from tests.fakes import CHAIN_ID, KEY, MODEL, ORACLE_ADDRESS, REQUESTER, FakeChain
+from tests.world import World
+from themis.core import canonical, policy
+from themis.core.errors import Unavailable
+from themis.core.fees import FeePolicy, fulfill_gas
+from themis.core.job import Job
+from themis.core.transaction import Transaction
+from themis.core.types import Address, Denial, Fulfilled, Hash32, Requested
+from themis.edge import contracts
+from themis.edge.chain import RpcChain
+from themis.edge.keystore import KeystoreSigner
+from themis.edge.rpc import Rpc
+from themis.ports import Chain
+
+GWEI = 10**9
+CODE = bytes.fromhex("6001600101")
+TARGET = Address(b"\x42" * 20)
+
+
+class Stage(Protocol):
+    """A chain on which the suite can make things happen."""
+
+    @property
+    def chain(self) -> Chain: ...
+    @property
+    def signer(self) -> KeystoreSigner: ...
+    @property
+    def domain(self) -> tuple[int, Address]: ...
+    def ask(self, input_: bytes) -> Hash32: ...
+    def mine(self) -> None: ...
+    def put_code(self) -> None: ...
+    def unlicense(self) -> None: ...
+    def down(self) -> None: ...
+
+
+class FakeStage:
+    def __init__(self) -> None:
+        self.chain = FakeChain()
+        self.signer = KeystoreSigner(KEY)
+        self.domain = (CHAIN_ID, ORACLE_ADDRESS)
+
+    def ask(self, input_: bytes) -> Hash32:
+        return self.chain.ask(input_)
+
+    def mine(self) -> None:
+        self.chain.mine()
+
+    def put_code(self) -> None:
+        self.chain.code_at[TARGET] = CODE
+
+    def unlicense(self) -> None:
+        self.chain.denials[REQUESTER] = Denial("GrantIsRevoked", "seq=1")
+
+    def down(self) -> None:
+        self.chain.down = True
+
+
+class AnvilStage:
+    def __init__(self, running: chains.RunningChain) -> None:
+        self._world = World.build(running)
+        self._model = self._world.register(MODEL, MODEL, MODEL)
+        self._world.license(self._model)
+        self.signer = self._world.operator
+        self.domain = (self._world.client.chain_id, self._world.client.oracle)
+        self.chain = RpcChain(self._world.client.rpc, self._world.client.oracle, self.signer.address)
+
+    def ask(self, input_: bytes) -> Hash32:
+        return self._world.ask(self._model, input_)
+
+    def mine(self) -> None:
+        self._world.chain.rpc("evm_mine")
+
+    def put_code(self) -> None:
+        self._world.chain.rpc("anvil_setCode", "0x" + TARGET.hex(), "0x" + CODE.hex())
+        self.mine()
+
+    def unlicense(self) -> None:
+        world = self._world
+        fees = FeePolicy(10**12, GWEI)
+        world.client.transact(world.licensor, fees, "revoke", self._model, world.requester.address, 0, 1)
+
+    def down(self) -> None:
+        self.chain.rpc = Rpc(f"http://127.0.0.1:{chains.free_port()}")
+
+
+@contextmanager
+def _anvil_stage() -> Iterator[Stage]:
+    with chains.start(chains.Kind.ANVIL) as running:
+        yield AnvilStage(running)
+
+
+@pytest.fixture(params=["fake", "anvil"])
+def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
+    if request.param == "fake":
+        yield FakeStage()
+    else:
+        with _anvil_stage() as made:
+            yield made
+
+
+def requested(stage: Stage) -> Requested:
+    (event,) = [e for e in stage.chain.events(0, stage.chain.head().number) if isinstance(e, Requested)]
+    return event
+
+
+def answer(stage: Stage, output: bytes = bytes(32)) -> bytes:
+    """The raw signed answer to the one request."""
+    request = requested(stage).request
+    fees = FeePolicy(100 * GWEI, GWEI).quote(stage.chain.head().base_fee_wei)
+    chain_id, oracle = stage.domain
+    nonce = stage.chain.nonce(stage.signer.address)
+    data = contracts.fulfill(request, output)
+    return stage.signer.sign(Transaction(chain_id, nonce, oracle, data, fulfill_gas(request, output), fees))
+
+
+def test_blocks_are_linked(stage: Stage) -> None:
+    stage.mine()
+    stage.mine()
+    head = stage.chain.head()
+    parent, same, beyond = stage.chain.blocks([head.number - 1, head.number, head.number + 1])
+    assert parent is not None
+    assert (same, beyond) == (head, None)
+    assert head.parent_hash == parent.hash
+    assert head.timestamp_s >= parent.timestamp_s > 0
+    assert head.base_fee_wei > 0
+
+
+def test_a_request_is_read_as_it_was_made(stage: Stage) -> None:
+    id_ = stage.ask(b"what about this?")
+    event = requested(stage)
+    assert (event.id, event.input) == (id_, b"what about this?")
+    assert canonical.request_id(event.request, *stage.domain) == id_
+    head = stage.chain.head()
+    assert (event.at.block_number, event.at.block_hash) == (head.number, head.hash)
+    assert stage.chain.events(0, head.number - 1) == []
+
+
+def test_an_answer_is_sent_mined_and_read(stage: Stage) -> None:
+    id_ = stage.ask(b"in")
+    raw = answer(stage)
+    assert stage.chain.send([raw]) == [None]
+    stage.mine()
+    head = stage.chain.head()
+    (event,) = [e for e in stage.chain.events(0, head.number) if isinstance(e, Fulfilled)]
+    assert (event.id, event.output) == (id_, bytes(32))
+    model_id = requested(stage).request.model_id
+    assert event.result_hash == canonical.result_hash(id_, model_id, bytes(32), *stage.domain)
+    (receipt, nothing) = stage.chain.receipts([event.at.tx_hash, Hash32(bytes(32))])
+    assert receipt is not None
+    assert (receipt.succeeded, nothing) == (True, None)
+    assert stage.chain.nonce(stage.signer.address) > 0
+
+
+def test_a_second_answer_is_mined_and_fails_for_a_reason(stage: Stage) -> None:
+    stage.ask(b"in")
+    request = requested(stage).request
+    stage.chain.send([answer(stage)])
+    stage.mine()
+    second = answer(stage, b"\x01" * 32)
+    stage.chain.send([second])
+    stage.mine()
+    head = stage.chain.head()
+    assert len([e for e in stage.chain.events(0, head.number) if isinstance(e, Fulfilled)]) == 1
+    denial = stage.chain.fulfill_denial(request, bytes(32), head.number)
+    assert isinstance(denial, Denial)
+    assert denial.error == "NotOpen"
+
+
+def test_sending_again_what_is_known_is_no_complaint(stage: Stage) -> None:
+    stage.ask(b"in")
+    raw = answer(stage)
+    assert stage.chain.send([raw, raw]) in ([None, None], [None, "nonce too low"])
+
+
+def test_licenses_are_asked_at_their_block(stage: Stage) -> None:
+    id_ = stage.ask(b"in")
+    event = requested(stage)
+    queries = policy.license_queries(Job(id_, event.request, event.input, event.at))
+    assert stage.chain.license_denials(queries) == [None, None]
+    stage.unlicense()
+    later = [replace(query, block_number=stage.chain.head().number) for query in queries]
+    requester, operator = stage.chain.license_denials(later)
+    assert isinstance(requester, Denial)
+    assert (requester.error, operator) == ("GrantIsRevoked", None)
+    assert "seq=1" in requester.detail
+
+
+def test_code_is_read(stage: Stage) -> None:
+    stage.put_code()
+    number = stage.chain.head().number
+    assert stage.chain.code([(TARGET, number), (Address(b"\x43" * 20), number)]) == [CODE, b""]
+
+
+def test_balances_are_wei(stage: Stage) -> None:
+    assert stage.chain.balance_wei(stage.signer.address) > 10**17
+
+
+def test_an_endpoint_that_is_down_is_unavailable(stage: Stage) -> None:
+    stage.down()
+    for call in (stage.chain.head, lambda: stage.chain.events(0, 1), lambda: stage.chain.send([b"\x02"])):
+        with pytest.raises(Unavailable):
+            call()
+
+
+def test_a_block_the_endpoint_does_not_have_tells_nothing() -> None:
+    with _anvil_stage() as stage:
+        id_ = stage.ask(b"in")
+        event = requested(stage)
+        beyond = replace(event.at, block_number=10**6)
+        queries = policy.license_queries(Job(id_, event.request, event.input, beyond))
+        assert all(isinstance(answer, Unavailable) for answer in stage.chain.license_denials(queries))
+        (code,) = stage.chain.code([(TARGET, 10**6)])
+        assert isinstance(code, Unavailable)

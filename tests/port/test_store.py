@@ -1,0 +1,172 @@
+"""The `Store` port on SQLite: what is written is there after a crash, whole or not at all."""
+
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.fakes import CHAIN_ID, OPERATOR, ORACLE_ADDRESS, FakeChain
+from themis.core import canonical
+from themis.core.errors import Broken, Misconfigured, Reason
+from themis.core.fees import Fees
+from themis.core.job import Accepted, Answer, Closed, Computed, Finalized, Job, State
+from themis.core.reorg import BlockRef
+from themis.core.transaction import SentTransaction
+from themis.core.types import Address, Fulfilled, Hash32, LogPosition, Requested, UseClass
+from themis.edge.store import SqliteStore
+
+OUTPUT = b"\x07" * 32
+RESULT = Hash32(b"\x08" * 32)
+REF = BlockRef(5, Hash32(b"\x05" * 32), 1_800_000_000)
+
+
+def at(block: int) -> LogPosition:
+    return LogPosition(block, Hash32(block.to_bytes(32, "big")), 3, Hash32(b"\x06" * 32))
+
+
+def requested(input_: bytes = b"in", block: int = 5) -> Requested:
+    request = FakeChain().request(input_, fee_wei=2**96 - 1, use_class=UseClass.RESEARCH)
+    return Requested(canonical.request_id(request, CHAIN_ID, ORACLE_ADDRESS), request, input_, at(block))
+
+
+def open_store(path: Path) -> SqliteStore:
+    return SqliteStore(path, chain_id=CHAIN_ID, oracle=ORACLE_ADDRESS, operator=OPERATOR)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "themis.db"
+
+
+def transaction(job_id: Hash32, nonce: int = 0, salt: bytes = b"") -> SentTransaction:
+    fees = Fees(2**70, 2**65)
+    return SentTransaction(Hash32(salt.rjust(32, b"\x01")), b"raw" + salt, nonce, fees, job_id, 7.5, 7.5)
+
+
+def test_a_job_comes_back_as_it_was_stored(path: Path) -> None:
+    event = requested()
+    open_store(path).record_events([event], [REF], 1.5)
+    store = open_store(path)
+    assert store.jobs() == [Job(event.id, event.request, b"in", event.at)]
+    assert store.tail() == [REF]
+    store.record([(event.id, Accepted()), (event.id, Computed(Answer(OUTPUT, RESULT)))], 2.5)
+    job = open_store(path).job(event.id)
+    assert job is not None
+    assert (job.state, job.answer) == (State.COMPUTED, Answer(OUTPUT, RESULT))
+    assert [(entry.fact, entry.at_s) for entry in store.history(event.id)] == [
+        ("Seen", 1.5),
+        ("Accepted", 2.5),
+        ("Computed", 2.5),
+    ]
+
+
+def test_an_unknown_answer_is_nobodys_job(path: Path) -> None:
+    store = open_store(path)
+    assert store.record_events([Fulfilled(Hash32(bytes(32)), RESULT, OUTPUT, at(5))], [REF], 0) == 0
+    assert store.jobs() == []
+
+
+def test_the_same_event_twice_is_one_job(path: Path) -> None:
+    store = open_store(path)
+    store.record_events([requested()], [REF], 0)
+    store.record_events([requested()], [REF], 1)
+    assert len(store.jobs()) == 1
+
+
+def test_what_fails_leaves_nothing_behind(path: Path) -> None:
+    store = open_store(path)
+    good, event = requested(b"good"), requested()
+    store.record_events([event], [REF], 0)
+    with pytest.raises(Broken):
+        store.record([(event.id, Accepted()), (event.id, Finalized())], 1)
+    job = store.job(event.id)
+    assert job is not None
+    assert job.state is State.SEEN
+    with pytest.raises(Broken):
+        store.record([(good.id, Accepted())], 1)
+
+
+def test_transactions_are_kept_raw_and_in_nonce_order(path: Path) -> None:
+    store = open_store(path)
+    event = requested()
+    store.record_events([event], [REF], 0)
+    store.record([(event.id, Accepted()), (event.id, Computed(Answer(OUTPUT, RESULT)))], 1)
+    later, first = transaction(event.id, 9, b"\x02"), transaction(event.id, 8, b"\x03")
+    store.record_sent([later, first])
+    store = open_store(path)
+    assert store.unsettled() == [first, later]
+    assert store.next_nonce() == 10
+    job = store.job(event.id)
+    assert job is not None
+    assert job.state is State.SENDING
+    store.record_broadcast([first.hash], 99.0)
+    assert store.unsettled()[0] == replace(first, sent_at_s=99.0)
+    store.record_settled([8])
+    assert store.unsettled() == [later]
+    assert store.next_nonce() == 10
+
+
+def test_a_rewind_unmines_answers_and_closes_requests_above_the_fork(path: Path) -> None:
+    store = open_store(path)
+    old, young = requested(b"old", block=5), requested(b"young", block=8)
+    answered = Fulfilled(old.id, RESULT, OUTPUT, at(7))
+    store.record_events([old], [REF], 0)
+    store.record_sent([transaction(old.id)])
+    store.record_events([answered, young], [REF, replace(REF, number=8)], 1)
+    store.record([(old.id, Finalized())], 2)
+    assert store.unsettled() == []
+    store.rewind(REF, 3)
+    first, second = store.jobs()
+    assert (first.state, first.mined_at) == (State.SENDING, None)
+    assert (second.state, second.reason) == (State.CLOSED, Reason.REORGED)
+    assert store.tail() == [REF]
+    assert [t.job_id for t in store.unsettled()] == [old.id]
+
+
+def test_jobs_are_listed_by_state_and_age(path: Path) -> None:
+    store = open_store(path)
+    events = [requested(bytes([n])) for n in range(5)]
+    store.record_events(events, [REF], 0)
+    store.record([(events[2].id, Closed(Reason.EXPIRED))], 1)
+    assert [job.input for job in store.jobs(State.SEEN, limit=2)] == [b"\x00", b"\x01"]
+    assert [job.input for job in store.jobs(limit=2, newest_first=True)] == [b"\x04", b"\x03"]
+    assert store.counts().by_state[State.SEEN] == 4
+    assert store.counts().by_reason[Reason.EXPIRED] == 1
+    assert set(store.counts().by_state) == set(State)
+
+
+def test_it_survives_power_loss(path: Path) -> None:
+    store = open_store(path)
+    assert store._all("PRAGMA journal_mode") == [("wal",)]
+    assert store._all("PRAGMA synchronous") == [(2,)]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"chain_id": CHAIN_ID + 1},
+        {"oracle": Address(b"\x99" * 20)},
+        {"operator": Address(b"\x99" * 20)},
+    ],
+)
+def test_a_store_of_another_chain_oracle_or_key_is_refused(path: Path, other: dict[str, object]) -> None:
+    open_store(path).close()
+    mine = {"chain_id": CHAIN_ID, "oracle": ORACLE_ADDRESS, "operator": OPERATOR}
+    with pytest.raises(Misconfigured, match="another chain, oracle or key: use another --home"):
+        SqliteStore(path, **mine | other)  # type: ignore[arg-type]
+
+
+def test_a_file_that_is_no_store_is_refused(path: Path) -> None:
+    path.write_bytes(b"not a database, but long enough to be taken for one" * 40)
+    with pytest.raises(Misconfigured, match="cannot be used as the store"):
+        open_store(path)
+
+
+def test_a_store_of_another_version_is_refused(path: Path) -> None:
+    open_store(path).close()
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+    with pytest.raises(Misconfigured, match="has schema 99"):
+        open_store(path)

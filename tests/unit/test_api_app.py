@@ -1,0 +1,260 @@
+"""The API on a node of fakes with a real store: what it says, and that every error is a problem."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.daemon_kit import Bench
+from tests.fakes import KEY, REQUESTER
+from themis.api import models
+from themis.api.app import create
+from themis.api.reading import Reading
+from themis.api.server import Server
+from themis.config import ApiConfig
+from themis.core.errors import Broken, Reason
+from themis.core.job import State
+from themis.core.types import Address, Denial, Hash32
+from themis.daemon.supervisor import Health
+
+NOBODY = Address(b"\x66" * 20)
+HOSTS = frozenset({"127.0.0.1"})
+BIG_LANE = 2**64 - 1
+
+
+class Scene:
+    """A node that has answered one request, refused one and has one to look at."""
+
+    def __init__(self, path: Path) -> None:
+        self.bench = bench = Bench(path)
+        bench.chain.denials[NOBODY] = Denial("AuthorizationRequired", "version=1")
+        self.done = bench.chain.ask(lane=BIG_LANE)
+        self.closed = bench.chain.ask(requester=NOBODY)
+        bench.work()
+        bench.chain.mine()
+        bench.work()
+        bench.settle.step()
+        self.seen = bench.chain.ask(b"later")
+        bench.see()
+        self.health = {loop.name: Health(bench.clock.now) for loop in bench.loops}
+        reading = Reading(bench.node, self.health, {"eth_getLogs": 7, "eth_call": 3}, 900.0)
+        self.server = Server(ApiConfig(port=0))
+        self.server.start(create(reading, hosts=HOSTS, token=None))
+        self.client = httpx.Client(base_url=self.server.url)
+
+    def get(self, path: str) -> Any:
+        reply = self.client.get(path)
+        assert reply.status_code == 200, reply.text
+        assert reply.headers["content-type"] == "application/json"
+        return reply.json()
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    made = Scene(tmp_path / "db")
+    with made.client:
+        yield made
+    made.server.stop()
+    made.bench.store.close()
+
+
+def problem(scene: Scene, path: str, status: int) -> dict[str, Any]:
+    reply = scene.client.get(path)
+    assert reply.status_code == status
+    assert reply.headers["content-type"] == "application/problem+json"
+    body: dict[str, Any] = reply.json()
+    models.Problem.model_validate(body)
+    assert (body["status"], body["instance"]) == (status, path.partition("?")[0])
+    return body
+
+
+def test_status_counts_what_the_store_holds(scene: Scene) -> None:
+    status = scene.get("/v1/status")
+    models.Status.model_validate(status)
+    assert status["running"]
+    assert status["jobs"] == {str(state): 0 for state in State} | {"done": 1, "closed": 1, "seen": 1}
+    assert status["closed"] == {str(reason): 0 for reason in Reason} | {"unlicensed_requester": 1}
+    assert status["operator"] == KEY.address
+    assert status["head"]["number"] == status["recorded_block"] == 4
+    assert status["balance_wei"] == str(10**18)
+    assert status["rpc_calls"] == 10
+    assert [model["name"] for model in status["models"]] == ["fake"]
+    assert status["alerts"] == []
+
+
+def test_integers_over_2_to_the_53_and_bytes_are_strings(scene: Scene) -> None:
+    detail = scene.get(f"/v1/jobs/0x{scene.done.hex()}")
+    assert detail["request"]["lane"] == str(BIG_LANE)
+    assert detail["request"]["fee_wei"] == str(10**15)
+    assert detail["input"] == "0x" + b"in".hex()
+    for value in _scalars(scene.get("/v1/status"), detail, scene.get("/v1/jobs")):
+        assert not isinstance(value, int) or abs(value) <= 2**53
+
+
+def test_a_job_has_its_history(scene: Scene) -> None:
+    detail = scene.get(f"/v1/jobs/0x{scene.done.hex()}")
+    models.JobDetail.model_validate(detail)
+    assert detail["state"] == "done"
+    assert [entry["fact"] for entry in detail["history"]][-2:] == ["Mined", "Finalized"]
+    assert detail["latency_s"] == 0
+    assert detail["mined_at"]["block_number"] == 3
+    refused = scene.get(f"/v1/jobs/0x{scene.closed.hex()}")
+    assert (refused["reason"], refused["mined_at"], refused["output"]) == ("unlicensed_requester", None, None)
+    assert "AuthorizationRequired" in refused["detail"]
+
+
+def test_jobs_are_listed_newest_first_and_filtered(scene: Scene) -> None:
+    ids = ["0x" + id_.hex() for id_ in (scene.seen, scene.closed, scene.done)]
+    assert [job["id"] for job in scene.get("/v1/jobs")] == ids
+    assert [job["id"] for job in scene.get("/v1/jobs?state=done")] == ids[2:]
+    assert [job["id"] for job in scene.get("/v1/jobs?limit=1")] == ids[:1]
+
+
+def test_models(scene: Scene) -> None:
+    (model,) = scene.get("/v1/models")
+    assert (model["name"], model["attribution"]) == ("fake", "Built with fake")
+
+
+def test_a_node_that_works_is_ready(scene: Scene) -> None:
+    assert scene.get("/livez") == {"live": True}
+    assert scene.get("/readyz") == {"ready": True}
+    verbose = scene.get("/readyz?verbose")
+    assert [each["name"] for each in verbose["conditions"]][-1] == "head"
+    assert all(each["ok"] for each in verbose["conditions"])
+
+
+def test_a_waiting_loop_is_not_ready_and_an_alert(scene: Scene) -> None:
+    scene.health["send"].error = "the RPC is down: start it"
+    body = problem(scene, "/readyz?verbose", 503)
+    assert body["type"] == "urn:themis:problem:not_ready"
+    assert body["detail"] == "the RPC is down: start it"
+    assert {each["name"] for each in body["conditions"] if not each["ok"]} == {"loop send"}
+    assert scene.get("/v1/status")["alerts"] == ["send waits: the RPC is down: start it"]
+    assert scene.get("/livez") == {"live": True}
+
+
+def test_an_old_head_is_not_ready(scene: Scene) -> None:
+    scene.bench.wait(61)
+    assert "read 61.0 s ago" in problem(scene, "/readyz", 503)["detail"]
+
+
+def test_a_low_balance_is_an_alert(scene: Scene) -> None:
+    scene.bench.node.telemetry.balance_wei.set(10**14 * 5)
+    (alert,) = scene.get("/v1/status")["alerts"]
+    assert alert == f"the balance pays for about 1 answers: fund {KEY.address}"
+
+
+def test_a_stuck_transaction_is_an_alert(scene: Scene) -> None:
+    scene.bench.work()
+    scene.bench.wait(121)
+    (alert,) = scene.get("/v1/status")["alerts"]
+    assert alert.startswith("a transaction has had no receipt for 121 s: raise fees.max_fee_gwei")
+
+
+def test_metrics_have_every_state_and_reason(scene: Scene) -> None:
+    reply = scene.client.get("/metrics")
+    assert reply.status_code == 200
+    assert reply.headers["content-type"].startswith("text/plain")
+    found = {
+        (sample.name, tuple(sample.labels.values())): sample.value
+        for family in text_string_to_metric_families(reply.text)
+        for sample in family.samples
+    }
+    assert {label for name, label in found if name == "themis_jobs"} == {(str(state),) for state in State}
+    assert {label for name, label in found if name == "themis_jobs_closed"} == {(str(reason),) for reason in Reason}
+    assert found["themis_jobs", ("done",)] == 1
+    assert found["themis_rpc_calls_total", ("eth_getLogs",)] == 7
+    assert found["themis_head_block", ()] == 4
+    assert ("themis_inference_seconds_count", ()) in found
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "type_"),
+    [
+        ("/nowhere", 404, "not_found"),
+        ("/v1/jobs/0x" + "00" * 32, 404, "not_found"),
+        ("/v1/jobs/0x12", 422, "invalid_request"),
+        ("/v1/jobs?state=lost", 422, "invalid_request"),
+        ("/v1/jobs?limit=0", 422, "invalid_request"),
+        ("/v1/jobs?limit=1001", 422, "invalid_request"),
+    ],
+)
+def test_every_error_is_a_problem(scene: Scene, path: str, status: int, type_: str) -> None:
+    assert problem(scene, path, status)["type"] == f"urn:themis:problem:{type_}"
+
+
+def test_the_api_is_read_only(scene: Scene) -> None:
+    paths: dict[str, dict[str, Any]] = scene.get("/v1/openapi.json")["paths"]
+    assert {method for operations in paths.values() for method in operations} == {"get"}
+    reply = scene.client.post("/v1/status")
+    assert reply.status_code == 405
+    assert reply.headers["content-type"] == "application/problem+json"
+    assert reply.headers["allow"] == "GET"
+
+
+@pytest.mark.parametrize(("error", "type_"), [(Broken("no job"), "broken"), (ZeroDivisionError("secret"), "bug")])
+def test_a_bug_is_a_problem_too(scene: Scene, monkeypatch: pytest.MonkeyPatch, error: Exception, type_: str) -> None:
+    def fail(_: object, job_id: Hash32) -> None:
+        raise error
+
+    monkeypatch.setattr(type(scene.bench.store), "job", fail)
+    body = problem(scene, f"/v1/jobs/0x{scene.done.hex()}", 500)
+    assert body["type"] == f"urn:themis:problem:{type_}"
+    assert "secret" not in json.dumps(body)
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example"])
+def test_a_foreign_host_name_is_refused(scene: Scene, host: str) -> None:
+    reply = scene.client.get("/v1/status", headers={"Host": host})
+    assert reply.status_code == 421
+    assert reply.json()["type"] == "urn:themis:problem:misdirected_request"
+
+
+def test_a_token_guards_data_and_metrics(scene: Scene, tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "other")
+    server = Server(ApiConfig(port=0))
+    server.start(create(Reading(bench.node, scene.health, {}, 0.0), hosts=None, token="t" * 16))
+    with httpx.Client(base_url=server.url, headers={"Host": "node.example"}) as client:
+        for path in ("/v1/status", "/v1/jobs", "/v1/models", "/v1/openapi.json", "/metrics"):
+            for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "t" * 16}):
+                reply = client.get(path, headers=headers)
+                assert reply.status_code == 401
+                assert reply.headers["www-authenticate"] == "Bearer"
+                assert reply.headers["content-type"] == "application/problem+json"
+            assert client.get(path, headers={"Authorization": "Bearer " + "t" * 16}).status_code == 200
+        assert client.get("/livez").status_code == 200
+        assert client.get("/").status_code == 200
+    server.stop()
+    bench.store.close()
+
+
+def test_the_page_needs_nothing_from_elsewhere(scene: Scene) -> None:
+    reply = scene.client.get("/")
+    assert reply.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in reply.headers["content-security-policy"]
+    assert "http://" not in reply.text
+    assert "https://" not in reply.text
+    assert "innerHTML" not in reply.text
+    for path in ("/v1/status", "/v1/jobs?limit=20"):
+        assert f'"{path}"' in reply.text
+        scene.get(path)
+
+
+def test_requests_are_told_apart_by_their_requesters(scene: Scene) -> None:
+    by_id = {job["id"]: job["requester"] for job in scene.get("/v1/jobs")}
+    assert by_id["0x" + scene.done.hex()].lower() == "0x" + REQUESTER.hex()
+    assert by_id["0x" + scene.closed.hex()].lower() == "0x" + NOBODY.hex()
+
+
+def _scalars(*values: Any) -> Iterator[Any]:
+    for value in values:
+        if isinstance(value, dict):
+            yield from _scalars(*value.values())
+        elif isinstance(value, list):
+            yield from _scalars(*value)
+        else:
+            yield value

@@ -1,0 +1,102 @@
+"""Configuration: where values come from, and what each mistake says."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from themis import config
+from themis.core.errors import Misconfigured
+
+ADDRESS = "0x" + "ab" * 20
+MINIMAL = '[chain]\nrpc_url = "http://127.0.0.1:8545"\nchain_id = 31337\n'
+
+
+def write(home: Path, text: str) -> Path:
+    (home / "config.toml").write_text(text)
+    return home
+
+
+def test_defaults(tmp_path: Path) -> None:
+    loaded = config.load(write(tmp_path, MINIMAL))
+    assert (loaded.chain.chain_id, loaded.chain.confirmations, loaded.api.port) == (31_337, 1, 8_553)
+    assert loaded.api.host == "127.0.0.1"
+    assert loaded.key.keystore == Path("keys/default.json")
+    assert loaded.models == ()
+
+
+def test_the_command_line_beats_the_environment_beats_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = write(tmp_path, MINIMAL + "[api]\nport = 1\n")
+    assert config.load(home).api.port == 1
+    monkeypatch.setenv("THEMIS_API__PORT", "2")
+    assert config.load(home).api.port == 2
+    loaded = config.load(home, api={"port": "3"})
+    assert loaded.api.port == 3
+    assert loaded.chain.rpc_url == "http://127.0.0.1:8545"
+
+
+def test_models_and_addresses(tmp_path: Path) -> None:
+    text = MINIMAL + f'oracle = "{ADDRESS}"\n[[models]]\npath = "m"\nmodel_id = "0x{"cd" * 32}"\n'
+    loaded = config.load(write(tmp_path, text))
+    assert loaded.oracle() == b"\xab" * 20
+    assert [(str(model.path), model.model_id) for model in loaded.models] == [("m", b"\xcd" * 32)]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "chain: Field required"),
+        (MINIMAL + "[chian]\n", "chian: Extra inputs are not permitted"),
+        (MINIMAL + "rpcurl = 1\n", "chain.rpcurl: Extra inputs are not permitted"),
+        (MINIMAL + 'oracle = "0x12"\n', "chain.oracle: Value error, must be 0x and 40 hex digits"),
+        (MINIMAL + f'oracle = "0x{"zz" * 20}"\n', "chain.oracle: Value error, must be 0x and 40 hex digits"),
+        (MINIMAL.replace("http:", "ws:"), "chain.rpc_url: Value error, must begin with http:// or https://"),
+        (MINIMAL.replace("31337", "0"), "chain.chain_id: Input should be greater than 0"),
+        (MINIMAL + "[api]\nport = 70000\n", "api.port: Input should be less than or equal to 65535"),
+        (MINIMAL + '[[models]]\npath = "m"\n', "models.0.model_id: Field required"),
+        (MINIMAL + "[fees]\nmin_fee_wei = -1\n", "fees.min_fee_wei: Input should be greater than or equal to 0"),
+        ("[chain", "is not TOML"),
+    ],
+)
+def test_a_mistake_is_named(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(Misconfigured) as caught:
+        config.load(write(tmp_path, text))
+    assert said in str(caught.value)
+    assert str(tmp_path / "config.toml") in str(caught.value)
+
+
+def test_an_unknown_key_in_the_environment_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THEMIS_CHAIN__RPCURL", "http://127.0.0.1:1")
+    with pytest.raises(Misconfigured, match=r"chain\.rpcurl: Extra inputs"):
+        config.load(write(tmp_path, MINIMAL))
+
+
+def test_a_secret_in_a_bad_url_is_not_repeated(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured) as caught:
+        config.load(write(tmp_path, MINIMAL.replace("http://127.0.0.1:8545", "wss://x/s3cret")))
+    assert "s3cret" not in str(caught.value)
+
+
+def test_no_file_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="init --rpc-url URL"):
+        config.load(tmp_path)
+
+
+def test_a_file_that_may_not_be_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def deny(_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(tomllib, "load", deny)
+    with pytest.raises(Misconfigured, match=r"cannot be read \(Permission denied\): fix its type, owner or mode"):
+        config.load(write(tmp_path, MINIMAL))
+
+
+def test_a_file_that_is_no_text_is_said(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(Misconfigured, match="is not TOML"):
+        config.load(tmp_path)
+
+
+def test_no_oracle_says_how_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="themis deploy"):
+        config.load(write(tmp_path, MINIMAL)).oracle()

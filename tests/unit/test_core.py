@@ -1,0 +1,116 @@
+"""Fork points, fees and what is acceptable."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.fakes import CHAIN_ID, ORACLE_ADDRESS, FakeChain
+from themis.core import canonical, policy
+from themis.core.errors import Broken, Reason, Refused
+from themis.core.fees import FeePolicy, Fees, fulfill_gas
+from themis.core.job import Job
+from themis.core.reorg import TAIL_LENGTH, BlockRef, extended, fork_point
+from themis.core.types import Hash32, LogPosition, Role, UseClass
+
+GWEI = 10**9
+POLICY = FeePolicy(cap_wei=200 * GWEI, priority_fee_wei=GWEI)
+
+
+def ref(number: int, salt: int = 0) -> BlockRef:
+    return BlockRef(number, Hash32(number.to_bytes(16, "big") + salt.to_bytes(16, "big")), 2 * number)
+
+
+def test_the_tail_keeps_the_newest_and_never_goes_back() -> None:
+    tail: list[BlockRef] = []
+    for number in range(0, 3 * TAIL_LENGTH, 2):
+        tail = extended(tail, ref(number))
+    assert len(tail) == TAIL_LENGTH
+    assert tail[-1] == ref(3 * TAIL_LENGTH - 2)
+    assert extended(tail, ref(tail[-2].number, salt=1))[-2:] == [tail[-3], ref(tail[-2].number, salt=1)]
+
+
+@given(st.integers(0, 19))
+def test_fork_point_is_the_newest_common_block(forked_at: int) -> None:
+    tail = [ref(n) for n in range(20)]
+    canonical_hashes = {n: ref(n, salt=n > forked_at).hash for n in range(20)}
+    assert fork_point(tail, canonical_hashes) == tail[forked_at]
+
+
+def test_a_chain_without_a_common_block_is_said_aloud() -> None:
+    with pytest.raises(Broken, match="chain was reset|it was reset"):
+        fork_point([ref(3), ref(4)], {3: ref(3, salt=1).hash})
+
+
+@given(st.integers(0, 500 * GWEI))
+def test_quotes_keep_the_cap(base_fee_wei: int) -> None:
+    fees = POLICY.quote(base_fee_wei)
+    assert fees.priority_fee_wei <= fees.max_fee_wei <= POLICY.cap_wei
+
+
+@given(st.integers(0, 500 * GWEI), st.integers(0, 500 * GWEI))
+def test_a_bump_is_taken_by_every_client_or_not_tried(first_wei: int, later_wei: int) -> None:
+    last = POLICY.quote(first_wei)
+    bumped = POLICY.bump(last, later_wei)
+    if bumped is None:
+        assert last.max_fee_wei * 125 > POLICY.cap_wei * 100 - 200
+    else:
+        assert bumped.max_fee_wei * 1_000 >= last.max_fee_wei * 1_125
+        assert bumped.priority_fee_wei * 1_000 >= last.priority_fee_wei * 1_125
+        assert bumped.priority_fee_wei <= bumped.max_fee_wei <= POLICY.cap_wei
+
+
+def test_a_bump_never_exceeds_the_cap() -> None:
+    assert POLICY.bump(Fees(190 * GWEI, GWEI), GWEI) is None
+
+
+def test_gas_leaves_the_callback_its_64th() -> None:
+    request = FakeChain().request(callback_gas=630_000)
+    plain = fulfill_gas(replace(request, callback_gas=0), bytes(32))
+    assert fulfill_gas(request, bytes(32)) == plain + 630_000 + 10_000 + 3_000
+
+
+def test_paid_serving_is_commercial() -> None:
+    assert policy.operators_use(0, UseClass.PERSONAL) is UseClass.PERSONAL
+    assert policy.operators_use(1, UseClass.PERSONAL) is UseClass.COMMERCIAL
+
+
+def job(input_: bytes = b"in", **changes: object) -> Job:
+    request = FakeChain().request(input_, **changes)
+    at = LogPosition(9, Hash32(bytes(32)), 0, Hash32(bytes(32)))
+    return Job(canonical.request_id(request, CHAIN_ID, ORACLE_ADDRESS), request, input_, at)
+
+
+def require(subject: Job, *, min_fee_wei: int = 0, chain_time_s: float = 0) -> None:
+    policy.require_acceptable(
+        subject, chain_id=CHAIN_ID, oracle=ORACLE_ADDRESS, min_fee_wei=min_fee_wei, chain_time_s=chain_time_s
+    )
+
+
+def test_license_questions_name_block_role_and_class() -> None:
+    subject = job(use_class=UseClass.RESEARCH)
+    requester, operator = policy.license_queries(subject)
+    assert (requester.role, requester.use_class, requester.block_number) == (Role.REQUESTER, UseClass.RESEARCH, 9)
+    assert (operator.role, operator.use_class, operator.block_number) == (Role.OPERATOR, UseClass.COMMERCIAL, 9)
+
+
+def test_good_requests_are_acceptable() -> None:
+    subject = job()
+    require(subject, min_fee_wei=subject.request.fee_wei, chain_time_s=subject.request.deadline_s)
+
+
+@pytest.mark.parametrize(
+    ("subject", "limits", "reason"),
+    [
+        (replace(job(), id=Hash32(bytes(32))), {}, Reason.INVALID_INPUT),
+        (replace(job(), input=b"other"), {}, Reason.INVALID_INPUT),
+        (job(), {"min_fee_wei": 10**15 + 1}, Reason.UNDERPAID),
+        (job(), {"chain_time_s": 2.0**40}, Reason.EXPIRED),
+    ],
+)
+def test_bad_requests_are_refused_with_the_reason(subject: Job, limits: dict[str, int], reason: Reason) -> None:
+    with pytest.raises(Refused) as refused:
+        require(subject, **limits)
+    assert refused.value.reason is reason
+    assert refused.value.detail

@@ -1,0 +1,373 @@
+"""The loops, one step at a time, on fakes: the way of an answer, and everything that gets in its way."""
+
+from pathlib import Path
+
+import pytest
+from eth_utils.crypto import keccak
+
+from tests.daemon_kit import GWEI, Bench
+from tests.fakes import OPERATOR, REQUESTER
+from themis.core.errors import Broken, Reason, Unavailable
+from themis.core.job import Closed, State
+from themis.core.types import Address, Denial, Hash32
+from themis.daemon.send import MAX_IN_FLIGHT
+from themis.daemon.settle import BUMP_AFTER_S, LOST_AFTER_S, RESEND_AFTER_S
+
+TARGET = Address(b"\x77" * 20)
+CODE = b"\x60\x00"
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path / "themis.db")
+
+
+def code_input(code: bytes = CODE) -> bytes:
+    return TARGET + keccak(code)
+
+
+def test_a_request_is_answered_in_the_next_block(bench: Bench) -> None:
+    id_ = bench.chain.ask()
+    bench.work()
+    assert bench.job(id_).state is State.SENDING
+    bench.chain.mine()
+    bench.work()
+    job = bench.job(id_)
+    (answer,) = bench.chain.answers()[id_]
+    assert job.state is State.DONE
+    assert job.answer is not None
+    assert (answer.output, answer.result_hash) == (job.answer.output, job.answer.result_hash)
+    facts = [entry.fact for entry in bench.store.history(id_)]
+    assert facts == ["Seen", "Accepted", "Computed", "Sent", "Mined", "Finalized"]
+    assert bench.store.unsettled() == []
+
+
+def test_a_burst_shares_calls_and_keeps_its_order(bench: Bench) -> None:
+    ids = [bench.chain.ask(bytes([n])) for n in range(100)]
+    bench.work()
+    bench.chain.mine()
+    bench.work()
+    assert all(bench.job(id_).state is State.DONE for id_ in ids)
+    assert list(bench.chain.answers()) == ids
+    assert bench.engine.runs == 100
+
+
+def test_no_more_than_the_limit_is_in_flight(bench: Bench) -> None:
+    ids = [bench.chain.ask(n.to_bytes(2, "big")) for n in range(MAX_IN_FLIGHT + 20)]
+    bench.work()
+    assert len(bench.store.unsettled()) == MAX_IN_FLIGHT
+    bench.chain.mine()
+    bench.work()
+    bench.chain.mine()
+    bench.work()
+    assert all(bench.job(id_).state is State.DONE for id_ in ids)
+
+
+@pytest.mark.parametrize(("account", "reason"), [(REQUESTER, "requester"), (OPERATOR, "operator")])
+def test_without_a_license_nothing_is_computed(bench: Bench, account: Address, reason: str) -> None:
+    bench.chain.denials[account] = Denial("AuthorizationRequired", "useClass=2")
+    id_ = bench.chain.ask()
+    bench.work()
+    job = bench.job(id_)
+    assert job.reason is Reason(f"unlicensed_{reason}")
+    assert job.detail == "AuthorizationRequired(useClass=2)"
+    assert bench.engine.runs == 0
+
+
+def test_what_cannot_be_known_is_not_served_and_not_forgotten(bench: Bench) -> None:
+    bench.chain.untold = True
+    id_ = bench.chain.ask()
+    bench.work()
+    assert bench.job(id_).state is State.SEEN
+    bench.chain.untold = False
+    bench.work()
+    assert bench.job(id_).state is State.SENDING
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"model_id": Hash32(bytes(32))}, Reason.UNKNOWN_MODEL),
+        ({"input_": b""}, Reason.INVALID_INPUT),
+        ({"input_hash": Hash32(bytes(32))}, Reason.INVALID_INPUT),
+        ({"deadline_s": 1}, Reason.EXPIRED),
+    ],
+)
+def test_bad_requests_are_closed_with_the_reason(bench: Bench, changes: dict[str, object], reason: Reason) -> None:
+    id_ = bench.chain.ask(**changes)  # type: ignore[arg-type]
+    good = bench.chain.ask(b"good")
+    bench.work()
+    assert bench.job(id_).reason is reason
+    assert bench.job(id_).detail
+    assert bench.job(good).state is State.SENDING
+
+
+def test_a_fee_below_the_operators_minimum_is_refused(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "themis.db", min_fee_wei=2)
+    id_ = bench.chain.ask(fee_wei=1)
+    bench.work()
+    assert bench.job(id_).reason is Reason.UNDERPAID
+
+
+def test_code_is_fetched_and_checked(bench: Bench) -> None:
+    bench.chain.code_at[TARGET] = CODE
+    good = bench.chain.ask(code_input())
+    changed = bench.chain.ask(code_input(b"other"))
+    bench.work()
+    job = bench.job(good)
+    assert job.answer is not None
+    assert job.answer.output == keccak(code_input() + CODE)
+    assert bench.job(changed).reason is Reason.CODE_CHANGED
+
+
+def test_a_target_without_code_is_refused(bench: Bench) -> None:
+    id_ = bench.chain.ask(code_input(b""))
+    bench.work()
+    assert bench.job(id_).reason is Reason.NO_CODE
+
+
+def test_code_that_cannot_be_had_now_is_had_later(bench: Bench) -> None:
+    bench.chain.code_at[TARGET] = CODE
+    id_ = bench.chain.ask(code_input())
+    bench.see()
+    bench.judge.step()
+    bench.chain.untold = True
+    assert not bench.infer.step()
+    assert bench.job(id_).state is State.QUEUED
+    bench.chain.untold = False
+    bench.work()
+    assert bench.job(id_).state is State.SENDING
+
+
+def test_one_refused_input_does_not_take_its_batch_with_it(bench: Bench) -> None:
+    bench.engine.refuse = lambda input_: input_ == b"\x03"
+    ids = [bench.chain.ask(bytes([n])) for n in range(8)]
+    bench.work()
+    states = [bench.job(id_).state for id_ in ids]
+    assert states.count(State.SENDING) == 7
+    assert bench.job(ids[3]).reason is Reason.ENGINE_REFUSED
+
+
+def test_an_answer_too_late_is_not_sent(bench: Bench) -> None:
+    id_ = bench.chain.ask(deadline_s=bench.chain.head().timestamp_s + 10)
+    bench.see()
+    for loop in (bench.judge, bench.infer):
+        loop.step()
+    bench.wait(60)
+    bench.work()
+    assert bench.job(id_).reason is Reason.EXPIRED
+    assert bench.chain.sent == []
+
+
+def test_a_refused_broadcast_is_tried_again(bench: Bench) -> None:
+    bench.chain.refuse_send = "insufficient funds for gas * price + value"
+    id_ = bench.chain.ask()
+    bench.work()
+    assert bench.job(id_).state is State.SENDING
+    bench.chain.refuse_send = None
+    bench.wait(RESEND_AFTER_S)
+    bench.work()
+    bench.chain.mine()
+    bench.work()
+    assert bench.job(id_).state is State.DONE
+    assert len(set(bench.chain.sent)) == 1
+
+
+def test_a_forgotten_transaction_is_broadcast_again(bench: Bench) -> None:
+    id_ = bench.chain.ask()
+    bench.work()
+    bench.chain.mempool.clear()
+    bench.wait(RESEND_AFTER_S)
+    bench.work()
+    bench.chain.mine()
+    bench.work()
+    assert bench.job(id_).state is State.DONE
+
+
+def test_a_stuck_transaction_is_replaced_by_a_dearer_one(bench: Bench) -> None:
+    id_ = bench.chain.ask()
+    bench.work()
+    bench.chain.base_fee_wei = 20 * GWEI
+    bench.chain.mine()
+    bench.work()
+    assert bench.job(id_).state is State.SENDING
+    bench.wait(RESEND_AFTER_S)
+    bench.work()
+    assert {transaction.nonce for transaction in bench.store.unsettled()} == {0}
+    bench.chain.mine()
+    bench.work()
+    assert bench.job(id_).state is State.DONE
+    assert len(bench.chain.answers()[id_]) == 1
+    assert bench.store.unsettled() == []
+
+
+def test_a_transaction_nobody_takes_is_bumped_in_time(bench: Bench) -> None:
+    bench.chain.ask()
+    bench.work()
+    bench.wait(BUMP_AFTER_S)
+    bench.work()
+    first, second = bench.store.unsettled()
+    assert second.fees.max_fee_wei > first.fees.max_fee_wei
+    assert second.fees.priority_fee_wei > first.fees.priority_fee_wei
+
+
+def test_a_closed_job_still_settles_its_nonce(bench: Bench) -> None:
+    deadline_s = bench.chain.head().timestamp_s + 5
+    late = bench.chain.ask(deadline_s=deadline_s)
+    bench.work()
+    for _ in range(5):
+        bench.chain.mine(include=False)
+    bench.wait(RESEND_AFTER_S)
+    bench.work()
+    assert bench.job(late).reason is Reason.EXPIRED
+    next_one = bench.chain.ask(b"next")
+    bench.work()
+    bench.chain.mine()
+    bench.work()
+    assert bench.job(next_one).state is State.DONE
+    bench.wait(RESEND_AFTER_S)
+    bench.work()
+    assert bench.store.unsettled() == []
+
+
+def test_a_reverted_answer_says_why(bench: Bench) -> None:
+    bench.chain.fail_next_fulfillments = 1
+    id_ = bench.chain.ask()
+    bench.work()
+    bench.chain.mine()
+    bench.work()
+    bench.wait(RESEND_AFTER_S)
+    bench.work()
+    job = bench.job(id_)
+    assert (job.reason, job.detail) == (Reason.REVERTED, "NotOpen(id=0x00)")
+    assert bench.store.unsettled() == []
+
+
+def test_a_nonce_used_by_another_tool_costs_only_time(bench: Bench) -> None:
+    id_ = bench.chain.ask()
+    bench.work()
+    bench.chain.mempool.clear()
+    bench.chain.chain[-1].nonce += 1
+    bench.wait(LOST_AFTER_S)
+    bench.work()
+    assert [transaction.nonce for transaction in bench.store.unsettled()] == [1]
+    bench.chain.mine()
+    bench.work()
+    assert bench.job(id_).state is State.DONE
+
+
+def test_an_answer_of_an_earlier_life_is_not_given_twice(bench: Bench, tmp_path: Path) -> None:
+    id_ = bench.chain.ask()
+    bench.work()
+    bench.chain.mine()
+    bench.work()
+    sent = len(bench.chain.sent)
+    reborn = Bench(tmp_path / "lost.db")
+    reborn.chain = bench.chain
+    reborn.restart()
+    reborn.work()
+    assert reborn.job(id_).state is State.DONE
+    assert len(bench.chain.sent) == sent
+
+
+def test_finality_waits_for_the_depth_asked_for(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "themis.db", confirmations=3)
+    id_ = bench.chain.ask()
+    bench.work()
+    for state in (State.MINED, State.MINED, State.DONE):
+        bench.chain.mine()
+        bench.work()
+        assert bench.job(id_).state is state
+
+
+@pytest.mark.parametrize("keep_answers", [True, False])
+@pytest.mark.parametrize("depth", [1, 2])
+def test_a_reorganization_moves_a_request_and_never_its_meaning(bench: Bench, depth: int, keep_answers: bool) -> None:
+    id_ = bench.chain.ask()
+    bench.work()
+    bench.chain.mine()
+    bench.work()
+    bench.chain.reorg(depth, keep_requests=True, keep_answers=keep_answers)
+    bench.work()
+    bench.wait(RESEND_AFTER_S)
+    bench.work()
+    bench.chain.mine()
+    bench.work()
+    assert bench.job(id_).state is State.DONE
+    assert len(bench.chain.answers()[id_]) == 1
+    assert len(set(bench.chain.sent)) == 1
+
+
+def test_a_request_that_leaves_the_chain_is_closed(bench: Bench) -> None:
+    id_ = bench.chain.ask()
+    bench.work()
+    bench.chain.reorg(1, keep_requests=False, keep_answers=False)
+    bench.chain.mine(include=False)
+    bench.work()
+    assert bench.job(id_).reason is Reason.REORGED
+
+
+def test_a_lagging_endpoint_is_not_a_reorganization(bench: Bench) -> None:
+    id_ = bench.chain.ask()
+    bench.work()
+    newer = bench.chain.chain.pop()
+    bench.work()
+    assert bench.job(id_).state is State.SENDING
+    bench.chain.chain.append(newer)
+    bench.chain.mine()
+    bench.work()
+    assert bench.job(id_).state is State.DONE
+
+
+def test_a_chain_that_was_reset_stops_the_node(bench: Bench) -> None:
+    bench.chain.ask()
+    bench.work()
+    bench.chain.chain = type(bench.chain)().chain
+    object.__setattr__(bench.chain.chain[0].header, "hash", Hash32(b"\x99" * 32))
+    for _ in range(5):
+        bench.chain.mine()
+    with pytest.raises(Broken, match="was reset"):
+        bench.work()
+
+
+def test_ranges_shrink_until_the_endpoint_takes_them(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    for n in range(40):
+        bench.chain.ask(bytes([n]))
+    whole = bench.chain.events
+
+    def picky(first: int, last: int) -> list[object]:
+        if last - first >= 10:
+            raise Unavailable("query returned more than 10 blocks")
+        return list(whole(first, last))
+
+    monkeypatch.setattr(bench.chain, "events", picky)
+    failures = 0
+    while bench.store.tail()[-1:] == [] or bench.store.tail()[-1].number < 40:
+        try:
+            bench.watch.step()
+        except Unavailable:
+            failures += 1
+    assert 0 < failures < 40
+    assert len(bench.store.jobs(limit=100)) == 40
+
+
+def test_an_endpoint_that_is_down_loses_nothing(bench: Bench) -> None:
+    id_ = bench.chain.ask()
+    bench.chain.down = True
+    for loop in (bench.watch, bench.settle):
+        with pytest.raises(Unavailable):
+            loop.step()
+    bench.chain.down = False
+    bench.work()
+    bench.chain.mine()
+    bench.work()
+    assert bench.job(id_).state is State.DONE
+
+
+def test_closed_jobs_are_counted_by_reason(bench: Bench) -> None:
+    id_ = bench.chain.ask()
+    bench.see()
+    bench.store.record([(id_, Closed(Reason.EXPIRED, "late"))], 0)
+    counts = bench.store.counts()
+    assert counts.by_reason[Reason.EXPIRED] == counts.by_state[State.CLOSED] == 1
+    assert sum(counts.by_state.values()) == 1

@@ -1,0 +1,159 @@
+"""What programs are said to do: each case is a few lines of assembly and the tokens they must leave."""
+
+import time
+from itertools import pairwise
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from themis.core.evm.encode import MAX_CODE_BYTES, encode
+from themis.core.evm.trace import MAX_FUNCTIONS, MAX_TOKENS
+from themis.core.evm.vocabulary import NAMES
+
+CALLER, ORIGIN, SLOAD, SSTORE, EQ, ISZERO, POP = "33", "32", "54", "55", "14", "15", "50"
+CALL_CALLER_WITH_ALL_BALANCE = "5f5f5f5f" + "47" + CALLER + "5af1"
+
+
+def tokens(code: str) -> list[str]:
+    """Of the only function, without its entry token."""
+    (trace,) = encode(bytes.fromhex(code)).functions
+    return [NAMES[token] for token in trace.tokens[1:]]
+
+
+def require(code: str) -> str:
+    """Revert unless `code` leaves a true word. Program counters assume it is the first statement."""
+    return f"{code}60{len(code) // 2 + 6:02x}575f5ffd5b"
+
+
+def test_an_owner_check_is_authority_and_its_negation_is_told_apart() -> None:
+    owner = f"5f54{CALLER}{EQ}"
+    assert tokens(require(owner) + "00") == ["SLOAD.slot", "EQ.auth", "GUARD.auth", "STOP"]
+    assert tokens(require(owner + ISZERO) + "00") == ["SLOAD.slot", "EQ.auth", "GUARD.not_auth", "STOP"]
+
+
+def test_origin_as_authority_and_origin_against_the_caller() -> None:
+    assert tokens(require(f"5f54{ORIGIN}{EQ}") + "00") == [
+        "SLOAD.slot",
+        "ORIGIN",
+        "EQ.origin_auth",
+        "GUARD.origin_auth",
+        "STOP",
+    ]
+    assert tokens(require(f"{CALLER}{ORIGIN}{EQ}") + "00") == ["ORIGIN", "EQ.eoa", "GUARD.eoa", "STOP"]
+
+
+def test_a_mapping_of_the_caller_is_keyed_and_a_bool_in_it_is_membership() -> None:
+    member = f"{CALLER}5f5260016020526040" + "5f20" + SLOAD
+    assert tokens(require(member) + "00") == ["SLOAD.caller", "GUARD.keyed", "STOP"]
+    assert tokens(require(member + "60ff16") + "00") == ["SLOAD.caller", "GUARD.member", "STOP"]
+
+
+def test_order_of_call_and_write_is_kept() -> None:
+    write = f"5f5f{SSTORE}"
+    call = CALL_CALLER_WITH_ALL_BALANCE + POP
+    assert tokens(call + write + "00") == ["BALANCE", "CALL.caller.value", "DROPPED", "SSTORE.slot.zero", "STOP"]
+    assert tokens(write + call + "00") == ["SSTORE.slot.zero", "BALANCE", "CALL.caller.value", "DROPPED", "STOP"]
+
+
+def test_a_tested_result_is_not_dropped_later() -> None:
+    code = require(CALL_CALLER_WITH_ALL_BALANCE + "80") + POP + "00"
+    assert tokens(code) == ["BALANCE", "CALL.caller.value", "GUARD.result", "STOP"]
+
+
+def test_the_stipend_is_seen_through_the_multiplication_of_transfer() -> None:
+    code = "5f5f5f5f" + "47" + CALLER + "47" + ISZERO + "6108fc02" + "f1" + POP + "00"
+    assert "CALL.caller.value_stipend" in tokens(code)
+
+
+def test_luck_from_the_block_and_a_deadline() -> None:
+    assert tokens(require("600a4206" + ISZERO) + "00") == ["CLOCK", "MOD.block", "GUARD.random", "STOP"]
+    assert tokens(require("5f544210") + "00") == ["SLOAD.slot", "CLOCK", "GUARD.clock", "STOP"]
+    assert tokens("425f5260205f20" + "5f55" + "00") == ["CLOCK", "HASH.random", "SSTORE.slot.random", "STOP"]
+
+
+def test_delegatecall_and_selfdestruct_name_their_target() -> None:
+    assert tokens("5f5f5f5f" + "600435" + "5af4" + POP + "00") == ["DELEGATECALL.data", "DROPPED", "STOP"]
+    assert tokens("5f5f5f5f" + "30" + "5af4" + POP + "00") == ["DELEGATECALL.self", "DROPPED", "STOP"]
+    assert tokens(CALLER + "ff") == ["SELFDESTRUCT.caller"]
+    assert tokens("5f54ff") == ["SLOAD.slot", "SELFDESTRUCT.stored"]
+
+
+def test_a_loop_joins_and_ends() -> None:
+    assert tokens("5b5f54505f56") == ["SLOAD.slot", "JOIN"]
+
+
+@pytest.mark.parametrize("compare", ["14", "1815", "0315"], ids=["eq", "xor iszero", "sub iszero"])
+def test_functions_are_found_behind_any_comparison(compare: str) -> None:
+    code = bytes.fromhex("5f3560e01c63aabbccdd" + compare) + b"\x60"
+    code += bytes([len(code) + 3]) + bytes.fromhex("5700") + bytes.fromhex("5b33ff")
+    fallback, function = encode(code).functions
+    assert function.selector == 0xAABBCCDD
+    assert [NAMES[token] for token in function.tokens] == ["ENTRY.function", "SELFDESTRUCT.caller"]
+    assert [NAMES[token] for token in fallback.tokens] == ["ENTRY.fallback", "STOP"]
+    assert function.pcs[1] == len(code) - 1
+
+
+def test_coverage_counts_instructions_that_some_path_reached() -> None:
+    assert encode(bytes.fromhex("00fefefe")).coverage_bps == 2_500
+    assert encode(b"").coverage_bps == 0
+
+
+def check(code: bytes) -> None:
+    encoded = encode(code)
+    assert 1 <= len(encoded.functions) <= MAX_FUNCTIONS
+    assert all(1 <= len(trace.tokens) == len(trace.pcs) <= MAX_TOKENS for trace in encoded.functions)
+    assert 0 <= encoded.coverage_bps <= 10_000
+    assert len(encoded.tokens) == len(encoded.grams) == len(encoded.starts) == len(encoded.pcs)
+    assert all(0 <= earlier <= later for earlier, later in pairwise(encoded.starts))
+    assert all(pc < max(1, len(code)) for pc in encoded.pcs)
+
+
+@given(st.binary(max_size=600))
+def test_any_bytes_encode(code: bytes) -> None:
+    check(code)
+
+
+LIVELY = [
+    0x5B,
+    0x57,
+    0x56,
+    0x60,
+    0x61,
+    0x80,
+    0x81,
+    0x90,
+    0x54,
+    0x55,
+    0x14,
+    0x15,
+    0x35,
+    0x33,
+    0x51,
+    0x52,
+    0x20,
+    0xF1,
+    0xFD,
+    0x16,
+]
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(LIVELY), max_size=800))
+def test_any_lively_code_encodes(code: list[int]) -> None:
+    check(bytes(code))
+
+
+def test_hostile_code_takes_bounded_time() -> None:
+    """Every block jumps to two others with ever different return stacks: paths without end."""
+    rng, blocks = Random(3), MAX_CODE_BYTES // 16  # noqa: S311 (a fixed shape, no secret)
+    code = bytearray()
+    for _ in range(blocks):
+        there, back = rng.randrange(blocks) * 16, rng.randrange(blocks) * 16
+        code += bytes([0x5B, 0x61, *back.to_bytes(2, "big"), 0x5F, 0x35, 0x61, *there.to_bytes(2, "big"), 0x57])
+        code += bytes([0x60, 0x20, 0x51, 0x54, 0x55, 0x80])
+    assert len(code) <= MAX_CODE_BYTES
+    started = time.perf_counter()
+    check(bytes(code))
+    assert time.perf_counter() - started < 2.0

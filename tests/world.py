@@ -1,0 +1,110 @@
+"""A real chain with an oracle, a model under terms, an operator who serves it and a requester who may ask."""
+
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+
+from eth_account import Account
+from eth_account.messages import encode_typed_data
+from eth_account.signers.local import LocalAccount
+
+from demo.chains import RunningChain
+from themis.core import canonical
+from themis.core.canonical import Grant
+from themis.core.fees import FeePolicy
+from themis.core.types import Address, Hash32, Role, UseClass
+from themis.edge import contracts
+from themis.edge.abi import Artifact, address
+from themis.edge.chain import RpcChain
+from themis.edge.client import OracleClient, deploy
+from themis.edge.contracts import ORACLE
+from themis.edge.keystore import KeystoreSigner
+from themis.edge.rpc import Rpc
+
+FEES: Final = FeePolicy(10**12, 10**9)
+GRANT_COMMERCIAL: Final = 0b10_01_01_10_01_01
+"""Policy: commercial use needs a grant, everything else is open; the same for both roles."""
+DAY_S: Final = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Accounts 1 to 3 are the licensor, the operator and the requester."""
+
+    chain: RunningChain
+    client: OracleClient
+    start_block: int
+    licensor: KeystoreSigner
+    operator: KeystoreSigner
+    requester: KeystoreSigner
+
+    @classmethod
+    def build(cls, chain: RunningChain) -> "World":
+        signers = [KeystoreSigner(_account(chain, index)) for index in range(4)]
+        rpc = Rpc(chain.rpc_url)
+        receipt = deploy(rpc, chain.chain_id, signers[0], FEES, ORACLE)
+        client = OracleClient(rpc, chain.chain_id, address(receipt["contractAddress"]))
+        return cls(chain, client, int(receipt["blockNumber"], 16), *signers[1:])
+
+    def register(self, *roots: Hash32) -> Hash32:
+        """A model of the licensor's under `GRANT_COMMERCIAL` terms, served by the operator for at least 1 wei."""
+        _, logs = self.client.transact(self.licensor, FEES, "registerModel", *roots, "ipfs://bundle")
+        model_id = Hash32(logs[0].values["modelId"])
+        terms = (model_id, b"\x44" * 32, GRANT_COMMERCIAL, 0, "ipfs://terms", "Built with the test model")
+        self.client.transact(self.licensor, FEES, "publishTerms", *terms)
+        self.client.transact(self.operator, FEES, "serve", model_id, 1, 1_000_000)
+        return model_id
+
+    def grant(self, model_id: Hash32, licensee: Address, role: Role, *, days: int = 30, seq: int = 1) -> None:
+        """Sign and activate a grant for every class, with a royalty of 10 %."""
+        now_s = self.now_s()
+        grant = Grant(model_id, self.licensor.address, licensee, role, 7, 0, now_s + days * DAY_S, 1_000, seq)
+        typed = canonical.grant_typed_data(grant, self.client.chain_id, self.client.oracle)
+        signature = self.licensor.account.sign_message(encode_typed_data(full_message=typed)).signature
+        self.client.transact(self.operator, FEES, "activate", *_activation(grant, bytes(signature)))
+
+    def license(self, model_id: Hash32) -> None:
+        """Grants for the requester and the operator."""
+        self.grant(model_id, self.requester.address, Role.REQUESTER)
+        self.grant(model_id, self.operator.address, Role.OPERATOR)
+
+    def ask(
+        self, model_id: Hash32, input_: bytes, *, lane: int = 0, fee_wei: int = 10**9, window_s: int = 600
+    ) -> Hash32:
+        """Ask commercially, from the requester's own account; the request's id."""
+        deadline_s = self.now_s() + window_s
+        ask = (model_id, self.operator.address, UseClass.COMMERCIAL, lane, deadline_s, 0)
+        _, logs = self.client.transact(self.requester, FEES, "request", ask, input_, value_wei=fee_wei)
+        return Hash32(logs[0].values["id"])
+
+    def answers(self) -> dict[Hash32, list[bytes]]:
+        """Outputs on the chain, by request."""
+        found: dict[Hash32, list[bytes]] = {}
+        for log in self.client.logs("Fulfilled", self.start_block):
+            found.setdefault(Hash32(log.values["id"]), []).append(log.values["output"])
+        return found
+
+    def wait_for_answers(self, ids: set[Hash32], timeout_s: float = 30) -> dict[Hash32, list[bytes]]:
+        """Poll until each has one. Raises AssertionError where one has none, or several."""
+        give_up = time.monotonic() + timeout_s
+        while not ids <= set(found := self.answers()) and time.monotonic() < give_up:
+            time.sleep(0.05)
+        assert ids <= set(found), f"{len(ids - set(found))} of {len(ids)} unanswered"
+        assert all(len(outputs) == 1 for outputs in found.values())
+        return found
+
+    def now_s(self) -> int:
+        return RpcChain(self.client.rpc, self.client.oracle, self.operator.address).head().timestamp_s
+
+    def deploy(self, artifact: Artifact, *arguments: Any) -> Address:
+        receipt = deploy(self.client.rpc, self.client.chain_id, self.requester, FEES, artifact, *arguments)
+        return address(receipt["contractAddress"])
+
+
+def _activation(grant: Grant, signature: bytes) -> tuple[Any, ...]:
+    return ORACLE.arguments("activate", contracts.activate(grant, signature))
+
+
+def _account(chain: RunningChain, index: int) -> LocalAccount:
+    account: LocalAccount = Account.from_key(chain.accounts[index].private_key)
+    return account
