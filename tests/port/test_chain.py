@@ -19,7 +19,7 @@ from themis.core.types import Address, Denial, Fulfilled, Hash32, Requested
 from themis.edge import contracts
 from themis.edge.chain import RpcChain
 from themis.edge.keystore import KeystoreSigner
-from themis.edge.rpc import Rpc
+from themis.edge.rpc import Rpc, RpcError
 from themis.ports import Chain
 
 GWEI = 10**9
@@ -210,6 +210,15 @@ def test_an_endpoint_that_is_down_is_unavailable(stage: Stage) -> None:
     for call in (stage.chain.head, lambda: stage.chain.events(0, 1), lambda: stage.chain.send([b"\x02"])):
         with pytest.raises(Unavailable):
             call()
+
+
+def test_a_call_the_endpoint_refuses_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    with _anvil_stage() as stage:
+        assert isinstance(stage.chain, RpcChain)
+        refusal = RpcError("eth_getLogs", "query returned more than 10000 results")
+        monkeypatch.setattr(stage.chain.rpc, "batch", lambda _: [refusal])
+        with pytest.raises(Unavailable, match="more than 10000 results"):
+            stage.chain.events(0, 10**6)
 
 
 def test_a_block_the_endpoint_does_not_have_tells_nothing() -> None:

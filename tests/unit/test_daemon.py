@@ -7,7 +7,7 @@ from eth_utils.crypto import keccak
 
 from tests.daemon_kit import GWEI, Bench
 from tests.fakes import OPERATOR, REQUESTER
-from themis.core.errors import Broken, Reason, Unavailable
+from themis.core.errors import Broken, Reason, Refused, Unavailable
 from themis.core.job import Closed, State
 from themis.core.types import Address, Denial, Hash32
 from themis.daemon.send import MAX_IN_FLIGHT
@@ -137,6 +137,19 @@ def test_code_that_cannot_be_had_now_is_had_later(bench: Bench) -> None:
     bench.chain.untold = False
     bench.work()
     assert bench.job(id_).state is State.SENDING
+
+
+def test_a_model_that_left_the_configuration_closes_its_jobs(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    id_ = bench.chain.ask()
+    bench.see()
+    bench.judge.step()
+
+    def gone(*_: object) -> None:
+        raise Refused(Reason.UNKNOWN_MODEL, "not configured here")
+
+    monkeypatch.setattr(bench.engine, "code_needed", gone)
+    bench.work()
+    assert bench.job(id_).reason is Reason.UNKNOWN_MODEL
 
 
 def test_one_refused_input_does_not_take_its_batch_with_it(bench: Bench) -> None:

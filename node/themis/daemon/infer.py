@@ -10,7 +10,7 @@ from eth_utils.crypto import keccak
 from themis.core import canonical
 from themis.core.errors import Reason, Refused, Unavailable
 from themis.core.job import Answer, Closed, Computed, Fact, Job, State
-from themis.core.types import Hash32
+from themis.core.types import CodeRef, Hash32
 from themis.daemon.node import Node
 
 _BATCH: Final = 16
@@ -49,15 +49,19 @@ class Infer:
 
     def _with_code(self, jobs: Sequence[Job]) -> list[tuple[Job, bytes | Closed | None]]:
         """Each job with its code, or why it has none. Jobs whose code cannot be had now are left out."""
-        refs = {job.id: self._node.engine.code_needed(job.request.model_id, job.input) for job in jobs}
-        wanted = {job.id: (ref.address, job.seen_at.block_number) for job in jobs if (ref := refs[job.id])}
+        refs = {job.id: self._needed(job) for job in jobs}
+        wanted = {
+            job.id: (ref.address, job.seen_at.block_number) for job in jobs if isinstance(ref := refs[job.id], CodeRef)
+        }
         places = list(dict.fromkeys(wanted.values()))
         found = dict(zip(places, self._node.chain.code(places), strict=True)) if places else {}
         ready: list[tuple[Job, bytes | Closed | None]] = []
         for job in jobs:
             ref = refs[job.id]
-            code = found[wanted[job.id]] if ref else None
-            if isinstance(code, Unavailable):
+            code = found[wanted[job.id]] if isinstance(ref, CodeRef) else None
+            if isinstance(ref, Closed):
+                ready.append((job, ref))
+            elif isinstance(code, Unavailable):
                 log.warning("the code for request 0x%s cannot be had: %s", job.id.hex(), code)
             elif code == b"":
                 ready.append((job, Closed(Reason.NO_CODE, "there is no code at the target")))
@@ -68,6 +72,13 @@ class Infer:
             else:
                 ready.append((job, code))
         return ready
+
+    def _needed(self, job: Job) -> CodeRef | Closed | None:
+        """What code the job refers to. Its model may have left the configuration since it was accepted."""
+        try:
+            return self._node.engine.code_needed(job.request.model_id, job.input)
+        except Refused as refused:
+            return Closed(refused.reason, refused.detail)
 
     def _run(self, model_id: Hash32, work: Sequence[Work]) -> list[tuple[Hash32, Fact]]:
         """Outputs of one model. Where a batch is refused, each job speaks for itself."""

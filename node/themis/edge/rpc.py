@@ -10,7 +10,7 @@ from web3 import HTTPProvider
 from web3.exceptions import Web3Exception
 from web3.types import RPCEndpoint
 
-from themis.core.errors import ThemisError, Unavailable
+from themis.core.errors import Unavailable
 
 TIMEOUT_S: Final = 20
 MAX_BATCH: Final = 100
@@ -19,11 +19,10 @@ MAX_BATCH: Final = 100
 Call = tuple[str, list[Any]]
 
 
-class RpcError(ThemisError):
+class RpcError(Unavailable):
     """The endpoint answered with an error: `message` as it said it, `data` the revert data if there is any."""
 
     code = "rpc_error"
-    exit_status = 75
 
     def __init__(self, method: str, message: str, data: bytes = b"") -> None:
         super().__init__(f"{method}: {message}")
