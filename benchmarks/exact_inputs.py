@@ -2,12 +2,15 @@
 
 `python -m benchmarks.exact_inputs` runs the default model on the 1,000 contracts of tests/vectors/evm_codes.xz: runtime
 code of the project's own Solidity templates, compiled with many versions and settings of solc (models/evm-risk-moe).
-Every contract alone and in batches of 8, at 1 and 2 threads, at every graph-optimization level.
+Every contract alone and in batches of 8, at 1 and 2 threads, at every graph-optimization level. With `--versions` also
+under the other versions of ONNX Runtime that `make isa` uses, which it installs.
 """
 
+import argparse
 import json
 import lzma
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from itertools import product
@@ -20,6 +23,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 from onnxruntime import GraphOptimizationLevel as Level
 
+from benchmarks import isa, isa_machines
 from themis.edge import batch, bundle, preprocess
 from themis.edge.bundle import Bundle
 from themis.exact.interpret import interpret
@@ -69,6 +73,20 @@ def compare(loaded: Bundle, work: Sequence[bytes]) -> dict[str, Any]:
     return {"inputs": len(work), "runs": runs, "rows": len(spread), "different_rows": len(np.unique(spread, axis=0))}
 
 
+def compare_versions(loaded: Bundle, work: Sequence[bytes]) -> list[str]:
+    """The same under other versions of ONNX Runtime; which those were. Raises AssertionError as `compare` does."""
+    feeds = [feed for group in batches(loaded, work) for feed in group]
+    entry = (loaded.name, onnx.load_from_string(loaded.model), feeds)
+    expected, done = isa.specified(entry), []
+    with tempfile.TemporaryDirectory() as folder:
+        (stem,) = isa.write_kit(Path(folder) / "kit", [entry])
+        for machine in isa_machines.versions():
+            if machine.run(Path(folder) / "kit")["digests"][stem] != expected:
+                raise AssertionError(f"answers differ from the specification: {machine.name}")
+            done.append(machine.name)
+    return done
+
+
 def batches(loaded: Bundle, work: Sequence[bytes]) -> Iterator[list[Feed]]:
     """Inputs of BATCH contracts in one run, then of each of them alone. Models whose rows are tokens only."""
     prepare = preprocess.find(loaded.manifest.preprocessing).prepare
@@ -84,8 +102,11 @@ def answers(session: ort.InferenceSession, feed: Feed) -> Feed:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--versions", action="store_true")
     started = time.monotonic()
-    result = compare(bundle.load(RISK), codes())
+    loaded, versions = bundle.load(RISK), parser.parse_args().versions
+    result = compare(loaded, codes()) | ({"versions": compare_versions(loaded, codes())} if versions else {})
     seconds = round(time.monotonic() - started, 1)
     sys.stdout.write(json.dumps({"onnxruntime": ort.__version__, **result, "seconds": seconds}) + "\n")
 

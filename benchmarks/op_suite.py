@@ -68,6 +68,7 @@ def suite(seed: int = 0) -> Iterator[Case]:
             yield Case(name, model, {f"x{i}": values(rng, one) for i, one in enumerate(inputs)})
 
 
+BEYOND: Final = Input(np.int64, -(2**33), 2**33)
 FLOATS: Final[tuple[Kind, ...]] = (np.float32, np.float64)
 Row = tuple[str, Sequence[Input], Draw]
 
@@ -119,6 +120,8 @@ def _elementwise() -> Iterator[Row]:
     for op in ("And", "Or", "Xor"):
         yield op, [Input(np.bool_, 0, 1)] * 2, _op(op)
     yield "Not", [Input(np.bool_, 0, 1)], _op("Not")
+    for op in ("Max", "Min"):  # values whose high halves are equal: what ONNX Runtime 1.21-1.31 gets wrong
+        yield f"{op} int64 beyond int32", [BEYOND, BEYOND], _op(op)
     for dtype in (np.int32, np.int64):
         yield (
             f"Div {dtype.__name__} by negatives",
@@ -162,6 +165,10 @@ def _unary() -> Iterator[Row]:
                 ties = [Input(dtype, 0, 2)]
                 yield f"{op} {name} {axis}", ties, _op(op, axis=axis, keepdims=0, dtype=np.int64)
                 yield f"{op} last {name} {axis}", ties, _op(op, axis=axis, select_last_index=1, dtype=np.int64)
+
+    yield "Sign int64 beyond int32", [BEYOND], _op("Sign")
+    yield "Clip int64 beyond int32", [BEYOND], partial(_clipped, dtype=np.int64)
+    yield "ReduceMax int64 beyond int32", [BEYOND], _op("ReduceMax", axes=[1], keepdims=0)
 
 
 def _clipped(g: Graph, x: Tensor, *, dtype: Kind) -> Tensor:

@@ -126,8 +126,11 @@ class Store(Protocol):
         """Forget blocks above `fork`: jobs seen there close as reorged, answers mined there are unmined."""
         ...
 
-    def record(self, facts: Sequence[tuple[Hash32, Fact]], now_s: float) -> None:
-        """Apply one fact to each of these jobs, in order."""
+    def record(self, facts: Sequence[tuple[Job, Fact]], now_s: float) -> None:
+        """Apply a fact to each of these jobs, as the caller has read them.
+
+        A job that has moved on since is left alone: the chain was faster, and what was found out about it is stale.
+        """
         ...
 
     def record_sent(self, sent: Sequence[SentTransaction]) -> None:

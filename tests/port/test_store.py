@@ -34,6 +34,17 @@ def open_store(path: Path) -> SqliteStore:
     return SqliteStore(path, chain_id=CHAIN_ID, oracle=ORACLE_ADDRESS, operator=OPERATOR)
 
 
+def job_of(store: SqliteStore, job_id: Hash32) -> Job:
+    job = store.job(job_id)
+    assert job is not None
+    return job
+
+
+def compute(store: SqliteStore, job_id: Hash32, now_s: float = 2.5) -> None:
+    store.record([(job_of(store, job_id), Accepted())], now_s)
+    store.record([(job_of(store, job_id), Computed(Answer(OUTPUT, RESULT)))], now_s)
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "themis.db"
@@ -50,7 +61,7 @@ def test_a_job_comes_back_as_it_was_stored(path: Path) -> None:
     store = open_store(path)
     assert store.jobs() == [Job(event.id, event.request, b"in", event.at)]
     assert store.tail() == [REF]
-    store.record([(event.id, Accepted()), (event.id, Computed(Answer(OUTPUT, RESULT)))], 2.5)
+    compute(store, event.id)
     job = open_store(path).job(event.id)
     assert job is not None
     assert (job.state, job.answer) == (State.COMPUTED, Answer(OUTPUT, RESULT))
@@ -76,22 +87,41 @@ def test_the_same_event_twice_is_one_job(path: Path) -> None:
 
 def test_what_fails_leaves_nothing_behind(path: Path) -> None:
     store = open_store(path)
-    good, event = requested(b"good"), requested()
+    unknown, event = requested(b"unknown"), requested()
     store.record_events([event], [REF], 0)
+    nobody = Job(unknown.id, unknown.request, unknown.input, unknown.at)
     with pytest.raises(Broken):
-        store.record([(event.id, Accepted()), (event.id, Finalized())], 1)
-    job = store.job(event.id)
-    assert job is not None
-    assert job.state is State.SEEN
-    with pytest.raises(Broken):
-        store.record([(good.id, Accepted())], 1)
+        store.record([(job_of(store, event.id), Accepted()), (nobody, Accepted())], 1)
+    assert job_of(store, event.id).state is State.SEEN
+
+
+def test_what_was_found_out_about_an_earlier_state_is_stale(path: Path) -> None:
+    store = open_store(path)
+    event = requested()
+    store.record_events([event], [REF], 0)
+    seen = job_of(store, event.id)
+    store.record_events([Fulfilled(event.id, RESULT, OUTPUT, at(6))], [REF], 1)
+    for fact in (Accepted(), Closed(Reason.EXPIRED)):
+        store.record([(seen, fact)], 2)
+    assert job_of(store, event.id).state is State.MINED
+    assert [entry.fact for entry in store.history(event.id)] == ["Seen", "Mined"]
+
+
+def test_a_request_that_came_back_elsewhere_is_looked_at_anew(path: Path) -> None:
+    store = open_store(path)
+    event = requested()
+    store.record_events([event], [REF], 0)
+    before = job_of(store, event.id)
+    store.record_events([replace(event, at=at(9))], [REF], 1)
+    store.record([(before, Accepted())], 2)
+    assert job_of(store, event.id).state is State.SEEN
 
 
 def test_transactions_are_kept_raw_and_in_nonce_order(path: Path) -> None:
     store = open_store(path)
     event = requested()
     store.record_events([event], [REF], 0)
-    store.record([(event.id, Accepted()), (event.id, Computed(Answer(OUTPUT, RESULT)))], 1)
+    compute(store, event.id)
     later, first = transaction(event.id, 9, b"\x02"), transaction(event.id, 8, b"\x03")
     store.record_sent([later, first])
     store = open_store(path)
@@ -114,7 +144,7 @@ def test_a_rewind_unmines_answers_and_closes_requests_above_the_fork(path: Path)
     store.record_events([old], [REF], 0)
     store.record_sent([transaction(old.id)])
     store.record_events([answered, young], [REF, replace(REF, number=8)], 1)
-    store.record([(old.id, Finalized())], 2)
+    store.record([(job_of(store, old.id), Finalized())], 2)
     assert store.unsettled() == []
     store.rewind(REF, 3)
     first, second = store.jobs()
@@ -128,7 +158,7 @@ def test_jobs_are_listed_by_state_and_age(path: Path) -> None:
     store = open_store(path)
     events = [requested(bytes([n])) for n in range(5)]
     store.record_events(events, [REF], 0)
-    store.record([(events[2].id, Closed(Reason.EXPIRED))], 1)
+    store.record([(job_of(store, events[2].id), Closed(Reason.EXPIRED))], 1)
     assert [job.input for job in store.jobs(State.SEEN, limit=2)] == [b"\x00", b"\x01"]
     assert [job.input for job in store.jobs(limit=2, newest_first=True)] == [b"\x04", b"\x03"]
     assert store.counts().by_state[State.SEEN] == 4

@@ -1,5 +1,6 @@
 """The loops, one step at a time, on fakes: the way of an answer, and everything that gets in its way."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from tests.daemon_kit import GWEI, Bench
 from tests.fakes import OPERATOR, REQUESTER
 from themis.core.errors import Broken, Reason, Refused, Unavailable
 from themis.core.job import Closed, State
-from themis.core.types import Address, Denial, Hash32
+from themis.core.types import Address, Denial, Fulfilled, Hash32, LicenseQuery
 from themis.daemon.send import MAX_IN_FLIGHT
 from themis.daemon.settle import BUMP_AFTER_S, LOST_AFTER_S, RESEND_AFTER_S
 
@@ -283,6 +284,20 @@ def test_an_answer_of_an_earlier_life_is_not_given_twice(bench: Bench, tmp_path:
     assert len(bench.chain.sent) == sent
 
 
+def test_the_chain_may_be_faster_than_a_loop(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    id_ = bench.chain.ask()
+    bench.see()
+    answered = Fulfilled(id_, Hash32(b"\x01" * 32), b"out", bench.job(id_).seen_at)
+
+    def slow(queries: Sequence[LicenseQuery]) -> list[Denial | Unavailable | None]:
+        bench.store.record_events([answered], bench.store.tail(), 0)
+        return [None for _ in queries]
+
+    monkeypatch.setattr(bench.chain, "license_denials", slow)
+    bench.judge.step()
+    assert bench.job(id_).state is State.MINED
+
+
 def test_finality_waits_for_the_depth_asked_for(tmp_path: Path) -> None:
     bench = Bench(tmp_path / "themis.db", confirmations=3)
     id_ = bench.chain.ask()
@@ -380,7 +395,7 @@ def test_an_endpoint_that_is_down_loses_nothing(bench: Bench) -> None:
 def test_closed_jobs_are_counted_by_reason(bench: Bench) -> None:
     id_ = bench.chain.ask()
     bench.see()
-    bench.store.record([(id_, Closed(Reason.EXPIRED, "late"))], 0)
+    bench.store.record([(bench.job(id_), Closed(Reason.EXPIRED, "late"))], 0)
     counts = bench.store.counts()
     assert counts.by_reason[Reason.EXPIRED] == counts.by_state[State.CLOSED] == 1
     assert sum(counts.by_state.values()) == 1

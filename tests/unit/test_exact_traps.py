@@ -1,6 +1,7 @@
 """What looks exact and is not: each trap is refused by the linter, and shown on this machine where it can be.
 
-u8 x s8 saturation needs a processor without VNNI, the int64 bug ONNX Runtime 1.21-1.31: `make isa` shows both.
+u8 x s8 saturation needs a processor without VNNI, the int64 bug ONNX Runtime 1.21-1.31: `make isa` fails unless both
+show. The race of ScatterND is shown by `python -m benchmarks.race`.
 """
 
 from collections.abc import Callable
@@ -46,20 +47,13 @@ def test_reduce_sum_of_int64_rounds_as_float64_does() -> None:
     assert run(trap, {"x": x})["y"] != x.sum()
 
 
-def test_scatter_add_races_at_two_threads() -> None:
-    rows = np.random.default_rng(1).integers(0, 64, (20_000, 1))
+def test_scatter_add_is_refused() -> None:
+    """A race at two threads: `python -m benchmarks.race` shows it, a test could not count on it."""
+    rows = np.zeros((9, 1), np.int64)
     trap = model(
-        lambda g, x: g.op("ScatterND", np.zeros((64, 16), np.int64), rows, x, reduction="add"),
-        np.int64,
-        -(2**40),
-        2**40,
+        lambda g, x: g.op("ScatterND", np.zeros((64, 16), np.int64), rows, x, reduction="add"), np.int64, -9, 9
     )
     refused(trap, "not in the exact profile")
-    x = np.random.default_rng(2).integers(-(2**40), 2**40, (20_000, 16))
-    expected = np.zeros((64, 16), np.int64)
-    np.add.at(expected, rows[:, 0], x)
-    assert np.array_equal(run(trap, {"x": x}, threads=1)["y"], expected)
-    assert any(not np.array_equal(run(trap, {"x": x}, threads=2)["y"], expected) for _ in range(200))
 
 
 def test_casts_out_of_range_are_refused() -> None:
@@ -70,10 +64,10 @@ REFUSED = {
     "MatMulInteger s8 heavy": "saturates on AVX2",
     "QLinearMatMul s8 heavy 7": "saturates on AVX2",
     "MatMulInteger s8 s8": "overflows on ARM without dot products",
-    "Sign int64 (-9223372036854775807, 9223372036854775807)": "wrong in ONNX Runtime 1.21-1.31",
-    "Clip wide int64": "wrong in ONNX Runtime 1.21-1.31",
-    "Max int64 (-9223372036854775808, 9223372036854775807) (-9223372036854775808, 9223372036854775807)": "1.21-1.31",
-    "ReduceMax int64 0 (-9223372036854775808, 9223372036854775807)": "wrong in ONNX Runtime 1.21-1.31",
+    **dict.fromkeys(
+        [f"{op} int64 beyond int32" for op in ("Max", "Min", "Sign", "Clip", "ReduceMax")],
+        "wrong in ONNX Runtime 1.21-1.31",
+    ),
     "ReduceSum over int32 1": "beyond exact int32",
     "QLinearMatMul scale 3": "powers of two",
     "Sqrt beyond": "within 0..2^52",

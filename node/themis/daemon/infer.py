@@ -33,12 +33,12 @@ class Infer:
     def step(self) -> bool:
         """Answer one batch of questions. False when there was none, or no code could be had."""
         node = self._node
-        facts: list[tuple[Hash32, Fact]] = []
+        facts: list[tuple[Job, Fact]] = []
         by_model: dict[Hash32, list[Work]] = defaultdict(list)
         for job, code in self._with_code(node.store.jobs(State.QUEUED, limit=_BATCH)):
             match code:
                 case Closed():
-                    facts.append((job.id, code))
+                    facts.append((job, code))
                 case _:
                     by_model[job.request.model_id].append((job, code))
         for model_id, work in by_model.items():
@@ -80,7 +80,7 @@ class Infer:
         except Refused as refused:
             return Closed(refused.reason, refused.detail)
 
-    def _run(self, model_id: Hash32, work: Sequence[Work]) -> list[tuple[Hash32, Fact]]:
+    def _run(self, model_id: Hash32, work: Sequence[Work]) -> list[tuple[Job, Fact]]:
         """Outputs of one model. Where a batch is refused, each job speaks for itself."""
         settings, telemetry = self._node.settings, self._node.telemetry
         try:
@@ -89,10 +89,10 @@ class Infer:
         except Refused as refused:
             if len(work) > 1:
                 return [fact for each in work for fact in self._run(model_id, [each])]
-            return [(work[0][0].id, Closed(refused.reason, refused.detail))]
+            return [(work[0][0], Closed(refused.reason, refused.detail))]
         telemetry.inferences.inc(len(work))
-        facts: list[tuple[Hash32, Fact]] = []
+        facts: list[tuple[Job, Fact]] = []
         for (job, _), output in zip(work, outputs, strict=True):
             hash_ = canonical.result_hash(job.id, model_id, output, settings.chain_id, settings.oracle)
-            facts.append((job.id, Computed(Answer(output, hash_))))
+            facts.append((job, Computed(Answer(output, hash_))))
         return facts

@@ -7,7 +7,7 @@ from typing import Final
 from themis.core import policy
 from themis.core.errors import Reason, Refused, Unavailable
 from themis.core.job import Accepted, Closed, Fact, Job, State
-from themis.core.types import Denial, Hash32, LicenseQuery
+from themis.core.types import Denial, LicenseQuery
 from themis.daemon.node import Node
 
 _BATCH: Final = 256
@@ -28,18 +28,18 @@ class Judge:
     def step(self) -> bool:
         """Judge all that was seen. False when there was nothing, or nothing could be decided now."""
         node = self._node
-        facts: list[tuple[Hash32, Fact]] = []
+        facts: list[tuple[Job, Fact]] = []
         licensable: list[Job] = []
         for job in node.store.jobs(State.SEEN, limit=_BATCH):
             try:
                 self._require_acceptable(job)
                 licensable.append(job)
             except Refused as refused:
-                facts.append((job.id, Closed(refused.reason, refused.detail)))
+                facts.append((job, Closed(refused.reason, refused.detail)))
         facts += self._license(licensable)
-        for job_id, fact in facts:
+        for job, fact in facts:
             if isinstance(fact, Closed):
-                log.info("request 0x%s will not be answered: %s %s", job_id.hex(), fact.reason, fact.detail)
+                log.info("request 0x%s will not be answered: %s %s", job.id.hex(), fact.reason, fact.detail)
         if facts:
             node.store.record(facts, node.clock.now_s())
         return bool(facts)
@@ -55,18 +55,19 @@ class Judge:
         )
         node.engine.code_needed(job.request.model_id, job.input)
 
-    def _license(self, jobs: Sequence[Job]) -> list[tuple[Hash32, Fact]]:
+    def _license(self, jobs: Sequence[Job]) -> list[tuple[Job, Fact]]:
         """Ask the contract, at each request's block. The same question is asked once."""
         asked = {job.id: policy.license_queries(job) for job in jobs}
         questions = list(dict.fromkeys(query for pair in asked.values() for query in pair))
         answers: dict[LicenseQuery, Judgment] = {}
         if questions:
             answers = dict(zip(questions, self._node.chain.license_denials(questions), strict=True))
-        facts: list[tuple[Hash32, Fact]] = []
-        for job_id, (requesters, operators) in asked.items():
+        facts: list[tuple[Job, Fact]] = []
+        for job in jobs:
+            requesters, operators = asked[job.id]
             fact = _verdict(answers[requesters], answers[operators])
             if fact is not None:
-                facts.append((job_id, fact))
+                facts.append((job, fact))
         return facts
 
 

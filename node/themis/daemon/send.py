@@ -38,14 +38,14 @@ class Send:
         if not jobs:
             return False
         now_s, chain_time_s = node.clock.now_s(), node.time.now_s()
-        late: list[tuple[Hash32, Fact]] = [
-            (job.id, Closed(Reason.EXPIRED, "its deadline passed before the answer could be sent"))
+        late: list[tuple[Job, Fact]] = [
+            (job, Closed(Reason.EXPIRED, "its deadline passed before the answer could be sent"))
             for job in jobs
             if job.request.deadline_s < chain_time_s
         ]
         if late:
             node.store.record(late, now_s)
-        expired = {job_id for job_id, _ in late}
+        expired = {job.id for job, _ in late}
         sent = self._signed([job for job in jobs if job.id not in expired], unsettled, now_s)
         node.store.record_sent(sent)
         broadcast(node, [transaction for transaction in sent if not transaction.cancels])

@@ -9,7 +9,7 @@ from themis.core.errors import Reason
 from themis.core.fees import CANCEL_GAS
 from themis.core.job import Closed, Fact, Finalized, Job, State, Unsent
 from themis.core.transaction import SentTransaction, Transaction
-from themis.core.types import Denial, Hash32, Receipt
+from themis.core.types import Denial, Receipt
 from themis.daemon.node import Node
 from themis.daemon.send import broadcast, sign_answer, signed
 
@@ -62,7 +62,7 @@ class Settle:
             if job.mined_at is not None and job.mined_at.block_number <= deepest
         ]
         if final:
-            node.store.record([(job.id, Finalized()) for job in final], node.clock.now_s())
+            node.store.record([(job, Finalized()) for job in final], node.clock.now_s())
 
     def _look_after(self, stale: Sequence[SentTransaction]) -> bool:
         """Split by nonce: used ones have a receipt or are lost, unused ones are broadcast again or replaced."""
@@ -79,14 +79,14 @@ class Settle:
         hashes = [transaction.hash for sent in used.values() for transaction in sent]
         receipts = {r.tx_hash: r for r in node.chain.receipts(hashes) if r is not None} if hashes else {}
         settled: list[int] = []
-        facts: list[tuple[Hash32, Fact]] = []
+        facts: list[tuple[Job, Fact]] = []
         for nonce, sent in used.items():
             mined = next((transaction for transaction in sent if transaction.hash in receipts), None)
             receipt = receipts[mined.hash] if mined else None
             job = node.store.job(sent[-1].job_id)
             fact = self._outcome(job, mined or sent[-1], receipt)
             if fact is not None and job is not None:
-                facts.append((job.id, fact))
+                facts.append((job, fact))
             if fact is not None or (receipt is not None and job is not None and job.state is State.CLOSED):
                 settled.append(nonce)
         if facts:
@@ -134,9 +134,7 @@ class Settle:
         node = self._node
         tail = node.store.tail()
         if job and job.state is State.SENDING and tail and tail[-1].timestamp_s > job.request.deadline_s:
-            node.store.record(
-                [(job.id, Closed(Reason.EXPIRED, "no block took the answer in time"))], node.clock.now_s()
-            )
+            node.store.record([(job, Closed(Reason.EXPIRED, "no block took the answer in time"))], node.clock.now_s())
             return node.store.job(job.id)
         return job
 

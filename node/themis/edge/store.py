@@ -95,12 +95,15 @@ class SqliteStore:
                 self._apply(Hash32(job_id), Closed(Reason.REORGED), now_s)
             self._replace_tail([ref for ref in self.tail() if ref.number <= fork.number])
 
-    def record(self, facts: Sequence[tuple[Hash32, Fact]], now_s: float) -> None:
+    def record(self, facts: Sequence[tuple[Job, Fact]], now_s: float) -> None:
         with self._transaction():
-            for job_id, fact in facts:
-                self._apply(job_id, fact, now_s)
+            for seen, fact in facts:
+                current = self._require(seen.id)
+                if (current.state, current.seen_at) != (seen.state, seen.seen_at):
+                    continue
+                self._apply(seen.id, fact, now_s)
                 if isinstance(fact, Finalized):
-                    self._db.execute("UPDATE transactions SET settled = 1 WHERE job_id = ?", (job_id,))
+                    self._db.execute("UPDATE transactions SET settled = 1 WHERE job_id = ?", (seen.id,))
 
     def record_sent(self, sent: Sequence[SentTransaction]) -> None:
         with self._transaction():
