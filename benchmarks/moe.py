@@ -26,8 +26,8 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from benchmarks.qmoe import SETTINGS, Setting, qmoe
-from themis.exact.blocks import U8, Experts
-from themis.exact.emit import Emitter, stored_weight
+from themis.exact.blocks import U8, ZERO_POINT, Experts
+from themis.exact.emit import Emitter
 from themis.exact.graph import Graph, serialize
 from themis.exact.session import open_session
 from themis.exact.spec import product
@@ -83,7 +83,7 @@ def layer(shape: Shape) -> Experts:
 
 
 def sparse(experts: Experts) -> bytes:
-    emitter = Emitter("sparse", {"T": 2**14})
+    emitter = Emitter("sparse", {"T": 2**14}, light=True)
     emitter.output("y", emitter.moe(emitter.input("x", np.uint8, ("T", len(experts.router)), 0, 255), experts))
     return serialize(emitter.build())
 
@@ -92,7 +92,7 @@ def dense(experts: Experts, chosen: Sequence[int]) -> bytes:
     """The chosen experts as one dense FFN."""
     inner = experts.down.shape[1]
     halves = [experts.up[expert][:, part] for part in (slice(inner), slice(inner, None)) for expert in chosen]
-    emitter = Emitter("dense", {"T": 2**14})
+    emitter = Emitter("dense", {"T": 2**14}, light=True)
     x = emitter.input("x", np.uint8, ("T", len(experts.router)), 0, 255)
     hidden = emitter.linear(x, np.concatenate(halves, 1), UP_SHIFT)
     active = emitter.glu(hidden, inner * len(chosen), experts.glu_shift)
@@ -107,7 +107,7 @@ def experts_only(experts: Experts) -> bytes:
     rows, sizes = g.input("x", np.uint8, ("N", len(experts.router))), g.input("sizes", np.int64, (number,))
     scale = np.float32(2.0**-UP_SHIFT)
     hidden = [
-        g.op("QLinearMatMul", part, one, zero, stored_weight(up)[0], scale, np.int8(0), one, zero)
+        g.op("QLinearMatMul", part, one, zero, _light(up), scale, np.int8(0), one, zero)
         for part, up in zip(g.ops("Split", number, rows, sizes, axis=0), experts.up, strict=True)
     ]
     gate, linear = (
@@ -118,11 +118,16 @@ def experts_only(experts: Experts) -> bytes:
     gated = g.op("Mul", g.op("Mul", gate, window), linear)
     active = g.op("QuantizeLinear", gated, np.float32(2.0**experts.glu_shift), zero, dtype=np.uint8)
     answers = [
-        g.op("MatMulInteger", part, stored_weight(down)[0], zero, np.int8(0), dtype=np.int32)
+        g.op("MatMulInteger", part, _light(down), zero, np.int8(0), dtype=np.int32)
         for part, down in zip(g.ops("Split", number, active, sizes, axis=0), experts.down, strict=True)
     ]
     g.output("y", g.op("Concat", *answers, axis=0))
     return serialize(g.build())
+
+
+def _light(weight: NDArray[np.uint8]) -> NDArray[np.int8]:
+    """As `Emitter(light=True)` stores it."""
+    return (weight.astype(np.int16) - ZERO_POINT).astype(np.int8)
 
 
 def sorted_rows(x: U8, experts: Experts) -> dict[str, NDArray[Any]]:

@@ -26,7 +26,7 @@ SETTINGS: Final = ((1, LEVELS[0]), (2, LEVELS[0]), (1, LEVELS[-1]), (2, LEVELS[-
 
 
 def emit(network: Network) -> onnx.ModelProto:
-    emitter = Emitter("twin", EXTENTS)
+    emitter = Emitter("twin", EXTENTS, light=True)
     network(emitter)
     return emitter.build()
 
