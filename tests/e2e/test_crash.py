@@ -14,7 +14,7 @@ from themis.core.types import Hash32
 
 DOOMED = Path(__file__).with_name("doomed.py")
 POINTS = ("tail", "Accepted", "Computed", "unsent", "broadcast", "Mined", "Finalized")
-EXIT_TIMEOUT_S = 30
+EXIT_TIMEOUT_S = 60
 
 
 @pytest.fixture(scope="module")
