@@ -22,6 +22,7 @@ PACKAGES := $(VENV)/.packages
 NODE := $(VENV)/.node
 CONTRACTS := contracts/node_modules/.stamp
 CHAINS := demo/node_modules/.stamp
+BROWSER := $(VENV)/.browser
 
 .PHONY: help
 help: ## this manual
@@ -34,15 +35,18 @@ setup: $(PACKAGES) $(CONTRACTS) ## install all that the demo on Anvil needs, int
 .PHONY: chains
 chains: $(CHAINS) ## install Ganache and Hardhat, into demo/node_modules
 
+.PHONY: browser
+browser: $(BROWSER) ## get Chromium, in which the pages are tested: Debian's, as root; without root it says what to do
+
 .PHONY: demo
 demo: setup $(if $(filter-out anvil,$(CHAIN)),chains) ## tell the story on a real chain: [CHAIN=anvil|ganache|hardhat] [JSON=1]
 	@python -m demo --chain $(CHAIN) $(if $(JSON),--json)
 
 .PHONY: test
-test: lint chains ## everything that must pass: lint, types, layers, Solidity and Python tests
+test: lint chains browser ## everything that must pass: lint, types, layers, Solidity and Python tests
 	cd contracts && $(FORGE) test
 	$(if $(CI),python -m benchmarks.isa --short)
-	pytest
+	PYTEST_ADDOPTS="$$(test -e $(BROWSER) || echo "-m 'not browser'")" pytest
 
 .PHONY: lint
 lint: setup ## style, types and layers, Python and Solidity
@@ -106,3 +110,10 @@ $(CHAINS): demo/package-lock.json | $(NODE)
 	@echo "setup: Ganache and Hardhat into demo/node_modules" >&2
 	@cd demo && $(NPM_CI) >&2
 	@touch $@
+
+$(BROWSER): | $(PACKAGES)
+	@if ! python -m tests.browser > /dev/null 2>&1 && test "$$(id -u)" = 0 && command -v apt-get > /dev/null; then \
+	  echo "setup: Chromium, from Debian's packages" >&2; \
+	  { apt-get update && apt-get install --yes --no-install-recommends chromium; } > $@.log 2>&1 || cat $@.log >&2; \
+	fi
+	@if python -m tests.browser > /dev/null; then touch $@; else echo "NOT RUN for want of it: the pages' tests" >&2; fi

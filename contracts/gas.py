@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,69 +22,117 @@ sys.path[:0] = [str(CONTRACTS.parent), str(CONTRACTS.parent / "node")]
 
 from contracts.compile import Target, artifact, solc_binary  # noqa: E402
 from demo import chains  # noqa: E402
-from themis.core.canonical import Grant, grant_typed_data  # noqa: E402
+from themis.core.canonical import UNLIMITED, Grant, grant_typed_data  # noqa: E402
 from themis.core.types import Address, Hash32, Role, UseClass  # noqa: E402
 
 SNAPSHOT: Final = CONTRACTS / "snapshots/gas.json"
 REFERENCE: Final = "reference: request + fulfill, free, warm"
-"""The path that issue 2 compares with other oracles: one request and its answer."""
+"""The path that issue 2 compares with other oracles: one request and its answer, grants of both roles."""
 
 GENESIS_S: Final = 1_800_000_000
 NOTICE_S: Final = 14 * 86_400
-FEE_WEI: Final = 10**15
+FEE: Final = 10**15
 ROYALTY_BPS: Final = 1_000
 CALLBACK_GAS: Final = 60_000
-GRANT_ALL: Final = 0b101010_101010
-"""Policy: GRANT for both roles and every use class."""
+ALL_OPEN: Final = 0b010101_010101
+REQUESTER_GRANT: Final = 0b010101_101010
+ALL_GRANT: Final = 0b101010_101010
+"""Policies: two bits per use class, operator's then requester's."""
+ETHER: Final = "0x" + "00" * 20
 INPUT: Final = bytes(range(1, 65))
 OUTPUT: Final = bytes(range(1, 33))
+
+Gas = dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """A chain with one licensed model, an operator who serves it, and consumers that ask."""
+    """A chain with an operator who serves licensed models, and a requester with a key of its own."""
 
     web3: Web3
     oracle: Contract
     licensor: LocalAccount
     operator: str
-    model_id: Hash32
+    requester: str
 
-    def grant(self, licensee: str, role: Role, licensor: str, model_id: Hash32, seq: int = 1) -> Grant:
-        """Build a voucher for every class, valid for the whole run."""
+    def model(self, name: int, policy: int, token: str = ETHER) -> Hash32:
+        """Register a model, publish its terms, serve it; its id."""
+        receipt = send(self.oracle.functions.registerModel(*[bytes([name]) * 32] * 3, ""), self.licensor.address)
+        (registered,) = self.oracle.events.ModelRegistered().process_receipt(receipt, errors=DISCARD)
+        model_id = Hash32(bytes(registered["args"]["modelId"]))
+        send(self.oracle.functions.publishTerms(model_id, b"\x44" * 32, policy, 0, "", ""), self.licensor.address)
+        send(self.oracle.functions.serve(model_id, token, 0, CALLBACK_GAS), self.operator)
+        return model_id
+
+    def grant(self, licensee: str, role: Role, model_id: Hash32, seq: int = 1) -> Grant:
+        """Build a voucher for every class and any number of uses, valid for the whole run."""
         return Grant(
             model_id=model_id,
-            licensor=_address(licensor),
+            licensor=_address(self.licensor.address),
             licensee=_address(licensee),
             role=role,
             classes=7,
+            terms_version=0,
             not_before_s=GENESIS_S - 1,
             expiry_s=GENESIS_S + 365 * 86_400,
+            quota=UNLIMITED,
+            daily_rate=UNLIMITED,
             royalty_bps=ROYALTY_BPS,
+            price_token=_address(ETHER),
+            price_floor=0,
+            pay_to=_address(ETHER),
+            epoch=0,
             seq=seq,
+            nonce=seq,
         )
 
-    def activate(self, grant: Grant) -> int:
-        """Sign with the licensor's key and activate; gas used."""
+    def signed(self, grant: Grant) -> tuple[tuple[Any, ...], bytes]:
+        """Sign with the licensor's key: the grant as the contract takes it, and the signature."""
         typed = grant_typed_data(grant, self.web3.eth.chain_id, _address(self.oracle.address))
         signature = self.licensor.sign_message(encode_typed_data(full_message=typed)).signature
-        message = typed["message"] | {
-            name: Web3.to_checksum_address(typed["message"][name]) for name in ("licensor", "licensee")
-        }
-        return send(self.oracle.functions.activate(tuple(message.values()), signature), self.operator)["gasUsed"]
+        addresses = ("licensor", "licensee", "priceToken", "payTo")
+        message = typed["message"] | {name: Web3.to_checksum_address(typed["message"][name]) for name in addresses}
+        message |= {name: int(message[name]) for name in ("priceFloor", "nonce")}  # text in JSON
+        return tuple(message.values()), signature
 
-    def ask(self, consumer: Contract, lane: int, fee_wei: int = 0) -> tuple[int, Any]:
-        """Ask through a consumer; gas used and the request as logged."""
-        receipt = send(consumer.functions.ask(lane, INPUT), self.operator, fee_wei)
+    def activate(self, grant: Grant) -> int:
+        """Activate; gas used."""
+        return send(self.oracle.functions.activate(*self.signed(grant)), self.operator)["gasUsed"]
+
+    def asked(self, receipt: TxReceipt) -> tuple[int, Any]:
+        """Gas used and the request as logged."""
         (logged,) = self.oracle.events.Requested().process_receipt(receipt, errors=DISCARD)
         return receipt["gasUsed"], logged["args"]["request"]
 
+    def through(self, consumer: Contract, lane: int, fee: int = 0) -> tuple[int, Any]:
+        """Ask through a consumer."""
+        return self.asked(send(consumer.functions.ask(lane, INPUT), self.operator, fee))
+
+    def direct(
+        self, model_id: Hash32, *, token: str = ETHER, fee: int = 0, first: Grant | None = None
+    ) -> tuple[int, Any]:
+        """Ask as an account with a key, in lane 0, without callback; `first`: with a voucher's first use."""
+        deadline_s = self.web3.eth.get_block("latest")["timestamp"] + 3_600
+        ask = (model_id, self.operator, UseClass.COMMERCIAL, 0, deadline_s, 0)
+        if token != ETHER:
+            call, value = self.oracle.functions.requestWithToken(ask, INPUT, token, fee), 0
+        elif first:
+            call, value = self.oracle.functions.requestWithGrant(ask, INPUT, *self.signed(first)), fee
+        else:
+            call, value = self.oracle.functions.request(ask, INPUT), fee
+        return self.asked(send(call, self.requester, value))
+
     def answer(self, request: Any) -> int:
         """Fulfill with another answer than the last one, so that the consumer's word changes; gas used."""
-        output = OUTPUT if request["seq"] % 2 else OUTPUT[::-1]
+        output = OUTPUT if request["facts"] >> 152 & 1 else OUTPUT[::-1]
         receipt = send(self.oracle.functions.fulfill(tuple(request.values()), output), self.operator)
         assert not self.oracle.events.CallbackFailed().process_receipt(receipt, errors=DISCARD)  # noqa: S101
         return receipt["gasUsed"]
+
+    def refund(self, request: Any) -> int:
+        """Let the deadline pass and refund; gas used."""
+        self.web3.provider.make_request("evm_increaseTime", [7_200])  # type: ignore[arg-type]
+        return send(self.oracle.functions.refund(tuple(request.values())), self.operator)["gasUsed"]
 
 
 def send(call: Any, sender: str, value_wei: int = 0) -> TxReceipt:
@@ -105,75 +153,159 @@ def anvil() -> Iterator[Web3]:
 
 def measure(web3: Web3) -> dict[str, Any]:
     """Measure every path once, in an order in which each finds the state it is named after."""
-    gas: dict[str, int] = {}
     binary = solc_binary()
-    operator, licensor_address = (chains.accounts()[index].address for index in (1, 2))
+    operator, _, requester = (chains.accounts()[index].address for index in (1, 2, 3))
     licensor: LocalAccount = Account.from_key(chains.accounts()[2].private_key)
     oracle = _deploy(web3, artifact(Target("InferenceOracle", "src/InferenceOracle.sol"), binary))
     hashing = artifact(Target("HashingConsumer", "test/support/HashingConsumer.sol"), binary)
-    wallet = _deploy(web3, artifact(Target("OwnedWallet", "test/support/OwnedWallet.sol"), binary), licensor_address)
+    wallet = artifact(Target("OwnedWallet", "test/support/OwnedWallet.sol"), binary)
+    token = _deploy(web3, artifact(Target("StandardToken", "test/support/Tokens.sol"), binary))
+    bench = Bench(web3, oracle, licensor, operator, requester)
 
-    roots = [bytes([n]) * 32 for n in (0x11, 0x22, 0x33)]
-    receipt = send(oracle.functions.registerModel(*roots, "ipfs://bundle"), licensor_address)
-    gas["registerModel"] = receipt["gasUsed"]
-    (registered,) = oracle.events.ModelRegistered().process_receipt(receipt, errors=DISCARD)
-    model_id = Hash32(bytes(registered["args"]["modelId"]))
-    bench = Bench(web3, oracle, licensor, operator, model_id)
-
-    terms = (model_id, b"\x44" * 32, GRANT_ALL, 0, "ipfs://terms", "Built with evm-risk-moe")
-    gas["publishTerms, first"] = send(oracle.functions.publishTerms(*terms), licensor_address)["gasUsed"]
-    gas["serve"] = send(oracle.functions.serve(model_id, 0, CALLBACK_GAS), operator)["gasUsed"]
-
-    consumer = _deploy(web3, hashing, oracle.address, model_id, operator, UseClass.COMMERCIAL, CALLBACK_GAS)
-    silent = _deploy(web3, hashing, oracle.address, model_id, operator, UseClass.COMMERCIAL, 0)
-    first = bench.grant(operator, Role.OPERATOR, licensor_address, model_id)
-    gas["activate, EOA"] = bench.activate(first)
-    gas["activate, again"] = bench.activate(first)
-    gas["activate, renewal"] = bench.activate(bench.grant(operator, Role.OPERATOR, licensor_address, model_id, 2))
+    gas, model_id = _model_paths(bench)
+    arguments = (oracle.address, model_id, operator, UseClass.COMMERCIAL)
+    consumer, silent = (_deploy(web3, hashing, *arguments, callback_gas) for callback_gas in (CALLBACK_GAS, 0))
     for asker in (consumer, silent):
-        bench.activate(bench.grant(asker.address, Role.REQUESTER, licensor_address, model_id))
-    gas |= _wallet_path(bench, wallet)
+        bench.activate(bench.grant(asker.address, Role.REQUESTER, model_id))
     gas |= _request_paths(bench, consumer, silent)
-    gas |= _refund_path(bench, silent)
-    gas["revoke"] = send(oracle.functions.revoke(model_id, consumer.address, Role.REQUESTER, 9), licensor_address)[
-        "gasUsed"
-    ]
-    later = web3.eth.get_block("latest")["timestamp"] + NOTICE_S + 1_000
-    change = (model_id, b"\x55" * 32, GRANT_ALL, later, "ipfs://terms-2", "Built with evm-risk-moe")
-    gas["publishTerms, change"] = send(oracle.functions.publishTerms(*change), licensor_address)["gasUsed"]
+    gas["refund"] = bench.refund(bench.through(silent, 1, FEE)[1])
+    gas |= _license_paths(bench)
+    gas |= _token_paths(bench, token)
+    gas |= _licensor_paths(bench, _deploy(web3, wallet, licensor.address), model_id, consumer.address)
     return {"gas": gas, "size": {"InferenceOracle": len(web3.eth.get_code(oracle.address))}}
 
 
-def _request_paths(bench: Bench, consumer: Contract, silent: Contract) -> dict[str, int]:
-    gas: dict[str, int] = {}
-    gas["request, free, fresh lane"], request = bench.ask(consumer, 1)
+def _model_paths(bench: Bench) -> tuple[Gas, Hash32]:
+    """Registration, terms, offer and the operator's grant of the reference model."""
+    gas: Gas = {}
+    functions, licensor = bench.oracle.functions, bench.licensor.address
+    roots = [bytes([n]) * 32 for n in (0x11, 0x22, 0x33)]
+    receipt = send(functions.registerModel(*roots, "ipfs://bundle"), licensor)
+    gas["registerModel"] = receipt["gasUsed"]
+    (registered,) = bench.oracle.events.ModelRegistered().process_receipt(receipt, errors=DISCARD)
+    model_id = Hash32(bytes(registered["args"]["modelId"]))
+    terms = (model_id, b"\x44" * 32, ALL_GRANT, 0, "ipfs://terms", "Built with evm-risk-moe")
+    gas["publishTerms, first"] = send(functions.publishTerms(*terms), licensor)["gasUsed"]
+    gas["serve"] = send(functions.serve(model_id, ETHER, 0, CALLBACK_GAS), bench.operator)["gasUsed"]
+    first = bench.grant(bench.operator, Role.OPERATOR, model_id)
+    gas["activate, EOA"] = bench.activate(first)
+    gas["activate, again"] = bench.activate(first)
+    gas["activate, renewal"] = bench.activate(replace(first, seq=2, nonce=2))
+    return gas, model_id
+
+
+def _request_paths(bench: Bench, consumer: Contract, silent: Contract) -> Gas:
+    gas: Gas = {}
+    gas["request, free, fresh lane"], request = bench.through(consumer, 1)
     gas["fulfill, free, first callback"] = bench.answer(request)
-    gas["request, free, warm lane"], request = bench.ask(consumer, 1)
+    gas["request, free, warm lane"], request = bench.through(consumer, 1)
     gas["fulfill, free, warm"] = bench.answer(request)
-    gas["reference: request + fulfill, free, warm"] = gas["request, free, warm lane"] + gas["fulfill, free, warm"]
-    gas["request, paid, fresh lane"], request = bench.ask(consumer, 2, FEE_WEI)
+    gas[REFERENCE] = gas["request, free, warm lane"] + gas["fulfill, free, warm"]
+    gas["request, paid, fresh lane"], request = bench.through(consumer, 2, FEE)
     gas["fulfill, paid with royalty, first credits"] = bench.answer(request)
-    gas["request, paid, warm lane"], request = bench.ask(consumer, 2, FEE_WEI)
+    gas["request, paid, warm lane"], request = bench.through(consumer, 2, FEE)
     gas["fulfill, paid with royalty, warm"] = bench.answer(request)
-    bench.answer(bench.ask(silent, 1)[1])
-    gas["request, free, warm lane, no callback"], request = bench.ask(silent, 1)
+    bench.answer(bench.through(silent, 1)[1])
+    gas["request, free, warm lane, no callback"], request = bench.through(silent, 1)
     gas["fulfill, free, warm, no callback"] = bench.answer(request)
-    gas["withdraw"] = send(bench.oracle.functions.withdraw(bench.operator), bench.operator)["gasUsed"]
+    gas["withdraw"] = send(bench.oracle.functions.withdraw(ETHER, bench.operator), bench.operator)["gasUsed"]
     return gas
 
 
-def _wallet_path(bench: Bench, wallet: Contract) -> dict[str, int]:
+def _license_paths(bench: Bench) -> Gas:
+    """What licenses add: every path is asked by one account in its one warm lane, answered without callback."""
+    gas: Gas = {}
+    totals: Gas = {}
+    policies = {"open": ALL_OPEN, "one": REQUESTER_GRANT, "both": ALL_GRANT}
+    models = {name: bench.model(index, policy) for index, (name, policy) in enumerate(policies.items(), 0x50)}
+    bench.answer(bench.direct(models["open"])[1])
+    parts: dict[str, tuple[int, int]] = {}
+    for name, model_id in models.items():
+        bench.activate(bench.grant(bench.requester, Role.REQUESTER, model_id))
+        bench.activate(bench.grant(bench.operator, Role.OPERATOR, model_id))
+        asked, request = bench.direct(model_id)
+        parts[name] = asked, bench.answer(request)
+        totals[name] = sum(parts[name])
+    gas["request + fulfill, free, no callback, policy OPEN"] = totals["open"]
+    gas["license check, cached grant of the requester"] = totals["one"] - totals["open"]
+    gas["license check, cached grant of the requester, its request alone"] = parts["one"][0] - parts["open"][0]
+    gas["license check, cached grant of the operator"] = parts["both"][1] - parts["one"][1]
+    gas["license check, cached grants of both"] = totals["both"] - totals["open"]
+
+    cached, request = bench.direct(models["both"])
+    bench.answer(request)
+    first = bench.grant(bench.requester, Role.REQUESTER, bench.model(0x60, ALL_GRANT))
+    bench.activate(bench.grant(bench.operator, Role.OPERATOR, first.model_id))
+    used, request = bench.direct(first.model_id, first=first)
+    bench.answer(request)
+    gas["request with a voucher's first use"] = used
+    gas["first use, over the cached path"] = used - cached
+    return gas | _metered_paths(bench, cached)
+
+
+def _metered_paths(bench: Bench, cached: int) -> Gas:
+    """Grants that count: what a quota, and all limits together, add to a request."""
+    gas: Gas = {}
+    model_id = bench.model(0x61, REQUESTER_GRANT)
+    metered = replace(bench.grant(bench.requester, Role.REQUESTER, model_id), quota=9)
+    limited = replace(metered, seq=2, daily_rate=9, price_floor=1, pay_to=_address(bench.operator), nonce=2)
+    bench.activate(metered)
+    asked, request = bench.direct(model_id)
+    gas["license check, quota"] = asked - cached
+    gas["refund, free, quota released"] = bench.refund(request)
+    bench.activate(limited)
+    bench.answer(bench.direct(model_id, fee=FEE)[1])
+    asked, request = bench.direct(model_id, fee=FEE)
+    gas["request, paid, every limit"] = asked
+    bench.answer(request)
+    return gas
+
+
+def _token_paths(bench: Bench, token: Contract) -> Gas:
+    gas: Gas = {}
+    oracle = bench.oracle
+    model_id = bench.model(0x70, ALL_GRANT, token.address)
+    for licensee, role in ((bench.requester, Role.REQUESTER), (bench.operator, Role.OPERATOR)):
+        bench.activate(bench.grant(licensee, role, model_id))
+    send(token.functions.mint(bench.requester, 10 * FEE), bench.requester)
+    send(token.functions.approve(oracle.address, 10 * FEE), bench.requester)
+    gas["requestWithToken, first"], request = bench.direct(model_id, token=token.address, fee=FEE)
+    gas["fulfill, paid in a token, first credits"] = bench.answer(request)
+    gas["requestWithToken"], request = bench.direct(model_id, token=token.address, fee=FEE)
+    gas["fulfill, paid in a token"] = bench.answer(request)
+    gas["refund, token"] = bench.refund(bench.direct(model_id, token=token.address, fee=FEE)[1])
+    gas["withdraw, token, first"] = send(oracle.functions.withdraw(token.address, bench.operator), bench.operator)[
+        "gasUsed"
+    ]
+    return gas
+
+
+def _licensor_paths(bench: Bench, wallet: Contract, model_id: Hash32, licensee: str) -> Gas:
+    """Asks, answers to them, revocation, and what else is rare."""
+    gas: Gas = {}
+    functions, licensor = bench.oracle.functions, bench.licensor.address
     send(wallet.functions.registerModel(bench.oracle.address, b"\x66" * 32), bench.operator)
-    model_id = Hash32(bytes(bench.oracle.functions.modelIdOf(wallet.address, *[b"\x66" * 32] * 3).call()))
-    grant = bench.grant(bench.operator, Role.OPERATOR, wallet.address, model_id)
-    return {"activate, ERC-1271": bench.activate(grant)}
+    of_wallet = Hash32(bytes(functions.modelIdOf(wallet.address, *[b"\x66" * 32] * 3).call()))
+    grant = replace(bench.grant(bench.operator, Role.OPERATOR, of_wallet), licensor=_address(wallet.address))
+    gas["activate, ERC-1271"] = bench.activate(grant)
 
+    ask = functions.requestAuthorization(model_id, Role.REQUESTER, 4, "risk reports for a DAO", "ipfs://who-we-are")
+    gas["requestAuthorization"] = send(ask, bench.requester)["gasUsed"]
+    refusal = functions.refuseAuthorization(model_id, bench.requester, Role.REQUESTER, "no competitors")
+    gas["refuseAuthorization"] = send(refusal, licensor)["gasUsed"]
+    gas["delegate"] = send(functions.delegate(bench.operator, allowed=True), bench.requester)["gasUsed"]
+    gas["actFor"] = send(functions.actFor(bench.requester), bench.operator)["gasUsed"]
 
-def _refund_path(bench: Bench, silent: Contract) -> dict[str, int]:
-    _, request = bench.ask(silent, 1, FEE_WEI)
-    bench.web3.provider.make_request("evm_increaseTime", [7_200])  # type: ignore[arg-type]
-    receipt = send(bench.oracle.functions.refund(tuple(request.values())), bench.operator)
-    return {"refund": receipt["gasUsed"]}
+    gas["revoke"] = send(functions.revoke(model_id, licensee, Role.REQUESTER, 9), licensor)["gasUsed"]
+    gas["cancel, first of 256 nonces"] = send(functions.cancel(3), licensor)["gasUsed"]
+    gas["cancel"] = send(functions.cancel(4), licensor)["gasUsed"]
+    gas["raiseEpoch"] = send(functions.raiseEpoch(model_id), licensor)["gasUsed"]
+    gas["transferLicensor"] = send(functions.transferLicensor(model_id, bench.operator), licensor)["gasUsed"]
+    gas["acceptLicensor"] = send(functions.acceptLicensor(model_id), bench.operator)["gasUsed"]
+    later = bench.web3.eth.get_block("latest")["timestamp"] + NOTICE_S + 1_000
+    change = (model_id, b"\x55" * 32, ALL_GRANT, later, "ipfs://terms-2", "Built with evm-risk-moe")
+    gas["publishTerms, change"] = send(functions.publishTerms(*change), bench.operator)["gasUsed"]
+    return gas
 
 
 def _deploy(web3: Web3, packaged: dict[str, Any], *arguments: Any) -> Contract:

@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from eth_utils.crypto import keccak
+
 from demo import chains, guard, node, report, stage
 from demo.actors import at_once
 from demo.guard import Guard, Operation
@@ -39,6 +41,8 @@ class Outcome:
     refusal: str = ""
     paid_wei: dict[str, int] = field(default_factory=dict)
     node_status: dict[str, Any] = field(default_factory=dict)
+    attribution: str = ""
+    terms_hash: str = ""
 
     def add(self, answer: Answer, judged: dict[str, Any], latency_ms: int) -> None:
         """Note one more answer."""
@@ -48,6 +52,7 @@ class Outcome:
         self.gas_request, self.gas_fulfill = answer.asked.gas_used, answer.fulfilled.gas_used
         self.blocks = answer.fulfilled.block - answer.asked.block
         self.latency_ms = latency_ms
+        self.attribution, self.terms_hash = answer.terms.attribution, _hex(answer.terms.hash)
 
 
 def tell(kind: chains.Kind, out: Transcript) -> dict[str, Any]:
@@ -105,11 +110,16 @@ def _ask(dao_guard: Guard, operations: dict[str, Operation], outcome: Outcome, o
         answer = dao_guard.witness.answer(dao_guard.ask(operations[name], FEE_WEI))
         latency_ms = round((time.monotonic() - started_s) * 1_000)
         check(answer.request.royalty_bps == ROYALTY_BPS, "the grant's royalty applies")
+        check(
+            answer.terms.hash == keccak(stage.TERMS.read_bytes()),
+            "the result comes under the terms that were published",
+        )
         judged = _judge(name, dao_guard, operations[name], answer)
         outcome.add(answer, judged, latency_ms)
         if len(answers) < len(operations):
             out.say(_verdict(judged))
         answers.append(answer)
+    out.say(f"each result says: {outcome.attribution}; terms {outcome.terms_hash[:10]}…")
     check(answers[1].output == answers[2].output, "the same question has the same answer")
     cost = f"{outcome.gas_request:,} gas to ask, {outcome.gas_fulfill:,} to answer and call back"
     out.say(f"{SAFE} again, the same answer: {cost}, {outcome.latency_ms} ms, {outcome.blocks} block")
@@ -140,8 +150,8 @@ def _verdict(judged: dict[str, Any]) -> str:
 
 def _pay_out(here: Stage, answers: list[Answer], out: Transcript) -> dict[str, int]:
     out.act("Fee and royalty are withdrawn")
-    fees = sum(answer.request.fee_wei for answer in answers)
-    royalties = sum(answer.request.fee_wei * ROYALTY_BPS // 10_000 for answer in answers)
+    fees = sum(answer.request.fee for answer in answers)
+    royalties = sum(answer.request.fee * ROYALTY_BPS // 10_000 for answer in answers)
     shares = (
         (here.operator, here.operator_address, fees - royalties),
         (here.licensor, here.licensor_address, royalties),
@@ -163,6 +173,8 @@ def _inspect(here: Stage, running: node.Node, answers: list[Answer], out: Transc
     for answer in answers:
         job = running.settled_job(_hex(answer.id))
         check(job["result_hash"] == _hex(answer.result_hash), "the node knows the answer the chain knows")
+        said = (job["attribution"], job["terms_hash"])
+        check(said == (answer.terms.attribution, _hex(answer.terms.hash)), "and the terms it comes under")
     status: dict[str, Any] = running.get("/v1/status")
     printed = here.operator.themis_json("status")
     for field_ in ("operator", "oracle", "chain_id", "jobs", "models"):

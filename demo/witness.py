@@ -1,15 +1,16 @@
 """What the chain itself says about the story. Nothing here is taken from a log or an answer of the node."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from demo.wallet import Mined, wait
 from themis.core import canonical
 from themis.core.errors import Broken
-from themis.core.types import Address, Hash32, Request
+from themis.core.types import ETHER, Address, Hash32, Request, Terms, TermsKey
 from themis.edge.abi import Artifact, address
-from themis.edge.contracts import ORACLE, decode_request
+from themis.edge.contracts import ORACLE, decode_request, decode_terms, terms_of
 from themis.edge.rpc import Rpc
 
 ANSWER_TIMEOUT_S: Final = 20
@@ -25,6 +26,8 @@ class Answer:
     request: Request
     output: bytes
     result_hash: Hash32
+    terms: Terms
+    """What the result comes under."""
     asked: Mined
     fulfilled: Mined
 
@@ -49,7 +52,7 @@ class Witness:
 
     def credit_wei(self, account: Address) -> int:
         """What the oracle owes an account."""
-        (credit,) = self.call(self.oracle, ORACLE, "credits", _hex(account))
+        (credit,) = self.call(self.oracle, ORACLE, "credits", _hex(ETHER), _hex(account))
         return int(credit)
 
     def answer(self, asked: Mined) -> Answer:
@@ -68,28 +71,33 @@ class Witness:
         check(digest == int.from_bytes(result_hash, "big") % 2**216, "the contract keeps the result hash")
         failed = fulfilled.logs(self.oracle, ORACLE, "CallbackFailed")
         check(not failed, "the callback went through")
-        return Answer(id_, request, output, result_hash, asked, fulfilled)
+        return Answer(id_, request, output, result_hash, self._terms(request), asked, fulfilled)
 
     def withdrawn_wei(self, account: Address, since: int) -> int:
         """Wei by which an account's one withdrawal after a block made it richer, the gas it paid for it aside."""
-        (log,) = self._logs("Withdrawn", _word(account), since)
+        (log,) = self._logs("Withdrawn", (_word(ETHER), _word(account)), since)
         mined = wait(self.rpc, Hash32(bytes.fromhex(log["transactionHash"][2:])))
         check(self.credit_wei(account) == 0, "the credit is spent")
         paid_gas_wei = mined.cost_wei if mined.sender == account else 0
         before, after = (self.balance_wei(account, block) for block in (mined.block - 1, mined.block))
         return after - before + paid_gas_wei
 
+    def _terms(self, request: Request) -> Terms:
+        data = terms_of(TermsKey(request.model_id, request.terms_version))
+        call = {"to": _hex(self.oracle), "data": _hex(data)}
+        return decode_terms(bytes.fromhex(self.rpc.call("eth_call", call, "latest")[2:]))
+
     def _fulfillment(self, id_: Hash32, since: int) -> Mined:
         give_up_s = time.monotonic() + ANSWER_TIMEOUT_S
-        while not (logs := self._logs("Fulfilled", id_, since)):
+        while not (logs := self._logs("Fulfilled", (id_,), since)):
             if time.monotonic() > give_up_s:
                 raise Broken(f"no answer to request {_hex(id_)} in {ANSWER_TIMEOUT_S} s")
             time.sleep(0.02)
         check(len(logs) == 1, "the request has one answer")
         return wait(self.rpc, Hash32(bytes.fromhex(logs[0]["transactionHash"][2:])))
 
-    def _logs(self, event: str, first_topic: bytes, since: int) -> list[dict[str, Any]]:
-        topics = [_hex(ORACLE.topic(event)), _hex(first_topic)]
+    def _logs(self, event: str, indexed: Sequence[bytes], since: int) -> list[dict[str, Any]]:
+        topics = [_hex(ORACLE.topic(event)), *map(_hex, indexed)]
         wanted = {"address": _hex(self.oracle), "topics": topics, "fromBlock": hex(since), "toBlock": "latest"}
         found: list[dict[str, Any]] = self.rpc.call("eth_getLogs", wanted)
         return found

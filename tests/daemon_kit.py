@@ -45,7 +45,9 @@ class Bench:
     def _start(self) -> None:
         self.store = SqliteStore(self._path, chain_id=CHAIN_ID, oracle=ORACLE_ADDRESS, operator=OPERATOR)
         signer = KeystoreSigner(KEY)
-        self.node = Node(self.chain, self.store, self.engine, signer, self.clock, self._settings, Telemetry())
+        self.node = Node(
+            self.chain, self.store, self.engine, signer, self.clock, self._settings, Telemetry(self.engine.models())
+        )
         self.watch, self.judge, self.infer = Watch(self.node), Judge(self.node), Infer(self.node)
         self.send, self.settle = Send(self.node), Settle(self.node)
         self.loops: tuple[Loop, ...] = (self.watch, self.judge, self.infer, self.send, self.settle)

@@ -11,7 +11,9 @@ from hexbytes import HexBytes
 
 from themis.core import canonical
 from themis.core.errors import Reason, Refused, Unavailable
+from themis.core.permission import Explanation, Standing
 from themis.core.types import (
+    ETHER,
     Address,
     Block,
     ChainEvent,
@@ -25,6 +27,8 @@ from themis.core.types import (
     Receipt,
     Request,
     Requested,
+    Terms,
+    TermsKey,
     UseClass,
 )
 from themis.edge import contracts
@@ -36,6 +40,8 @@ OPERATOR = Address(bytes.fromhex(KEY.address[2:]))
 REQUESTER = Address(b"\x0b" * 20)
 LICENSOR = Address(b"\x0c" * 20)
 MODEL = Hash32(b"\x0d" * 32)
+OPEN = Standing(Explanation(allowed=True, rule="open", denial=None, next_step="", expiry_s=None), asks_fee=True)
+"""Nothing stands in the operator's way."""
 GENESIS_S = 1_800_000_000
 BLOCK_TIME_S = 2
 
@@ -88,6 +94,8 @@ class FakeChain:
     def __init__(self) -> None:
         self.down = False
         self.denials: dict[Address, Denial] = {}
+        self.standings: dict[Hash32, Standing] = {}
+        self.terms_read = 0
         self.untold = False
         """Whether the endpoint has pruned the state that questions are about."""
         self.code_at: dict[Address, bytes] = {}
@@ -111,11 +119,14 @@ class FakeChain:
             model_id=MODEL,
             input_hash=Hash32(keccak(input_)),
             operator=OPERATOR,
-            fee_wei=10**15,
-            licensor=LICENSOR,
+            token=ETHER,
+            fee=10**15,
+            pay_to=LICENSOR,
             royalty_bps=1_000,
             terms_version=1,
             use_class=UseClass.COMMERCIAL,
+            licensee=REQUESTER,
+            grant_seq=1,
             deadline_s=self.chain[-1].header.timestamp_s + 1_000,
             callback_gas=0,
         )
@@ -188,6 +199,18 @@ class FakeChain:
     def license_denials(self, queries: Sequence[LicenseQuery]) -> list[Denial | Unavailable | None]:
         self._require_up()
         return [Unavailable("pruned") if self.untold else self.denials.get(query.account) for query in queries]
+
+    def terms(self, places: Sequence[tuple[TermsKey, int]]) -> list[Terms | Unavailable]:
+        self._require_up()
+        self.terms_read += len(places)
+        untold = Unavailable("pruned")
+        return [untold if self.untold else Terms(key.model_id, f"version {key.version}") for key, _ in places]
+
+    def standing(self, model_ids: Sequence[Hash32]) -> list[Standing]:
+        self._require_up()
+        if self.untold:
+            raise Unavailable("pruned")
+        return [self.standings.get(model_id, OPEN) for model_id in model_ids]
 
     def fulfill_denial(self, request: Request, output: bytes, block_number: int) -> Denial | Unavailable | None:
         self._require_up()

@@ -1,7 +1,7 @@
 """A real chain with an oracle, a model under terms, an operator who serves it and a requester who may ask."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from eth_account import Account
@@ -10,12 +10,11 @@ from eth_account.signers.local import LocalAccount
 
 from demo.chains import RunningChain
 from themis.core import canonical
-from themis.core.canonical import Grant
+from themis.core.canonical import UNLIMITED, Grant
 from themis.core.fees import FeePolicy
-from themis.core.types import Address, Hash32, Role, UseClass
+from themis.core.types import ETHER, Address, Hash32, Role, UseClass
 from themis.edge import contracts
 from themis.edge.abi import Artifact, address
-from themis.edge.chain import RpcChain
 from themis.edge.client import OracleClient, deploy
 from themis.edge.contracts import ORACLE
 from themis.edge.keystore import KeystoreSigner
@@ -46,19 +45,40 @@ class World:
         client = OracleClient(rpc, chain.chain_id, address(receipt["contractAddress"]))
         return cls(chain, client, int(receipt["blockNumber"], 16), *signers[1:])
 
-    def register(self, *roots: Hash32) -> Hash32:
-        """A model of the licensor's under `GRANT_COMMERCIAL` terms, served by the operator for at least 1 wei."""
+    def register(self, *roots: Hash32, policy: int = GRANT_COMMERCIAL) -> Hash32:
+        """A model of the licensor's under terms, served by the operator for at least 1 wei."""
         _, logs = self.client.transact(self.licensor, FEES, "registerModel", *roots, "ipfs://bundle")
         model_id = Hash32(logs[0].values["modelId"])
-        terms = (model_id, b"\x44" * 32, GRANT_COMMERCIAL, 0, "ipfs://terms", "Built with the test model")
+        terms = (model_id, b"\x44" * 32, policy, 0, "ipfs://terms", "Built with the test model")
         self.client.transact(self.licensor, FEES, "publishTerms", *terms)
-        self.client.transact(self.operator, FEES, "serve", model_id, 1, 1_000_000)
+        self.client.transact(self.operator, FEES, "serve", model_id, ETHER, 1, 1_000_000)
         return model_id
 
-    def grant(self, model_id: Hash32, licensee: Address, role: Role, *, days: int = 30, seq: int = 1) -> None:
-        """Sign and activate a grant for every class, with a royalty of 10 %."""
+    def grant(
+        self, model_id: Hash32, licensee: Address, role: Role, *, days: int = 30, seq: int = 1, **changes: Any
+    ) -> None:
+        """Sign and activate a grant for every class, with a royalty of 10 %, but for `changes` of its fields."""
         now_s = self.now_s()
-        grant = Grant(model_id, self.licensor.address, licensee, role, 7, 0, now_s + days * DAY_S, 1_000, seq)
+        grant = Grant(
+            model_id=model_id,
+            licensor=self.licensor.address,
+            licensee=licensee,
+            role=role,
+            classes=7,
+            terms_version=0,
+            not_before_s=0,
+            expiry_s=now_s + days * DAY_S,
+            quota=UNLIMITED,
+            daily_rate=UNLIMITED,
+            royalty_bps=1_000,
+            price_token=ETHER,
+            price_floor=0,
+            pay_to=ETHER,
+            epoch=0,
+            seq=seq,
+            nonce=seq,
+        )
+        grant = replace(grant, **changes)
         typed = canonical.grant_typed_data(grant, self.client.chain_id, self.client.oracle)
         signature = self.licensor.account.sign_message(encode_typed_data(full_message=typed)).signature
         self.client.transact(self.operator, FEES, "activate", *_activation(grant, bytes(signature)))
@@ -94,7 +114,7 @@ class World:
         return found
 
     def now_s(self) -> int:
-        return RpcChain(self.client.rpc, self.client.oracle, self.operator.address).head().timestamp_s
+        return self.client.now_s()
 
     def deploy(self, artifact: Artifact, *arguments: Any) -> Address:
         receipt = deploy(self.client.rpc, self.client.chain_id, self.requester, FEES, artifact, *arguments)

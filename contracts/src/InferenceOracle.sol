@@ -1,23 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {EIP712} from "solady/utils/EIP712.sol";
 import {LibCall} from "solady/utils/LibCall.sol";
 import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 
 import {LicenseRegistry} from "./LicenseRegistry.sol";
 import {Model} from "./ModelRegistry.sol";
+import {Payments} from "./Payments.sol";
+import {IERC165} from "./interfaces/IERC165.sol";
 import {IInferenceConsumer} from "./interfaces/IInferenceConsumer.sol";
 import {Ask, IInferenceOracle, Request, State} from "./interfaces/IInferenceOracle.sol";
-import {Role, UseClass} from "./interfaces/ILicenseRegistry.sol";
+import {Grant, ILicenseRegistry, Role, UseClass} from "./interfaces/ILicenseRegistry.sol";
+import {IModelRegistry} from "./interfaces/IModelRegistry.sol";
+import {IPayments} from "./interfaces/IPayments.sol";
+import {ITermsRegistry} from "./interfaces/ITermsRegistry.sol";
+import {GrantWord} from "./libraries/GrantWords.sol";
 import {LaneWord, LaneWords} from "./libraries/LaneWords.sol";
 import {Mode, Policy} from "./libraries/Policies.sol";
+import {RequestFacts} from "./libraries/RequestFacts.sol";
 import {Requests} from "./libraries/Requests.sol";
 
 /// @title Themis: requests, answers and payment
 /// @notice The one contract that is deployed. Immutable, without owner; it holds open fees and credits and nothing else.
-/// @dev Every function: checks, effects, event, interaction. Only `fulfill` and `withdraw` interact, as their last step, so
-/// there is nothing a reentrant call could find half done.
-contract InferenceOracle is IInferenceOracle, LicenseRegistry {
+/// @dev Every function: checks, effects, event, interaction. Only `fulfill`, `withdraw` and `requestWithToken` interact, as their
+/// last step, so there is nothing a reentrant call could find half done. Payments are taken one at a time: see `_pull`.
+contract InferenceOracle is IInferenceOracle, IERC165, LicenseRegistry, Payments {
     /// @dev What an operator offers for a model: one slot.
     struct Offer {
         bool serving;
@@ -49,97 +57,89 @@ contract InferenceOracle is IInferenceOracle, LicenseRegistry {
     /// @dev A call to a cold account (EIP-2929) and the steps between the gas check and that call.
     uint256 private constant CALL_OVERHEAD_GAS = 3000;
 
-    /// @inheritdoc IInferenceOracle
-    mapping(address account => uint256) public credits;
-
-    mapping(bytes32 modelId => mapping(address operator => Offer)) private _offers;
+    mapping(bytes32 modelId => mapping(address operator => mapping(address token => Offer))) private _offers;
     mapping(address requester => mapping(uint64 lane => Lane)) private _lanes;
 
     /// @inheritdoc IInferenceOracle
-    function serve(bytes32 modelId, uint96 minFee, uint32 maxCallbackGas) external {
+    function serve(bytes32 modelId, address token, uint96 minFee, uint32 maxCallbackGas) external {
         _knownModel(modelId);
 
-        _offers[modelId][msg.sender] = Offer(true, minFee, maxCallbackGas);
+        _offers[modelId][msg.sender][token] = Offer(true, minFee, maxCallbackGas);
 
-        emit Served(modelId, msg.sender, true, minFee, maxCallbackGas);
+        emit Served(modelId, msg.sender, token, true, minFee, maxCallbackGas);
     }
 
     /// @inheritdoc IInferenceOracle
-    function stopServing(bytes32 modelId) external {
-        if (!_offers[modelId][msg.sender].serving) revert OperatorNotServing(modelId, msg.sender);
+    function stopServing(bytes32 modelId, address token) external {
+        if (!_offers[modelId][msg.sender][token].serving) revert OperatorNotServing(modelId, msg.sender, token);
 
-        delete _offers[modelId][msg.sender];
+        delete _offers[modelId][msg.sender][token];
 
-        emit Served(modelId, msg.sender, false, 0, 0);
+        emit Served(modelId, msg.sender, token, false, 0, 0);
     }
 
     /// @inheritdoc IInferenceOracle
     function request(Ask calldata ask, bytes calldata input) external payable returns (bytes32 id) {
-        if (input.length > MAX_INPUT_BYTES) revert InputTooLarge(input.length, MAX_INPUT_BYTES);
-        _requireTimely(ask.deadline);
-        _requireOffered(ask);
-        Lane storage lane = _lanes[msg.sender][ask.lane];
-        LaneWord last = lane.word;
-        if (last.state() == State.OPEN) revert LaneBusy(msg.sender, ask.lane);
-        (Request memory made, Mode operatorMode) = _licensed(ask);
-        made.seq = last.seq() + 1;
-        made.inputHash = keccak256(input);
-        id = Requests.ofMemory(made);
+        return _request(ask, input, address(0), SafeCastLib.toUint96(msg.value));
+    }
 
-        lane.word = LaneWords.pack(State.OPEN, made.seq, id).withMode(operatorMode);
+    /// @inheritdoc IInferenceOracle
+    function requestWithToken(Ask calldata ask, bytes calldata input, address token, uint96 fee)
+        external
+        returns (bytes32 id)
+    {
+        id = _request(ask, input, token, fee);
+        _pull(token, fee);
+    }
 
-        emit Requested(id, made.operator, made, input);
+    /// @inheritdoc IInferenceOracle
+    function requestWithGrant(Ask calldata ask, bytes calldata input, Grant calldata grant, bytes calldata signature)
+        external
+        payable
+        returns (bytes32 id)
+    {
+        _activate(grant, signature);
+        return _request(ask, input, address(0), SafeCastLib.toUint96(msg.value));
     }
 
     /// @inheritdoc IInferenceOracle
     function fulfill(Request calldata request_, bytes calldata output) external {
         (bytes32 id, Lane storage lane, Mode mode) = _requireOpen(request_);
-        if (block.timestamp > request_.deadline) revert DeadlinePassed(request_.deadline);
+        if (block.timestamp > request_.facts.deadline()) revert DeadlinePassed(request_.facts.deadline());
         if (msg.sender != request_.operator) revert NotOperator(id, msg.sender, request_.operator);
         if (output.length > MAX_OUTPUT_BYTES) revert OutputTooLarge(output.length, MAX_OUTPUT_BYTES);
-        UseClass useClass = _operatorsUse(request_.fee, request_.useClass);
-        _checkGrant(mode, request_.modelId, request_.termsVersion, msg.sender, Role.OPERATOR, useClass);
 
         bytes32 resultHash = resultHashOf(id, request_.modelId, output);
-        lane.word = LaneWords.pack(State.FINAL, request_.seq, resultHash);
-        if (request_.fee > 0) _settle(request_);
+        lane.word = LaneWords.pack(State.FINAL, request_.facts.seq(), resultHash);
+        (uint16 royaltyBps, address payTo) = mode == Mode.GRANT ? _useAsOperator(request_) : (0, address(0));
+        if (request_.fee > 0) _settle(request_, royaltyBps, payTo);
 
         emit Fulfilled(id, msg.sender, resultHash, output);
 
-        if (request_.callbackGas > 0) _callBack(request_.requester, request_.callbackGas, id, output);
+        if (request_.facts.callbackGas() > 0) _callBack(request_.requester, request_.facts.callbackGas(), id, output);
     }
 
     /// @inheritdoc IInferenceOracle
     function refund(Request calldata request_) external {
         (bytes32 id, Lane storage lane,) = _requireOpen(request_);
-        if (block.timestamp <= request_.deadline) revert DeadlineNotReached(request_.deadline);
+        if (block.timestamp <= request_.facts.deadline()) revert DeadlineNotReached(request_.facts.deadline());
 
-        lane.word = LaneWords.pack(State.REFUNDED, request_.seq, 0);
-        if (request_.fee > 0) credits[request_.requester] += request_.fee;
+        lane.word = LaneWords.pack(State.REFUNDED, request_.facts.seq(), 0);
+        _credit(request_.token, request_.requester, request_.fee);
+        if (request_.licensee != address(0)) {
+            _release(request_.modelId, request_.licensee, Role.REQUESTER, request_.facts.grantSeq());
+        }
 
         emit Refunded(id, request_.requester, request_.fee);
     }
 
     /// @inheritdoc IInferenceOracle
-    function withdraw(address account) external returns (uint256 amount) {
-        amount = credits[account];
-        if (amount == 0) revert NothingToWithdraw(account);
-
-        credits[account] = 0;
-
-        emit Withdrawn(account, amount);
-
-        (bool paid,,) = LibCall.tryCall(account, amount, gasleft(), 0, "");
-        if (!paid) revert TransferFailed(account);
-    }
-
-    /// @inheritdoc IInferenceOracle
-    function offerOf(bytes32 modelId, address operator)
+    function offerOf(bytes32 modelId, address operator, address token)
         external
         view
         returns (bool serving, uint96 minFee, uint32 maxCallbackGas)
     {
-        Offer memory offer = _offers[modelId][operator];
+        Offer memory offer = _offers[modelId][operator][token];
         return (offer.serving, offer.minFee, offer.maxCallbackGas);
     }
 
@@ -152,8 +152,16 @@ contract InferenceOracle is IInferenceOracle, LicenseRegistry {
     /// @inheritdoc IInferenceOracle
     function finalized(Request calldata request_, bytes calldata output) external view returns (bool) {
         bytes32 resultHash = resultHashOf(idOf(request_), request_.modelId, output);
-        LaneWord word = _lanes[request_.requester][request_.lane].word;
-        return word.holds(State.FINAL, request_.seq, resultHash);
+        LaneWord word = _lanes[request_.requester][request_.facts.lane()].word;
+        return word.holds(State.FINAL, request_.facts.seq(), resultHash);
+    }
+
+    /// @inheritdoc IERC165
+    function supportsInterface(bytes4 interfaceId) external pure returns (bool) {
+        return interfaceId == type(IInferenceOracle).interfaceId || interfaceId == type(ILicenseRegistry).interfaceId
+            || interfaceId == type(ITermsRegistry).interfaceId || interfaceId == type(IModelRegistry).interfaceId
+            || interfaceId == type(IPayments).interfaceId || interfaceId == type(IERC165).interfaceId
+            || interfaceId == EIP712.eip712Domain.selector; // ERC-5267
     }
 
     /// @inheritdoc IInferenceOracle
@@ -166,6 +174,23 @@ contract InferenceOracle is IInferenceOracle, LicenseRegistry {
         return keccak256(abi.encode(RESULT_TYPEHASH, block.chainid, address(this), id, modelId, keccak256(output)));
     }
 
+    function _request(Ask calldata ask, bytes calldata input, address token, uint96 fee) private returns (bytes32 id) {
+        if (input.length > MAX_INPUT_BYTES) revert InputTooLarge(input.length, MAX_INPUT_BYTES);
+        _requireTimely(ask.deadline);
+        _requireOffered(ask, token, fee);
+        Lane storage lane = _lanes[msg.sender][ask.lane];
+        LaneWord last = lane.word;
+        if (last.state() == State.OPEN) revert LaneBusy(msg.sender, ask.lane);
+        uint32 seq = last.seq() + 1;
+        (Request memory made, Mode operatorMode) = _licensed(ask, token, fee, seq);
+        made.inputHash = keccak256(input);
+        id = Requests.ofMemory(made);
+
+        lane.word = LaneWords.pack(State.OPEN, seq, id).withMode(operatorMode);
+
+        emit Requested(id, made.operator, made, input);
+    }
+
     function _requireTimely(uint40 deadline) private view {
         if (deadline <= block.timestamp) revert DeadlinePassed(deadline);
         unchecked {
@@ -175,38 +200,58 @@ contract InferenceOracle is IInferenceOracle, LicenseRegistry {
         }
     }
 
-    function _requireOffered(Ask calldata ask) private view {
-        Offer storage offer = _offers[ask.modelId][ask.operator];
-        if (!offer.serving) revert OperatorNotServing(ask.modelId, ask.operator);
-        if (msg.value < offer.minFee) revert FeeTooLow(msg.value, offer.minFee);
+    function _requireOffered(Ask calldata ask, address token, uint96 fee) private view {
+        Offer storage offer = _offers[ask.modelId][ask.operator][token];
+        if (!offer.serving) revert OperatorNotServing(ask.modelId, ask.operator, token);
+        if (fee < offer.minFee) revert FeeTooLow(fee, offer.minFee);
         if (ask.callbackGas > offer.maxCallbackGas) revert CallbackGasTooHigh(ask.callbackGas, offer.maxCallbackGas);
     }
 
-    /// @dev Checks the requester's license, and that an operator can have one; fills in everything but `seq` and `inputHash`.
-    function _licensed(Ask calldata ask) private view returns (Request memory made, Mode operatorMode) {
+    /// @dev Uses the requester's license, and checks that an operator can have one; fills in all but `inputHash`.
+    function _licensed(Ask calldata ask, address token, uint96 fee, uint32 seq)
+        private
+        returns (Request memory made, Mode operatorMode)
+    {
         Model storage model = _knownModel(ask.modelId);
         (uint24 version, Policy policy) = _termsInForce(ask.modelId, model);
-        Mode mode = _modeOf(ask.modelId, version, policy, Role.REQUESTER, ask.useClass);
-        UseClass operatorsUse = _operatorsUse(msg.value, ask.useClass);
-        operatorMode = _modeOf(ask.modelId, version, policy, Role.OPERATOR, operatorsUse);
+        operatorMode = _modeOf(ask.modelId, version, policy, Role.OPERATOR, _operatorsUse(fee, ask.useClass));
+        GrantWord word; // zero where the policy is open
+        if (_modeOf(ask.modelId, version, policy, Role.REQUESTER, ask.useClass) == Mode.GRANT) {
+            (made.licensee, word, made.payTo) =
+                _use(model, ask.modelId, version, msg.sender, Role.REQUESTER, ask.useClass, token, fee);
+            if (fee == 0) made.payTo = address(0); // there is nothing to pay
+        }
         made.requester = msg.sender;
-        made.lane = ask.lane;
         made.modelId = ask.modelId;
         made.operator = ask.operator;
-        made.fee = SafeCastLib.toUint96(msg.value);
-        made.licensor = model.licensor;
-        made.royaltyBps = _checkGrant(mode, ask.modelId, version, msg.sender, Role.REQUESTER, ask.useClass);
-        made.termsVersion = version;
-        made.useClass = ask.useClass;
-        made.deadline = ask.deadline;
-        made.callbackGas = ask.callbackGas;
+        made.token = token;
+        made.fee = fee;
+        made.facts = RequestFacts.pack(
+            ask.lane, seq, word.seq(), ask.deadline, ask.callbackGas, version, word.royaltyBps(), ask.useClass
+        );
+    }
+
+    /// @dev Uses the operator's license at the moment of its answer, under the terms the request is pinned to.
+    function _useAsOperator(Request calldata request_) private returns (uint16 royaltyBps, address payTo) {
+        GrantWord word;
+        (, word, payTo) = _use(
+            _models[request_.modelId],
+            request_.modelId,
+            request_.facts.termsVersion(),
+            msg.sender,
+            Role.OPERATOR,
+            _operatorsUse(request_.fee, request_.facts.useClass()),
+            request_.token,
+            request_.fee
+        );
+        royaltyBps = word.royaltyBps();
     }
 
     function _requireOpen(Request calldata request_) private view returns (bytes32 id, Lane storage lane, Mode mode) {
         id = idOf(request_);
-        lane = _lanes[request_.requester][request_.lane];
+        lane = _lanes[request_.requester][request_.facts.lane()];
         LaneWord word = lane.word;
-        if (!word.holds(State.OPEN, request_.seq, id)) revert NotOpen(id);
+        if (!word.holds(State.OPEN, request_.facts.seq(), id)) revert NotOpen(id);
         mode = word.mode();
     }
 
@@ -215,11 +260,15 @@ contract InferenceOracle is IInferenceOracle, LicenseRegistry {
         return fee > 0 ? UseClass.COMMERCIAL : requesters;
     }
 
-    /// @dev The royalty is rounded down; the remainder is the operator's, so nothing is lost.
-    function _settle(Request calldata request_) private {
-        uint256 royalty = uint256(request_.fee) * request_.royaltyBps / 10_000;
-        if (royalty > 0) credits[request_.licensor] += royalty;
-        credits[request_.operator] += request_.fee - royalty;
+    /// @dev Royalties, of the requester's and of the operator's grant, are rounded down; the rest is the operator's, so that
+    /// nothing is lost. Each grant's is half the fee at most.
+    function _settle(Request calldata request_, uint16 operatorsBps, address operatorsPayTo) private {
+        uint256 fee = request_.fee;
+        uint256 requesters = fee * request_.facts.royaltyBps() / 10_000;
+        uint256 operators = fee * operatorsBps / 10_000;
+        _credit(request_.token, request_.payTo, requesters);
+        _credit(request_.token, operatorsPayTo, operators);
+        _credit(request_.token, request_.operator, fee - requesters - operators);
     }
 
     /// @dev Exactly `gasLimit` gas or a revert: the operator cannot starve a callback and be paid for it (EIP-150 passes on

@@ -3,131 +3,150 @@ pragma solidity 0.8.30;
 
 import {EIP712} from "solady/utils/EIP712.sol";
 
-import {Model, ModelRegistry} from "./ModelRegistry.sol";
-import {Grant, ILicenseRegistry, Role, UseClass} from "./interfaces/ILicenseRegistry.sol";
+import {Model} from "./ModelRegistry.sol";
+import {TermsRegistry} from "./TermsRegistry.sol";
+import {Grant, GrantState, ILicenseRegistry, Role, UseClass} from "./interfaces/ILicenseRegistry.sol";
+import {GrantWord, GrantWords} from "./libraries/GrantWords.sol";
 import {Mode, Policy} from "./libraries/Policies.sol";
 import {Signatures} from "./libraries/Signatures.sol";
 
-/// @title Terms in force and the grants that lift them
+/// @title Grants that lift what terms leave to an authorization
 /// @dev The EIP-712 domain is {name "Themis", version "1", chainId, verifyingContract}; see `eip712Domain` (EIP-5267).
-abstract contract LicenseRegistry is ILicenseRegistry, ModelRegistry, EIP712 {
-    /// @dev One published version of a model's terms.
-    struct Terms {
-        bytes32 termsHash;
-        Policy policy;
-        uint40 effectiveAt;
-    }
-
-    /// @dev What is kept of an activated voucher: one slot.
-    struct CachedGrant {
-        uint32 seq;
-        bool revoked;
-        uint8 classes;
-        uint40 notBefore;
-        uint40 expiry;
-        uint16 royaltyBps;
-        bytes14 digest; // tells the same voucher from another one with its sequence number
+abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
+    /// @dev What is kept of a grant: the first slot is read by every check, the others where its flags say so.
+    struct Kept {
+        GrantWord word;
+        address payTo;
+        uint32 dailyRate;
+        uint32 usedToday;
+        uint32 day; // of `usedToday`, days since the epoch
+        address priceToken;
+        uint96 priceFloor;
     }
 
     /// @notice The EIP-712 type of a grant.
     bytes32 public constant GRANT_TYPEHASH = keccak256(
-        "Grant(bytes32 modelId,address licensor,address licensee,uint8 role,uint8 classes,uint40 notBefore,uint40 expiry,uint16 royaltyBps,uint32 seq)"
+        "Grant(bytes32 modelId,address licensor,address licensee,uint8 role,uint8 classes,uint24 termsVersion,uint40 notBefore,uint40 expiry,uint32 quota,uint32 dailyRate,uint16 royaltyBps,address priceToken,uint96 priceFloor,address payTo,uint16 epoch,uint32 seq,uint256 nonce)"
     );
 
-    /// @notice How long changed terms must be public before they apply.
-    uint40 public constant NOTICE_PERIOD = 14 days;
-
-    /// @notice The largest royalty, in basis points of the fee.
+    /// @notice The largest royalty of one grant, in basis points of the fee: two grants take the whole fee at most.
     uint16 public constant MAX_ROYALTY_BPS = 5000;
 
     /// @dev A bit for every use class.
     uint8 private constant ALL_CLASSES = 7;
 
-    mapping(bytes32 modelId => mapping(uint24 version => Terms)) private _terms;
-    mapping(bytes32 modelId => mapping(address licensee => mapping(Role => CachedGrant))) private _grants;
+    uint32 private constant UNLIMITED = type(uint32).max;
 
-    /// @inheritdoc ILicenseRegistry
-    function publishTerms(
-        bytes32 modelId,
-        bytes32 termsHash,
-        Policy policy,
-        uint40 effectiveAt,
-        string calldata uri,
-        string calldata attribution
-    ) external returns (uint24 version) {
-        Model storage model = _requireLicensor(modelId);
-        if (model.effectiveAt > block.timestamp) revert TermsPending(modelId, model.effectiveAt);
-        uint40 earliest = uint40(block.timestamp);
-        if (effectiveAt == 0) effectiveAt = earliest;
-        if (model.version > 0) earliest += NOTICE_PERIOD;
-        if (effectiveAt < earliest) revert NoticeTooShort(effectiveAt, earliest);
-
-        version = model.version + 1;
-        _terms[modelId][version] = Terms(termsHash, policy, effectiveAt);
-        (model.version, model.policy, model.effectiveAt) = (version, policy, effectiveAt);
-
-        emit TermsPublished(modelId, version, termsHash, policy, effectiveAt, uri, attribution);
-    }
+    mapping(bytes32 modelId => mapping(address licensee => mapping(Role => Kept))) private _grants;
+    mapping(address licensor => mapping(uint256 index => uint256 bits)) private _canceled;
+    mapping(address licensee => mapping(address hotKey => bool)) private _delegates;
+    mapping(address hotKey => address licensee) private _actsFor;
 
     /// @inheritdoc ILicenseRegistry
     function activate(Grant calldata grant, bytes calldata signature) external {
-        CachedGrant storage cached = _grants[grant.modelId][grant.licensee][grant.role];
-        bytes32 digest = hashGrant(grant);
-        if (grant.seq <= cached.seq) {
-            if (cached.revoked) revert GrantIsRevoked(grant.modelId, grant.licensee, grant.role, cached.seq);
-            if (grant.seq == cached.seq && bytes14(digest) == cached.digest) return;
-            revert StaleGrant(grant.seq, cached.seq);
-        }
-        _requireWellFormed(grant);
-        if (!Signatures.isValid(grant.licensor, digest, signature)) revert InvalidSignature(grant.licensor);
-
-        _grants[grant.modelId][grant.licensee][grant.role] = CachedGrant({
-            seq: grant.seq,
-            revoked: false,
-            classes: grant.classes,
-            notBefore: grant.notBefore,
-            expiry: grant.expiry,
-            royaltyBps: grant.royaltyBps,
-            digest: bytes14(digest)
-        });
-
-        emit GrantActivated(grant.modelId, grant.licensee, digest, grant);
+        _activate(grant, signature);
     }
 
     /// @inheritdoc ILicenseRegistry
     function revoke(bytes32 modelId, address licensee, Role role, uint32 seq) external {
         _requireLicensor(modelId);
-        uint32 current = _grants[modelId][licensee][role].seq;
+        Kept storage kept = _grants[modelId][licensee][role];
+        uint32 current = kept.word.seq();
         if (seq == 0 || seq < current) revert StaleGrant(seq, current);
 
-        _grants[modelId][licensee][role] = CachedGrant(seq, true, 0, 0, 0, 0, 0);
+        kept.word = GrantWords.revoked(seq);
 
         emit GrantRevoked(modelId, licensee, role, seq);
     }
 
     /// @inheritdoc ILicenseRegistry
-    function termsInForce(bytes32 modelId) external view returns (uint24 version, Policy policy) {
-        return _termsInForce(modelId, _knownModel(modelId));
+    function raiseEpoch(bytes32 modelId) external returns (uint16 epoch) {
+        Model storage model = _requireLicensor(modelId);
+
+        epoch = model.epoch + 1;
+        model.epoch = epoch;
+
+        emit EpochRaised(modelId, epoch);
     }
 
     /// @inheritdoc ILicenseRegistry
-    function termsOf(bytes32 modelId, uint24 version)
-        external
-        view
-        returns (bytes32 termsHash, Policy policy, uint40 effectiveAt)
-    {
-        Terms storage terms = _terms[modelId][version];
-        return (terms.termsHash, terms.policy, terms.effectiveAt);
+    function cancel(uint256 nonce) external {
+        _canceled[msg.sender][nonce >> 8] |= 1 << (nonce & 255);
+
+        emit NonceCanceled(msg.sender, nonce);
     }
 
     /// @inheritdoc ILicenseRegistry
-    function grantOf(bytes32 modelId, address licensee, Role role)
-        external
-        view
-        returns (uint32 seq, bool revoked, uint8 classes, uint40 notBefore, uint40 expiry, uint16 royaltyBps)
-    {
-        CachedGrant memory grant = _grants[modelId][licensee][role];
-        return (grant.seq, grant.revoked, grant.classes, grant.notBefore, grant.expiry, grant.royaltyBps);
+    function delegate(address hotKey, bool allowed) external {
+        _delegates[msg.sender][hotKey] = allowed;
+
+        emit Delegated(msg.sender, hotKey, allowed);
+    }
+
+    /// @inheritdoc ILicenseRegistry
+    function actFor(address licensee) external {
+        _actsFor[msg.sender] = licensee;
+
+        emit ActingFor(msg.sender, licensee);
+    }
+
+    /// @inheritdoc ILicenseRegistry
+    function requestAuthorization(
+        bytes32 modelId,
+        Role role,
+        uint8 classes,
+        string calldata purpose,
+        string calldata uri
+    ) external {
+        _knownModel(modelId);
+        if (classes == 0 || classes > ALL_CLASSES) revert InvalidGrant();
+
+        emit AuthorizationRequested(modelId, msg.sender, role, classes, purpose, uri);
+    }
+
+    /// @inheritdoc ILicenseRegistry
+    function refuseAuthorization(bytes32 modelId, address licensee, Role role, string calldata reason) external {
+        _requireLicensor(modelId);
+
+        emit AuthorizationRefused(modelId, licensee, role, reason);
+    }
+
+    /// @inheritdoc ILicenseRegistry
+    function grantOf(bytes32 modelId, address licensee, Role role) external view returns (GrantState memory) {
+        Kept storage kept = _grants[modelId][licensee][role];
+        GrantWord word = kept.word;
+        return GrantState({
+            seq: word.seq(),
+            revoked: word.has(GrantWords.REVOKED),
+            classes: word.classes(),
+            termsVersion: word.termsVersion(),
+            notBefore: word.notBefore(),
+            expiry: word.expiry(),
+            quotaLeft: word.quotaLeft(),
+            dailyRate: word.has(GrantWords.RATED) ? kept.dailyRate : UNLIMITED,
+            usedToday: word.has(GrantWords.RATED) ? _usedToday(kept) : 0,
+            royaltyBps: word.royaltyBps(),
+            priceToken: word.has(GrantWords.FLOORED) ? kept.priceToken : address(0),
+            priceFloor: word.has(GrantWords.FLOORED) ? kept.priceFloor : 0,
+            payTo: word.has(GrantWords.PAYS_OTHER) ? kept.payTo : address(0),
+            epoch: word.epoch()
+        });
+    }
+
+    /// @inheritdoc ILicenseRegistry
+    function isCanceled(address licensor, uint256 nonce) public view returns (bool) {
+        return _canceled[licensor][nonce >> 8] >> (nonce & 255) & 1 == 1;
+    }
+
+    /// @inheritdoc ILicenseRegistry
+    function epochOf(bytes32 modelId) external view returns (uint16) {
+        return _models[modelId].epoch;
+    }
+
+    /// @inheritdoc ILicenseRegistry
+    function principalOf(address account) public view returns (address) {
+        address licensee = _actsFor[account];
+        return licensee != address(0) && _delegates[licensee][account] ? licensee : account;
     }
 
     /// @inheritdoc ILicenseRegistry
@@ -136,8 +155,25 @@ abstract contract LicenseRegistry is ILicenseRegistry, ModelRegistry, EIP712 {
         view
         returns (uint16 royaltyBps)
     {
-        Mode mode = _modeOf(modelId, version, _policyOf(modelId, version), role, useClass);
-        return _checkGrant(mode, modelId, version, account, role, useClass);
+        Model storage model = _knownModel(modelId);
+        Mode mode = _modeOf(modelId, version, _policyOf(modelId, model, version), role, useClass);
+        if (mode == Mode.OPEN) return 0;
+        (, GrantWord word) = _valid(model.epoch, modelId, version, account, role, useClass);
+        return word.royaltyBps();
+    }
+
+    /// @inheritdoc ILicenseRegistry
+    function checkUse(bytes32 modelId, address account, Role role, UseClass useClass, address token, uint96 fee)
+        external
+        view
+        returns (uint16 royaltyBps)
+    {
+        Model storage model = _knownModel(modelId);
+        (uint24 version, Policy policy) = _termsInForce(modelId, model);
+        if (_modeOf(modelId, version, policy, role, useClass) == Mode.OPEN) return 0;
+        (address licensee, GrantWord word) = _valid(model.epoch, modelId, version, account, role, useClass);
+        _requireUse(_grants[modelId][licensee][role], word, modelId, licensee, role, token, fee);
+        return word.royaltyBps();
     }
 
     /// @inheritdoc ILicenseRegistry
@@ -145,14 +181,24 @@ abstract contract LicenseRegistry is ILicenseRegistry, ModelRegistry, EIP712 {
         return _hashTypedData(keccak256(abi.encode(GRANT_TYPEHASH, grant)));
     }
 
-    /// @dev The latest version, or the one before it while the latest is pending.
-    function _termsInForce(bytes32 modelId, Model storage model) internal view returns (uint24 version, Policy policy) {
-        (version, policy) = (model.version, model.policy);
-        if (model.effectiveAt > block.timestamp) {
-            version -= 1;
-            policy = _terms[modelId][version].policy;
+    function _activate(Grant calldata grant, bytes calldata signature) internal {
+        Kept storage kept = _grants[grant.modelId][grant.licensee][grant.role];
+        GrantWord current = kept.word;
+        bytes32 digest = hashGrant(grant);
+        if (grant.seq <= current.seq()) {
+            if (current.has(GrantWords.REVOKED)) {
+                revert GrantIsRevoked(grant.modelId, grant.licensee, grant.role, current.seq());
+            }
+            if (grant.seq == current.seq() && current.isVoucher(digest)) return;
+            revert StaleGrant(grant.seq, current.seq());
         }
-        if (version == 0) revert TermsNotInForce(modelId);
+        _requireWellFormed(grant);
+        if (isCanceled(grant.licensor, grant.nonce)) revert VoucherCanceled(grant.licensor, grant.nonce);
+        if (!Signatures.isValid(grant.licensor, digest, signature)) revert InvalidSignature(grant.licensor);
+
+        _keep(kept, grant, digest);
+
+        emit GrantActivated(grant.modelId, grant.licensee, digest, grant);
     }
 
     /// @dev What the policy of `version` says; reverts where it says CLOSED.
@@ -165,48 +211,131 @@ abstract contract LicenseRegistry is ILicenseRegistry, ModelRegistry, EIP712 {
         if (mode == Mode.CLOSED) revert UseClosed(modelId, version, role, useClass);
     }
 
-    /// @dev Reverts with the reason unless `account` has a grant, where `mode` asks for one.
-    function _checkGrant(Mode mode, bytes32 modelId, uint24 version, address account, Role role, UseClass useClass)
-        internal
-        view
-        returns (uint16 royaltyBps)
-    {
-        if (mode == Mode.OPEN) return 0;
-        CachedGrant storage grant = _grants[modelId][account][role];
-        if (grant.revoked) revert GrantIsRevoked(modelId, account, role, grant.seq);
-        if ((grant.classes >> uint8(useClass)) & 1 == 0) {
-            revert AuthorizationRequired(modelId, version, account, role, useClass);
+    /// @dev Makes one use of a grant. Reverts with the reason where it cannot be made.
+    /// @return licensee Whose grant it is: the account's, or that of the licensee it acts for.
+    function _use(
+        Model storage model,
+        bytes32 modelId,
+        uint24 version,
+        address account,
+        Role role,
+        UseClass useClass,
+        address token,
+        uint96 fee
+    ) internal returns (address licensee, GrantWord word, address payTo) {
+        (licensee, word) = _valid(model.epoch, modelId, version, account, role, useClass);
+        if (word.has(GrantWords.METERED | GrantWords.RATED | GrantWords.FLOORED | GrantWords.PAYS_OTHER)) {
+            Kept storage kept = _grants[modelId][licensee][role];
+            _requireUse(kept, word, modelId, licensee, role, token, fee);
+            if (word.has(GrantWords.METERED)) kept.word = word.used();
+            if (word.has(GrantWords.RATED)) (kept.usedToday, kept.day) = (_usedToday(kept) + 1, _today());
+            if (word.has(GrantWords.PAYS_OTHER)) payTo = kept.payTo;
         }
-        if (block.timestamp < grant.notBefore) revert GrantNotYetValid(modelId, account, role, grant.notBefore);
-        if (block.timestamp > grant.expiry) revert GrantExpired(modelId, account, role, grant.expiry);
-        return grant.royaltyBps;
+        if (payTo == address(0)) payTo = model.licensor;
+    }
+
+    /// @dev Gives a use back to the quota it was taken from. The day's rate is not given back.
+    function _release(bytes32 modelId, address licensee, Role role, uint32 seq) internal {
+        Kept storage kept = _grants[modelId][licensee][role];
+        GrantWord word = kept.word;
+        if (word.seq() == seq && word.has(GrantWords.METERED)) kept.word = word.released();
     }
 
     function _domainNameAndVersion() internal pure override returns (string memory, string memory) {
         return ("Themis", "1");
     }
 
-    /// @dev The policy of a version that is or was in force.
-    function _policyOf(bytes32 modelId, uint24 version) private view returns (Policy) {
-        Model storage model = _knownModel(modelId);
-        (uint24 latest, Policy policy) = _termsInForce(modelId, model);
-        if (version == latest) return policy;
-        if (version == 0 || version > latest) revert TermsNotInForce(modelId);
-        return _terms[modelId][version].policy;
+    /// @dev The grant by which `account` may use the model, whatever its quota, rate and price. Reverts with the reason.
+    function _valid(uint16 epoch, bytes32 modelId, uint24 version, address account, Role role, UseClass useClass)
+        private
+        view
+        returns (address licensee, GrantWord word)
+    {
+        licensee = account;
+        word = _grants[modelId][account][role].word;
+        if (word.isUnset()) {
+            licensee = principalOf(account);
+            word = _grants[modelId][licensee][role].word;
+        }
+        if (word.has(GrantWords.REVOKED)) revert GrantIsRevoked(modelId, licensee, role, word.seq());
+        if (!word.permits(useClass)) revert AuthorizationRequired(modelId, version, account, role, useClass);
+        if (word.termsVersion() != 0 && word.termsVersion() != version) {
+            revert GrantForOtherTerms(modelId, licensee, role, word.termsVersion(), version);
+        }
+        if (block.timestamp < word.notBefore()) revert GrantNotYetValid(modelId, licensee, role, word.notBefore());
+        if (block.timestamp > word.expiry()) revert GrantExpired(modelId, licensee, role, word.expiry());
+        if (word.epoch() != epoch) revert GrantOutdated(modelId, licensee, role, word.epoch(), epoch);
     }
 
-    function _requireLicensor(bytes32 modelId) private view returns (Model storage model) {
-        model = _knownModel(modelId);
-        if (msg.sender != model.licensor) revert NotLicensor(modelId, msg.sender, model.licensor);
+    function _requireUse(
+        Kept storage kept,
+        GrantWord word,
+        bytes32 modelId,
+        address licensee,
+        Role role,
+        address token,
+        uint96 fee
+    ) private view {
+        if (word.has(GrantWords.METERED) && word.quotaLeft() == 0) {
+            revert QuotaExhausted(modelId, licensee, role);
+        }
+        if (word.has(GrantWords.RATED) && _usedToday(kept) >= kept.dailyRate) {
+            revert DailyRateReached(modelId, licensee, role, kept.dailyRate);
+        }
+        if (word.has(GrantWords.FLOORED) && (kept.priceToken != token || fee < kept.priceFloor)) {
+            revert PriceBelowFloor(modelId, licensee, kept.priceToken, kept.priceFloor);
+        }
+    }
+
+    /// @dev Slots that the flags say nothing of are left as they are: nobody reads them.
+    function _keep(Kept storage kept, Grant calldata grant, bytes32 digest) private {
+        uint8 flags;
+        if (grant.quota != UNLIMITED) flags |= GrantWords.METERED;
+        if (grant.dailyRate != UNLIMITED) {
+            flags |= GrantWords.RATED;
+            (kept.dailyRate, kept.usedToday, kept.day) = (grant.dailyRate, 0, _today());
+        }
+        if (grant.priceFloor != 0) {
+            flags |= GrantWords.FLOORED;
+            (kept.priceToken, kept.priceFloor) = (grant.priceToken, grant.priceFloor);
+        }
+        if (grant.payTo != address(0)) {
+            flags |= GrantWords.PAYS_OTHER;
+            kept.payTo = grant.payTo;
+        }
+        kept.word = GrantWords.pack(
+            grant.expiry,
+            grant.notBefore,
+            grant.quota,
+            grant.seq,
+            grant.termsVersion,
+            grant.royaltyBps,
+            grant.epoch,
+            grant.classes,
+            flags,
+            digest
+        );
+    }
+
+    function _usedToday(Kept storage kept) private view returns (uint32) {
+        return kept.day == _today() ? kept.usedToday : 0;
+    }
+
+    function _today() private view returns (uint32) {
+        return uint32(block.timestamp / 1 days);
     }
 
     function _requireWellFormed(Grant calldata grant) private view {
-        address licensor = _knownModel(grant.modelId).licensor;
-        if (grant.licensor != licensor) revert NotLicensor(grant.modelId, grant.licensor, licensor);
+        Model storage model = _knownModel(grant.modelId);
+        if (grant.licensor != model.licensor) revert NotLicensor(grant.modelId, grant.licensor, model.licensor);
         if (grant.classes == 0 || grant.classes > ALL_CLASSES) revert InvalidGrant();
         if (grant.notBefore > grant.expiry || grant.royaltyBps > MAX_ROYALTY_BPS) revert InvalidGrant();
+        if (grant.role == Role.OPERATOR && grant.priceFloor != 0) revert InvalidGrant();
         if (block.timestamp > grant.expiry) {
             revert GrantExpired(grant.modelId, grant.licensee, grant.role, grant.expiry);
+        }
+        if (grant.epoch != model.epoch) {
+            revert GrantOutdated(grant.modelId, grant.licensee, grant.role, grant.epoch, model.epoch);
         }
     }
 }

@@ -4,16 +4,17 @@ pragma solidity 0.8.30;
 import {IModelRegistry} from "./interfaces/IModelRegistry.sol";
 import {Policy} from "./libraries/Policies.sol";
 
-/// @dev What every request reads of a model, in one slot. The last three fields belong to `LicenseRegistry`.
+/// @dev What every request reads of a model, in one slot. All but the first field belong to the registries above.
 struct Model {
     address licensor;
     uint24 version; // latest published terms, in force or pending
     Policy policy; // of that version
     uint40 effectiveAt; // of that version
+    uint16 epoch; // grants of earlier ones are void
 }
 
 /// @title Who licenses which model
-/// @dev Append-only: a model is neither changed, transferred nor deleted.
+/// @dev Append-only: a model is neither changed nor deleted, and its id names its first licensor for ever.
 abstract contract ModelRegistry is IModelRegistry {
     /// @dev The domain of model ids, written as an EIP-712 type.
     bytes32 public constant MODEL_TYPEHASH = keccak256(
@@ -21,6 +22,12 @@ abstract contract ModelRegistry is IModelRegistry {
     );
 
     mapping(bytes32 modelId => Model) internal _models;
+
+    /// @inheritdoc IModelRegistry
+    mapping(bytes32 modelId => address) public registrantOf;
+
+    /// @inheritdoc IModelRegistry
+    mapping(bytes32 modelId => address) public successorOf;
 
     /// @inheritdoc IModelRegistry
     function registerModel(bytes32 programRoot, bytes32 weightsRoot, bytes32 manifestHash, string calldata uri)
@@ -32,8 +39,30 @@ abstract contract ModelRegistry is IModelRegistry {
         if (_models[modelId].licensor != address(0)) revert ModelExists(modelId);
 
         _models[modelId].licensor = msg.sender;
+        registrantOf[modelId] = msg.sender;
 
         emit ModelRegistered(modelId, msg.sender, programRoot, weightsRoot, manifestHash, uri);
+    }
+
+    /// @inheritdoc IModelRegistry
+    function transferLicensor(bytes32 modelId, address successor) external {
+        _requireLicensor(modelId);
+
+        successorOf[modelId] = successor;
+
+        emit LicensorTransferStarted(modelId, msg.sender, successor);
+    }
+
+    /// @inheritdoc IModelRegistry
+    function acceptLicensor(bytes32 modelId) external {
+        Model storage model = _knownModel(modelId);
+        if (msg.sender != successorOf[modelId]) revert NotSuccessor(modelId, msg.sender, successorOf[modelId]);
+        address from = model.licensor;
+
+        model.licensor = msg.sender;
+        delete successorOf[modelId];
+
+        emit LicensorTransferred(modelId, from, msg.sender);
     }
 
     /// @inheritdoc IModelRegistry
@@ -42,13 +71,13 @@ abstract contract ModelRegistry is IModelRegistry {
     }
 
     /// @inheritdoc IModelRegistry
-    function modelIdOf(address licensor, bytes32 programRoot, bytes32 weightsRoot, bytes32 manifestHash)
+    function modelIdOf(address registrant, bytes32 programRoot, bytes32 weightsRoot, bytes32 manifestHash)
         public
         view
         returns (bytes32)
     {
         return keccak256(
-            abi.encode(MODEL_TYPEHASH, block.chainid, address(this), licensor, programRoot, weightsRoot, manifestHash)
+            abi.encode(MODEL_TYPEHASH, block.chainid, address(this), registrant, programRoot, weightsRoot, manifestHash)
         );
     }
 
@@ -56,5 +85,10 @@ abstract contract ModelRegistry is IModelRegistry {
     function _knownModel(bytes32 modelId) internal view returns (Model storage model) {
         model = _models[modelId];
         if (model.licensor == address(0)) revert UnknownModel(modelId);
+    }
+
+    function _requireLicensor(bytes32 modelId) internal view returns (Model storage model) {
+        model = _knownModel(modelId);
+        if (msg.sender != model.licensor) revert NotLicensor(modelId, msg.sender, model.licensor);
     }
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {Plain} from "./support/Plain.sol";
 import {InferenceConsumer} from "../src/consumers/InferenceConsumer.sol";
-import {Ask, IInferenceOracle, Request, State} from "../src/interfaces/IInferenceOracle.sol";
+import {Ask, IInferenceOracle, State} from "../src/interfaces/IInferenceOracle.sol";
 import {Callbacks} from "./support/Callbacks.sol";
 import {Fixture} from "./support/Fixture.sol";
 import {VM, account, bound} from "./support/Vm.sol";
@@ -13,7 +14,7 @@ contract CallbackTest is Fixture {
 
     Callbacks private consumer;
     Ask private ask;
-    Request private made;
+    Plain private made;
     bytes32 private id;
 
     function setUp() public override {
@@ -24,7 +25,7 @@ contract CallbackTest is Fixture {
         ask.callbackGas = CALLBACK_GAS;
         id = consumer.ask{value: FEE}(ask, INPUT);
         made = _made(ask, address(consumer), 1, FEE, 0);
-        VM.assertEq(id, oracle.idOf(made));
+        VM.assertEq(id, oracle.idOf(made.wire()));
     }
 
     function testFuzz_onInference_reverts_notOracle(address from) public {
@@ -52,10 +53,10 @@ contract CallbackTest is Fixture {
         ask.callbackGas = 0;
         ask.lane = 8;
         consumer.ask(ask, INPUT);
-        Request memory silent = _made(ask, address(consumer), 1, 0, 0);
+        Plain memory silent = _made(ask, address(consumer), 1, 0, 0);
         _fulfill(silent);
         VM.assertEq(consumer.answered(), bytes32(0));
-        VM.assertTrue(oracle.finalized(silent, OUTPUT));
+        VM.assertTrue(oracle.finalized(silent.wire(), OUTPUT));
     }
 
     /// @dev Reverting, looping and returning a megabyte: the answer is final and paid all the same.
@@ -78,16 +79,16 @@ contract CallbackTest is Fixture {
     /// @dev A requester without code: the call succeeds and does nothing.
     function test_callback_toAccountWithoutCode() public {
         _request(ask, 0);
-        Request memory plain = _made(ask, requester, 1, 0, 0);
+        Plain memory plain = _made(ask, requester, 1, 0, 0);
         _fulfill(plain);
-        VM.assertTrue(oracle.finalized(plain, OUTPUT));
+        VM.assertTrue(oracle.finalized(plain.wire(), OUTPUT));
     }
 
     /// @dev Whatever gas the operator sends: the callback starts with all of its gas, or nothing happens at all.
     function testFuzz_callback_cannotBeStarved(uint256 gas_) public {
         gas_ = bound(gas_, 20_000, 450_000);
         VM.prank(operator);
-        try oracle.fulfill{gas: gas_}(made, OUTPUT) {
+        try oracle.fulfill{gas: gas_}(made.wire(), OUTPUT) {
             // at entry a few hundred gas went to dispatching and to the check of the caller
             VM.assertTrue(consumer.gasAtEntry() > CALLBACK_GAS - 1000);
             VM.assertTrue(consumer.gasAtEntry() < CALLBACK_GAS);
@@ -102,7 +103,7 @@ contract CallbackTest is Fixture {
     function test_callback_reverts_insufficientGas() public {
         VM.prank(operator);
         (bool done, bytes memory reason) =
-            address(oracle).call{gas: CALLBACK_GAS + 40_000}(abi.encodeCall(oracle.fulfill, (made, OUTPUT)));
+            address(oracle).call{gas: CALLBACK_GAS + 40_000}(abi.encodeCall(oracle.fulfill, (made.wire(), OUTPUT)));
         VM.assertFalse(done);
         VM.assertTrue(bytes4(reason) == IInferenceOracle.InsufficientGas.selector);
     }
@@ -116,8 +117,8 @@ contract CallbackTest is Fixture {
         consumer.react(Callbacks.Reaction.FULFILL_AGAIN, ask, made);
         consumer.fulfillAsOperator(made, OUTPUT);
         VM.assertFalse(consumer.inner());
-        VM.assertTrue(oracle.finalized(made, OUTPUT));
-        VM.assertEq(oracle.credits(address(consumer)), FEE);
+        VM.assertTrue(oracle.finalized(made.wire(), OUTPUT));
+        VM.assertEq(oracle.credits(address(0), address(consumer)), FEE);
     }
 
     function test_callback_cannotRefund() public {
@@ -134,7 +135,7 @@ contract CallbackTest is Fixture {
         _fulfill(made);
         VM.assertTrue(consumer.inner());
         VM.assertEq(operator.balance, FEE);
-        VM.assertEq(oracle.credits(operator), 0);
+        VM.assertEq(oracle.credits(address(0), operator), 0);
         VM.assertEq(address(oracle).balance, 0);
     }
 
@@ -146,12 +147,12 @@ contract CallbackTest is Fixture {
         (State state, uint32 seq,) = oracle.stateOf(address(consumer), ask.lane);
         VM.assertEq(uint256(state), uint256(State.OPEN));
         VM.assertEq(seq, 2);
-        VM.assertEq(oracle.credits(operator), FEE);
+        VM.assertEq(oracle.credits(address(0), operator), FEE);
     }
 
     function _assertSettled() private view {
-        VM.assertTrue(oracle.finalized(made, OUTPUT));
-        VM.assertEq(oracle.credits(operator), FEE);
+        VM.assertTrue(oracle.finalized(made.wire(), OUTPUT));
+        VM.assertEq(oracle.credits(address(0), operator), FEE);
         VM.assertEq(address(oracle).balance, FEE);
     }
 }

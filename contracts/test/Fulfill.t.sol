@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {Ask, IInferenceOracle, Request, State} from "../src/interfaces/IInferenceOracle.sol";
+import {Plain} from "./support/Plain.sol";
+import {Ask, IInferenceOracle, State} from "../src/interfaces/IInferenceOracle.sol";
 import {Grant, ILicenseRegistry, Role, UseClass} from "../src/interfaces/ILicenseRegistry.sol";
 import {Fixture} from "./support/Fixture.sol";
 import {VM, bound} from "./support/Vm.sol";
 
 contract FulfillTest is Fixture {
-    Request private made;
+    Plain private made;
     bytes32 private id;
 
     /// @dev A paid commercial request with a royalty; both sides need grants.
@@ -21,31 +22,31 @@ contract FulfillTest is Fixture {
 
     function test_fulfill_reverts_neverMade() public {
         made.seq = 2;
-        _refused(abi.encodeWithSelector(IInferenceOracle.NotOpen.selector, oracle.idOf(made)));
+        _refused(abi.encodeWithSelector(IInferenceOracle.NotOpen.selector, oracle.idOf(made.wire())));
     }
 
     /// @dev Whoever changes one parameter has another id, which is not open.
     function testFuzz_fulfill_reverts_tampered(uint96 fee, uint16 bps, address to, uint24 version) public {
         VM.assume(fee != made.fee && bps != made.royaltyBps && to != licensor && version != 1);
-        Request memory honest = made;
+        Plain memory honest = made;
         made.fee = fee;
-        _refused(abi.encodeWithSelector(IInferenceOracle.NotOpen.selector, oracle.idOf(made)));
+        _refused(abi.encodeWithSelector(IInferenceOracle.NotOpen.selector, oracle.idOf(made.wire())));
         made = honest;
         made.royaltyBps = bps;
-        _refused(abi.encodeWithSelector(IInferenceOracle.NotOpen.selector, oracle.idOf(made)));
+        _refused(abi.encodeWithSelector(IInferenceOracle.NotOpen.selector, oracle.idOf(made.wire())));
         made = honest;
-        made.licensor = to;
-        _refused(abi.encodeWithSelector(IInferenceOracle.NotOpen.selector, oracle.idOf(made)));
+        made.payTo = to;
+        _refused(abi.encodeWithSelector(IInferenceOracle.NotOpen.selector, oracle.idOf(made.wire())));
         made = honest;
         made.termsVersion = version;
-        _refused(abi.encodeWithSelector(IInferenceOracle.NotOpen.selector, oracle.idOf(made)));
+        _refused(abi.encodeWithSelector(IInferenceOracle.NotOpen.selector, oracle.idOf(made.wire())));
     }
 
     /// @dev Bits above a field's width are either refused by the decoder or part of another id.
     function test_fulfill_reverts_dirtyCalldata() public {
-        bytes memory call = abi.encodeCall(IInferenceOracle.fulfill, (made, OUTPUT));
-        for (uint256 word; word < 13; ++word) {
-            if (word == 3 || word == 4) continue; // whole words
+        bytes memory call = abi.encodeCall(IInferenceOracle.fulfill, (made.wire(), OUTPUT));
+        for (uint256 word; word < 9; ++word) {
+            if (word == 1 || word == 2 || word == 8) continue; // whole words
             bytes memory dirty = bytes.concat(call);
             dirty[4 + 32 * word] = 0x80;
             VM.prank(operator);
@@ -64,7 +65,7 @@ contract FulfillTest is Fixture {
 
     function test_fulfill_reverts_refunded() public {
         VM.warp(made.deadline + 1);
-        oracle.refund(made);
+        oracle.refund(made.wire());
         _refused(abi.encodeWithSelector(IInferenceOracle.NotOpen.selector, id));
     }
 
@@ -77,14 +78,14 @@ contract FulfillTest is Fixture {
         VM.assume(from != operator);
         VM.expectRevert(abi.encodeWithSelector(IInferenceOracle.NotOperator.selector, id, from, operator));
         VM.prank(from);
-        oracle.fulfill(made, OUTPUT);
+        oracle.fulfill(made.wire(), OUTPUT);
     }
 
     function testFuzz_fulfill_reverts_outputTooLarge(uint256 size) public {
         size = bound(size, 1025, 10_000);
         VM.expectRevert(abi.encodeWithSelector(IInferenceOracle.OutputTooLarge.selector, size, 1024));
         VM.prank(operator);
-        oracle.fulfill(made, new bytes(size));
+        oracle.fulfill(made.wire(), new bytes(size));
     }
 
     /// @dev The operator's license counts at this moment, not when the request was made.
@@ -117,27 +118,28 @@ contract FulfillTest is Fixture {
         Ask memory ask = _ask();
         (ask.useClass, ask.lane) = (UseClass.COMMERCIAL, 99);
         bytes32 request = _request(ask, fee);
-        Request memory paid = _made(ask, requester, 1, fee, grant.royaltyBps);
+        Plain memory paid = _made(ask, requester, 1, fee, grant.royaltyBps);
+        (paid.licensee, paid.grantSeq, paid.payTo) = (requester, 2, licensor);
         VM.warp(bound(at, START, paid.deadline));
 
         bytes32 resultHash = keccak256(
             abi.encode(oracle.RESULT_TYPEHASH(), block.chainid, address(oracle), request, modelId, keccak256(output))
         );
         VM.assertEq(oracle.resultHashOf(request, modelId, output), resultHash);
-        VM.assertFalse(oracle.finalized(paid, output));
+        VM.assertFalse(oracle.finalized(paid.wire(), output));
         uint256 held = address(oracle).balance;
         VM.expectEmit(address(oracle));
         emit IInferenceOracle.Fulfilled(request, operator, resultHash, output);
         VM.prank(operator);
-        oracle.fulfill(paid, output);
+        oracle.fulfill(paid.wire(), output);
 
         _assertLane(requester, 99, State.FINAL, 1, resultHash);
-        VM.assertTrue(oracle.finalized(paid, output));
-        VM.assertFalse(oracle.finalized(paid, bytes.concat(output, "x")));
-        uint256 royalty = uint256(fee) * grant.royaltyBps / 10_000;
-        VM.assertEq(oracle.credits(licensor), royalty);
-        VM.assertEq(oracle.credits(operator), fee - royalty);
-        VM.assertEq(oracle.credits(requester), 0);
+        VM.assertTrue(oracle.finalized(paid.wire(), output));
+        VM.assertFalse(oracle.finalized(paid.wire(), bytes.concat(output, "x")));
+        uint256 royalty = uint256(fee) * grant.royaltyBps / 10_000 + uint256(fee) * ROYALTY_BPS / 10_000;
+        VM.assertEq(oracle.credits(address(0), licensor), royalty);
+        VM.assertEq(oracle.credits(address(0), operator), fee - royalty);
+        VM.assertEq(oracle.credits(address(0), requester), 0);
         VM.assertEq(address(oracle).balance, held);
     }
 
@@ -150,7 +152,7 @@ contract FulfillTest is Fixture {
         _fulfill(_made(ask, requester, 1, 0, ROYALTY_BPS));
         (, bytes32[] memory writes) = VM.accesses(address(oracle));
         VM.assertEq(writes.length, 1);
-        VM.assertEq(oracle.credits(operator) + oracle.credits(licensor), 0);
+        VM.assertEq(oracle.credits(address(0), operator) + oracle.credits(address(0), licensor), 0);
     }
 
     /// @dev Free use of the requester's, paid service of the operator's: then the operator serves commercially.
@@ -163,13 +165,13 @@ contract FulfillTest is Fixture {
         _request(ask, 0);
         _fulfill(_made(ask, requester, 1, 0, 0));
         _request(ask, 1);
-        Request memory paid = _made(ask, requester, 2, 1, 0);
+        Plain memory paid = _made(ask, requester, 2, 1, 0);
         bytes4 selector = ILicenseRegistry.AuthorizationRequired.selector;
         VM.expectRevert(abi.encodeWithSelector(selector, modelId, 1, operator, Role.OPERATOR, UseClass.COMMERCIAL));
         _fulfill(paid);
         _activate(operator, Role.OPERATOR);
         _fulfill(paid);
-        VM.assertEq(oracle.credits(operator), 1);
+        VM.assertEq(oracle.credits(address(0), operator), 1);
     }
 
     /// @dev A request keeps the terms it was made under: a change neither frees nor closes it.
@@ -184,49 +186,49 @@ contract FulfillTest is Fixture {
         (ask.lane, ask.deadline) = (97, uint40(START) + NOTICE + 10);
         _request(ask, 0);
         VM.warp(START + NOTICE);
-        Request memory pinned = _made(ask, requester, 1, 0, opened ? ROYALTY_BPS : 0);
+        Plain memory pinned = _made(ask, requester, 1, 0, opened ? ROYALTY_BPS : 0);
         if (opened) {
             bytes4 selector = ILicenseRegistry.AuthorizationRequired.selector;
             VM.expectRevert(abi.encodeWithSelector(selector, modelId, 1, operator, Role.OPERATOR, UseClass.PERSONAL));
         }
         _fulfill(pinned);
-        VM.assertEq(oracle.finalized(pinned, OUTPUT), !opened);
+        VM.assertEq(oracle.finalized(pinned.wire(), OUTPUT), !opened);
     }
 
     function test_fulfill_afterStopServing() public {
         VM.prank(operator);
-        oracle.stopServing(modelId);
+        oracle.stopServing(modelId, address(0));
         _fulfill(made);
-        VM.assertTrue(oracle.finalized(made, OUTPUT));
+        VM.assertTrue(oracle.finalized(made.wire(), OUTPUT));
     }
 
     /// @dev A settled lane is reused; the earlier answer is then no longer vouched for, nor answerable again.
     function test_fulfill_recyclesLane() public {
         _fulfill(made);
-        (Request memory next, bytes32 nextId) = _open(1 ether);
+        (Plain memory next, bytes32 nextId) = _open(1 ether);
         VM.assertEq(next.seq, 2);
         _assertLane(requester, made.lane, State.OPEN, 2, nextId);
-        VM.assertFalse(oracle.finalized(made, OUTPUT));
+        VM.assertFalse(oracle.finalized(made.wire(), OUTPUT));
         _refused(abi.encodeWithSelector(IInferenceOracle.NotOpen.selector, id));
         _fulfill(next);
-        VM.assertTrue(oracle.finalized(next, OUTPUT));
-        VM.assertFalse(oracle.finalized(made, OUTPUT));
+        VM.assertTrue(oracle.finalized(next.wire(), OUTPUT));
+        VM.assertFalse(oracle.finalized(made.wire(), OUTPUT));
     }
 
-    function _open(uint96 fee) private returns (Request memory open, bytes32 openId) {
+    function _open(uint96 fee) private returns (Plain memory open, bytes32 openId) {
         Ask memory ask = _ask();
         ask.useClass = UseClass.COMMERCIAL;
         (, uint32 seq,) = oracle.stateOf(requester, ask.lane);
         openId = _request(ask, fee);
         open = _made(ask, requester, seq + 1, fee, ROYALTY_BPS);
-        VM.assertEq(oracle.idOf(open), openId);
+        VM.assertEq(oracle.idOf(open.wire()), openId);
     }
 
     function _refused(bytes memory reason) private {
         (State state, uint32 seq, uint216 digest) = oracle.stateOf(requester, made.lane);
         VM.expectRevert(reason);
         VM.prank(operator);
-        oracle.fulfill(made, OUTPUT);
+        oracle.fulfill(made.wire(), OUTPUT);
         (State stateAfter, uint32 seqAfter, uint216 digestAfter) = oracle.stateOf(requester, made.lane);
         VM.assertEq(abi.encode(state, seq, digest), abi.encode(stateAfter, seqAfter, digestAfter));
     }

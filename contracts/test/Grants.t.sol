@@ -2,13 +2,31 @@
 pragma solidity 0.8.30;
 
 import {InferenceOracle} from "../src/InferenceOracle.sol";
-import {Grant, ILicenseRegistry, Role, UseClass} from "../src/interfaces/ILicenseRegistry.sol";
+import {Grant, GrantState, ILicenseRegistry, Role, UseClass} from "../src/interfaces/ILicenseRegistry.sol";
 import {IModelRegistry} from "../src/interfaces/IModelRegistry.sol";
 import {Fixture} from "./support/Fixture.sol";
 import {VM, bound} from "./support/Vm.sol";
 
 contract GrantsTest is Fixture {
     uint256 private constant CURVE_ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141;
+
+    /// @dev What forge fills in at random.
+    struct Seeds {
+        address licensee;
+        uint8 role;
+        uint8 classes;
+        uint24 termsVersion;
+        uint40 notBefore;
+        uint40 expiry;
+        uint32 quota;
+        uint32 dailyRate;
+        uint16 royaltyBps;
+        address priceToken;
+        uint96 priceFloor;
+        address payTo;
+        uint32 seq;
+        uint256 nonce;
+    }
 
     function setUp() public override {
         super.setUp();
@@ -82,14 +100,21 @@ contract GrantsTest is Fixture {
     function testFuzz_activate_reverts_tampered(uint8 field) public {
         Grant memory grant = _grant(requester, Role.REQUESTER, 1);
         bytes memory signature = _sign(LICENSOR_KEY, grant);
-        field = field % 7;
+        field = field % 14;
         if (field == 0) grant.licensee = stranger;
         if (field == 1) grant.role = Role.OPERATOR;
         if (field == 2) grant.classes = 3;
-        if (field == 3) grant.notBefore -= 1;
-        if (field == 4) grant.expiry += 1;
-        if (field == 5) grant.royaltyBps = 0;
-        if (field == 6) grant.seq = 2;
+        if (field == 3) grant.termsVersion = 1;
+        if (field == 4) grant.notBefore -= 1;
+        if (field == 5) grant.expiry += 1;
+        if (field == 6) grant.quota -= 1;
+        if (field == 7) grant.dailyRate -= 1;
+        if (field == 8) grant.royaltyBps = 0;
+        if (field == 9) grant.priceToken = stranger;
+        if (field == 10) grant.priceFloor = 1;
+        if (field == 11) grant.payTo = stranger;
+        if (field == 12) grant.seq = 2;
+        if (field == 13) grant.nonce = 2;
         _expectBadSignature(grant, signature);
     }
 
@@ -111,45 +136,58 @@ contract GrantsTest is Fixture {
         twin.activate(grant, signature);
     }
 
-    function testFuzz_activate(
-        address licensee,
-        uint8 roleSeed,
-        uint8 classes,
-        uint40 notBefore,
-        uint40 expiry,
-        uint16 bps,
-        uint32 seq
-    ) public {
-        Grant memory grant = _grant(licensee, Role(roleSeed % 2), uint32(bound(seq, 1, type(uint32).max)));
-        grant.classes = uint8(bound(classes, 1, 7));
-        grant.expiry = uint40(bound(expiry, START, type(uint40).max));
-        grant.notBefore = uint40(bound(notBefore, 0, grant.expiry));
-        grant.royaltyBps = uint16(bound(bps, 0, 5000));
+    function testFuzz_activate(Seeds memory seeds) public {
+        Grant memory grant = _random(seeds);
         bytes memory signature = _sign(LICENSOR_KEY, grant);
 
         VM.expectEmit(address(oracle));
-        emit ILicenseRegistry.GrantActivated(modelId, licensee, oracle.hashGrant(grant), grant);
+        emit ILicenseRegistry.GrantActivated(modelId, grant.licensee, oracle.hashGrant(grant), grant);
         VM.prank(stranger);
         oracle.activate(grant, signature);
 
-        _assertCached(grant, false);
+        _assertKept(grant);
         // the other role has none
-        (uint32 otherSeq,,,,,) = oracle.grantOf(modelId, licensee, Role(1 - roleSeed % 2));
+        uint32 otherSeq = oracle.grantOf(modelId, grant.licensee, Role(1 - uint8(grant.role))).seq;
         VM.assertEq(otherSeq, 0);
+    }
+
+    /// @dev Whatever an earlier grant left in further slots, the next one is read as it was signed.
+    function testFuzz_activate_overwritesEveryField(Seeds memory first, Seeds memory second) public {
+        (second.licensee, second.role) = (first.licensee, first.role);
+        (first.seq, second.seq) = (uint32(bound(first.seq, 1, 1000)), uint32(bound(second.seq, 1001, 2000)));
+        _activate(_random(first));
+        Grant memory next = _random(second);
+        _activate(next);
+        _assertKept(next);
+    }
+
+    function test_activate_reverts_operatorWithPriceFloor() public {
+        Grant memory grant = _grant(operator, Role.OPERATOR, 1);
+        grant.priceFloor = 1;
+        bytes memory signature = _sign(LICENSOR_KEY, grant);
+        _expect(ILicenseRegistry.InvalidGrant.selector);
+        oracle.activate(grant, signature);
+    }
+
+    function test_activate_reverts_zeroLicensor() public {
+        Grant memory grant = _grant(requester, Role.REQUESTER, 1);
+        grant.licensor = address(0);
+        VM.expectRevert(abi.encodeWithSelector(IModelRegistry.NotLicensor.selector, modelId, address(0), licensor));
+        oracle.activate(grant, new bytes(65));
     }
 
     function test_activate_compactSignature() public {
         Grant memory grant = _grant(requester, Role.REQUESTER, 1);
         (uint8 v, bytes32 r, bytes32 s) = VM.sign(LICENSOR_KEY, oracle.hashGrant(grant));
         oracle.activate(grant, abi.encodePacked(r, bytes32(uint256(s) | uint256(v - 27) << 255)));
-        _assertCached(grant, false);
+        _assertKept(grant);
     }
 
     /// @dev An account delegated under EIP-7702 has code and still signs with its key.
     function test_activate_licensorWithCode() public {
         VM.etch(licensor, hex"60006000fd");
         _activate(requester, Role.REQUESTER);
-        _assertCached(_grant(requester, Role.REQUESTER, 1), false);
+        _assertKept(_grant(requester, Role.REQUESTER, 1));
     }
 
     /// @dev Whoever submits first, the second submission does not fail, and writes nothing.
@@ -163,7 +201,7 @@ contract GrantsTest is Fixture {
         VM.assertEq(writes.length, 0);
         VM.warp(grant.expiry + 1);
         oracle.activate(grant, signature);
-        _assertCached(grant, false);
+        _assertKept(grant);
     }
 
     function testFuzz_activate_neverGoesBack(uint32 first, uint32 second) public {
@@ -174,10 +212,10 @@ contract GrantsTest is Fixture {
         next.classes = 1;
         if (second <= first) {
             _expectStale(next, first);
-            _assertCached(current, false);
+            _assertKept(current);
         } else {
             oracle.activate(next, _sign(LICENSOR_KEY, next));
-            _assertCached(next, false);
+            _assertKept(next);
         }
     }
 
@@ -212,9 +250,9 @@ contract GrantsTest is Fixture {
         VM.prank(licensor);
         oracle.revoke(modelId, requester, role, seq);
 
-        Grant memory none = _grant(requester, role, seq);
-        (none.classes, none.notBefore, none.expiry, none.royaltyBps) = (0, 0, 0, 0);
-        _assertCached(none, true);
+        GrantState memory tombstone;
+        (tombstone.seq, tombstone.revoked, tombstone.dailyRate) = (seq, true, type(uint32).max);
+        VM.assertEq(abi.encode(oracle.grantOf(modelId, requester, role)), abi.encode(tombstone));
         bytes memory revoked =
             abi.encodeWithSelector(ILicenseRegistry.GrantIsRevoked.selector, modelId, requester, role, seq);
         VM.expectRevert(revoked);
@@ -225,7 +263,7 @@ contract GrantsTest is Fixture {
         oracle.activate(covered, signature);
         Grant memory renewed = _grant(requester, role, seq + 1);
         oracle.activate(renewed, _sign(LICENSOR_KEY, renewed));
-        _assertCached(renewed, false);
+        _assertKept(renewed);
     }
 
     /// @dev The grant speaks for its classes and its time, to the second, and for its role and licensee alone.
@@ -294,18 +332,52 @@ contract GrantsTest is Fixture {
     function _expectBadSignature(Grant memory grant, bytes memory signature) private {
         VM.expectRevert(abi.encodeWithSelector(ILicenseRegistry.InvalidSignature.selector, grant.licensor));
         oracle.activate(grant, signature);
-        (uint32 seq,,,,,) = oracle.grantOf(modelId, grant.licensee, grant.role);
+        uint32 seq = oracle.grantOf(modelId, grant.licensee, grant.role).seq;
         VM.assertEq(seq, 0);
     }
 
-    function _assertCached(Grant memory grant, bool isRevoked) private view {
-        (uint32 seq, bool revoked, uint8 classes, uint40 notBefore, uint40 expiry, uint16 bps) =
-            oracle.grantOf(grant.modelId, grant.licensee, grant.role);
-        VM.assertEq(seq, grant.seq);
-        VM.assertEq(revoked, isRevoked);
-        VM.assertEq(classes, grant.classes);
-        VM.assertEq(notBefore, grant.notBefore);
-        VM.assertEq(expiry, grant.expiry);
-        VM.assertEq(bps, grant.royaltyBps);
+    /// @dev A valid grant made of any values.
+    function _random(Seeds memory seeds) private view returns (Grant memory) {
+        uint40 expiry = uint40(bound(seeds.expiry, START, type(uint40).max));
+        Role role = Role(seeds.role % 2);
+        return Grant({
+            modelId: modelId,
+            licensor: licensor,
+            licensee: seeds.licensee,
+            role: role,
+            classes: uint8(bound(seeds.classes, 1, 7)),
+            termsVersion: seeds.termsVersion,
+            notBefore: uint40(bound(seeds.notBefore, 0, expiry)),
+            expiry: expiry,
+            quota: seeds.quota % 3 == 0 ? type(uint32).max : seeds.quota,
+            dailyRate: seeds.dailyRate % 3 == 0 ? type(uint32).max : seeds.dailyRate,
+            royaltyBps: uint16(bound(seeds.royaltyBps, 0, 5000)),
+            priceToken: seeds.priceToken,
+            priceFloor: role == Role.OPERATOR || seeds.priceFloor % 3 == 0 ? 0 : seeds.priceFloor,
+            payTo: uint160(seeds.payTo) % 3 == 0 ? address(0) : seeds.payTo,
+            epoch: 0,
+            seq: uint32(bound(seeds.seq, 1, type(uint32).max)),
+            nonce: seeds.nonce
+        });
+    }
+
+    function _assertKept(Grant memory grant) private view {
+        GrantState memory expected = GrantState({
+            seq: grant.seq,
+            revoked: false,
+            classes: grant.classes,
+            termsVersion: grant.termsVersion,
+            notBefore: grant.notBefore,
+            expiry: grant.expiry,
+            quotaLeft: grant.quota,
+            dailyRate: grant.dailyRate,
+            usedToday: 0,
+            royaltyBps: grant.royaltyBps,
+            priceToken: grant.priceFloor == 0 ? address(0) : grant.priceToken,
+            priceFloor: grant.priceFloor,
+            payTo: grant.payTo,
+            epoch: grant.epoch
+        });
+        VM.assertEq(abi.encode(oracle.grantOf(grant.modelId, grant.licensee, grant.role)), abi.encode(expected));
     }
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {Ask, IInferenceOracle, Request, State} from "../src/interfaces/IInferenceOracle.sol";
+import {Plain} from "./support/Plain.sol";
+import {IPayments} from "../src/interfaces/IPayments.sol";
+import {Ask, IInferenceOracle, State} from "../src/interfaces/IInferenceOracle.sol";
 import {Callbacks} from "./support/Callbacks.sol";
 import {Fixture} from "./support/Fixture.sol";
 import {VM, bound} from "./support/Vm.sol";
@@ -18,7 +20,7 @@ contract Payee {
 
     receive() external payable {
         require(_GREEDY, "no money, please");
-        try _ORACLE.withdraw(address(this)) {
+        try _ORACLE.withdraw(address(0), address(this)) {
             tookTwice = true;
         } catch {}
     }
@@ -30,7 +32,7 @@ contract Payee {
 
 /// @notice Refunds and withdrawals.
 contract PaymentTest is Fixture {
-    Request private made;
+    Plain private made;
     bytes32 private id;
 
     function setUp() public override {
@@ -43,22 +45,22 @@ contract PaymentTest is Fixture {
     function testFuzz_refund_reverts_early(uint40 at) public {
         VM.warp(bound(at, START, made.deadline));
         VM.expectRevert(abi.encodeWithSelector(IInferenceOracle.DeadlineNotReached.selector, made.deadline));
-        oracle.refund(made);
+        oracle.refund(made.wire());
     }
 
     function testFuzz_refund_reverts_notOpen(bool answered, uint96 fee) public {
         VM.assume(fee != made.fee);
-        Request memory other = made;
+        Plain memory other = made;
         other.fee = fee;
         VM.warp(made.deadline);
         if (answered) _fulfill(made);
         VM.warp(made.deadline + 1);
-        if (!answered) oracle.refund(made);
+        if (!answered) oracle.refund(made.wire());
         VM.expectRevert(abi.encodeWithSelector(IInferenceOracle.NotOpen.selector, id));
-        oracle.refund(made);
-        bytes32 otherId = oracle.idOf(other);
+        oracle.refund(made.wire());
+        bytes32 otherId = oracle.idOf(other.wire());
         VM.expectRevert(abi.encodeWithSelector(IInferenceOracle.NotOpen.selector, otherId));
-        oracle.refund(other);
+        oracle.refund(other.wire());
     }
 
     function testFuzz_refund(address from, uint96 fee, uint40 at) public {
@@ -66,48 +68,48 @@ contract PaymentTest is Fixture {
         Ask memory ask = _ask();
         ask.lane = 55;
         bytes32 open = _request(ask, fee);
-        Request memory unanswered = _made(ask, requester, 1, fee, 0);
+        Plain memory unanswered = _made(ask, requester, 1, fee, 0);
         VM.warp(bound(at, unanswered.deadline + 1, type(uint40).max));
         uint256 held = address(oracle).balance;
 
         VM.expectEmit(address(oracle));
         emit IInferenceOracle.Refunded(open, requester, fee);
         VM.prank(from);
-        oracle.refund(unanswered);
+        oracle.refund(unanswered.wire());
 
         _assertLane(requester, 55, State.REFUNDED, 1, 0);
-        VM.assertEq(oracle.credits(requester), fee);
-        VM.assertEq(oracle.credits(operator), 0);
+        VM.assertEq(oracle.credits(address(0), requester), fee);
+        VM.assertEq(oracle.credits(address(0), operator), 0);
         VM.assertEq(address(oracle).balance, held);
-        VM.assertFalse(oracle.finalized(unanswered, OUTPUT));
+        VM.assertFalse(oracle.finalized(unanswered.wire(), OUTPUT));
     }
 
     function test_refund_freesLane() public {
         VM.warp(made.deadline + 1);
-        oracle.refund(made);
+        oracle.refund(made.wire());
         bytes32 next = _request(_ask(), 0);
         _assertLane(requester, made.lane, State.OPEN, 2, next);
     }
 
     function testFuzz_withdraw_reverts_nothing(address who) public {
-        VM.expectRevert(abi.encodeWithSelector(IInferenceOracle.NothingToWithdraw.selector, who));
-        oracle.withdraw(who);
+        VM.expectRevert(abi.encodeWithSelector(IPayments.NothingToWithdraw.selector, address(0), who));
+        oracle.withdraw(address(0), who);
     }
 
     /// @dev An account that refuses money blocks nobody but itself.
     function test_withdraw_reverts_refusedTransfer() public {
         Payee payee = _payeeWithCredit(false);
         _fulfill(made);
-        VM.expectRevert(abi.encodeWithSelector(IInferenceOracle.TransferFailed.selector, address(payee)));
-        oracle.withdraw(address(payee));
-        VM.assertEq(oracle.credits(address(payee)), 1 ether);
-        oracle.withdraw(operator);
+        VM.expectRevert(abi.encodeWithSelector(IPayments.TransferFailed.selector, address(payee)));
+        oracle.withdraw(address(0), address(payee));
+        VM.assertEq(oracle.credits(address(0), address(payee)), 1 ether);
+        oracle.withdraw(address(0), operator);
         VM.assertEq(operator.balance, 3 ether);
     }
 
     function test_withdraw_cannotBeReentered() public {
         Payee payee = _payeeWithCredit(true);
-        oracle.withdraw(address(payee));
+        oracle.withdraw(address(0), address(payee));
         VM.assertFalse(payee.tookTwice());
         VM.assertEq(address(payee).balance, 1 ether);
         VM.assertEq(address(oracle).balance, 3 ether);
@@ -119,13 +121,13 @@ contract PaymentTest is Fixture {
         _fulfill(made);
         uint256 before = from.balance;
         VM.expectEmit(address(oracle));
-        emit IInferenceOracle.Withdrawn(operator, 3 ether);
+        emit IPayments.Withdrawn(address(0), operator, 3 ether);
         VM.prank(from);
-        uint256 amount = oracle.withdraw(operator);
+        uint256 amount = oracle.withdraw(address(0), operator);
         VM.assertEq(amount, 3 ether);
         VM.assertEq(operator.balance, 3 ether);
         VM.assertEq(from.balance, before - (from == address(oracle) ? 3 ether : 0));
-        VM.assertEq(oracle.credits(operator), 0);
+        VM.assertEq(oracle.credits(address(0), operator), 0);
         VM.assertEq(address(oracle).balance, 0);
     }
 
@@ -133,10 +135,10 @@ contract PaymentTest is Fixture {
     function test_withdraw_toConsumer() public {
         Callbacks consumer = new Callbacks(oracle);
         consumer.ask{value: 2 ether}(_ask(), INPUT);
-        Request memory asked = _made(_ask(), address(consumer), 1, 2 ether, 0);
+        Plain memory asked = _made(_ask(), address(consumer), 1, 2 ether, 0);
         VM.warp(asked.deadline + 1);
-        oracle.refund(asked);
-        oracle.withdraw(address(consumer));
+        oracle.refund(asked.wire());
+        oracle.withdraw(address(0), address(consumer));
         VM.assertEq(address(consumer).balance, 2 ether);
     }
 
@@ -145,9 +147,9 @@ contract PaymentTest is Fixture {
         Ask memory ask = _ask();
         ask.deadline = uint40(block.timestamp + 1);
         payee.ask{value: 1 ether}(ask);
-        Request memory unanswered = _made(ask, address(payee), 1, 1 ether, 0);
+        Plain memory unanswered = _made(ask, address(payee), 1, 1 ether, 0);
         unanswered.inputHash = keccak256("");
         VM.warp(block.timestamp + 2);
-        oracle.refund(unanswered);
+        oracle.refund(unanswered.wire());
     }
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {Ask, IInferenceOracle, Request, State} from "../src/interfaces/IInferenceOracle.sol";
+import {Plain} from "./support/Plain.sol";
+import {ITermsRegistry} from "../src/interfaces/ITermsRegistry.sol";
+import {Ask, IInferenceOracle, State} from "../src/interfaces/IInferenceOracle.sol";
 import {ILicenseRegistry, Role, UseClass} from "../src/interfaces/ILicenseRegistry.sol";
 import {IModelRegistry} from "../src/interfaces/IModelRegistry.sol";
 import {Policy} from "../src/libraries/Policies.sol";
@@ -43,7 +45,11 @@ contract RequestTest is Fixture {
         VM.assume(other != operator);
         Ask memory ask = _ask();
         ask.operator = other;
-        _refused(ask, MIN_FEE, abi.encodeWithSelector(IInferenceOracle.OperatorNotServing.selector, modelId, other));
+        _refused(
+            ask,
+            MIN_FEE,
+            abi.encodeWithSelector(IInferenceOracle.OperatorNotServing.selector, modelId, other, address(0))
+        );
     }
 
     function testFuzz_request_reverts_feeTooLow(uint256 fee) public {
@@ -69,7 +75,9 @@ contract RequestTest is Fixture {
         ask.modelId = "?";
         // nobody can serve it, so that is what is said
         _refused(
-            ask, MIN_FEE, abi.encodeWithSelector(IInferenceOracle.OperatorNotServing.selector, bytes32("?"), operator)
+            ask,
+            MIN_FEE,
+            abi.encodeWithSelector(IInferenceOracle.OperatorNotServing.selector, bytes32("?"), operator, address(0))
         );
     }
 
@@ -77,7 +85,7 @@ contract RequestTest is Fixture {
         VM.prank(licensor);
         modelId = oracle.registerModel("other", "weights", "manifest", "");
         _serve(0);
-        _refused(_ask(), 0, abi.encodeWithSelector(ILicenseRegistry.TermsNotInForce.selector, modelId));
+        _refused(_ask(), 0, abi.encodeWithSelector(ITermsRegistry.TermsNotInForce.selector, modelId));
     }
 
     function test_request_reverts_withoutAuthorization() public {
@@ -124,13 +132,13 @@ contract RequestTest is Fixture {
         ask.deadline = uint40(bound(deadline, START + 1, START + 30 days));
         ask.callbackGas = uint32(bound(callbackGas, 0, MAX_CALLBACK_GAS));
         VM.deal(requester, fee);
-        Request memory made = _made(ask, requester, 1, fee, 0);
+        Plain memory made = _made(ask, requester, 1, fee, 0);
         made.inputHash = keccak256(input);
-        bytes32 expected = keccak256(abi.encode(oracle.REQUEST_TYPEHASH(), block.chainid, address(oracle), made));
-        VM.assertEq(oracle.idOf(made), expected);
+        bytes32 expected = keccak256(abi.encode(oracle.REQUEST_TYPEHASH(), block.chainid, address(oracle), made.wire()));
+        VM.assertEq(oracle.idOf(made.wire()), expected);
 
         VM.expectEmit(address(oracle));
-        emit IInferenceOracle.Requested(expected, operator, made, input);
+        emit IInferenceOracle.Requested(expected, operator, made.wire(), input);
         VM.prank(requester);
         bytes32 id = oracle.request{value: fee}(ask, input);
 
@@ -138,8 +146,8 @@ contract RequestTest is Fixture {
         _assertLane(requester, lane, State.OPEN, 1, id);
         VM.assertEq(requester.balance, 0);
         VM.assertEq(address(oracle).balance, fee);
-        VM.assertEq(oracle.credits(requester), 0);
-        VM.assertEq(oracle.credits(operator), 0);
+        VM.assertEq(oracle.credits(address(0), requester), 0);
+        VM.assertEq(oracle.credits(address(0), operator), 0);
     }
 
     /// @dev The grant that permits the use sets the royalty.
@@ -148,12 +156,12 @@ contract RequestTest is Fixture {
         Ask memory ask = _ask();
         ask.useClass = UseClass.COMMERCIAL;
         bytes32 id = _request(ask, MIN_FEE);
-        VM.assertEq(id, oracle.idOf(_made(ask, requester, 1, MIN_FEE, ROYALTY_BPS)));
+        VM.assertEq(id, oracle.idOf(_made(ask, requester, 1, MIN_FEE, ROYALTY_BPS).wire()));
         // the same account's free use owes none
         ask.useClass = UseClass.PERSONAL;
         ask.lane = 8;
         id = _request(ask, MIN_FEE);
-        VM.assertEq(id, oracle.idOf(_made(ask, requester, 1, MIN_FEE, 0)));
+        VM.assertEq(id, oracle.idOf(_made(ask, requester, 1, MIN_FEE, 0).wire()));
     }
 
     /// @dev The largest input is a contract's code and two words.
@@ -166,9 +174,9 @@ contract RequestTest is Fixture {
     function testFuzz_idOf_bindsEveryField(uint64 lane, uint32 seq, uint96 fee, uint8 field) public {
         Ask memory ask = _ask();
         ask.lane = lane;
-        Request memory made = _made(ask, requester, seq, fee, ROYALTY_BPS);
-        bytes32 before = oracle.idOf(made);
-        field = field % 15;
+        Plain memory made = _made(ask, requester, seq, fee, ROYALTY_BPS);
+        bytes32 before = oracle.idOf(made.wire());
+        field = field % 18;
         unchecked {
             if (field == 0) made.requester = address(uint160(made.requester) + 1);
             if (field == 1) made.lane += 1;
@@ -177,20 +185,23 @@ contract RequestTest is Fixture {
             if (field == 4) made.inputHash = ~made.inputHash;
             if (field == 5) made.operator = address(uint160(made.operator) + 1);
             if (field == 6) made.fee += 1;
-            if (field == 7) made.licensor = address(uint160(made.licensor) + 1);
+            if (field == 7) made.payTo = address(uint160(made.payTo) + 1);
             if (field == 8) made.royaltyBps += 1;
             if (field == 9) made.termsVersion += 1;
             if (field == 10) made.useClass = UseClass.COMMERCIAL;
             if (field == 11) made.deadline += 1;
             if (field == 12) made.callbackGas += 1;
             if (field == 13) VM.chainId(block.chainid + 1);
-            if (field == 14) {
+            if (field == 14) made.token = address(uint160(made.token) + 1);
+            if (field == 15) made.licensee = address(uint160(made.licensee) + 1);
+            if (field == 16) made.grantSeq += 1;
+            if (field == 17) {
                 VM.etch(address(0xdead), address(oracle).code);
-                VM.assertTrue(before != IInferenceOracle(address(0xdead)).idOf(made));
+                VM.assertTrue(before != IInferenceOracle(address(0xdead)).idOf(made.wire()));
                 return;
             }
         }
-        VM.assertTrue(before != oracle.idOf(made));
+        VM.assertTrue(before != oracle.idOf(made.wire()));
     }
 
     function _refused(Ask memory ask, uint256 fee, bytes memory reason) private {

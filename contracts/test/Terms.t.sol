@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {ITermsRegistry, Terms} from "../src/interfaces/ITermsRegistry.sol";
 import {ILicenseRegistry, Role, UseClass} from "../src/interfaces/ILicenseRegistry.sol";
 import {IModelRegistry} from "../src/interfaces/IModelRegistry.sol";
 import {Mode, Policy} from "../src/libraries/Policies.sol";
@@ -23,7 +24,7 @@ contract TermsTest is Fixture {
     function test_publishTerms_reverts_pastFirstVersion() public {
         uint40 past = uint40(START - 1);
         VM.prank(licensor);
-        VM.expectRevert(abi.encodeWithSelector(ILicenseRegistry.NoticeTooShort.selector, past, START));
+        VM.expectRevert(abi.encodeWithSelector(ITermsRegistry.NoticeTooShort.selector, past, START));
         oracle.publishTerms(modelId, "t", ALL_OPEN, past, "", "");
     }
 
@@ -32,7 +33,7 @@ contract TermsTest is Fixture {
         effectiveAt = uint40(bound(effectiveAt, 0, START + NOTICE - 1));
         uint40 named = effectiveAt == 0 ? uint40(START) : effectiveAt; // 0 means now
         VM.prank(licensor);
-        VM.expectRevert(abi.encodeWithSelector(ILicenseRegistry.NoticeTooShort.selector, named, START + NOTICE));
+        VM.expectRevert(abi.encodeWithSelector(ITermsRegistry.NoticeTooShort.selector, named, START + NOTICE));
         oracle.publishTerms(modelId, "t", ALL_GRANT, effectiveAt, "", "");
     }
 
@@ -43,7 +44,7 @@ contract TermsTest is Fixture {
         oracle.publishTerms(modelId, "t2", ALL_GRANT, at, "", "");
         VM.warp(at - 1);
         VM.prank(licensor);
-        VM.expectRevert(abi.encodeWithSelector(ILicenseRegistry.TermsPending.selector, modelId, at));
+        VM.expectRevert(abi.encodeWithSelector(ITermsRegistry.TermsPending.selector, modelId, at));
         oracle.publishTerms(modelId, "t3", ALL_GRANT, at + NOTICE, "", "");
     }
 
@@ -55,14 +56,14 @@ contract TermsTest is Fixture {
         uint40 recorded = effectiveAt == 0 ? uint40(START) : effectiveAt;
 
         VM.expectEmit(address(oracle));
-        emit ILicenseRegistry.TermsPublished(modelId, 1, termsHash, policy, recorded, uri, "by");
+        emit ITermsRegistry.TermsPublished(modelId, 1, termsHash, policy, recorded, uri, "by");
         VM.prank(licensor);
         uint24 version = oracle.publishTerms(modelId, termsHash, policy, effectiveAt, uri, "by");
 
         VM.assertEq(version, 1);
         _assertTerms(1, termsHash, policy, recorded);
         if (recorded > START) {
-            VM.expectRevert(abi.encodeWithSelector(ILicenseRegistry.TermsNotInForce.selector, modelId));
+            VM.expectRevert(abi.encodeWithSelector(ITermsRegistry.TermsNotInForce.selector, modelId));
             oracle.termsInForce(modelId);
         }
         VM.warp(recorded);
@@ -89,7 +90,7 @@ contract TermsTest is Fixture {
     function test_termsInForce_reverts_unknownAndWithout() public {
         VM.expectRevert(abi.encodeWithSelector(IModelRegistry.UnknownModel.selector, bytes32("?")));
         oracle.termsInForce("?");
-        VM.expectRevert(abi.encodeWithSelector(ILicenseRegistry.TermsNotInForce.selector, modelId));
+        VM.expectRevert(abi.encodeWithSelector(ITermsRegistry.TermsNotInForce.selector, modelId));
         oracle.termsInForce(modelId);
     }
 
@@ -104,7 +105,7 @@ contract TermsTest is Fixture {
         VM.prank(licensor);
         oracle.publishTerms(modelId, "t2", ALL_OPEN, uint40(START) + NOTICE, "", "");
         VM.assume(version != 1);
-        VM.expectRevert(abi.encodeWithSelector(ILicenseRegistry.TermsNotInForce.selector, modelId));
+        VM.expectRevert(abi.encodeWithSelector(ITermsRegistry.TermsNotInForce.selector, modelId));
         oracle.checkLicense(modelId, version, requester, Role.REQUESTER, UseClass.PERSONAL);
     }
 
@@ -146,9 +147,9 @@ contract TermsTest is Fixture {
     }
 
     function _assertTerms(uint24 version, bytes32 termsHash, Policy policy, uint40 effectiveAt) private view {
-        (bytes32 gotHash, Policy gotPolicy, uint40 gotAt) = oracle.termsOf(modelId, version);
-        VM.assertEq(gotHash, termsHash);
-        VM.assertEq(Policy.unwrap(gotPolicy), Policy.unwrap(policy));
-        VM.assertEq(gotAt, effectiveAt);
+        Terms memory terms = oracle.termsOf(modelId, version);
+        VM.assertEq(terms.termsHash, termsHash);
+        VM.assertEq(Policy.unwrap(terms.policy), Policy.unwrap(policy));
+        VM.assertEq(terms.effectiveAt, effectiveAt);
     }
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {Plain} from "./support/Plain.sol";
 import {InferenceConsumer} from "../src/consumers/InferenceConsumer.sol";
 import {TimelockGuard} from "../src/consumers/TimelockGuard.sol";
-import {Ask, IInferenceOracle, Request} from "../src/interfaces/IInferenceOracle.sol";
+import {Ask, IInferenceOracle} from "../src/interfaces/IInferenceOracle.sol";
 import {ILicenseRegistry, Role, UseClass} from "../src/interfaces/ILicenseRegistry.sol";
 import {Fixture} from "./support/Fixture.sol";
 import {VM, account, bound} from "./support/Vm.sol";
@@ -53,6 +54,21 @@ contract TimelockGuardTest is Fixture {
         _activate(operator, Role.OPERATOR);
         VM.prank(dao);
         opId = guard.schedule(address(ledger), 0, data, SALT);
+    }
+
+    /// @dev What has to be said follows the terms in force, to the second.
+    function test_attribution() public {
+        uint40 at = uint40(START) + NOTICE;
+        VM.prank(licensor);
+        oracle.publishTerms(modelId, "terms 2", ALL_GRANT, at, "", "Built with it, too");
+        VM.warp(at - 1);
+        (string memory text, bytes32 termsHash) = guard.attribution();
+        VM.assertEq(text, "Built with it");
+        VM.assertEq(termsHash, "terms");
+        VM.warp(at);
+        (text, termsHash) = guard.attribution();
+        VM.assertEq(text, "Built with it, too");
+        VM.assertEq(termsHash, "terms 2");
     }
 
     function testFuzz_schedule_reverts_notOwner(address from) public {
@@ -163,10 +179,10 @@ contract TimelockGuardTest is Fixture {
 
     function testFuzz_ask(address from, uint96 fee) public {
         VM.deal(from, fee);
-        Request memory made = _requestOf(1, fee);
-        bytes32 expected = oracle.idOf(made);
+        Plain memory made = _requestOf(1, fee);
+        bytes32 expected = oracle.idOf(made.wire());
         VM.expectEmit(address(oracle));
-        emit IInferenceOracle.Requested(expected, operator, made, _input());
+        emit IInferenceOracle.Requested(expected, operator, made.wire(), _input());
         VM.expectEmit(address(guard));
         emit TimelockGuard.Asked(opId, expected);
         VM.prank(from);
@@ -253,19 +269,19 @@ contract TimelockGuardTest is Fixture {
     /// @dev An unanswered question returns its fee to the DAO.
     function test_refund_returnsToGuard() public {
         guard.ask{value: 1 ether}(opId);
-        Request memory made = _requestOf(1, 1 ether);
+        Plain memory made = _requestOf(1, 1 ether);
         VM.warp(made.deadline + 1);
-        oracle.refund(made);
-        oracle.withdraw(address(guard));
+        oracle.refund(made.wire());
+        oracle.withdraw(address(0), address(guard));
         VM.assertEq(address(guard).balance, 1 ether);
     }
 
     function _answer(uint32 seq, bytes memory output) private {
         VM.prank(operator);
-        oracle.fulfill(_requestOf(seq, 0), output);
+        oracle.fulfill(_requestOf(seq, 0).wire(), output);
     }
 
-    function _requestOf(uint32 seq, uint96 fee) private view returns (Request memory made) {
+    function _requestOf(uint32 seq, uint96 fee) private view returns (Plain memory made) {
         Ask memory ask = _ask();
         (ask.useClass, ask.lane, ask.callbackGas) = (UseClass.COMMERCIAL, uint64(uint256(opId)), 100_000);
         ask.deadline = uint40(block.timestamp) + WINDOW;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {Plain} from "./support/Plain.sol";
 import {InferenceOracle} from "../src/InferenceOracle.sol";
-import {Request} from "../src/interfaces/IInferenceOracle.sol";
+
 import {Grant, Role, UseClass} from "../src/interfaces/ILicenseRegistry.sol";
 import {VM} from "./support/Vm.sol";
 
@@ -25,22 +26,25 @@ contract VectorsTest {
     function test_requestIds() public {
         uint256 cases;
         for (; _next("requests", cases); ++cases) {
-            Request memory request = Request({
+            Plain memory request = Plain({
                 requester: _address("requester"),
                 lane: uint64(_uint("lane")),
                 seq: uint32(_uint("seq")),
                 modelId: _word("modelId"),
                 inputHash: _word("inputHash"),
                 operator: _address("operator"),
+                token: _address("token"),
                 fee: uint96(_uint("fee")),
-                licensor: _address("licensor"),
+                payTo: _address("payTo"),
                 royaltyBps: uint16(_uint("royaltyBps")),
                 termsVersion: uint24(_uint("termsVersion")),
                 useClass: UseClass(_uint("useClass")),
+                licensee: _address("licensee"),
+                grantSeq: uint32(_uint("grantSeq")),
                 deadline: uint40(_uint("deadline")),
                 callbackGas: uint32(_uint("callbackGas"))
             });
-            VM.assertEq(_oracle().idOf(request), _word("expected"));
+            VM.assertEq(_oracle().idOf(request.wire()), _word("expected"));
         }
         VM.assertEq(cases, 9);
     }
@@ -63,10 +67,18 @@ contract VectorsTest {
                 licensee: _address("licensee"),
                 role: Role(_uint("role")),
                 classes: uint8(_uint("classes")),
+                termsVersion: uint24(_uint("termsVersion")),
                 notBefore: uint40(_uint("notBefore")),
                 expiry: uint40(_uint("expiry")),
+                quota: uint32(_uint("quota")),
+                dailyRate: uint32(_uint("dailyRate")),
                 royaltyBps: uint16(_uint("royaltyBps")),
-                seq: uint32(_uint("seq"))
+                priceToken: _address("priceToken"),
+                priceFloor: uint96(_uint("priceFloor")),
+                payTo: _address("payTo"),
+                epoch: uint16(_uint("epoch")),
+                seq: uint32(_uint("seq")),
+                nonce: _uint("nonce")
             });
             VM.assertEq(_oracle().hashGrant(grant), _word("expected"));
         }

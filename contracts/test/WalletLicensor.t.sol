@@ -26,7 +26,7 @@ contract WalletLicensorTest is Fixture {
     function test_activate() public {
         Grant memory grant = _grant(requester, Role.REQUESTER, 1);
         oracle.activate(grant, _sign(OWNER_KEY, grant));
-        (uint32 seq,,,,,) = oracle.grantOf(modelId, requester, Role.REQUESTER);
+        uint32 seq = oracle.grantOf(modelId, requester, Role.REQUESTER).seq;
         VM.assertEq(seq, 1);
     }
 

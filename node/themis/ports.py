@@ -5,6 +5,7 @@ from typing import Protocol
 
 from themis.core.errors import Unavailable
 from themis.core.job import Counts, Fact, HistoryEntry, Job, State
+from themis.core.permission import Standing
 from themis.core.reorg import BlockRef
 from themis.core.transaction import SentTransaction, Transaction
 from themis.core.types import (
@@ -18,6 +19,8 @@ from themis.core.types import (
     ModelInfo,
     Receipt,
     Request,
+    Terms,
+    TermsKey,
 )
 
 
@@ -45,6 +48,14 @@ class Chain(Protocol):
 
     def license_denials(self, queries: Sequence[LicenseQuery]) -> list[Denial | Unavailable | None]:
         """For each query the contract's refusal at that block, None where it permits, or why it cannot be told now."""
+        ...
+
+    def terms(self, places: Sequence[tuple[TermsKey, int]]) -> list[Terms | Unavailable]:
+        """Published terms at each (version, block number); why they cannot be told now."""
+        ...
+
+    def standing(self, model_ids: Sequence[Hash32]) -> list[Standing]:
+        """Whether our operator may be paid for answers of these models now, and asks to be."""
         ...
 
     def fulfill_denial(self, request: Request, output: bytes, block_number: int) -> Denial | Unavailable | None:
@@ -131,6 +142,14 @@ class Store(Protocol):
 
         A job that has moved on since is left alone: the chain was faster, and what was found out about it is stale.
         """
+        ...
+
+    def record_terms(self, terms: Mapping[TermsKey, Terms], block_number: int) -> None:
+        """Keep terms that were read at a block. A rewind below it forgets them."""
+        ...
+
+    def terms(self, key: TermsKey) -> Terms | None:
+        """What was kept of these terms."""
         ...
 
     def record_sent(self, sent: Sequence[SentTransaction]) -> None:

@@ -18,6 +18,7 @@ from themis.edge.keystore import KeystoreSigner
 
 POLICY = "personal=open,research=open,commercial=grant"
 DAY_S = 86_400
+ETHER = "0x" + "00" * 20
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +79,8 @@ def _offer(operator: Person, licensor: Person, model_id: str) -> None:
     price = ("--min-fee-wei", "1000", "--max-callback-gas", "100000")
     operator.tell("models", "serve", str(SELFTEST), model_id, *price)
     (listed,) = operator.tell("models", "list")
-    assert (listed["model_id"], listed["configured"], listed["offered"]) == (model_id, str(SELFTEST), True)
+    assert (listed["model_id"], listed["configured"]) == (model_id, str(SELFTEST))
+    assert listed["offers"] == [{"token": ETHER, "min_fee": "1000", "max_callback_gas": 100_000}]
     checks = operator.tell("check")
     assert {check["status"] for check in checks} == {"ok"}
     spoil(operator, "# port = 8553", "port = 0")
@@ -89,12 +91,13 @@ def _ask(operator: Person, licensor: Person, requester: Person, model_id: str) -
     ask = ("request", model_id, "--operator", operator.address, "--class", "commercial", "--input-hex", golden["input"])
     said = requester.fails(77, *ask)
     assert "AuthorizationRequired" in said
-    assert "role=requester, useClass=commercial). The licensor must authorize" in said
+    assert "role=requester, useClass=commercial). Ask the licensor" in said
     grant = ("license", "grant", model_id, requester.address, "--role", "requester", "--class", "commercial,research")
     licensor.tell(*grant, "--days", "30", "--royalty-bps", "1000")
     answered = requester.tell(*ask)
     assert answered["output"] == golden["output"]
-    assert answered["fee_wei"] == "1000"
+    assert answered["fee"] == "1000"
+    assert (answered["attribution"], answered["terms_hash"]) == ("Built with it", "0x" + keccak(b"Be kind.").hex())
     assert answered["answer_block"] > answered["block"]
     wait_for_state(operator, answered["request_id"], "done")
 
@@ -104,17 +107,20 @@ def _look(operator: Person) -> None:
     assert (status["running"], status["jobs"]["done"], status["alerts"]) == (True, 1, [])
     models.Status.model_validate(status)
     (job,) = operator.tell("jobs")
-    assert operator.tell("jobs", job["id"])["history"][-1]["fact"] == "Finalized"
+    told = operator.tell("jobs", job["id"])
+    assert told["history"][-1]["fact"] == "Finalized"
+    assert (told["attribution"], told["terms_hash"]) == ("Built with it", "0x" + keccak(b"Be kind.").hex())
+    assert "Built with it" in operator.run("jobs", job["id"]).out
     assert "this node knows no request" in operator.fails(78, "jobs", "0x" + "00" * 32)
     assert "running" in operator.run("status").out
 
 
 def _settle(operator: Person, licensor: Person, requester: Person, model_id: str) -> None:
-    assert licensor.tell("withdraw")["amount_wei"] == "100"
-    assert licensor.tell("withdraw", operator.address)["amount_wei"] == "900"
+    assert licensor.tell("withdraw")["amount"] == "100"
+    assert licensor.tell("withdraw", operator.address)["amount"] == "900"
     assert "NothingToWithdraw" in licensor.fails(77, "withdraw")
     licensor.tell("license", "revoke", model_id, requester.address, "--role", "requester")
-    states = {row["licensee"]: row["state"] for row in licensor.tell("license", "list", "--model", model_id)}
+    states = {row["licensee"]: row["status"] for row in licensor.tell("license", "list", "--model", model_id)}
     assert states == {operator.address: "active", requester.address: "revoked"}
     ask = ("request", model_id, "--operator", operator.address, "--class", "commercial", "--input-hex", "0x01")
     assert "GrantIsRevoked" in requester.fails(77, *ask)
@@ -177,7 +183,7 @@ def test_who_is_not_licensed_or_not_offered_cannot_ask(town: Town) -> None:
 
 def test_only_the_licensor_licenses(town: Town) -> None:
     grant = ("license", "grant", town.model_id, town.requester.address, "--role", "requester", "--class", "commercial")
-    said = town.requester.fails(77, *grant, "--days", "1", "--no-activate")
+    said = town.requester.fails(77, *grant, "--days", "1", "--export", "voucher.json")
     assert said.endswith(f"only {town.licensor.address} licenses this model: use the home that holds its key")
     revoke = ("license", "revoke", town.model_id, town.operator.address, "--role", "operator")
     assert "NotLicensor" in town.requester.fails(77, *revoke)
@@ -186,23 +192,24 @@ def test_only_the_licensor_licenses(town: Town) -> None:
 def test_a_voucher_is_activated_by_anyone(town: Town, tmp_path: Path) -> None:
     licensee = "0x" + "99" * 20
     grant = ("license", "grant", town.model_id, licensee, "--role", "requester", "--class", "research", "--days", "30")
-    voucher = town.licensor.tell(*grant, "--no-activate")
-    assert not voucher["activated"]
     file = tmp_path / "voucher.json"
-    file.write_text(json.dumps(voucher))
-    activated = town.requester.tell("license", "activate", str(file))
-    assert activated["licensee"] == licensee
-    again = town.licensor.tell(*grant, "--no-activate", "--seq", "1", "--royalty-bps", "5")
-    file.write_text(json.dumps(again))
-    assert "StaleGrant" in town.requester.fails(77, "license", "activate", str(file))
-    file.write_text(json.dumps(town.licensor.tell(*grant, "--no-activate") | {"signature": voucher["signature"]}))
-    assert "InvalidSignature" in town.requester.fails(77, "license", "activate", str(file))
+    voucher = town.licensor.tell(*grant, "--export", str(file))
+    assert not voucher["activated"]
+    assert "voucher.json exists" in town.licensor.fails(78, *grant, "--export", str(file))
+    for _ in range(2):
+        assert town.requester.tell("license", "import", str(file))["licensee"] == licensee
+    other = tmp_path / "other.json"
+    town.licensor.tell(*grant, "--export", str(other), "--seq", "1", "--royalty-bps", "5")
+    assert "StaleGrant" in town.requester.fails(77, "license", "import", str(other))
+    forged = town.licensor.tell(*grant, "--export", str(tmp_path / "next.json")) | {"signature": voucher["signature"]}
+    file.write_text(json.dumps(forged))
+    assert "InvalidSignature" in town.requester.fails(77, "license", "import", str(file))
     voucher["typed_data"]["domain"]["chainId"] = 1
     file.write_text(json.dumps(voucher))
-    assert "signed for another chain" in town.requester.fails(78, "license", "activate", str(file))
+    assert "signed for another chain" in town.requester.fails(78, "license", "import", str(file))
     file.write_text("{}")
-    assert "is not a voucher" in town.requester.fails(78, "license", "activate", str(file))
-    assert "cannot be read" in town.requester.fails(78, "license", "activate", str(tmp_path / "none"))
+    assert "is not a voucher" in town.requester.fails(78, "license", "import", str(file))
+    assert "cannot be read" in town.requester.fails(78, "license", "import", str(tmp_path / "none"))
 
 
 def test_who_has_no_money_is_told_to_get_some(town: Town, tmp_path: Path) -> None:
@@ -226,8 +233,8 @@ def test_an_unanswered_fee_comes_back(chain: RunningChain, town: Town) -> None:
     snapshot = chain.rpc("evm_snapshot")
     chain.rpc("evm_increaseTime", 601)
     chain.rpc("evm_mine")
-    assert town.requester.tell(*refund)["fee_wei"] == "777"
-    assert town.requester.tell("withdraw")["amount_wei"] == "777"
+    assert town.requester.tell(*refund)["fee"] == "777"
+    assert town.requester.tell("withdraw")["amount"] == "777"
     assert "NotOpen" in town.requester.fails(77, *refund)
     assert chain.rpc("evm_revert", snapshot)
     assert "there is no request 0x00" in town.requester.fails(78, "refund", "0x" + "00" * 32)
@@ -239,8 +246,9 @@ def test_an_expired_grant_is_said(chain: RunningChain, town: Town) -> None:
     chain.rpc("evm_mine")
     said = town.requester.fails(77, *town.ask("--input-hex", "0x01"))
     assert "GrantExpired" in said
-    assert said.endswith("Ask the licensor for a new grant (`themis license grant`).")
+    ask = f"`themis license ask {town.model_id} --role requester --class CLASS --purpose TEXT`."
+    assert said.endswith(f"Ask the licensor for a new grant: {ask}")
     grants = town.requester.tell("license", "list")
-    assert {row["state"] for row in grants if row["licensee"] == town.requester.address} == {"expired"}
+    assert {row["status"] for row in grants if row["licensee"] == town.requester.address} == {"expired"}
     assert any("GrantExpired" in check["detail"] for check in town.operator.tell("check"))
     assert chain.rpc("evm_revert", snapshot)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_utils.crypto import keccak
 
 import demo.__main__ as command
 from demo import stage
@@ -27,8 +28,10 @@ KEYS = [
     "refusal",
     "paid_wei",
     "node_status",
+    "attribution",
+    "terms_hash",
 ]
-"""Issue 2 fixes them, in this order."""
+"""Issue 2 fixes all but the last two, in this order; issue 3 adds those."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,8 @@ def test_the_last_line_is_the_outcome(told: Told) -> None:
     assert outcome["gas_fulfill"] > 21_000
     assert outcome["blocks"] >= 1
     assert outcome["latency_ms"] > 0
+    assert outcome["attribution"] == "Built with evm-risk-moe"
+    assert outcome["terms_hash"] == "0x" + keccak(stage.TERMS.read_bytes()).hex()
 
 
 def test_the_model_tells_the_two_contracts_apart(told: Told) -> None:
@@ -95,7 +100,12 @@ def test_the_transcript_is_plain_and_short(told: Told) -> None:
     assert 20 < len(transcript) < 60
     assert all(len(line) <= 320 for line in transcript)
     text = "\n".join(transcript)
-    for told_fact in ("AuthorizationRequired", "the licensor signs that grant", "flagged, waits 5 days longer"):
+    for told_fact in (
+        "AuthorizationRequired",
+        "the licensor signs that grant",
+        "flagged, waits 5 days longer",
+        "Built with",
+    ):
         assert told_fact.lower() in text.lower()
 
 

@@ -123,7 +123,7 @@ def _compiled() -> Any:
     sources = {"Watchlist.sol": {"content": solidity}}
     for file in (ROOT / "contracts/src").rglob("*.sol"):
         sources[str(file.relative_to(ROOT))] = {"content": file.read_text()}
-    needed = {name: source for name, source in sources.items() if "solady" not in source["content"]}
+    needed = {name: source for name, source in sources.items() if 'from "solady' not in source["content"]}
     output = solcx.compile_standard(
         {
             "language": "Solidity",
@@ -149,7 +149,7 @@ def test_the_two_commands() -> None:
     assert json.loads(told.stdout.splitlines()[-1])["refusal"] == "AuthorizationRequired"
     # `make test` is what runs this test: here only that it would run pytest last
     planned = subprocess.run([*test.split(), "--dry-run"], cwd=ROOT, env=shell, stdout=pipe, text=True, check=True)
-    assert planned.stdout.splitlines()[-1] == "pytest"
+    assert planned.stdout.splitlines()[-1].endswith(" pytest")
 
 
 def test_only_known_kinds_of_blocks() -> None:

@@ -15,7 +15,7 @@ from themis.core.errors import Unavailable
 from themis.core.fees import FeePolicy, fulfill_gas
 from themis.core.job import Job
 from themis.core.transaction import Transaction
-from themis.core.types import Address, Denial, Fulfilled, Hash32, Requested
+from themis.core.types import Address, Denial, Fulfilled, Hash32, Requested, Terms, TermsKey
 from themis.edge import contracts
 from themis.edge.chain import RpcChain
 from themis.edge.keystore import KeystoreSigner
@@ -72,7 +72,7 @@ class AnvilStage:
         self._world.license(self._model)
         self.signer = self._world.operator
         self.domain = (self._world.client.chain_id, self._world.client.oracle)
-        self.chain = RpcChain(self._world.client.rpc, self._world.client.oracle, self.signer.address)
+        self.chain = RpcChain(self._world.client, self.signer.address)
 
     def ask(self, input_: bytes) -> Hash32:
         return self._world.ask(self._model, input_)
@@ -133,6 +133,19 @@ def test_blocks_are_linked(stage: Stage) -> None:
     assert head.parent_hash == parent.hash
     assert head.timestamp_s >= parent.timestamp_s > 0
     assert head.base_fee_wei > 0
+
+
+def test_terms_and_standing_are_read(stage: Stage) -> None:
+    stage.ask(b"in")
+    request = requested(stage).request
+    place = (TermsKey(request.model_id, request.terms_version), requested(stage).at.block_number)
+    first, second = stage.chain.terms([place, place])
+    assert isinstance(first, Terms)
+    assert first == second
+    assert first.attribution
+    (standing,) = stage.chain.standing([request.model_id])
+    assert standing.explanation.allowed
+    assert standing.asks_fee
 
 
 def test_a_request_is_read_as_it_was_made(stage: Stage) -> None:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes import CHAIN_ID, OPERATOR, ORACLE_ADDRESS, FakeChain
+from tests.fakes import CHAIN_ID, MODEL, OPERATOR, ORACLE_ADDRESS, FakeChain
 from themis.core import canonical
 from themis.core.errors import Broken, Misconfigured, Reason
 from themis.core.fees import Fees
 from themis.core.job import Accepted, Answer, Closed, Computed, Finalized, Job, State
 from themis.core.reorg import BlockRef
 from themis.core.transaction import SentTransaction
-from themis.core.types import Address, Fulfilled, Hash32, LogPosition, Requested, UseClass
+from themis.core.types import Address, Fulfilled, Hash32, LogPosition, Requested, Terms, TermsKey, UseClass
 from themis.edge.store import SqliteStore
 
 OUTPUT = b"\x07" * 32
@@ -26,7 +26,7 @@ def at(block: int) -> LogPosition:
 
 
 def requested(input_: bytes = b"in", block: int = 5) -> Requested:
-    request = FakeChain().request(input_, fee_wei=2**96 - 1, use_class=UseClass.RESEARCH)
+    request = FakeChain().request(input_, fee=2**96 - 1, use_class=UseClass.RESEARCH)
     return Requested(canonical.request_id(request, CHAIN_ID, ORACLE_ADDRESS), request, input_, at(block))
 
 
@@ -200,3 +200,16 @@ def test_a_store_of_another_version_is_refused(path: Path) -> None:
     db.close()
     with pytest.raises(Misconfigured, match="has schema 99"):
         open_store(path)
+
+
+def test_terms_are_kept_until_a_rewind_below_where_they_were_read(path: Path) -> None:
+    store = open_store(path)
+    old, new = TermsKey(MODEL, 1), TermsKey(MODEL, 2)
+    store.record_terms({old: Terms(RESULT, "Built with it")}, 5)
+    store.record_terms({old: Terms(RESULT, "later"), new: Terms(RESULT, "new")}, 7)
+    store = open_store(path)
+    assert store.terms(old) == Terms(RESULT, "Built with it")
+    assert store.terms(new) == Terms(RESULT, "new")
+    store.rewind(REF, 9)
+    assert store.terms(old) is not None
+    assert store.terms(new) is None

@@ -1,6 +1,7 @@
 """The API on a node of fakes with a real store: what it says, and that every error is a problem."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,16 +10,20 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.api_kit import UNREACHABLE
 from tests.daemon_kit import Bench
-from tests.fakes import KEY, REQUESTER
+from tests.fakes import GENESIS_S, KEY, MODEL, REQUESTER
 from themis.api import models
 from themis.api.app import create
+from themis.api.pages import PAGES, PARTS
 from themis.api.reading import Reading
 from themis.api.server import Server
 from themis.config import ApiConfig
 from themis.core.errors import Broken, Reason
 from themis.core.job import State
+from themis.core.permission import Explanation, Standing
 from themis.core.types import Address, Denial, Hash32
+from themis.daemon.settle import STANDING_EVERY_S
 from themis.daemon.supervisor import Health
 
 NOBODY = Address(b"\x66" * 20)
@@ -43,7 +48,7 @@ class Scene:
         self.health = {loop.name: Health(bench.clock.now) for loop in bench.loops}
         reading = Reading(bench.node, self.health, {"eth_getLogs": 7, "eth_call": 3}, 900.0)
         self.server = Server(ApiConfig(port=0))
-        self.server.start(create(reading, hosts=HOSTS, token=None))
+        self.server.start(create(reading, UNREACHABLE, hosts=HOSTS, token=None))
         self.client = httpx.Client(base_url=self.server.url)
 
     def get(self, path: str) -> Any:
@@ -89,7 +94,7 @@ def test_status_counts_what_the_store_holds(scene: Scene) -> None:
 def test_integers_over_2_to_the_53_and_bytes_are_strings(scene: Scene) -> None:
     detail = scene.get(f"/v1/jobs/0x{scene.done.hex()}")
     assert detail["request"]["lane"] == str(BIG_LANE)
-    assert detail["request"]["fee_wei"] == str(10**15)
+    assert detail["request"]["fee"] == str(10**15)
     assert detail["input"] == "0x" + b"in".hex()
     for value in _scalars(scene.get("/v1/status"), detail, scene.get("/v1/jobs")):
         assert not isinstance(value, int) or abs(value) <= 2**53
@@ -146,6 +151,34 @@ def test_a_low_balance_is_an_alert(scene: Scene) -> None:
     scene.bench.node.telemetry.balance_wei.set(10**14 * 5)
     (alert,) = scene.get("/v1/status")["alerts"]
     assert alert == f"the balance pays for about 1 answers: fund {KEY.address}"
+
+
+@pytest.mark.parametrize(
+    ("allowed", "expiry_s", "said"),
+    [
+        (True, GENESIS_S + 7 * 86_400, "fake: the operator's grant ends at "),
+        (False, None, "fake: paid requests are refused: the rule. Do this"),
+    ],
+)
+def test_a_license_that_ends_or_lacks_is_an_alert(scene: Scene, allowed: bool, expiry_s: int | None, said: str) -> None:
+    explanation = Explanation(allowed=allowed, rule="the rule", denial=None, next_step="Do this", expiry_s=expiry_s)
+    scene.bench.chain.standings[MODEL] = Standing(explanation, asks_fee=True)
+    scene.bench.wait(STANDING_EVERY_S)
+    scene.bench.settle.step()
+    status = scene.get("/v1/status")
+    assert any(alert.startswith(said) for alert in status["alerts"])
+    assert status["models"][0]["license"] == {
+        "allowed": allowed,
+        "rule": "the rule",
+        "next_step": "Do this",
+        "expiry_s": expiry_s,
+    }
+
+
+def test_a_result_carries_its_terms(scene: Scene) -> None:
+    detail = scene.get(f"/v1/jobs/0x{scene.done.hex()}")
+    assert (detail["terms_hash"], detail["attribution"]) == ("0x" + MODEL.hex(), "version 1")
+    assert scene.get(f"/v1/jobs/0x{scene.seen.hex()}")["attribution"] == "version 1"
 
 
 def test_a_stuck_transaction_is_an_alert(scene: Scene) -> None:
@@ -217,7 +250,7 @@ def test_a_foreign_host_name_is_refused(scene: Scene, host: str) -> None:
 def test_a_token_guards_data_and_metrics(scene: Scene, tmp_path: Path) -> None:
     bench = Bench(tmp_path / "other")
     server = Server(ApiConfig(port=0))
-    server.start(create(Reading(bench.node, scene.health, {}, 0.0), hosts=None, token="t" * 16))
+    server.start(create(Reading(bench.node, scene.health, {}, 0.0), UNREACHABLE, hosts=None, token="t" * 16))
     with httpx.Client(base_url=server.url, headers={"Host": "node.example"}) as client:
         for path in ("/v1/status", "/v1/jobs", "/v1/models", "/v1/openapi.json", "/metrics"):
             for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "t" * 16}):
@@ -232,16 +265,34 @@ def test_a_token_guards_data_and_metrics(scene: Scene, tmp_path: Path) -> None:
     bench.store.close()
 
 
-def test_the_page_needs_nothing_from_elsewhere(scene: Scene) -> None:
-    reply = scene.client.get("/")
-    assert reply.headers["content-type"] == "text/html; charset=utf-8"
-    assert "default-src 'none'" in reply.headers["content-security-policy"]
-    assert "http://" not in reply.text
-    assert "https://" not in reply.text
-    assert "innerHTML" not in reply.text
-    for path in ("/v1/status", "/v1/jobs?limit=20"):
-        assert f'"{path}"' in reply.text
+@pytest.mark.parametrize("path", [*PAGES, *(f"/page/{part}" for part in PARTS)])
+def test_the_pages_need_nothing_from_elsewhere(scene: Scene, path: str) -> None:
+    reply = scene.client.get(path)
+    assert reply.status_code == 200
+    assert reply.headers["content-type"].endswith("; charset=utf-8")
+    policy = reply.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    for text in ("http://", "https://", "innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", " style="):
+        assert text not in reply.text
+    assert not re.search(r"<script(?![^>]* src=)|<style| on[a-z]+=\"", reply.text)
+
+
+def test_all_that_the_pages_are_made_of_is_served(scene: Scene) -> None:
+    named = {part for path in (*PAGES, *(f"/page/{part}" for part in PARTS)) for part in _parts_named(scene, path)}
+    assert named == set(PARTS)
+    for path in re.findall(r'"(/v1/[^"]+[^/])"', scene.client.get("/page/status.js").text):
         scene.get(path)
+
+
+def _parts_named(scene: Scene, path: str) -> list[str]:
+    return re.findall(r'"(?:/page|\.)/([a-z]+\.(?:js|css))"', scene.client.get(path).text)
+
+
+def test_what_the_outside_world_is_at_fault_for_is_said_to_be_temporary(scene: Scene) -> None:
+    body = problem(scene, "/v1/licensing", 503)
+    assert body["type"] == "urn:themis:problem:unavailable"
+    assert "did not answer" in body["detail"]
 
 
 def test_requests_are_told_apart_by_their_requesters(scene: Scene) -> None:

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
+from tests.api_kit import UNREACHABLE
 from tests.daemon_kit import Bench
 from themis.api.app import create
 from themis.api.guard import LOOPBACK_NAMES
@@ -50,7 +51,7 @@ def test_a_token_is_read_from_a_private_file(tmp_path: Path) -> None:
 def test_it_serves_on_a_free_port(tmp_path: Path) -> None:
     bench = Bench(tmp_path / "db")
     server = Server(ApiConfig(port=0))
-    server.start(create(Reading(bench.node, {}, {}, 0.0), hosts=LOOPBACK_NAMES, token=None))
+    server.start(create(Reading(bench.node, {}, {}, 0.0), UNREACHABLE, hosts=LOOPBACK_NAMES, token=None))
     assert httpx.get(f"{server.url}/livez").json() == {"live": True}
     server.stop()
     assert logging.getLogger("uvicorn").level == logging.WARNING

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from eth_abi.exceptions import ValueOutOfBounds
@@ -31,6 +32,14 @@ grants = st.builds(
     expiry_s=st.integers(0, 2**40 - 1),
     royalty_bps=st.integers(0, 2**16 - 1),
     seq=st.integers(0, 2**32 - 1),
+    terms_version=st.integers(0, 2**24 - 1),
+    quota=st.integers(0, 2**32 - 1),
+    daily_rate=st.integers(0, 2**32 - 1),
+    price_token=addresses,
+    price_floor=st.integers(0, 2**96 - 1),
+    pay_to=addresses,
+    epoch=st.integers(0, 2**16 - 1),
+    nonce=st.integers(0, 2**256 - 1),
 )
 
 
@@ -57,6 +66,24 @@ def test_a_wallets_signature_recovers_from_the_digest() -> None:
     assert signed.message_hash == canonical.grant_digest(ids.GRANTS[2], CHAIN_ID, ORACLE)
 
 
+@given(grant=grants, oracle=addresses)
+def test_typed_data_survives_a_wallet_written_in_javascript(grant: Grant, oracle: Address) -> None:
+    message = canonical.grant_typed_data(grant, CHAIN_ID, oracle)["message"]
+    assert all(value < 2**53 for value in message.values() if isinstance(value, int))
+    assert canonical.grant_of_message(json.loads(json.dumps(message))) == grant
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"modelId": "0x12"}, {"licensee": 7}, {"role": 2}, {"nonce": "many"}, {"payTo": None}]
+)
+def test_a_message_that_is_no_grant_is_refused(wrong: dict[str, Any]) -> None:
+    message = canonical.grant_typed_data(ids.GRANTS[2], CHAIN_ID, ORACLE)["message"]
+    with pytest.raises(ValueError, match=r"."):
+        canonical.grant_of_message(message | wrong)
+    with pytest.raises(KeyError):
+        canonical.grant_of_message({})
+
+
 def test_request_id_depends_on_chain_and_contract() -> None:
     request = ids.REQUESTS[2]
     ids_ = {canonical.request_id(request, *domain) for domain in ids.DOMAINS}
@@ -67,4 +94,4 @@ def test_request_id_depends_on_chain_and_contract() -> None:
 @pytest.mark.parametrize("fee", [-1, 2**96])
 def test_values_beyond_their_width_are_refused(fee: int) -> None:
     with pytest.raises(ValueOutOfBounds, match="96 bits"):
-        canonical.request_id(replace(ids.REQUESTS[2], fee_wei=fee), CHAIN_ID, ORACLE)
+        canonical.request_id(replace(ids.REQUESTS[2], fee=fee), CHAIN_ID, ORACLE)

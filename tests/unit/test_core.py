@@ -97,7 +97,7 @@ def test_license_questions_name_block_role_and_class() -> None:
 
 def test_good_requests_are_acceptable() -> None:
     subject = job()
-    require(subject, min_fee_wei=subject.request.fee_wei, chain_time_s=subject.request.deadline_s)
+    require(subject, min_fee_wei=subject.request.fee, chain_time_s=subject.request.deadline_s)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The loops, one step at a time, on fakes: the way of an answer, and everything that gets in its way."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,12 +8,14 @@ import pytest
 from eth_utils.crypto import keccak
 
 from tests.daemon_kit import GWEI, Bench
-from tests.fakes import OPERATOR, REQUESTER
+from tests.fakes import MODEL, OPERATOR, REQUESTER
 from themis.core.errors import Broken, Reason, Refused, Unavailable
 from themis.core.job import Closed, State
-from themis.core.types import Address, Denial, Fulfilled, Hash32, LicenseQuery
+from themis.core.permission import Explanation, Standing
+from themis.core.types import Address, Denial, Fulfilled, Hash32, LicenseQuery, Terms, TermsKey
 from themis.daemon.send import MAX_IN_FLIGHT
-from themis.daemon.settle import BUMP_AFTER_S, LOST_AFTER_S, RESEND_AFTER_S
+from themis.daemon.settle import BUMP_AFTER_S, LOST_AFTER_S, RESEND_AFTER_S, STANDING_EVERY_S
+from themis.telemetry import model_label
 
 TARGET = Address(b"\x77" * 20)
 CODE = b"\x60\x00"
@@ -105,7 +108,7 @@ def test_bad_requests_are_closed_with_the_reason(bench: Bench, changes: dict[str
 
 def test_a_fee_below_the_operators_minimum_is_refused(tmp_path: Path) -> None:
     bench = Bench(tmp_path / "themis.db", min_fee_wei=2)
-    id_ = bench.chain.ask(fee_wei=1)
+    id_ = bench.chain.ask(fee=1)
     bench.work()
     assert bench.job(id_).reason is Reason.UNDERPAID
 
@@ -399,3 +402,52 @@ def test_closed_jobs_are_counted_by_reason(bench: Bench) -> None:
     counts = bench.store.counts()
     assert counts.by_reason[Reason.EXPIRED] == counts.by_state[State.CLOSED] == 1
     assert sum(counts.by_state.values()) == 1
+
+
+def test_terms_are_read_once_and_travel_with_the_result(bench: Bench) -> None:
+    for _ in range(3):
+        bench.chain.ask()
+        bench.work()
+    assert bench.store.terms(TermsKey(MODEL, 1)) == Terms(MODEL, "version 1")
+    assert bench.chain.terms_read == 1
+
+
+def test_a_request_waits_until_its_terms_can_be_read(bench: Bench) -> None:
+    id_ = bench.chain.ask()
+    bench.see()
+    bench.chain.untold = True
+    bench.work()
+    assert bench.job(id_).state is State.SEEN
+    bench.chain.untold = False
+    bench.work()
+    assert bench.job(id_).state is State.SENDING
+
+
+def test_the_operators_license_is_measured_now_and_then(bench: Bench) -> None:
+    def measured() -> float | None:
+        labels = {"model": model_label(MODEL)}
+        return bench.node.telemetry.registry.get_sample_value("themis_license_expiry_timestamp_seconds", labels)
+
+    assert math.isnan(measured() or 0)
+    bench.settle.step()
+    assert measured() == math.inf
+    ends = Explanation(allowed=True, rule="granted", denial=None, next_step="", expiry_s=1_900_000_000)
+    bench.chain.standings[MODEL] = Standing(ends, asks_fee=True)
+    bench.settle.step()
+    assert measured() == math.inf
+    bench.wait(STANDING_EVERY_S)
+    bench.settle.step()
+    assert measured() == 1_900_000_000
+    assert bench.node.standing[MODEL].explanation == ends
+    bench.chain.untold = True
+    bench.wait(STANDING_EVERY_S)
+    bench.settle.step()
+    assert measured() == 1_900_000_000
+
+
+def test_a_request_in_a_token_is_not_judged_by_its_wei(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "themis.db", min_fee_wei=10**18)
+    in_ether, in_token = bench.chain.ask(fee=1), bench.chain.ask(fee=1, token=TARGET)
+    bench.work()
+    assert bench.job(in_ether).reason is Reason.UNDERPAID
+    assert bench.job(in_token).state is State.SENDING

@@ -31,7 +31,7 @@ class World(RuleBasedStateMachine):
     @rule(target=ids, paid=st.booleans())
     def ask(self, *, paid: bool) -> Hash32:
         self.serial += 1
-        id_ = self.bench.chain.ask(self.serial.to_bytes(4, "big"), fee_wei=int(paid), deadline_s=2**40 - 1)
+        id_ = self.bench.chain.ask(self.serial.to_bytes(4, "big"), fee=int(paid), deadline_s=2**40 - 1)
         self.asked.add(id_)
         return id_
 

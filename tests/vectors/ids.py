@@ -5,7 +5,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
-from themis.core.canonical import Grant, grant_digest, model_id, request_id, result_hash
+from themis.core.canonical import UNLIMITED, Grant, grant_digest, model_id, request_id, result_hash
 from themis.core.types import Address, Hash32, Request, Role, UseClass
 
 FILE: Final = Path(__file__).with_suffix(".json")
@@ -25,9 +25,10 @@ COUNTING: Final = Hash32(bytes(range(32)))
 NOBODY: Final = Address(bytes(20))
 EVERYBODY: Final = Address(b"\xff" * 20)
 SOMEBODY: Final = Address(bytes(range(1, 21)))
+TOKEN: Final = Address(bytes(range(21, 41)))
 
 REQUESTS: Final = (
-    Request(NOBODY, 0, 0, ZERO, ZERO, NOBODY, 0, NOBODY, 0, 0, UseClass.PERSONAL, 0, 0),
+    Request(NOBODY, 0, 0, ZERO, ZERO, NOBODY, NOBODY, 0, NOBODY, 0, 0, UseClass.PERSONAL, NOBODY, 0, 0, 0),
     Request(
         requester=EVERYBODY,
         lane=2**64 - 1,
@@ -35,11 +36,14 @@ REQUESTS: Final = (
         model_id=ONES,
         input_hash=ONES,
         operator=EVERYBODY,
-        fee_wei=2**96 - 1,
-        licensor=EVERYBODY,
+        token=EVERYBODY,
+        fee=2**96 - 1,
+        pay_to=EVERYBODY,
         royalty_bps=2**16 - 1,
         terms_version=2**24 - 1,
         use_class=UseClass.COMMERCIAL,
+        licensee=EVERYBODY,
+        grant_seq=2**32 - 1,
         deadline_s=2**40 - 1,
         callback_gas=2**32 - 1,
     ),
@@ -50,11 +54,14 @@ REQUESTS: Final = (
         model_id=COUNTING,
         input_hash=ONES,
         operator=EVERYBODY,
-        fee_wei=10**15,
-        licensor=SOMEBODY,
+        token=TOKEN,
+        fee=10**15,
+        pay_to=SOMEBODY,
         royalty_bps=1_000,
         terms_version=2,
         use_class=UseClass.RESEARCH,
+        licensee=SOMEBODY,
+        grant_seq=9,
         deadline_s=1_800_003_600,
         callback_gas=60_000,
     ),
@@ -62,9 +69,45 @@ REQUESTS: Final = (
 OUTPUTS: Final = (b"", b"\x00", bytes(range(32)), b"\xff" * 1_024)
 MODELS: Final = ((NOBODY, ZERO, ZERO, ZERO), (EVERYBODY, ONES, ONES, ONES), (SOMEBODY, COUNTING, ONES, ZERO))
 GRANTS: Final = (
-    Grant(ZERO, NOBODY, NOBODY, Role.REQUESTER, 0, 0, 0, 0, 0),
-    Grant(ONES, EVERYBODY, EVERYBODY, Role.OPERATOR, 255, 2**40 - 1, 2**40 - 1, 2**16 - 1, 2**32 - 1),
-    Grant(COUNTING, SOMEBODY, EVERYBODY, Role.OPERATOR, 5, 1_800_000_000, 1_900_000_000, 1_250, 3),
+    Grant(ZERO, NOBODY, NOBODY, Role.REQUESTER, 0, 0, 0, 0, 0, 0, 0, NOBODY, 0, NOBODY, 0, 0, 0),
+    Grant(
+        model_id=ONES,
+        licensor=EVERYBODY,
+        licensee=EVERYBODY,
+        role=Role.OPERATOR,
+        classes=255,
+        terms_version=2**24 - 1,
+        not_before_s=2**40 - 1,
+        expiry_s=2**40 - 1,
+        quota=UNLIMITED,
+        daily_rate=UNLIMITED,
+        royalty_bps=2**16 - 1,
+        price_token=EVERYBODY,
+        price_floor=2**96 - 1,
+        pay_to=EVERYBODY,
+        epoch=2**16 - 1,
+        seq=2**32 - 1,
+        nonce=2**256 - 1,
+    ),
+    Grant(
+        model_id=COUNTING,
+        licensor=SOMEBODY,
+        licensee=EVERYBODY,
+        role=Role.OPERATOR,
+        classes=5,
+        terms_version=2,
+        not_before_s=1_800_000_000,
+        expiry_s=1_900_000_000,
+        quota=1_000,
+        daily_rate=50,
+        royalty_bps=1_250,
+        price_token=TOKEN,
+        price_floor=10**6,
+        pay_to=SOMEBODY,
+        epoch=4,
+        seq=3,
+        nonce=77,
+    ),
 )
 
 
@@ -97,11 +140,14 @@ def _request(domain: Domain, request: Request) -> dict[str, Any]:
         "modelId": request.model_id,
         "inputHash": request.input_hash,
         "operator": request.operator,
-        "fee": request.fee_wei,
-        "licensor": request.licensor,
+        "token": request.token,
+        "fee": request.fee,
+        "payTo": request.pay_to,
         "royaltyBps": request.royalty_bps,
         "termsVersion": request.terms_version,
         "useClass": request.use_class,
+        "licensee": request.licensee,
+        "grantSeq": request.grant_seq,
         "deadline": request.deadline_s,
         "callbackGas": request.callback_gas,
     }
@@ -121,10 +167,18 @@ def _grant(domain: Domain, grant: Grant) -> dict[str, Any]:
         "licensee": grant.licensee,
         "role": grant.role,
         "classes": grant.classes,
+        "termsVersion": grant.terms_version,
         "notBefore": grant.not_before_s,
         "expiry": grant.expiry_s,
+        "quota": grant.quota,
+        "dailyRate": grant.daily_rate,
         "royaltyBps": grant.royalty_bps,
+        "priceToken": grant.price_token,
+        "priceFloor": grant.price_floor,
+        "payTo": grant.pay_to,
+        "epoch": grant.epoch,
         "seq": grant.seq,
+        "nonce": grant.nonce,
     }
     return _case(domain, fields, grant_digest(grant, *domain))
 

@@ -3,10 +3,11 @@ pragma solidity ^0.8.28;
 
 import {IInferenceConsumer} from "../interfaces/IInferenceConsumer.sol";
 import {Ask, IInferenceOracle} from "../interfaces/IInferenceOracle.sol";
+import {ITermsRegistry, Terms} from "../interfaces/ITermsRegistry.sol";
 
 /// @title What a contract inherits to ask and be answered
 /// @notice Ask with `_ask`, act in `_onInference`. Fees of unanswered requests come back when anyone calls
-/// `ORACLE.withdraw(address(this))` after `ORACLE.refund`.
+/// `ORACLE.withdraw(address(0), address(this))` after `ORACLE.refund`.
 abstract contract InferenceConsumer is IInferenceConsumer {
     /// @notice Only the oracle may call back.
     error NotOracle(address caller);
@@ -35,6 +36,14 @@ abstract contract InferenceConsumer is IInferenceConsumer {
     /// @dev Asks. The oracle's custom errors (license, offer, fee) reach the caller unchanged.
     function _ask(Ask memory ask, bytes memory input, uint256 fee) internal returns (bytes32 id) {
         return ORACLE.request{value: fee}(ask, input);
+    }
+
+    /// @dev What whoever shows results of a model has to say, and the hash of the terms in force that ask for it.
+    function _attribution(bytes32 modelId) internal view returns (string memory text, bytes32 termsHash) {
+        ITermsRegistry registry = ITermsRegistry(address(ORACLE));
+        (uint24 version,) = registry.termsInForce(modelId);
+        Terms memory terms = registry.termsOf(modelId, version);
+        return (terms.attribution, terms.termsHash);
     }
 
     /// @dev The input by which a model that reads deployed code is asked about `target`. It names the code as it is now, so

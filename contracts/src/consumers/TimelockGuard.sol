@@ -162,6 +162,11 @@ contract TimelockGuard is InferenceConsumer {
         if (!done) revert OperationFailed(opId, result);
     }
 
+    /// @notice What whoever shows this guard's reports has to say ("Built with ..."), and the hash of the terms that ask for it.
+    function attribution() external view returns (string memory text, bytes32 termsHash) {
+        return _attribution(MODEL_ID);
+    }
+
     /// @notice keccak256(abi.encode(target, value, data, salt)).
     function opIdOf(address target, uint256 value, bytes calldata data, bytes32 salt) public pure returns (bytes32) {
         return keccak256(abi.encode(target, value, data, salt));

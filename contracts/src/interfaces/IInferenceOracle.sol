@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {UseClass} from "./ILicenseRegistry.sol";
+import {Facts} from "../libraries/RequestFacts.sol";
+import {Grant, UseClass} from "./ILicenseRegistry.sol";
+import {IPayments} from "./IPayments.sol";
 
-/// @notice What a requester chooses. The fee is `msg.value`.
+/// @notice What a requester chooses, but for the fee.
 struct Ask {
     bytes32 modelId;
     address operator; // the one operator trusted to answer
@@ -16,18 +18,14 @@ struct Ask {
 /// @notice All that is known when a request is made. Travels in the event and in calldata; its hash is the id.
 struct Request {
     address requester;
-    uint64 lane;
-    uint32 seq; // counts the requests made in this lane, from 1
     bytes32 modelId;
     bytes32 inputHash; // keccak256 of the input bytes
     address operator;
-    uint96 fee; // wei
-    address licensor; // receives the royalty
-    uint16 royaltyBps;
-    uint24 termsVersion;
-    UseClass useClass;
-    uint40 deadline;
-    uint32 callbackGas;
+    address token; // what the fee is paid in; zero: ether
+    uint96 fee; // smallest units
+    address payTo; // receives the royalty
+    address licensee; // whose grant permits it, one use of which is reserved; zero where the policy is open
+    Facts facts; // its small numbers, in one word: each word costs 400 gas
 }
 
 /// @notice Where a lane's last request stands.
@@ -41,22 +39,27 @@ enum State {
 /// @title Requests, answers and payment
 /// @notice Storage keeps one word per (requester, lane): state, sequence number and a digest. A reorg can move a request, never
 /// change its meaning; a replay on another chain or contract has another id.
-interface IInferenceOracle {
+interface IInferenceOracle is IPayments {
     /// @notice An operator offers to answer for a model, changes its offer, or withdraws it (`serving` false).
-    event Served(bytes32 indexed modelId, address indexed operator, bool serving, uint96 minFee, uint32 maxCallbackGas);
+    event Served(
+        bytes32 indexed modelId,
+        address indexed operator,
+        address token,
+        bool serving,
+        uint96 minFee,
+        uint32 maxCallbackGas
+    );
     /// @notice A request was made. All of it, input included, is here and nowhere else; storage keeps a digest.
     event Requested(bytes32 indexed id, address indexed operator, Request request, bytes input);
-    /// @notice A request was answered. The output is here and nowhere else; storage keeps a digest of `resultHash`.
+    /// @notice A request was answered. The output is here and nowhere else; storage keeps a digest of `resultHash`. The terms it comes
+    /// under, their hash and what they say about attribution: `termsOf(modelId, termsVersion)`, as the request says.
     event Fulfilled(bytes32 indexed id, address indexed operator, bytes32 resultHash, bytes output);
     /// @notice The requester's callback reverted or ran out of its gas. The answer is final and paid all the same.
     event CallbackFailed(bytes32 indexed id);
     /// @notice A request was not answered in time; its whole fee is now its requester's credit.
     event Refunded(bytes32 indexed id, address indexed requester, uint96 fee);
-    /// @notice An account was paid its credit.
-    event Withdrawn(address indexed account, uint256 amount);
-
-    /// @notice The operator makes no offer for this model.
-    error OperatorNotServing(bytes32 modelId, address operator);
+    /// @notice The operator makes no offer for this model in this token.
+    error OperatorNotServing(bytes32 modelId, address operator, address token);
     /// @notice The fee sent is below what the operator asks.
     error FeeTooLow(uint256 fee, uint96 minFee);
     /// @notice The operator does not pay for that much callback gas.
@@ -79,38 +82,42 @@ interface IInferenceOracle {
     error NotOperator(bytes32 id, address caller, address operator);
     /// @notice The transaction cannot give the callback the gas its requester fixed: send more.
     error InsufficientGas(uint256 available, uint256 required);
-    /// @notice The account has no credit.
-    error NothingToWithdraw(address account);
-    /// @notice The account does not take the money; its credit stays.
-    error TransferFailed(address account);
 
-    /// @notice Offers to answer requests for a model. `minFee` in wei per request.
-    function serve(bytes32 modelId, uint96 minFee, uint32 maxCallbackGas) external;
+    /// @notice Offers to answer requests for a model that are paid in `token` (zero: ether), at least `minFee` each.
+    function serve(bytes32 modelId, address token, uint96 minFee, uint32 maxCallbackGas) external;
 
     /// @notice Withdraws the offer. Open requests stay answerable until their deadline.
-    function stopServing(bytes32 modelId) external;
+    function stopServing(bytes32 modelId, address token) external;
 
     /// @notice What an operator offers for a model; all zero while it offers nothing.
-    function offerOf(bytes32 modelId, address operator)
+    function offerOf(bytes32 modelId, address operator, address token)
         external
         view
         returns (bool serving, uint96 minFee, uint32 maxCallbackGas);
 
-    /// @notice Asks for one inference. Checks the requester's license and the operator's offer, escrows `msg.value`.
+    /// @notice Asks for one inference, paid in ether: the fee is `msg.value`. Checks the requester's license and the operator's
+    /// offer, reserves a use of the grant, escrows the fee.
     function request(Ask calldata ask, bytes calldata input) external payable returns (bytes32 id);
 
+    /// @notice The same, paid in a token. The fee must be allowed to this contract, and arrive whole.
+    function requestWithToken(Ask calldata ask, bytes calldata input, address token, uint96 fee)
+        external
+        returns (bytes32 id);
+
+    /// @notice The same as `request`, after activating a voucher: the first use of a grant in one transaction.
+    function requestWithGrant(Ask calldata ask, bytes calldata input, Grant calldata grant, bytes calldata signature)
+        external
+        payable
+        returns (bytes32 id);
+
     /// @notice Answers a request. Only its operator, licensed at this moment, until the deadline.
-    /// A fee above zero makes the operator's use commercial. The callback can neither revert this nor take more than its gas.
+    /// A fee above zero makes the operator's use commercial. Royalties of both grants are taken from the fee.
+    /// The callback can neither revert this nor take more than its gas.
     function fulfill(Request calldata request_, bytes calldata output) external;
 
-    /// @notice Returns the whole fee of an unanswered request to its requester's credit. Anyone, after the deadline.
+    /// @notice Returns the whole fee of an unanswered request to its requester's credit, and its use to the grant. Anyone, after the
+    /// deadline.
     function refund(Request calldata request_) external;
-
-    /// @notice Pays an account its credit. Anyone may call it; the money goes to the account alone.
-    function withdraw(address account) external returns (uint256 amount);
-
-    /// @notice Wei that `withdraw` would pay an account.
-    function credits(address account) external view returns (uint256);
 
     /// @notice A lane's word, unpacked. The digest is the low 216 bits of the request's id while OPEN, of its result hash when
     /// FINAL, and zero when REFUNDED.

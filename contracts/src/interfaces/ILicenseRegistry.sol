@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Policy} from "../libraries/Policies.sol";
-
 /// @notice What a model is used for. The requester declares it; a false declaration breaks the license.
 enum UseClass {
     PERSONAL,
@@ -16,71 +14,95 @@ enum Role {
     OPERATOR
 }
 
-/// @notice An authorization by a licensor: an EIP-712 voucher, activated once by anyone.
+/// @notice An authorization by a licensor: an EIP-712 voucher that anyone may activate, and only the licensee may use.
 struct Grant {
     bytes32 modelId;
-    address licensor;
+    address licensor; // binds the signature of a contract wallet to one wallet
     address licensee;
     Role role;
     uint8 classes; // bit set: 1 << UseClass
+    uint24 termsVersion; // the only version it lifts; 0: every version
     uint40 notBefore; // seconds, first moment of validity
     uint40 expiry; // seconds, last moment of validity
-    uint16 royaltyBps; // of the fee, paid to the licensor at settlement
+    uint32 quota; // uses; type(uint32).max: any number
+    uint32 dailyRate; // uses in a day (UTC); type(uint32).max: any number
+    uint16 royaltyBps; // of the fee, paid at settlement
+    address priceToken; // the token `priceFloor` is in; zero: ether
+    uint96 priceFloor; // least fee of a request, smallest units; 0: none. Requesters only
+    address payTo; // receives the royalty; zero: whoever is the licensor when the grant is used
+    uint16 epoch; // the model's when signed; void as soon as the licensor raises it
     uint32 seq; // strictly increasing per (modelId, licensee, role); a lower one never overwrites a higher one
+    uint256 nonce; // unordered; a licensor can cancel it before the voucher is used
 }
 
-/// @title Terms in force and the grants that lift them
+/// @notice What is left of an activated grant.
+struct GrantState {
+    uint32 seq; // 0: the account never had a grant
+    bool revoked;
+    uint8 classes;
+    uint24 termsVersion;
+    uint40 notBefore;
+    uint40 expiry;
+    uint32 quotaLeft;
+    uint32 dailyRate;
+    uint32 usedToday;
+    uint16 royaltyBps;
+    address priceToken;
+    uint96 priceFloor;
+    address payTo;
+    uint16 epoch;
+}
+
+/// @title Grants: who may use a model where its terms ask for an authorization
 /// @notice Fails closed: an unknown model, a model without terms and everything a policy leaves unset may not be used.
 interface ILicenseRegistry {
-    /// @notice A new version of a model's terms; `termsHash` is keccak256 of their text.
-    event TermsPublished(
-        bytes32 indexed modelId,
-        uint24 indexed version,
-        bytes32 termsHash,
-        Policy policy,
-        uint40 effectiveAt,
-        string uri,
-        string attribution
-    );
-    /// @notice A voucher was activated; it replaces the licensee's earlier grant in this role.
+    /// @notice A voucher is in force.
     event GrantActivated(bytes32 indexed modelId, address indexed licensee, bytes32 grantHash, Grant grant);
-    /// @notice The licensee's grant, and every voucher up to `seq`, is void.
+    /// @notice The licensee's vouchers up to `seq` are void.
     event GrantRevoked(bytes32 indexed modelId, address indexed licensee, Role role, uint32 seq);
+    /// @notice Every grant of an earlier epoch is void.
+    event EpochRaised(bytes32 indexed modelId, uint16 epoch);
+    /// @notice A voucher that was never used cannot be activated any more.
+    event NonceCanceled(address indexed licensor, uint256 nonce);
+    /// @notice `hotKey` may use the licensee's grants, or no longer.
+    event Delegated(address indexed licensee, address indexed hotKey, bool allowed);
+    /// @notice A hot key says whose grants it uses; zero: its own alone.
+    event ActingFor(address indexed hotKey, address indexed licensee);
+    /// @notice Somebody asks the licensor for an authorization.
+    event AuthorizationRequested(
+        bytes32 indexed modelId, address indexed licensee, Role role, uint8 classes, string purpose, string uri
+    );
+    /// @notice The licensor says no, and why.
+    event AuthorizationRefused(bytes32 indexed modelId, address indexed licensee, Role role, string reason);
 
-    /// @notice The model has no terms in force (of this version): every use is closed.
-    error TermsNotInForce(bytes32 modelId);
-    /// @notice A version is announced and not yet in force; the next one has to wait for it.
-    error TermsPending(bytes32 modelId, uint40 effectiveAt);
-    /// @notice Terms may take effect at `earliest`, not before.
-    error NoticeTooShort(uint40 effectiveAt, uint40 earliest);
-    /// @notice The terms permit this use to nobody.
+    /// @notice The terms forbid this use; no grant lifts that.
     error UseClosed(bytes32 modelId, uint24 version, Role role, UseClass useClass);
-    /// @notice The terms permit this use by authorization, and the licensee has no grant for it.
+    /// @notice The terms ask for an authorization the account does not have.
     error AuthorizationRequired(bytes32 modelId, uint24 version, address licensee, Role role, UseClass useClass);
-    /// @notice The grant begins later.
+    /// @notice The account's grant is for another version of the terms.
+    error GrantForOtherTerms(bytes32 modelId, address licensee, Role role, uint24 termsVersion, uint24 version);
+    /// @notice The account's grant starts later.
     error GrantNotYetValid(bytes32 modelId, address licensee, Role role, uint40 notBefore);
-    /// @notice The grant has ended; ask the licensor for a renewal.
+    /// @notice The account's grant, or the voucher, has ended.
     error GrantExpired(bytes32 modelId, address licensee, Role role, uint40 expiry);
-    /// @notice The licensor has revoked the grant; a new one needs a sequence number above `seq`.
+    /// @notice The licensor has ended the account's grant.
     error GrantIsRevoked(bytes32 modelId, address licensee, Role role, uint32 seq);
-    /// @notice The sequence number must be above the current one (for a revocation: not below it, and not 0).
+    /// @notice The licensor has voided every grant of that epoch.
+    error GrantOutdated(bytes32 modelId, address licensee, Role role, uint16 epoch, uint16 current);
+    /// @notice The grant's uses are reserved or spent.
+    error QuotaExhausted(bytes32 modelId, address licensee, Role role);
+    /// @notice The grant's uses of today are spent.
+    error DailyRateReached(bytes32 modelId, address licensee, Role role, uint32 dailyRate);
+    /// @notice The grant asks for a higher fee, or for one in `token`.
+    error PriceBelowFloor(bytes32 modelId, address licensee, address token, uint96 priceFloor);
+    /// @notice A grant with a higher sequence number was activated.
     error StaleGrant(uint32 seq, uint32 current);
-    /// @notice No class or an unknown one, an end before the start, or a royalty above `MAX_ROYALTY_BPS`.
+    /// @notice The licensor has canceled this voucher.
+    error VoucherCanceled(address licensor, uint256 nonce);
+    /// @notice A grant needs a class, an end after its start, a royalty in bounds, and no price floor for an operator.
     error InvalidGrant();
-    /// @notice Neither the licensor's key nor its contract (ERC-1271) has signed this voucher.
+    /// @notice Neither the licensor's key nor its contract has signed this.
     error InvalidSignature(address licensor);
-
-    /// @notice Publishes the next version of a model's terms. Only its licensor; at most one version may be pending.
-    /// @param policy Mode per role and use class; see `Policies`.
-    /// @param effectiveAt Seconds; 0 means now. From the second version on, `NOTICE_PERIOD` must lie before it.
-    function publishTerms(
-        bytes32 modelId,
-        bytes32 termsHash,
-        Policy policy,
-        uint40 effectiveAt,
-        string calldata uri,
-        string calldata attribution
-    ) external returns (uint24 version);
 
     /// @notice Activates a voucher. Idempotent; anyone may call it; the signer must be the licensor (EOA or ERC-1271).
     function activate(Grant calldata grant, bytes calldata signature) external;
@@ -89,24 +111,53 @@ interface ILicenseRegistry {
     /// @param seq At least the current one; a new grant needs a higher one.
     function revoke(bytes32 modelId, address licensee, Role role, uint32 seq) external;
 
-    /// @notice The version whose terms apply now, with its policy. Reverts if there is none.
-    function termsInForce(bytes32 modelId) external view returns (uint24 version, Policy policy);
+    /// @notice Voids every grant and voucher of a model at once.
+    function raiseEpoch(bytes32 modelId) external returns (uint16 epoch);
 
-    /// @notice One published version.
-    function termsOf(bytes32 modelId, uint24 version)
-        external
-        view
-        returns (bytes32 termsHash, Policy policy, uint40 effectiveAt);
+    /// @notice Cancels a voucher of the caller's that nobody has activated.
+    function cancel(uint256 nonce) external;
 
-    /// @notice The cached grant of an account; `seq` 0 means it never had one.
-    function grantOf(bytes32 modelId, address licensee, Role role)
-        external
-        view
-        returns (uint32 seq, bool revoked, uint8 classes, uint40 notBefore, uint40 expiry, uint16 royaltyBps);
+    /// @notice Lets a hot key use the caller's grants, or no longer.
+    function delegate(address hotKey, bool allowed) external;
 
-    /// @notice Reverts with the reason unless `account` may use the model now, under the terms of `version`.
+    /// @notice Says whose grants the caller uses, once that account has delegated to it; zero: its own alone. For a model and role
+    /// the caller ever had a grant of its own for, that one counts, even revoked or expired.
+    function actFor(address licensee) external;
+
+    /// @notice Asks the licensor for an authorization. Changes nothing but the log.
+    function requestAuthorization(
+        bytes32 modelId,
+        Role role,
+        uint8 classes,
+        string calldata purpose,
+        string calldata uri
+    ) external;
+
+    /// @notice Says no to an ask, and why. Only the licensor; changes nothing but the log.
+    function refuseAuthorization(bytes32 modelId, address licensee, Role role, string calldata reason) external;
+
+    /// @notice The grant of an account; `seq` 0 means it never had one.
+    function grantOf(bytes32 modelId, address licensee, Role role) external view returns (GrantState memory);
+
+    /// @notice Whether the licensor has canceled that voucher.
+    function isCanceled(address licensor, uint256 nonce) external view returns (bool);
+
+    /// @notice The model's epoch: what a voucher must name.
+    function epochOf(bytes32 modelId) external view returns (uint16);
+
+    /// @notice Whose grants an account uses: the licensee it acts for, if both agree, else itself.
+    function principalOf(address account) external view returns (address);
+
+    /// @notice Reverts with the reason unless `account` may use the model now, under the terms of `version`. Quota, rate and price
+    /// are left out: what a request has reserved stays its own.
     /// @return royaltyBps of the grant that permits it, 0 where the policy is open.
     function checkLicense(bytes32 modelId, uint24 version, address account, Role role, UseClass useClass)
+        external
+        view
+        returns (uint16 royaltyBps);
+
+    /// @notice Reverts with the reason unless `account` may make one more use now, under the terms in force, for that fee.
+    function checkUse(bytes32 modelId, address account, Role role, UseClass useClass, address token, uint96 fee)
         external
         view
         returns (uint16 royaltyBps);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {Plain} from "./Plain.sol";
 import {InferenceConsumer} from "../../src/consumers/InferenceConsumer.sol";
-import {Ask, IInferenceOracle, Request} from "../../src/interfaces/IInferenceOracle.sol";
+import {Ask, IInferenceOracle} from "../../src/interfaces/IInferenceOracle.sol";
 
 /// @notice A consumer whose reaction to an answer is chosen per test.
 contract Callbacks is InferenceConsumer {
@@ -24,11 +25,11 @@ contract Callbacks is InferenceConsumer {
     bool public inner; // whether the reentrant call went through
 
     Ask private _next;
-    Request private _made;
+    Plain private _made;
 
     constructor(IInferenceOracle oracle) InferenceConsumer(oracle) {}
 
-    function react(Reaction reaction_, Ask calldata next, Request calldata made) external {
+    function react(Reaction reaction_, Ask calldata next, Plain calldata made) external {
         (reaction, _next, _made) = (reaction_, next, made);
     }
 
@@ -40,12 +41,12 @@ contract Callbacks is InferenceConsumer {
         return _codeInput(target);
     }
 
-    function fulfillAsOperator(Request calldata made, bytes calldata output_) external {
-        ORACLE.fulfill(made, output_);
+    function fulfillAsOperator(Plain calldata made, bytes calldata output_) external {
+        ORACLE.fulfill(made.wire(), output_);
     }
 
     function serve(bytes32 modelId, uint32 maxCallbackGas) external {
-        ORACLE.serve(modelId, 0, maxCallbackGas);
+        ORACLE.serve(modelId, address(0), 0, maxCallbackGas);
     }
 
     function _onInference(bytes32 id, bytes calldata output_) internal override {
@@ -60,9 +61,9 @@ contract Callbacks is InferenceConsumer {
             }
         }
         (gasAtEntry, answered, output) = (entry, id, output_);
-        if (reaction == Reaction.FULFILL_AGAIN) inner = _try(abi.encodeCall(ORACLE.fulfill, (_made, "other")));
-        if (reaction == Reaction.REFUND) inner = _try(abi.encodeCall(ORACLE.refund, (_made)));
-        if (reaction == Reaction.WITHDRAW) inner = _try(abi.encodeCall(ORACLE.withdraw, (_made.operator)));
+        if (reaction == Reaction.FULFILL_AGAIN) inner = _try(abi.encodeCall(ORACLE.fulfill, (_made.wire(), "other")));
+        if (reaction == Reaction.REFUND) inner = _try(abi.encodeCall(ORACLE.refund, (_made.wire())));
+        if (reaction == Reaction.WITHDRAW) inner = _try(abi.encodeCall(ORACLE.withdraw, (address(0), _made.operator)));
         if (reaction == Reaction.ASK_AGAIN) inner = _try(abi.encodeCall(ORACLE.request, (_next, "again")));
     }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {Plain} from "./Plain.sol";
 import {InferenceOracle} from "../../src/InferenceOracle.sol";
-import {Ask, IInferenceOracle, Request, State} from "../../src/interfaces/IInferenceOracle.sol";
+import {Ask, IInferenceOracle, State} from "../../src/interfaces/IInferenceOracle.sol";
 import {Grant, ILicenseRegistry, Role, UseClass} from "../../src/interfaces/ILicenseRegistry.sol";
 import {IModelRegistry} from "../../src/interfaces/IModelRegistry.sol";
 import {Mode, Policy} from "../../src/libraries/Policies.sol";
@@ -54,7 +55,7 @@ abstract contract Fixture {
 
     function _serve(uint96 minFee) internal {
         VM.prank(operator);
-        oracle.serve(modelId, minFee, MAX_CALLBACK_GAS);
+        oracle.serve(modelId, address(0), minFee, MAX_CALLBACK_GAS);
     }
 
     function _grant(address licensee, Role role, uint32 seq) internal view returns (Grant memory) {
@@ -64,10 +65,18 @@ abstract contract Fixture {
             licensee: licensee,
             role: role,
             classes: 7,
+            termsVersion: 0,
             notBefore: uint40(START),
             expiry: uint40(START + 30 days),
+            quota: type(uint32).max,
+            dailyRate: type(uint32).max,
             royaltyBps: ROYALTY_BPS,
-            seq: seq
+            priceToken: address(0),
+            priceFloor: 0,
+            payTo: address(0),
+            epoch: 0,
+            seq: seq,
+            nonce: seq
         });
     }
 
@@ -77,7 +86,10 @@ abstract contract Fixture {
     }
 
     function _activate(address licensee, Role role) internal {
-        Grant memory grant = _grant(licensee, role, 1);
+        _activate(_grant(licensee, role, 1));
+    }
+
+    function _activate(Grant memory grant) internal {
         oracle.activate(grant, _sign(LICENSOR_KEY, grant));
     }
 
@@ -92,24 +104,27 @@ abstract contract Fixture {
         });
     }
 
-    /// @dev What an ask by `from` becomes while the first terms are in force.
+    /// @dev What an ask by `from` becomes while the first terms are in force; with its own first grant, if it pays a royalty.
     function _made(Ask memory ask, address from, uint32 seq, uint96 fee, uint16 royaltyBps)
         internal
         view
-        returns (Request memory)
+        returns (Plain memory)
     {
-        return Request({
+        return Plain({
             requester: from,
             lane: ask.lane,
             seq: seq,
             modelId: ask.modelId,
             inputHash: keccak256(INPUT),
             operator: ask.operator,
+            token: address(0),
             fee: fee,
-            licensor: licensor,
+            payTo: royaltyBps > 0 && fee > 0 ? licensor : address(0),
             royaltyBps: royaltyBps,
             termsVersion: 1,
             useClass: ask.useClass,
+            licensee: royaltyBps > 0 ? from : address(0),
+            grantSeq: royaltyBps > 0 ? 1 : 0,
             deadline: ask.deadline,
             callbackGas: ask.callbackGas
         });
@@ -120,9 +135,9 @@ abstract contract Fixture {
         return oracle.request{value: fee}(ask, INPUT);
     }
 
-    function _fulfill(Request memory made) internal {
+    function _fulfill(Plain memory made) internal {
         VM.prank(made.operator);
-        oracle.fulfill(made, OUTPUT);
+        oracle.fulfill(made.wire(), OUTPUT);
     }
 
     function _assertLane(address owner, uint64 lane, State state, uint32 seq, bytes32 hash) internal view {

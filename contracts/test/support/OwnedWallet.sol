@@ -3,7 +3,7 @@ pragma solidity 0.8.30;
 
 import {ECDSA} from "solady/utils/ECDSA.sol";
 
-import {ILicenseRegistry} from "../../src/interfaces/ILicenseRegistry.sol";
+import {ITermsRegistry} from "../../src/interfaces/ITermsRegistry.sol";
 import {IModelRegistry} from "../../src/interfaces/IModelRegistry.sol";
 import {Policy} from "../../src/libraries/Policies.sol";
 
@@ -21,7 +21,7 @@ contract OwnedWallet {
         return registry.registerModel(root, root, root, "");
     }
 
-    function publishTerms(ILicenseRegistry registry, bytes32 modelId, Policy policy) external {
+    function publishTerms(ITermsRegistry registry, bytes32 modelId, Policy policy) external {
         registry.publishTerms(modelId, keccak256("terms"), policy, 0, "", "");
     }
 

@@ -10,6 +10,7 @@ interface Vm {
     function warp(uint256 timestamp) external;
     function chainId(uint256 id) external;
     function etch(address account, bytes calldata code) external;
+    function getCode(string calldata artifact) external view returns (bytes memory);
     function assume(bool condition) external pure;
     function expectRevert(bytes calldata reason) external;
     function expectRevert() external;

@@ -2,31 +2,27 @@
 
 from collections.abc import Collection
 from http import HTTPStatus
-from importlib import resources
 from importlib.metadata import version
 from typing import Annotated, Final
 
 from fastapi import FastAPI, HTTPException, Path, Query, Request, Response
-from fastapi.responses import HTMLResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from themis.api import models, problems, views
+from themis.api import licensing as licensing_routes
+from themis.api import models, pages, problems, views
 from themis.api.guard import Guard
+from themis.api.licensing import Licensing
 from themis.api.metrics import NodeCollector
 from themis.api.reading import DISTRIBUTION, Reading
 from themis.core.job import State
 from themis.core.types import Hash32
 
 MAX_JOBS: Final = 1_000
-_CONTENT_POLICY: Final = (
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
 
 JobId = Annotated[str, Path(pattern="^0x[0-9a-fA-F]{64}$")]
 
 
-def create(reading: Reading, *, hosts: Collection[str] | None, token: str | None) -> FastAPI:
+def create(reading: Reading, licensing: Licensing, *, hosts: Collection[str] | None, token: str | None) -> FastAPI:
     """Build the API. `hosts` and `token` as in `Guard`."""
     app = FastAPI(
         title="Themis", version=version(DISTRIBUTION), docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json"
@@ -34,18 +30,14 @@ def create(reading: Reading, *, hosts: Collection[str] | None, token: str | None
     problems.install(app)
     app.add_middleware(Guard, hosts=hosts, token=token)
     reading.node.telemetry.registry.register(NodeCollector(reading))
+    pages.install(app)
     _add_health(app, reading)
     _add_data(app, reading)
+    licensing_routes.install(app, licensing)
     return app
 
 
 def _add_health(app: FastAPI, reading: Reading) -> None:
-    page = resources.files("themis.api").joinpath("page.html").read_text()
-
-    @app.get("/", include_in_schema=False)
-    def show_page() -> HTMLResponse:
-        return HTMLResponse(page, headers={"Content-Security-Policy": _CONTENT_POLICY, "Cache-Control": "no-store"})
-
     @app.get("/livez")
     def livez() -> models.Live:
         return models.Live(live=True)
@@ -75,7 +67,7 @@ def _add_data(app: FastAPI, reading: Reading) -> None:
 
     @app.get("/v1/models")
     def served() -> list[models.Model]:
-        return [views.model(info) for info in reading.node.engine.models().values()]
+        return list(reading.served())
 
     @app.get("/v1/jobs")
     def jobs(
@@ -89,4 +81,4 @@ def _add_data(app: FastAPI, reading: Reading) -> None:
         found = store.job(key)
         if found is None:
             raise HTTPException(HTTPStatus.NOT_FOUND, f"this node knows no request {job_id}")
-        return views.job_detail(found, store.history(key))
+        return views.job_detail(found, store.history(key), store.terms(views.terms_key(found)))

@@ -27,6 +27,17 @@ class Loop(_Model):
     """What stands in its way; empty when nothing does."""
 
 
+class License(_Model):
+    """The operator's own license for one model, as the node read it last."""
+
+    allowed: bool
+    rule: str
+    """Which rule says so."""
+    next_step: str
+    expiry_s: int | None
+    """Last second of the operator's grant; null where none is needed, or none permits it."""
+
+
 class Model(_Model):
     """A model the node serves."""
 
@@ -38,6 +49,8 @@ class Model(_Model):
     manifest_hash: str
     max_input_bytes: int
     attribution: str
+    license: License | None
+    """Whether this operator may be paid for answers; null until the node has read it."""
 
 
 class Status(_Model):
@@ -83,11 +96,16 @@ class Request(_Model):
     model_id: str
     input_hash: str
     operator: str
-    fee_wei: str
-    licensor: str
+    token: str
+    """What the fee is paid in; zero: ether."""
+    fee: str
+    pay_to: str
     royalty_bps: int
     terms_version: int
     use_class: str
+    licensee: str
+    """Whose grant permits it; zero where the policy is open."""
+    grant_seq: int
     deadline_s: int
     callback_gas: int
 
@@ -103,7 +121,8 @@ class JobSummary(_Model):
     model_id: str
     requester: str
     use_class: str
-    fee_wei: str
+    token: str
+    fee: str
     deadline_s: int
     seen_block: int
     mined_block: int | None
@@ -132,6 +151,10 @@ class JobDetail(_Model):
     mined_at: Position | None
     output: str | None
     result_hash: str | None
+    terms_hash: str | None
+    """Of the terms that the result comes under; null until the node has read them."""
+    attribution: str | None
+    """What whoever uses the result has to say."""
     latency_s: float | None
     """From the node's first sight of the request to its first sight of the answer on chain."""
     history: list[Fact]

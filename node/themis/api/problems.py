@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from themis.core.errors import ThemisError
+from themis.core.errors import Denied, ThemisError, Unavailable
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -49,7 +49,12 @@ async def _invalid(request: Request, error: RequestValidationError) -> JSONRespo
 
 
 async def _known(request: Request, error: ThemisError) -> JSONResponse:
-    return problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, str(error), error.code)
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    if isinstance(error, Denied):
+        status = HTTPStatus.FORBIDDEN
+    elif error.exit_status == Unavailable.exit_status:
+        status = HTTPStatus.SERVICE_UNAVAILABLE
+    return problem(request, status, str(error), error.code)
 
 
 async def _bug(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001 (the server logs it)

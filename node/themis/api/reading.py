@@ -42,7 +42,7 @@ class Reading:
             head=views.head(head) if head else None,
             balance_wei=self._balance_wei(),
             rpc_calls=sum(self.rpc_calls.values()),
-            models=[views.model(info) for info in node.engine.models().values()],
+            models=list(self.served()),
             loops=[
                 models.Loop(name=name, stepped_at_s=health.stepped_at_s, error=health.error)
                 for name, health in self.health.items()
@@ -50,6 +50,11 @@ class Reading:
             alerts=list(self._alerts()),
             **stored(node.store),
         )
+
+    def served(self) -> Iterator[models.Model]:
+        """The models it serves, each with the operator's license."""
+        for model_id, info in self.node.engine.models().items():
+            yield views.model(info, self.node.standing.get(model_id))
 
     def ready(self) -> models.Ready:
         """Ready: every loop does its work, and the watcher has read the head just now."""
@@ -74,12 +79,18 @@ class Reading:
     def _alerts(self) -> Iterator[str]:
         yield from (f"{name} waits: {health.error}" for name, health in self.health.items() if health.error)
         yield from self._low_balance()
+        yield from self._licenses()
         oldest_s = min((sent.signed_at_s for sent in self.node.store.unsettled()), default=self.node.clock.now_s())
         if (stuck_s := self.node.clock.now_s() - oldest_s) > STUCK_S:
             yield (
                 f"a transaction has had no receipt for {stuck_s:.0f} s: "
                 "raise fees.max_fee_gwei, or see whether the RPC passes transactions on"
             )
+
+    def _licenses(self) -> Iterator[str]:
+        for model_id, standing in list(self.node.standing.items()):
+            if concern := standing.concern(self.node.time.now_s()):
+                yield f"{self.node.engine.models()[model_id].name}: {concern}"
 
     def _low_balance(self) -> Iterator[str]:
         head, balance_wei = self.node.time.head, self._balance_wei()

@@ -6,14 +6,14 @@ from eth_utils.address import to_checksum_address
 
 from themis.api import models
 from themis.core import job as jobs
-from themis.core import types
+from themis.core import permission, types
 
 
 def head(block: types.Block) -> models.Head:
     return models.Head(number=block.number, hash=_hex(block.hash), timestamp_s=block.timestamp_s)
 
 
-def model(info: types.ModelInfo) -> models.Model:
+def model(info: types.ModelInfo, standing: permission.Standing | None) -> models.Model:
     return models.Model(
         model_id=_hex(info.model_id),
         name=info.name,
@@ -23,6 +23,7 @@ def model(info: types.ModelInfo) -> models.Model:
         manifest_hash=_hex(info.manifest_hash),
         max_input_bytes=info.max_input_bytes,
         attribution=info.attribution,
+        license=_license(standing.explanation) if standing else None,
     )
 
 
@@ -36,7 +37,8 @@ def job_summary(job: jobs.Job) -> models.JobSummary:
         model_id=_hex(request.model_id),
         requester=to_checksum_address(request.requester),
         use_class=request.use_class.name.lower(),
-        fee_wei=str(request.fee_wei),
+        token=to_checksum_address(request.token),
+        fee=str(request.fee),
         deadline_s=request.deadline_s,
         seen_block=job.seen_at.block_number,
         mined_block=job.mined_at.block_number if job.mined_at else None,
@@ -45,7 +47,7 @@ def job_summary(job: jobs.Job) -> models.JobSummary:
     )
 
 
-def job_detail(job: jobs.Job, history: Sequence[jobs.HistoryEntry]) -> models.JobDetail:
+def job_detail(job: jobs.Job, history: Sequence[jobs.HistoryEntry], terms: types.Terms | None) -> models.JobDetail:
     answer = job.answer
     return models.JobDetail(
         id=_hex(job.id),
@@ -58,9 +60,20 @@ def job_detail(job: jobs.Job, history: Sequence[jobs.HistoryEntry]) -> models.Jo
         mined_at=_position(job.mined_at) if job.mined_at else None,
         output=_hex(answer.output) if answer else None,
         result_hash=_hex(answer.result_hash) if answer else None,
+        terms_hash=_hex(terms.hash) if terms else None,
+        attribution=terms.attribution if terms else None,
         latency_s=_latency_s(history),
         history=[models.Fact(at_s=entry.at_s, fact=entry.fact, detail=entry.detail) for entry in history],
     )
+
+
+def terms_key(job: jobs.Job) -> types.TermsKey:
+    """Which terms a job's result comes under."""
+    return types.TermsKey(job.request.model_id, job.request.terms_version)
+
+
+def _license(said: permission.Explanation) -> models.License:
+    return models.License(allowed=said.allowed, rule=said.rule, next_step=said.next_step, expiry_s=said.expiry_s)
 
 
 def _latency_s(history: Sequence[jobs.HistoryEntry]) -> float | None:
@@ -76,11 +89,14 @@ def _request(request: types.Request) -> models.Request:
         model_id=_hex(request.model_id),
         input_hash=_hex(request.input_hash),
         operator=to_checksum_address(request.operator),
-        fee_wei=str(request.fee_wei),
-        licensor=to_checksum_address(request.licensor),
+        token=to_checksum_address(request.token),
+        fee=str(request.fee),
+        pay_to=to_checksum_address(request.pay_to),
         royalty_bps=request.royalty_bps,
         terms_version=request.terms_version,
         use_class=request.use_class.name.lower(),
+        licensee=to_checksum_address(request.licensee),
+        grant_seq=request.grant_seq,
         deadline_s=request.deadline_s,
         callback_gas=request.callback_gas,
     )

@@ -5,43 +5,43 @@ from collections.abc import Mapping
 from typing import Final
 
 from themis.core.errors import ThemisError
+from themis.core.permission import NEXT_STEPS
 from themis.core.types import Role, UseClass
 
 ADVICE: Final[Mapping[str, str]] = {
-    "AuthorizationRequired": "The licensor must authorize this account for this role and use: "
-    "`themis license grant MODEL_ID LICENSEE --role ROLE --class CLASS --days N`",
+    **NEXT_STEPS,
     "CallbackGasTooHigh": "Ask with less callback gas, or choose an operator that offers more (`themis models list`)",
     "DeadlineNotReached": "Wait until the deadline; then the whole fee can be refunded",
     "DeadlinePassed": "Ask again with a later deadline (--deadline-s); an unanswered request's fee can be refunded "
     "with `themis refund`",
     "DeadlineTooFar": "Ask with a deadline at most 30 days ahead (--deadline-s)",
     "EmptyCommitment": "Build the bundle again: one of its roots is zero",
+    "FeeNotReceived": "Pay in a token that delivers what is sent: this one takes a fee on transfer",
     "FeeTooLow": "Pay at least minFee (--fee-wei)",
-    "GrantExpired": "Ask the licensor for a new grant (`themis license grant`)",
-    "GrantIsRevoked": "Only the licensor can authorize this account again, with a grant of a higher seq",
-    "GrantNotYetValid": "Wait until notBefore, or ask the licensor for a grant that is valid now",
     "InputTooLarge": "Shorten the input to maxSize bytes",
     "InsufficientGas": "Send it with more gas",
-    "InvalidGrant": "A grant needs a class, an expiry after its start and a royalty of at most 5000 bps",
+    "InvalidGrant": "A grant needs a class, an expiry after its start, a royalty of at most 5000 bps, and no "
+    "price floor for an operator",
     "InvalidSignature": "Sign with the licensor's key: `themis --home LICENSORS_HOME license grant`",
     "LaneBusy": "Use another --lane, or wait until the request in this one is answered or refunded",
     "ModelExists": "Nothing needs to be done: this licensor has registered this very bundle before",
-    "NotLicensor": "Use the home of the licensor who registered the model",
+    "NotLicensor": "Use the home of the model's licensor (`themis license show MODEL_ID`)",
     "NotOpen": "The request is answered or refunded already, or was never made on this oracle",
     "NotOperator": "Only the operator named in the request can answer it",
     "NothingToWithdraw": "The account has no credit: it is earned by answers, royalties and refunds",
     "NoticeTooShort": "Give changed terms 14 days of notice: set --effective-at to `earliest` or later",
+    "NotSuccessor": "Only the account that the licensor named can accept: see `themis license show MODEL_ID`",
     "OperatorNotServing": "Choose an operator that offers the model (`themis models list`), or let this one run "
     "`themis models serve`",
     "OutputTooLarge": "The model's output does not fit the oracle: it cannot be served",
-    "StaleGrant": "Use a higher --seq than `current`",
-    "TermsNotInForce": "The licensor must publish terms first: `themis license publish`",
+    "Reentrancy": "The token calls back into its sender: pay in another one",
+    "StaleGrant": "Use a higher --seq than `current`; a voucher below it is void",
     "TermsPending": "One version may be pending at a time: publish the next one after effectiveAt",
     "TransferFailed": "The account does not accept plain transfers: it must be able to receive ether",
-    "UnknownModel": "Correct the model id (`themis models list`), or register the model first",
-    "UseClosed": "The model's terms forbid this use: no grant can lift that; see `themis license show MODEL_ID`",
+    "VoucherCanceled": "Ask the licensor for a new voucher: this one was canceled",
 }
 
+_PLACES: Final = {"modelId": "MODEL_ID", "role": "ROLE", "useClass": "CLASS"}
 _SPELLED: Final = {"role": Role, "useClass": UseClass}
 
 
@@ -52,7 +52,15 @@ def explain(error: ThemisError) -> str:
         return str(error)
     detail = re.sub(r"\b(role|useClass)=(\d)\b", _spell, denial.detail)
     said = f"the oracle refuses: {denial.error}({detail})"
-    return f"{said}. {ADVICE[denial.error]}." if denial.error in ADVICE else said
+    return f"{said}. {_filled(ADVICE[denial.error], detail)}." if denial.error in ADVICE else said
+
+
+def _filled(advice: str, detail: str) -> str:
+    """Put what the denial names in the places of a command line."""
+    for name, place in _PLACES.items():
+        if (found := re.search(rf"\b{name}=(\w+)", detail)) is not None:
+            advice = advice.replace(place, found[1])
+    return advice
 
 
 def _spell(match: re.Match[str]) -> str:

@@ -7,10 +7,12 @@ import typer
 from eth_utils.address import is_checksum_address, is_checksum_formatted_address
 
 from themis.cli import policies
-from themis.core.types import Address, Hash32, Role, UseClass
+from themis.core.types import ETHER, Address, Hash32, Role, UseClass
 
 _LAST_SECOND: Final = 2**40 - 1
 """uint40 in the contracts."""
+IN_ETHER: Final = "ether"
+"""What --token says where there is no token."""
 
 
 def address(text: str) -> Address:
@@ -26,6 +28,11 @@ def hash32(text: str) -> Hash32:
 
 def hex_bytes(text: str) -> bytes:
     return _bytes(text, None)
+
+
+def token(text: str) -> Address:
+    """A token's address, or `ether`."""
+    return ETHER if text == IN_ETHER else address(text)
 
 
 def use_class(text: str) -> UseClass:
@@ -76,7 +83,9 @@ _MODES = "CLASS=MODE,..."
 
 ModelId = Annotated[Any, typer.Argument(parser=hash32, metavar="MODEL_ID", help="Id of a registered model.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Licensee = Annotated[Any, typer.Argument(parser=address, metavar="LICENSEE", help="The account that is licensed.")]
 RoleOption = Annotated[Any, typer.Option("--role", parser=role, metavar="requester|operator")]
 ClassOption = Annotated[Any, typer.Option("--class", parser=use_class, metavar="personal|research|commercial")]
 ClassesOption = Annotated[Any, typer.Option("--class", parser=class_bits, metavar="CLASS,...")]
+TokenOption = Annotated[Any, typer.Option("--token", parser=token, metavar="ADDRESS|ether", help="What it is paid in.")]
 ModesOption = Annotated[Any, typer.Option(parser=policies.parse_modes, metavar=_MODES)]

@@ -8,9 +8,10 @@ from themis.cli.home import Home
 from themis.config import Config
 from themis.core.types import Address
 from themis.edge import keystore
-from themis.edge.abi import Log
+from themis.edge.abi import Log, address
 from themis.edge.client import OracleClient, require_chain, require_oracle
 from themis.edge.keystore import KeystoreSigner
+from themis.edge.licenses import Licenses
 from themis.edge.rpc import Rpc
 
 
@@ -20,6 +21,11 @@ class Done:
 
     receipt: Mapping[str, Any]
     logs: list[Log]
+
+    @property
+    def sender(self) -> Address:
+        """Who sent it."""
+        return address(self.receipt["from"])
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -42,6 +48,10 @@ class Desk:
     config: Config
     client: OracleClient
     signer: KeystoreSigner
+
+    @property
+    def licenses(self) -> Licenses:
+        return Licenses(self.client, self.config.chain.start_block)
 
     def transact(self, function: str, *arguments: Any, value_wei: int = 0) -> Done:
         """Send a transaction to the oracle and wait for it. Raises ContractDenied before it costs anything."""
@@ -75,9 +85,3 @@ def unlock(home: Home, config: Config) -> KeystoreSigner:
 def own_address(home: Home, config: Config) -> Address:
     """The address of the home's key, which needs no password."""
     return keystore.address_of(home.path / config.key.keystore)
-
-
-def chain_time_s(rpc: Rpc) -> int:
-    """Timestamp of the newest block: the time the contract lives in."""
-    head = rpc.call("eth_getBlockByNumber", "latest", False)  # noqa: FBT003 (the RPC's parameter)
-    return int(head["timestamp"], 16)

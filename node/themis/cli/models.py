@@ -6,16 +6,18 @@ from typing import Annotated, Any
 import typer
 
 from themis.cli import desk, tomlfile
-from themis.cli.arguments import Json, ModelId
+from themis.cli.arguments import IN_ETHER, Json, ModelId, TokenOption
 from themis.cli.home import Home, home_of
 from themis.cli.output import print_json, print_record, print_rows, say, shown
+from themis.cli.terms import version_in_force
 from themis.config import Config
-from themis.core.errors import Denied, Misconfigured
+from themis.core.errors import Misconfigured
 from themis.core.types import Address, Hash32
 from themis.edge import bundle
 from themis.edge.abi import address
 from themis.edge.bundle import Bundle
 from themis.edge.client import OracleClient
+from themis.edge.licenses import Licenses
 from themis.exact import lint as linter
 
 app = typer.Typer(rich_markup_mode=None)
@@ -83,8 +85,12 @@ def serve(
     *,
     path: BundlePath,
     model_id: ModelId,
-    min_fee_wei: Annotated[int, typer.Option(min=0, max=2**96 - 1, help="What an answer costs at least.")] = 0,
+    min_fee: Annotated[
+        int,
+        typer.Option("--min-fee-wei", "--min-fee", min=0, max=2**96 - 1, help="What an answer costs at least."),
+    ] = 0,
     max_callback_gas: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The dearest callback you pay for.")] = 0,
+    token: TokenOption = IN_ETHER,
     as_json: Json = False,
 ) -> None:
     """Offer to answer requests for a model and add it to config.toml. Restart a running node afterwards."""
@@ -93,31 +99,32 @@ def serve(
     loaded = bundle.load(path)
     require_registered(here.client, loaded, model_id)
     tomlfile.add_model(home.config_file, _relative(home, path), shown(model_id))
-    done = here.transact("serve", model_id, min_fee_wei, max_callback_gas)
+    done = here.transact("serve", model_id, token, min_fee, max_callback_gas)
     record = {
         "model_id": shown(model_id),
         "operator": shown(here.signer.address),
-        "min_fee_wei": str(min_fee_wei),
+        "token": shown(token),
+        "min_fee": str(min_fee),
         "max_callback_gas": max_callback_gas,
     }
     print_record(record | done.facts, as_json=as_json)
 
 
 @models.command()
-def stop(context: typer.Context, model_id: ModelId, as_json: Json = False) -> None:
+def stop(context: typer.Context, *, model_id: ModelId, token: TokenOption = IN_ETHER, as_json: Json = False) -> None:
     """Withdraw the offer. Open requests stay answerable, so the model stays in config.toml."""
-    done = desk.open_desk(home_of(context)).transact("stopServing", model_id)
-    print_record({"model_id": shown(model_id)} | done.facts, as_json=as_json)
+    done = desk.open_desk(home_of(context)).transact("stopServing", model_id, token)
+    print_record({"model_id": shown(model_id), "token": shown(token)} | done.facts, as_json=as_json)
     say("keep the node running until its open requests are answered; then remove the model from config.toml")
 
 
 def require_registered(client: OracleClient, loaded: Bundle, model_id: Hash32) -> None:
     """Check that a bundle is the one registered under an id. Raises Misconfigured."""
-    (licensor,) = client.read("licensorOf", model_id)
-    if not any(address(licensor)):
+    (registrant,) = client.read("registrantOf", model_id)
+    if not any(address(registrant)):
         raise Misconfigured(f"model {shown(model_id)} is not registered: correct its id (`themis models list`)")
     roots = (loaded.program_root, loaded.weights_root, loaded.manifest_hash)
-    (registered,) = client.read("modelIdOf", address(licensor), *roots)
+    (registered,) = client.read("modelIdOf", address(registrant), *roots)
     if registered != model_id:
         raise Misconfigured(
             f"{loaded.path} is not the model registered as {shown(model_id)}: fetch the bundle again, or correct the id"
@@ -126,26 +133,19 @@ def require_registered(client: OracleClient, loaded: Bundle, model_id: Hash32) -
 
 def _row(client: OracleClient, config: Config, operator: Address, registered: dict[str, Any]) -> dict[str, Any]:
     model_id = Hash32(registered["modelId"])
-    serving, min_fee_wei, max_callback_gas = client.read("offerOf", model_id, operator)
+    offers = Licenses(client, config.chain.start_block).offers(model_id, operator)
+    (licensor,) = client.read("licensorOf", model_id)
     path = next((str(model.path) for model in config.models if model.model_id == model_id), None)
     return {
         "model_id": shown(model_id),
-        "licensor": shown(address(registered["licensor"])),
-        "terms": _terms_version(client, model_id),
+        "licensor": shown(address(licensor)),
+        "terms": version_in_force(client, model_id),
         "configured": path,
-        "offered": serving,
-        "min_fee_wei": str(min_fee_wei) if serving else None,
-        "max_callback_gas": max_callback_gas if serving else None,
+        "offers": [
+            {"token": shown(o.token), "min_fee": str(o.min_fee), "max_callback_gas": o.max_callback_gas} for o in offers
+        ],
         "uri": registered["uri"],
     }
-
-
-def _terms_version(client: OracleClient, model_id: Hash32) -> int | None:
-    try:
-        version, _ = client.read("termsInForce", model_id)
-    except Denied:
-        return None
-    return int(version)
 
 
 def _described(loaded: Bundle) -> dict[str, Any]:

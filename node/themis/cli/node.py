@@ -8,6 +8,7 @@ from typing import Final
 import typer
 
 from themis.api import app as api
+from themis.api.licensing import Licensing
 from themis.api.reading import Reading
 from themis.api.server import Server, hosts_of, token_of
 from themis.cli.arguments import Json
@@ -17,6 +18,7 @@ from themis.cli.stopping import Stop
 from themis.core.errors import Broken, ThemisError, Unavailable
 from themis.daemon.assemble import assemble
 from themis.daemon.preflight import Check, Preflight, Status
+from themis.edge.client import OracleClient
 
 _NAME_WIDTH: Final = len("license of evm-risk-moe")
 _FIRST_PAUSE_S: Final = 0.5
@@ -59,7 +61,7 @@ def _serve(home: Home, preflight: Preflight, token: str | None, stop: Stop) -> N
     running = assemble(home.path, preflight.config, preflight)
     server = Server(preflight.config.api)
     reading = Reading(running.node, running.supervisor.health, preflight.rpc.calls, time.time())
-    server.start(api.create(reading, hosts=hosts_of(preflight.config.api), token=token))
+    server.start(api.create(reading, _licensing(preflight), hosts=hosts_of(preflight.config.api), token=token))
     port_file = home.path / PORT_FILE
     port_file.write_text(f"{server.port}\n")
     say(f"ready: {server.url}")
@@ -70,6 +72,14 @@ def _serve(home: Home, preflight: Preflight, token: str | None, stop: Stop) -> N
         port_file.unlink(missing_ok=True)
         server.stop()
         running.lock.release()
+
+
+def _licensing(preflight: Preflight) -> Licensing:
+    """What the licensor's page reads, through the node's own RPC."""
+    chain, engine = preflight.config.chain, preflight.engine
+    names = {info.model_id: info.name for info in engine.models().values()} if engine else {}
+    client = OracleClient(preflight.rpc, chain.chain_id, preflight.config.oracle())
+    return Licensing(client, chain.start_block, names)
 
 
 def _passed(preflight: Preflight, stop: Stop) -> bool:

@@ -24,6 +24,8 @@ def status(found: models.Status) -> RenderableType:
         _row(facts, "balance", f"{int(found.balance_wei) / _WEI_PER_ETHER:.6f} ether")
     for model in found.models:
         _row(facts, "model", f"{model.name} {model.version}  {model.model_id}")
+        if model.license is not None:
+            _row(facts, "license", model.license.rule)
     _row(facts, "jobs", "  ".join(f"{name} {count}" for name, count in found.jobs.items()))
     closed = "  ".join(f"{name} {count}" for name, count in found.closed.items() if count)
     _row(facts, "closed", closed or "none")
@@ -38,7 +40,7 @@ def job(found: models.JobDetail) -> RenderableType:
     _row(facts, "state", found.state + (f" ({found.reason}: {found.detail})" if found.reason else ""))
     _row(facts, "model", found.request.model_id)
     _row(facts, "asked by", f"{found.request.requester}, {found.request.use_class} use")
-    _row(facts, "fee", f"{found.request.fee_wei} wei, royalty {found.request.royalty_bps} bps")
+    _row(facts, "fee", f"{money(found.request.fee, found.request.token)}, royalty {found.request.royalty_bps} bps")
     _row(facts, "deadline", _time(found.request.deadline_s))
     _row(facts, "asked in", f"block {found.seen_at.block_number}, {found.seen_at.tx_hash}")
     if found.mined_at is not None:
@@ -46,9 +48,16 @@ def job(found: models.JobDetail) -> RenderableType:
     if found.output is not None:
         _row(facts, "output", found.output)
         _row(facts, "result hash", found.result_hash or "")
+        _row(facts, "terms", f"version {found.request.terms_version}, {found.terms_hash or 'not read'}")
+        _row(facts, "attribution", found.attribution or "none asked for")
     for entry in found.history:
         _row(facts, _time(entry.at_s), f"{entry.fact} {entry.detail}")
     return facts
+
+
+def money(amount: str, token: str) -> str:
+    """An amount in smallest units and what it is of."""
+    return f"{amount} {'wei' if int(token, 16) == 0 else f'of token {token}'}"
 
 
 def _grid() -> Table:

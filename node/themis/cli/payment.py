@@ -1,15 +1,16 @@
 """`themis withdraw` and `themis refund`: money that the oracle holds for somebody."""
 
-from dataclasses import astuple
 from typing import Annotated, Any
 
 import typer
 
 from themis.cli import desk
-from themis.cli.arguments import Json, address, hash32
+from themis.cli.arguments import IN_ETHER, Json, TokenOption, address, hash32
 from themis.cli.home import home_of
 from themis.cli.output import print_record, say, shown
+from themis.core.canonical import request_words
 from themis.core.errors import Misconfigured
+from themis.core.types import ETHER
 from themis.edge.contracts import decode_request
 
 app = typer.Typer(rich_markup_mode=None)
@@ -20,13 +21,15 @@ def withdraw(
     context: typer.Context,
     *,
     account: Annotated[Any, typer.Argument(parser=address, metavar="[ACCOUNT]", help="None: this home's key.")] = None,
+    token: TokenOption = IN_ETHER,
     as_json: Json = False,
 ) -> None:
     """Pay an account its credit: earned fees, royalties, refunds. Anyone may; the money goes to the account alone."""
     here = desk.open_desk(home_of(context))
     paid = account or here.signer.address
-    done = here.transact("withdraw", paid)
-    record = {"account": shown(paid), "amount_wei": str(done.values("Withdrawn")["amount"])}
+    done = here.transact("withdraw", token, paid)
+    amount = str(done.values("Withdrawn")["amount"])
+    record = {"account": shown(paid), "token": shown(token), "amount": amount}
     print_record(record | done.facts, as_json=as_json)
 
 
@@ -43,7 +46,13 @@ def refund(
     if not logs:
         raise Misconfigured(f"there is no request {shown(request_id)} at this oracle: correct its id")
     asked = decode_request(logs[-1].values["request"])
-    done = here.transact("refund", astuple(asked))
-    record = {"request_id": shown(request_id), "requester": shown(asked.requester), "fee_wei": str(asked.fee_wei)}
+    done = here.transact("refund", request_words(asked))
+    record = {
+        "request_id": shown(request_id),
+        "requester": shown(asked.requester),
+        "token": shown(asked.token),
+        "fee": str(asked.fee),
+    }
     print_record(record | done.facts, as_json=as_json)
-    say("it is a credit now: `themis withdraw` pays it out")
+    option = "" if asked.token == ETHER else f" --token {shown(asked.token)}"
+    say(f"it is a credit now: `themis withdraw{option}` pays it out")

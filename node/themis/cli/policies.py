@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Final
 
+from themis.core.permission import Mode, mode_of
 from themis.core.types import Role, UseClass
 
-MODES: Final = ("closed", "open", "grant")
-"""As `Mode` in Policies.sol."""
+MODES: Final = tuple(mode.name.lower() for mode in Mode)
 
 
 def parse_modes(text: str) -> dict[UseClass, int]:
@@ -32,13 +32,8 @@ def pack(requester: Mapping[UseClass, int], operator: Mapping[UseClass, int]) ->
 def words(policy: int) -> dict[str, dict[str, str]]:
     """Spell a `Policy` out: {"requester": {"personal": "open", ...}, "operator": ...}."""
     return {
-        role.name.lower(): {use.name.lower(): _mode(policy >> _shift(role, use) & 3) for use in UseClass}
-        for role in Role
+        role.name.lower(): {use.name.lower(): MODES[mode_of(policy, role, use)] for use in UseClass} for role in Role
     }
-
-
-def _mode(bits: int) -> str:
-    return MODES[bits] if bits < len(MODES) else MODES[0]
 
 
 def _shift(role: Role, use: UseClass) -> int:

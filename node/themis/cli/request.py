@@ -1,17 +1,21 @@
 """`themis request`: asks a model and waits for the answer."""
 
 import time
+from dataclasses import astuple
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
-from themis.cli import asking, desk
-from themis.cli.arguments import ClassOption, Json, ModelId, address, hex_bytes
+from themis.cli import asking, desk, grants
+from themis.cli.arguments import IN_ETHER, ClassOption, Json, ModelId, TokenOption, address, hex_bytes
 from themis.cli.desk import Desk, Done
 from themis.cli.home import home_of
 from themis.cli.output import print_record, say, shown
-from themis.core.types import Address, Fulfilled, Hash32
+from themis.core.errors import Misconfigured
+from themis.core.types import ETHER, Address, Fulfilled, Hash32, Request
+from themis.edge import token as erc20
+from themis.edge.contracts import decode_request
 
 _GRACE_S: Final = 5
 """How long an answer that was mined at the deadline may take to be seen."""
@@ -29,24 +33,33 @@ def request(
     target: Annotated[Any, typer.Option(parser=address, metavar="ADDRESS", help="Ask about a contract's code.")] = None,
     input_hex: Annotated[Any, typer.Option(parser=hex_bytes, metavar="HEX", help="Ask about these bytes.")] = None,
     input_file: Annotated[Path | None, typer.Option(help="Ask about the bytes of this file.")] = None,
-    fee_wei: Annotated[int | None, typer.Option(min=0, max=2**96 - 1, help="None: the operator's price.")] = None,
+    fee: Annotated[
+        int | None,
+        typer.Option("--fee-wei", "--fee", min=0, max=2**96 - 1, help="Smallest units; none: the operator's price."),
+    ] = None,
+    token: TokenOption = IN_ETHER,
+    grant: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Put this voucher into force in the same transaction.")
+    ] = None,
     deadline_s: Annotated[int, typer.Option(min=1, max=2**32, help="The fee can be refunded after it.")] = 600,
     lane: Annotated[int | None, typer.Option(min=0, max=2**64 - 1, help="Storage lane; none: a free one.")] = None,
     wait: Annotated[bool, typer.Option(help="Wait for the answer.")] = True,
     as_json: Json = False,
 ) -> None:
     """Ask a model as this home's key, and wait for the answer."""
+    if grant is not None and token != ETHER:
+        raise Misconfigured("--grant goes with ether only: put it into force first with `themis license import FILE`")
     here = desk.open_desk(home_of(context))
     rpc = here.client.rpc
     data = asking.input_bytes(rpc, target, input_hex, input_file)
-    fee = _fee(here, model_id, operator, fee_wei)
+    paid = _fee(here, model_id, operator, token, fee)
     chosen_lane = asking.free_lane(here.client, here.signer.address) if lane is None else lane
-    deadline = desk.chain_time_s(rpc) + deadline_s
-    ask = (model_id, operator, int(use_class), chosen_lane, deadline, 0)
+    ask = (model_id, operator, int(use_class), chosen_lane, here.client.now_s() + deadline_s, 0)
     started = time.monotonic()
-    done = here.transact("request", ask, data, value_wei=fee)
-    request_id = Hash32(done.values("Requested")["id"])
-    record = _asked(request_id, done, fee, chosen_lane, deadline)
+    done = _ask(here, ask, data, token, paid, grant)
+    values = done.values("Requested")
+    request_id, asked = Hash32(values["id"]), decode_request(values["request"])
+    record = _asked(here, request_id, asked) | done.facts
     if wait:
         say(f"request {shown(request_id)} is in block {record['block']}; waiting (Ctrl-C leaves it open)")
         found = asking.answer(here.client, request_id, record["block"], deadline_s + _GRACE_S)
@@ -56,20 +69,40 @@ def request(
     print_record(record, as_json=as_json)
 
 
-def _fee(here: Desk, model_id: Hash32, operator: Address, fee_wei: int | None) -> int:
-    if fee_wei is not None:
-        return fee_wei
-    _, min_fee_wei, _ = here.client.read("offerOf", model_id, operator)
-    return int(min_fee_wei)
+def _ask(  # noqa: PLR0917 (one request has that many parts)
+    here: Desk, ask: tuple[Any, ...], data: bytes, token: Address, fee: int, grant: Path | None
+) -> Done:
+    """Make the request: in a token, with a voucher, or plainly."""
+    if token != ETHER:
+        if erc20.allow(here.client, here.signer, here.config.fees.policy(), token, fee):
+            say(f"the oracle may take {fee} of token {shown(token)} now")
+        return here.transact("requestWithToken", ask, data, token, fee)
+    if grant is not None:
+        granted, signature = grants.read_voucher(grant, here.client.chain_id, here.client.oracle)
+        return here.transact("requestWithGrant", ask, data, astuple(granted), signature, value_wei=fee)
+    return here.transact("request", ask, data, value_wei=fee)
 
 
-def _asked(request_id: Hash32, done: Done, fee_wei: int, lane: int, deadline_s: int) -> dict[str, Any]:
+def _fee(here: Desk, model_id: Hash32, operator: Address, token: Address, fee: int | None) -> int:
+    if fee is not None:
+        return fee
+    _, min_fee, _ = here.client.read("offerOf", model_id, operator, token)
+    return int(min_fee)
+
+
+def _asked(here: Desk, request_id: Hash32, asked: Request) -> dict[str, Any]:
+    """What was asked, and under which terms the result comes."""
+    terms_hash, attribution = here.licenses.attribution(asked.model_id, asked.terms_version)
     return {
         "request_id": shown(request_id),
-        "lane": str(lane),
-        "fee_wei": str(fee_wei),
-        "deadline_s": deadline_s,
-        **done.facts,
+        "lane": str(asked.lane),
+        "token": shown(asked.token),
+        "fee": str(asked.fee),
+        "royalty_bps": asked.royalty_bps,
+        "deadline_s": asked.deadline_s,
+        "terms_version": asked.terms_version,
+        "terms_hash": shown(terms_hash),
+        "attribution": attribution,
     }
 
 

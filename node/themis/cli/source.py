@@ -113,7 +113,7 @@ class _Stored:
         found = self.store.job(job_id)
         if found is None:
             raise Misconfigured(f"this node knows no request {shown(job_id)}")
-        return views.job_detail(found, self.store.history(job_id))
+        return views.job_detail(found, self.store.history(job_id), self.store.terms(views.terms_key(found)))
 
 
 def _running(home: Home, config: Config) -> _Running | None:

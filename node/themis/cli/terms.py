@@ -1,4 +1,4 @@
-"""What a model's terms were and are, read from the chain."""
+"""A model's terms as commands print them."""
 
 from typing import Any
 
@@ -7,21 +7,28 @@ from themis.cli.output import shown
 from themis.core.types import Hash32
 from themis.edge.abi import address
 from themis.edge.client import ContractDenied, OracleClient
+from themis.edge.licenses import Licenses, TermsVersion
 
 
-def of_model(client: OracleClient, model_id: Hash32, start_block: int, now_s: int) -> dict[str, Any]:
+def of_model(client: OracleClient, licenses: Licenses, model_id: Hash32) -> dict[str, Any]:
     """The licensor, the version in force and every published one. Raises ContractDenied for an unknown model."""
+    in_force = version_in_force(client, model_id)
     (licensor,) = client.read("licensorOf", model_id)
-    logs = client.logs("TermsPublished", start_block, model_id)
+    (successor,) = client.read("successorOf", model_id)
+    (epoch,) = client.read("epochOf", model_id)
+    now_s = client.now_s()
     return {
         "model_id": shown(model_id),
         "licensor": shown(address(licensor)),
-        "in_force": _version_in_force(client, model_id),
-        "versions": [_version(log.values, now_s) for log in logs],
+        "successor": shown(address(successor)) if int(successor, 16) else None,
+        "epoch": epoch,
+        "in_force": in_force,
+        "versions": [_version(terms, now_s) for terms in licenses.terms(model_id)],
     }
 
 
-def _version_in_force(client: OracleClient, model_id: Hash32) -> int | None:
+def version_in_force(client: OracleClient, model_id: Hash32) -> int | None:
+    """None where there is none. Raises ContractDenied for an unknown model."""
     try:
         version, _ = client.read("termsInForce", model_id)
     except ContractDenied as denied:
@@ -31,13 +38,14 @@ def _version_in_force(client: OracleClient, model_id: Hash32) -> int | None:
     return int(version)
 
 
-def _version(published: dict[str, Any], now_s: int) -> dict[str, Any]:
+def _version(terms: TermsVersion, now_s: int) -> dict[str, Any]:
     return {
-        "version": published["version"],
-        "pending": published["effectiveAt"] > now_s,
-        "effective_at_s": published["effectiveAt"],
-        "terms_hash": shown(published["termsHash"]),
-        "policy": policies.words(published["policy"]),
-        "uri": published["uri"],
-        "attribution": published["attribution"],
+        "version": terms.version,
+        "pending": terms.effective_at_s > now_s,
+        "effective_at_s": terms.effective_at_s,
+        "published_at_s": terms.published_at_s,
+        "terms_hash": shown(terms.terms_hash),
+        "policy": policies.words(terms.policy),
+        "uri": terms.uri,
+        "attribution": terms.attribution,
     }

@@ -59,6 +59,6 @@ def jobs(
         return
     rows = [job.model_dump(mode="json") for job in node.jobs(state, limit)]
     if not as_json:
-        columns = ("id", "state", "reason", "use_class", "fee_wei", "seen_block", "mined_block")
+        columns = ("id", "state", "reason", "use_class", "fee", "seen_block", "mined_block")
         rows = [{column: row[column] for column in columns} for row in rows]
     print_rows(rows, as_json=as_json, empty="no job yet")

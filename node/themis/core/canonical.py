@@ -3,32 +3,39 @@
 Every hash is keccak256(abi.encode(type hash, chain id, contract, fields...)); a grant's is an EIP-712 digest.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any, Final
 
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
-from themis.core.types import Address, Hash32, Request, Role
+from themis.core.types import Address, Hash32, Request, Role, UseClass
 
 MODEL_TYPE: Final = (
     "Model(uint256 chainId,address registry,address licensor,"
     "bytes32 programRoot,bytes32 weightsRoot,bytes32 manifestHash)"
 )
 REQUEST_TYPE: Final = (
-    "Request(uint256 chainId,address oracle,address requester,uint64 lane,uint32 seq,bytes32 modelId,"
-    "bytes32 inputHash,address operator,uint96 fee,address licensor,uint16 royaltyBps,uint24 termsVersion,"
-    "uint8 useClass,uint40 deadline,uint32 callbackGas)"
+    "Request(uint256 chainId,address oracle,address requester,bytes32 modelId,bytes32 inputHash,address operator,"
+    "address token,uint96 fee,address payTo,address licensee,uint256 facts)"
 )
 RESULT_TYPE: Final = "Result(uint256 chainId,address oracle,bytes32 id,bytes32 modelId,bytes32 outputHash)"
 GRANT_TYPE: Final = (
-    "Grant(bytes32 modelId,address licensor,address licensee,uint8 role,uint8 classes,"
-    "uint40 notBefore,uint40 expiry,uint16 royaltyBps,uint32 seq)"
+    "Grant(bytes32 modelId,address licensor,address licensee,uint8 role,uint8 classes,uint24 termsVersion,"
+    "uint40 notBefore,uint40 expiry,uint32 quota,uint32 dailyRate,uint16 royaltyBps,address priceToken,"
+    "uint96 priceFloor,address payTo,uint16 epoch,uint32 seq,uint256 nonce)"
 )
 DOMAIN_TYPE: Final = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 
 DOMAIN_NAME: Final = "Themis"
 DOMAIN_VERSION: Final = "1"
+
+_FACT_SIZES: Final = (8, 4, 4, 5, 4, 3, 2, 1)
+
+UNLIMITED: Final = 2**32 - 1
+"""A quota or daily rate of any number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +48,24 @@ class Grant:
     role: Role
     classes: int
     """Bit set: 1 << UseClass."""
+    terms_version: int
+    """The only version it lifts; 0: every version."""
     not_before_s: int
     expiry_s: int
+    quota: int
+    """Uses; `UNLIMITED`: any number."""
+    daily_rate: int
+    """Uses in a day (UTC); `UNLIMITED`: any number."""
     royalty_bps: int
+    price_token: Address
+    """The token of `price_floor`; zero: ether."""
+    price_floor: int
+    """Least fee of a request, smallest units; 0: none."""
+    pay_to: Address
+    """Receives the royalty; zero: the licensor when the grant is used."""
+    epoch: int
     seq: int
+    nonce: int
 
 
 def model_id(  # noqa: PLR0917 (the contract's own order)
@@ -61,23 +82,49 @@ def model_id(  # noqa: PLR0917 (the contract's own order)
 
 def request_id(request: Request, chain_id: int, oracle: Address) -> Hash32:
     """`idOf`: the identity of a request."""
-    return _hash(
-        REQUEST_TYPE,
-        chain_id,
-        oracle,
+    return _hash(REQUEST_TYPE, chain_id, oracle, *request_words(request))
+
+
+def request_words(request: Request) -> tuple[Any, ...]:
+    """The members of the contract's `Request`, in order; the last one is its facts in one word."""
+    return (
         request.requester,
-        request.lane,
-        request.seq,
         request.model_id,
         request.input_hash,
         request.operator,
-        request.fee_wei,
-        request.licensor,
-        request.royalty_bps,
-        request.terms_version,
-        request.use_class,
-        request.deadline_s,
-        request.callback_gas,
+        request.token,
+        request.fee,
+        request.pay_to,
+        request.licensee,
+        int.from_bytes(b"".join(value.to_bytes(size, "big") for value, size in _facts(request)), "big"),
+    )
+
+
+def request_of(words: tuple[Any, ...]) -> Request:
+    """Read `request_words` back; addresses are bytes."""
+    *addresses, facts = words
+    requester, model, input_hash, operator, token, fee, pay_to, licensee = addresses
+    packed = BytesIO(facts.to_bytes(31, "big"))
+    lane, seq, grant_seq, deadline_s, callback_gas, terms_version, royalty_bps, use_class = (
+        int.from_bytes(packed.read(size), "big") for size in _FACT_SIZES
+    )
+    return Request(
+        requester=requester,
+        lane=lane,
+        seq=seq,
+        model_id=Hash32(model),
+        input_hash=Hash32(input_hash),
+        operator=operator,
+        token=token,
+        fee=fee,
+        pay_to=pay_to,
+        royalty_bps=royalty_bps,
+        terms_version=terms_version,
+        use_class=UseClass(use_class),
+        licensee=licensee,
+        grant_seq=grant_seq,
+        deadline_s=deadline_s,
+        callback_gas=callback_gas,
     )
 
 
@@ -96,16 +143,27 @@ def grant_digest(grant: Grant, chain_id: int, oracle: Address) -> Hash32:
         grant.licensee,
         grant.role,
         grant.classes,
+        grant.terms_version,
         grant.not_before_s,
         grant.expiry_s,
+        grant.quota,
+        grant.daily_rate,
         grant.royalty_bps,
+        grant.price_token,
+        grant.price_floor,
+        grant.pay_to,
+        grant.epoch,
         grant.seq,
+        grant.nonce,
     )
     return Hash32(keccak(b"\x19\x01" + domain + struct))
 
 
 def grant_typed_data(grant: Grant, chain_id: int, oracle: Address) -> dict[str, Any]:
-    """Build the same grant as JSON for `eth_signTypedData_v4`, so that any wallet can sign it."""
+    """Build the same grant as JSON for `eth_signTypedData_v4`, so that any wallet can sign it.
+
+    What may pass 2^53 is a decimal string: wallets that are written in JavaScript would round a number.
+    """
     return {
         "types": {"EIP712Domain": _members(DOMAIN_TYPE), "Grant": _members(GRANT_TYPE)},
         "primaryType": "Grant",
@@ -121,12 +179,58 @@ def grant_typed_data(grant: Grant, chain_id: int, oracle: Address) -> dict[str, 
             "licensee": "0x" + grant.licensee.hex(),
             "role": int(grant.role),
             "classes": grant.classes,
+            "termsVersion": grant.terms_version,
             "notBefore": grant.not_before_s,
             "expiry": grant.expiry_s,
+            "quota": grant.quota,
+            "dailyRate": grant.daily_rate,
             "royaltyBps": grant.royalty_bps,
+            "priceToken": "0x" + grant.price_token.hex(),
+            "priceFloor": str(grant.price_floor),
+            "payTo": "0x" + grant.pay_to.hex(),
+            "epoch": grant.epoch,
             "seq": grant.seq,
+            "nonce": str(grant.nonce),
         },
     }
+
+
+def grant_of_message(message: Mapping[str, Any]) -> Grant:
+    """Read the `message` of a grant's typed data back. Raises KeyError, TypeError or ValueError for anything else."""
+    return Grant(
+        model_id=Hash32(_sized(message["modelId"], 32)),
+        licensor=Address(_sized(message["licensor"], 20)),
+        licensee=Address(_sized(message["licensee"], 20)),
+        role=Role(int(message["role"])),
+        classes=int(message["classes"]),
+        terms_version=int(message["termsVersion"]),
+        not_before_s=int(message["notBefore"]),
+        expiry_s=int(message["expiry"]),
+        quota=int(message["quota"]),
+        daily_rate=int(message["dailyRate"]),
+        royalty_bps=int(message["royaltyBps"]),
+        price_token=Address(_sized(message["priceToken"], 20)),
+        price_floor=int(message["priceFloor"]),
+        pay_to=Address(_sized(message["payTo"], 20)),
+        epoch=int(message["epoch"]),
+        seq=int(message["seq"]),
+        nonce=int(message["nonce"]),
+    )
+
+
+def _facts(request: Request) -> Iterator[tuple[int, int]]:
+    """(value, bytes) of each fact, as RequestFacts.sol packs them. Raises OverflowError beyond a width."""
+    values = (
+        request.lane,
+        request.seq,
+        request.grant_seq,
+        request.deadline_s,
+        request.callback_gas,
+        request.terms_version,
+        request.royalty_bps,
+        request.use_class,
+    )
+    return zip(values, _FACT_SIZES, strict=True)
 
 
 def type_hash(type_: str) -> Hash32:
@@ -139,6 +243,13 @@ def _hash(type_: str, *values: Any) -> Hash32:
     members = (member["type"] for member in _members(type_))
     types = ["bytes32", *("bytes32" if member == "string" else member for member in members)]
     return Hash32(keccak(encode(types, [type_hash(type_), *values])))
+
+
+def _sized(text: object, length: int) -> bytes:
+    data = bytes.fromhex(str(text).removeprefix("0x"))
+    if len(data) != length:
+        raise ValueError(f"{text!r} is not {length} bytes")
+    return data
 
 
 def _members(type_: str) -> list[dict[str, str]]:

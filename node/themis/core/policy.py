@@ -5,12 +5,12 @@ from eth_utils.crypto import keccak
 from themis.core import canonical
 from themis.core.errors import Reason, Refused
 from themis.core.job import Job
-from themis.core.types import Address, LicenseQuery, Role, UseClass
+from themis.core.types import ETHER, Address, LicenseQuery, Role, UseClass
 
 
-def operators_use(fee_wei: int, requesters: UseClass) -> UseClass:
+def operators_use(fee: int, requesters: UseClass) -> UseClass:
     """Whoever is paid for serving serves commercially, whatever the requester is (PROTOCOL.md, License)."""
-    return UseClass.COMMERCIAL if fee_wei > 0 else requesters
+    return UseClass.COMMERCIAL if fee > 0 else requesters
 
 
 def license_queries(job: Job) -> tuple[LicenseQuery, LicenseQuery]:
@@ -23,7 +23,7 @@ def license_queries(job: Job) -> tuple[LicenseQuery, LicenseQuery]:
 
     return (
         query(request.requester, Role.REQUESTER, request.use_class),
-        query(request.operator, Role.OPERATOR, operators_use(request.fee_wei, request.use_class)),
+        query(request.operator, Role.OPERATOR, operators_use(request.fee, request.use_class)),
     )
 
 
@@ -36,5 +36,5 @@ def require_acceptable(job: Job, *, chain_id: int, oracle: Address, min_fee_wei:
         raise Refused(Reason.INVALID_INPUT, "the logged input does not hash to the request's inputHash")
     if request.deadline_s < chain_time_s:
         raise Refused(Reason.EXPIRED, f"its deadline {request.deadline_s} has passed; the fee can be refunded")
-    if request.fee_wei < min_fee_wei:
-        raise Refused(Reason.UNDERPAID, f"fee {request.fee_wei} wei is below fees.min_fee_wei {min_fee_wei}")
+    if request.token == ETHER and request.fee < min_fee_wei:
+        raise Refused(Reason.UNDERPAID, f"fee {request.fee} wei is below fees.min_fee_wei {min_fee_wei}")

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import NewType
+from typing import Final, NewType
 
 Address = NewType("Address", bytes)
 """20 bytes."""
 Hash32 = NewType("Hash32", bytes)
 """32 bytes."""
+
+ETHER: Final = Address(bytes(20))
+"""Stands for ether where a token's address is asked for."""
 
 
 class UseClass(IntEnum):
@@ -46,11 +49,18 @@ class Request:
     model_id: Hash32
     input_hash: Hash32
     operator: Address
-    fee_wei: int
-    licensor: Address
+    token: Address
+    """What the fee is paid in; zero: ether."""
+    fee: int
+    """Smallest units of `token`; wei for ether."""
+    pay_to: Address
+    """Receives the royalty."""
     royalty_bps: int
     terms_version: int
     use_class: UseClass
+    licensee: Address
+    """Whose grant permits it; zero where the policy is open."""
+    grant_seq: int
     deadline_s: int
     callback_gas: int
 
@@ -107,6 +117,22 @@ class LicenseQuery:
     role: Role
     use_class: UseClass
     block_number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What travels with every result: the hash of the terms it comes under, and what they ask its users to say."""
+
+    hash: Hash32
+    attribution: str
+
+
+@dataclass(frozen=True, slots=True)
+class TermsKey:
+    """One version of a model's terms. Never changes but by a reorganization."""
+
+    model_id: Hash32
+    version: int
 
 
 @dataclass(frozen=True, slots=True)

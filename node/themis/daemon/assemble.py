@@ -38,7 +38,7 @@ def assemble(home: Path, config: Config, preflight: Preflight) -> Running:
     chain_id, oracle = config.chain.chain_id, config.oracle()
     lock = InstanceLock(home, chain_id, signer.address)
     node = Node(
-        chain=RpcChain(preflight.rpc, oracle, signer.address),
+        chain=RpcChain(preflight.client(), signer.address),
         store=SqliteStore(home / STORE_FILE, chain_id=chain_id, oracle=oracle, operator=signer.address),
         engine=engine,
         signer=signer,
@@ -51,7 +51,7 @@ def assemble(home: Path, config: Config, preflight: Preflight) -> Running:
             min_fee_wei=config.fees.min_fee_wei,
             fees=config.fees.policy(),
         ),
-        telemetry=Telemetry(),
+        telemetry=Telemetry(engine.models()),
     )
     loops = (Watch(node), Judge(node), Infer(node), Send(node), Settle(node))
     supervisor = Supervisor(node, loops, poll_interval_s=config.chain.poll_interval_s)

@@ -7,7 +7,7 @@ from typing import Final
 from themis.core import policy
 from themis.core.errors import Reason, Refused, Unavailable
 from themis.core.job import Accepted, Closed, Fact, Job, State
-from themis.core.types import Denial, LicenseQuery
+from themis.core.types import Denial, LicenseQuery, TermsKey
 from themis.daemon.node import Node
 
 _BATCH: Final = 256
@@ -36,7 +36,7 @@ class Judge:
                 licensable.append(job)
             except Refused as refused:
                 facts.append((job, Closed(refused.reason, refused.detail)))
-        facts += self._license(licensable)
+        facts += self._license(self._with_known_terms(licensable))
         for job, fact in facts:
             if isinstance(fact, Closed):
                 log.info("request 0x%s will not be answered: %s %s", job.id.hex(), fact.reason, fact.detail)
@@ -55,6 +55,22 @@ class Judge:
         )
         node.engine.code_needed(job.request.model_id, job.input)
 
+    def _with_known_terms(self, jobs: Sequence[Job]) -> list[Job]:
+        """Those whose terms are kept: they travel with the result. The rest is judged again."""
+        node = self._node
+        first_seen: dict[TermsKey, int] = {}
+        for job in jobs:
+            first_seen.setdefault(_terms_key(job), job.seen_at.block_number)
+        missing = [(key, block) for key, block in first_seen.items() if node.store.terms(key) is None]
+        unknown: set[TermsKey] = set()
+        for (key, block), found in zip(missing, node.chain.terms(missing), strict=True):
+            if isinstance(found, Unavailable):
+                log.warning("terms could not be read: %s", found)
+                unknown.add(key)
+            else:
+                node.store.record_terms({key: found}, block)
+        return [job for job in jobs if _terms_key(job) not in unknown]
+
     def _license(self, jobs: Sequence[Job]) -> list[tuple[Job, Fact]]:
         """Ask the contract, at each request's block. The same question is asked once."""
         asked = {job.id: policy.license_queries(job) for job in jobs}
@@ -69,6 +85,10 @@ class Judge:
             if fact is not None:
                 facts.append((job, fact))
         return facts
+
+
+def _terms_key(job: Job) -> TermsKey:
+    return TermsKey(job.request.model_id, job.request.terms_version)
 
 
 def _verdict(requester: Judgment, operator: Judgment) -> Fact | None:

@@ -4,7 +4,8 @@ import threading
 from dataclasses import dataclass, field
 
 from themis.core.fees import FeePolicy
-from themis.core.types import Address, Block
+from themis.core.permission import Standing
+from themis.core.types import Address, Block, Hash32
 from themis.ports import Chain, Clock, Engine, Signer, Store
 from themis.telemetry import Telemetry
 
@@ -59,6 +60,8 @@ class Node:
     settings: Settings
     telemetry: Telemetry
     time: ChainTime = field(init=False)
+    standing: dict[Hash32, Standing] = field(init=False, default_factory=dict)
+    """By model, as the settling loop read it last."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "time", ChainTime(self.clock))

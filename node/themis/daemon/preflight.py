@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Final
 
 from themis.config import STORE_FILE, Config
-from themis.core.errors import Denied, Misconfigured, ThemisError
-from themis.core.types import Hash32, Role, UseClass
+from themis.core.errors import Misconfigured, ThemisError
+from themis.core.types import ETHER, Hash32
 from themis.edge import bundle, client, keystore
 from themis.edge.bundle import Bundle
-from themis.edge.client import OracleClient
+from themis.edge.client import ContractDenied, OracleClient
 from themis.edge.engine import OnnxEngine
 from themis.edge.keystore import KeystoreSigner
+from themis.edge.licenses import Licenses
 from themis.edge.rpc import Rpc
 from themis.edge.store import SqliteStore
 
@@ -124,7 +125,7 @@ class Preflight:
         """Recompute each bundle's roots and ask the chain whether they are the ones registered under its id."""
         for model in self.config.models:
             loaded = bundle.load(self.home / model.path)
-            (licensor,) = self.client().read("licensorOf", model.model_id)
+            (licensor,) = self.client().read("registrantOf", model.model_id)
             if int(licensor, 16) == 0:
                 raise Misconfigured(
                     f"model 0x{model.model_id.hex()} is not registered: correct its model_id in config.toml"
@@ -145,23 +146,33 @@ class Preflight:
         return f"self-test passed, {self.config.engine.threads} thread(s)"
 
     def _license(self, model_id: Hash32) -> Check:
-        """Whether this operator may be paid for answers now."""
+        """Whether this operator may be paid for answers now, and until when."""
         name = f"license of {self._bundles[model_id].name}"
-        who = (self._signer().address, int(Role.OPERATOR), int(UseClass.COMMERCIAL))
-        try:
-            version, _ = self.client().read("termsInForce", model_id)
-            self.client().read("checkLicense", model_id, version, *who)
-        except Denied as denied:
-            advice = "paid requests will be refused: ask the licensor for an operator's grant"
-            return Check(name, Status.WARN, f"{denied}; {advice}", denied)
-        return Check(name, Status.OK, f"terms version {version}, paid answers allowed")
+        standing = self._licenses().standing(model_id, self._signer().address)
+        said = standing.explanation
+        if said.denial is not None:
+            denied = ContractDenied(said.denial)
+            return Check(
+                name, Status.WARN, f"paid requests are refused: {said.rule}; {denied}. {said.next_step}", denied
+            )
+        if concern := standing.concern(self.client().now_s()):
+            return Check(name, Status.WARN, concern)
+        return Check(name, Status.OK, f"paid answers allowed; {said.rule}")
 
     def _offer(self, model_id: Hash32) -> Check:
         name = f"offer of {self._bundles[model_id].name}"
-        serving, min_fee_wei, max_callback_gas = self.client().read("offerOf", model_id, self._signer().address)
-        if not serving:
+        offers = self._licenses().offers(model_id, self._signer().address)
+        if not offers:
             return Check(name, Status.WARN, "nobody can ask: run `themis models serve PATH MODEL_ID`")
-        return Check(name, Status.OK, f"at least {min_fee_wei} wei, callbacks up to {max_callback_gas} gas")
+        said = (
+            f"at least {offer.min_fee} {'wei' if offer.token == ETHER else f'of token 0x{offer.token.hex()}'}, "
+            f"callbacks up to {offer.max_callback_gas} gas"
+            for offer in offers
+        )
+        return Check(name, Status.OK, "; ".join(said))
+
+    def _licenses(self) -> Licenses:
+        return Licenses(self.client(), self.config.chain.start_block)
 
     def _signer(self) -> KeystoreSigner:
         if self.signer is None:

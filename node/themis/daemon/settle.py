@@ -5,13 +5,14 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from themis.core.errors import Reason
+from themis.core.errors import Reason, Unavailable
 from themis.core.fees import CANCEL_GAS
 from themis.core.job import Closed, Fact, Finalized, Job, State, Unsent
 from themis.core.transaction import SentTransaction, Transaction
 from themis.core.types import Denial, Receipt
 from themis.daemon.node import Node
 from themis.daemon.send import broadcast, sign_answer, signed
+from themis.telemetry import model_label
 
 RESEND_AFTER_S: Final = 5
 """A transaction that long without a receipt is looked after, and broadcast again."""
@@ -20,6 +21,7 @@ BUMP_AFTER_S: Final = 60
 LOST_AFTER_S: Final = 30
 """A used nonce that long without a receipt of ours was used by somebody else with our key."""
 BALANCE_EVERY_S: Final = 15
+STANDING_EVERY_S: Final = 60
 _BATCH: Final = 1_000
 
 log = logging.getLogger(__name__)
@@ -33,10 +35,12 @@ class Settle:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._balance_at_s = 0.0
+        self._standing_at_s = 0.0
 
     def step(self) -> bool:
         """Finalize, then look after what is stuck. True when a job needs another loop again."""
         self._read_balance()
+        self._read_standing()
         self._finalize()
         now_s = self._node.clock.now_s()
         unsettled = self._node.store.unsettled()
@@ -49,6 +53,25 @@ class Settle:
         if node.clock.now_s() - self._balance_at_s >= BALANCE_EVERY_S:
             node.telemetry.balance_wei.set(node.chain.balance_wei(node.signer.address))
             self._balance_at_s = node.clock.now_s()
+
+    def _read_standing(self) -> None:
+        """Whether paid answers are allowed, and until when: a grant ends without anybody saying so.
+
+        Answers are settled all the same when it cannot be read; what was read last stands.
+        """
+        node = self._node
+        if node.clock.now_s() - self._standing_at_s < STANDING_EVERY_S:
+            return
+        self._standing_at_s = node.clock.now_s()
+        model_ids = list(node.engine.models())
+        try:
+            found = node.chain.standing(model_ids)
+        except Unavailable as error:
+            log.warning("%s", error)
+            return
+        for model_id, standing in zip(model_ids, found, strict=True):
+            node.standing[model_id] = standing
+            node.telemetry.license_expiry.labels(model_label(model_id)).set(standing.expiry_timestamp_s())
 
     def _finalize(self) -> None:
         node = self._node

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from themis.core.errors import Unavailable
+from themis.core.errors import Denied, Misconfigured, Unavailable
 from themis.core.fees import fulfill_gas
+from themis.core.permission import Standing
 from themis.core.types import (
     Address,
     Block,
@@ -14,18 +15,24 @@ from themis.core.types import (
     LicenseQuery,
     Receipt,
     Request,
+    Terms,
+    TermsKey,
 )
 from themis.edge import contracts
+from themis.edge.client import OracleClient
 from themis.edge.contracts import ORACLE
-from themis.edge.rpc import Rpc, RpcError
+from themis.edge.licenses import Licenses
+from themis.edge.rpc import Call, RpcError
 
 
 class RpcChain:
     """One oracle contract on the chain behind one endpoint, as one operator sees it."""
 
-    def __init__(self, rpc: Rpc, oracle: Address, operator: Address) -> None:
-        self.rpc = rpc
-        self._oracle = _hex(oracle)
+    def __init__(self, client: OracleClient, operator: Address) -> None:
+        self.rpc = client.rpc
+        self._oracle = _hex(client.oracle)
+        self._operator = operator
+        self._licenses = Licenses(client, start_block=0)
         self._topics = contracts.event_topics(operator)
 
     def chain_id(self) -> int:
@@ -65,6 +72,19 @@ class RpcChain:
             for query in queries
         ]
         return [_denial(result) for result in self.rpc.batch(calls)]
+
+    def terms(self, places: Sequence[tuple[TermsKey, int]]) -> list[Terms | Unavailable]:
+        calls: list[Call] = [
+            ("eth_call", [{"to": self._oracle, "data": _hex(contracts.terms_of(key))}, hex(block)])
+            for key, block in places
+        ]
+        return [_untold(raw) if isinstance(raw, RpcError) else _terms(raw) for raw in self.rpc.batch(calls)]
+
+    def standing(self, model_ids: Sequence[Hash32]) -> list[Standing]:
+        try:
+            return [self._licenses.standing(model_id, self._operator) for model_id in model_ids]
+        except (Denied, Misconfigured, RpcError) as error:
+            raise Unavailable(f"the operator's license cannot be read: {error}") from error
 
     def fulfill_denial(self, request: Request, output: bytes, block_number: int) -> Denial | Unavailable | None:
         call = {
@@ -121,6 +141,12 @@ def _denial(result: Any) -> Denial | Unavailable | None:
     if not isinstance(result, RpcError):
         return None if result != "0x" else Denial("NoContract", "there is no oracle contract at that block")
     return ORACLE.denial(result.data) if result.data else _untold(result)
+
+
+def _terms(result: str) -> Terms | Unavailable:
+    if result == "0x":
+        return Unavailable("there is no oracle contract at that block")
+    return contracts.decode_terms(bytes.fromhex(result[2:]))
 
 
 def _untold(error: RpcError) -> Unavailable:

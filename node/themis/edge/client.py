@@ -1,18 +1,18 @@
 """One oracle contract for people: reads with reasons, and transactions that are waited for."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from themis.core import canonical
 from themis.core.errors import Denied, Misconfigured, Unavailable
 from themis.core.fees import FeePolicy
 from themis.core.transaction import Transaction
-from themis.core.types import Address, Denial
+from themis.core.types import Address, Denial, LogPosition
 from themis.edge import contracts
 from themis.edge.abi import Artifact, Log
 from themis.edge.contracts import ORACLE
-from themis.edge.rpc import Rpc, RpcError
+from themis.edge.rpc import Call, Rpc, RpcError
 from themis.ports import Signer
 
 _RECEIPT_TIMEOUT_S: Final = 120
@@ -38,26 +38,31 @@ class OracleClient:
 
     def read(self, function: str, *arguments: Any, block: str = "latest") -> tuple[Any, ...]:
         """Values of a view function. Raises Denied with the contract's custom error."""
-        call = {"to": _hex(self.oracle), "data": _hex(ORACLE.call(function, *arguments))}
-        try:
-            data = bytes.fromhex(self.rpc.call("eth_call", call, block)[2:])
-        except RpcError as error:
-            raise _denied(error) from error
-        if not data:
-            raise Misconfigured(f"there is no contract at {_hex(self.oracle)}: correct chain.oracle or chain.rpc_url")
-        try:
-            return ORACLE.result(function, data)
-        except ValueError as error:
-            raise Misconfigured(
-                f"{_hex(self.oracle)} is not a Themis oracle ({error}): correct chain.oracle"
-            ) from error
+        (result,) = self.rpc.batch([self._call(function, arguments, block)])
+        return self._values(function, result)
+
+    def read_all(self, calls: Sequence[tuple[str, Sequence[Any]]], block: str = "latest") -> list[tuple[Any, ...]]:
+        """Values of several views (function, arguments) in order, read together. Raises as `read` does."""
+        results = self.rpc.batch([self._call(function, arguments, block) for function, arguments in calls])
+        return [self._values(function, result) for (function, _), result in zip(calls, results, strict=True)]
+
+    def now_s(self) -> int:
+        """Timestamp of the newest block: the time the contract lives in."""
+        head = self.rpc.call("eth_getBlockByNumber", "latest", False)  # noqa: FBT003 (the RPC's parameter)
+        return int(head["timestamp"], 16)
 
     def logs(self, event: str, start_block: int, *indexed: bytes | None) -> list[Log]:
         """Past events, oldest first; `indexed` filters by the event's indexed values in order."""
-        topics = [_hex(ORACLE.topic(event)), *(None if i is None else _hex(i.rjust(32, b"\0")) for i in indexed)]
+        return [log for log, _ in self.history((event,), start_block, *indexed)]
+
+    def history(self, events: Sequence[str], start_block: int, *indexed: bytes | None) -> list[tuple[Log, LogPosition]]:
+        """Past events of several kinds with their places, in chain order; `indexed` filters as for `logs`."""
+        kinds = [_hex(ORACLE.topic(event)) for event in events]
+        topics = [kinds, *(None if i is None else _hex(i.rjust(32, b"\0")) for i in indexed)]
         query = {"address": _hex(self.oracle), "fromBlock": hex(start_block), "toBlock": "latest", "topics": topics}
         decoded = (contracts.decode_log(raw) for raw in self.rpc.call("eth_getLogs", query))
-        return [pair[0] for pair in decoded if pair is not None]
+        found = (pair for pair in decoded if pair is not None)
+        return sorted(found, key=lambda pair: (pair[1].block_number, pair[1].log_index))
 
     def transact(
         self, signer: Signer, fees: FeePolicy, function: str, *arguments: Any, value_wei: int = 0
@@ -67,6 +72,22 @@ class OracleClient:
         receipt = transact(self.rpc, self.chain_id, signer, fees, self.oracle, data, value_wei)
         decoded = (contracts.decode_log(raw) for raw in receipt["logs"] if raw["address"].lower() == _hex(self.oracle))
         return receipt, [pair[0] for pair in decoded if pair is not None]
+
+    def _call(self, function: str, arguments: Sequence[Any], block: str) -> Call:
+        return "eth_call", [{"to": _hex(self.oracle), "data": _hex(ORACLE.call(function, *arguments))}, block]
+
+    def _values(self, function: str, result: Any) -> tuple[Any, ...]:
+        if isinstance(result, RpcError):
+            raise _denied(result) from result
+        data = bytes.fromhex(result[2:])
+        if not data:
+            raise Misconfigured(f"there is no contract at {_hex(self.oracle)}: correct chain.oracle or chain.rpc_url")
+        try:
+            return ORACLE.result(function, data)
+        except ValueError as error:
+            raise Misconfigured(
+                f"{_hex(self.oracle)} is not a Themis oracle ({error}): correct chain.oracle"
+            ) from error
 
 
 def require_chain(rpc: Rpc, chain_id: int) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import astuple
 from typing import Any, Final
 
+from themis.core import canonical
 from themis.core.canonical import Grant
 from themis.core.types import (
     Address,
@@ -14,7 +15,8 @@ from themis.core.types import (
     LogPosition,
     Request,
     Requested,
-    UseClass,
+    Terms,
+    TermsKey,
 )
 from themis.edge.abi import Artifact, Log, address
 
@@ -23,7 +25,7 @@ ORACLE: Final = Artifact("InferenceOracle")
 
 def fulfill(request: Request, output: bytes) -> bytes:
     """Calldata of the answer to a request."""
-    return ORACLE.call("fulfill", astuple(request), output)
+    return ORACLE.call("fulfill", canonical.request_words(request), output)
 
 
 def decode_fulfill(data: bytes) -> tuple[Request, bytes]:
@@ -47,6 +49,17 @@ def check_license(query: LicenseQuery) -> bytes:
         int(query.role),
         int(query.use_class),
     )
+
+
+def terms_of(key: TermsKey) -> bytes:
+    """Calldata of one published version of a model's terms."""
+    return ORACLE.call("termsOf", key.model_id, key.version)
+
+
+def decode_terms(data: bytes) -> Terms:
+    """What travels with results, out of what `termsOf` returned."""
+    ((terms_hash, _, _, _, _, attribution),) = ORACLE.result("termsOf", data)
+    return Terms(Hash32(terms_hash), attribution)
 
 
 def event_topics(operator: Address) -> list[Any]:
@@ -87,23 +100,11 @@ def decode_event(raw: Mapping[str, Any]) -> ChainEvent | None:
 
 
 def decode_request(values: tuple[Any, ...]) -> Request:
-    """Turn the `Request` struct, as decoded, into ours: same fields, same order."""
-    (requester, lane, seq, model, input_hash, operator, fee, licensor, royalty, terms, use, deadline, gas) = values
-    return Request(
-        requester=address(requester),
-        lane=lane,
-        seq=seq,
-        model_id=Hash32(model),
-        input_hash=Hash32(input_hash),
-        operator=address(operator),
-        fee_wei=fee,
-        licensor=address(licensor),
-        royalty_bps=royalty,
-        terms_version=terms,
-        use_class=UseClass(use),
-        deadline_s=deadline,
-        callback_gas=gas,
-    )
+    """Turn the `Request` struct, as decoded, into ours."""
+    requester, model, input_hash, operator, token, fee, pay_to, licensee, facts = values
+    owners = [address(text) for text in (requester, operator, token, pay_to, licensee)]
+    requester, operator, token, pay_to, licensee = owners
+    return canonical.request_of((requester, model, input_hash, operator, token, fee, pay_to, licensee, facts))
 
 
 def _bytes(text: str) -> bytes:

@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -25,10 +25,10 @@ from themis.core.job import (
 )
 from themis.core.reorg import BlockRef
 from themis.core.transaction import SentTransaction
-from themis.core.types import ChainEvent, Fulfilled, Hash32, Requested
+from themis.core.types import ChainEvent, Fulfilled, Hash32, Requested, Terms, TermsKey
 from themis.edge import rows
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 _SCHEMA: Final = """
 CREATE TABLE binding (chain_id INTEGER, oracle BLOB, operator BLOB);
@@ -43,6 +43,10 @@ CREATE TABLE jobs (
 CREATE INDEX jobs_by_state ON jobs (state, seq);
 CREATE TABLE facts (job_id BLOB NOT NULL, at_s REAL NOT NULL, fact TEXT NOT NULL, detail TEXT NOT NULL);
 CREATE INDEX facts_by_job ON facts (job_id);
+CREATE TABLE terms (
+  model_id BLOB NOT NULL, version INTEGER NOT NULL, hash BLOB NOT NULL, attribution TEXT NOT NULL,
+  read_block INTEGER NOT NULL, PRIMARY KEY (model_id, version)
+);
 CREATE TABLE transactions (
   hash BLOB PRIMARY KEY, raw BLOB NOT NULL, nonce INTEGER NOT NULL, max_fee_wei TEXT NOT NULL,
   priority_fee_wei TEXT NOT NULL, job_id BLOB NOT NULL, signed_at_s REAL NOT NULL,
@@ -93,6 +97,7 @@ class SqliteStore:
             gone = self._all("SELECT id FROM jobs WHERE seen_block > ? AND state != 'closed'", fork.number)
             for (job_id,) in gone:
                 self._apply(Hash32(job_id), Closed(Reason.REORGED), now_s)
+            self._db.execute("DELETE FROM terms WHERE read_block > ?", (fork.number,))
             self._replace_tail([ref for ref in self.tail() if ref.number <= fork.number])
 
     def record(self, facts: Sequence[tuple[Job, Fact]], now_s: float) -> None:
@@ -104,6 +109,18 @@ class SqliteStore:
                 self._apply(seen.id, fact, now_s)
                 if isinstance(fact, Finalized):
                     self._db.execute("UPDATE transactions SET settled = 1 WHERE job_id = ?", (seen.id,))
+
+    def record_terms(self, terms: Mapping[TermsKey, Terms], block_number: int) -> None:
+        with self._transaction():
+            self._db.executemany(
+                "INSERT OR IGNORE INTO terms VALUES (?, ?, ?, ?, ?)",
+                [(key.model_id, key.version, t.hash, t.attribution, block_number) for key, t in terms.items()],
+            )
+
+    def terms(self, key: TermsKey) -> Terms | None:
+        query = "SELECT hash, attribution FROM terms WHERE model_id = ? AND version = ?"
+        found = self._all(query, key.model_id, key.version)
+        return Terms(Hash32(found[0][0]), found[0][1]) if found else None
 
     def record_sent(self, sent: Sequence[SentTransaction]) -> None:
         with self._transaction():

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {Model, ModelRegistry} from "./ModelRegistry.sol";
+import {ITermsRegistry, Terms} from "./interfaces/ITermsRegistry.sol";
+import {Policy} from "./libraries/Policies.sol";
+
+/// @title The terms history of models
+abstract contract TermsRegistry is ITermsRegistry, ModelRegistry {
+    /// @notice How long changed terms must be public before they apply.
+    uint40 public constant NOTICE_PERIOD = 14 days;
+
+    mapping(bytes32 modelId => mapping(uint24 version => Terms)) private _terms;
+
+    /// @inheritdoc ITermsRegistry
+    function publishTerms(
+        bytes32 modelId,
+        bytes32 termsHash,
+        Policy policy,
+        uint40 effectiveAt,
+        string calldata uri,
+        string calldata attribution
+    ) external returns (uint24 version) {
+        Model storage model = _requireLicensor(modelId);
+        if (model.effectiveAt > block.timestamp) revert TermsPending(modelId, model.effectiveAt);
+        uint40 now_ = uint40(block.timestamp);
+        uint40 earliest = model.version > 0 ? now_ + NOTICE_PERIOD : now_;
+        if (effectiveAt == 0) effectiveAt = now_;
+        if (effectiveAt < earliest) revert NoticeTooShort(effectiveAt, earliest);
+
+        version = model.version + 1;
+        _terms[modelId][version] = Terms(termsHash, policy, effectiveAt, now_, uri, attribution);
+        (model.version, model.policy, model.effectiveAt) = (version, policy, effectiveAt);
+
+        emit TermsPublished(modelId, version, termsHash, policy, effectiveAt, uri, attribution);
+    }
+
+    /// @inheritdoc ITermsRegistry
+    function termsInForce(bytes32 modelId) external view returns (uint24 version, Policy policy) {
+        return _termsInForce(modelId, _knownModel(modelId));
+    }
+
+    /// @inheritdoc ITermsRegistry
+    function termsAt(bytes32 modelId, uint40 time) external view returns (uint24 version) {
+        version = _knownModel(modelId).version;
+        while (version > 0 && _terms[modelId][version].effectiveAt > time) {
+            --version;
+        }
+        if (version == 0) revert TermsNotInForce(modelId);
+    }
+
+    /// @inheritdoc ITermsRegistry
+    function latestTerms(bytes32 modelId) external view returns (uint24 version) {
+        return _models[modelId].version;
+    }
+
+    /// @inheritdoc ITermsRegistry
+    function termsOf(bytes32 modelId, uint24 version) external view returns (Terms memory) {
+        return _terms[modelId][version];
+    }
+
+    /// @inheritdoc ITermsRegistry
+    function attributionOf(bytes32 modelId, uint24 version) external view returns (string memory) {
+        return _terms[modelId][version].attribution;
+    }
+
+    /// @dev The latest version, or the one before it while the latest is pending.
+    function _termsInForce(bytes32 modelId, Model storage model) internal view returns (uint24 version, Policy policy) {
+        (version, policy) = (model.version, model.policy);
+        if (model.effectiveAt > block.timestamp) {
+            version -= 1;
+            policy = _terms[modelId][version].policy;
+        }
+        if (version == 0) revert TermsNotInForce(modelId);
+    }
+
+    /// @dev The policy of a version that is or was in force.
+    function _policyOf(bytes32 modelId, Model storage model, uint24 version) internal view returns (Policy) {
+        (uint24 latest, Policy policy) = _termsInForce(modelId, model);
+        if (version == latest) return policy;
+        if (version == 0 || version > latest) revert TermsNotInForce(modelId);
+        return _terms[modelId][version].policy;
+    }
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {Plain} from "./support/Plain.sol";
+import {Grant, ILicenseRegistry, Role} from "../src/interfaces/ILicenseRegistry.sol";
+import {IModelRegistry} from "../src/interfaces/IModelRegistry.sol";
+import {Fixture} from "./support/Fixture.sol";
+import {VM, bound} from "./support/Vm.sol";
+
+/// @notice The licensor's role: asked, answering, and handed on in two steps.
+contract LicensorTest is Fixture {
+    uint256 private constant HEIR_KEY = 0x4E14;
+
+    address private heir = VM.addr(HEIR_KEY);
+
+    function testFuzz_requestAuthorization_reverts(uint8 classes) public {
+        VM.expectRevert(abi.encodeWithSelector(IModelRegistry.UnknownModel.selector, bytes32("?")));
+        oracle.requestAuthorization("?", Role.REQUESTER, 1, "", "");
+        classes = classes == 0 ? 0 : uint8(bound(classes, 8, 255));
+        _expect(ILicenseRegistry.InvalidGrant.selector);
+        oracle.requestAuthorization(modelId, Role.REQUESTER, classes, "", "");
+    }
+
+    /// @dev Anybody may ask. An ask changes nothing but the log.
+    function testFuzz_requestAuthorization(
+        address from,
+        uint8 role,
+        uint8 classes,
+        string calldata purpose,
+        string calldata uri
+    ) public {
+        classes = uint8(bound(classes, 1, 7));
+        VM.expectEmit(address(oracle));
+        emit ILicenseRegistry.AuthorizationRequested(modelId, from, Role(role % 2), classes, purpose, uri);
+        VM.record();
+        VM.prank(from);
+        oracle.requestAuthorization(modelId, Role(role % 2), classes, purpose, uri);
+        (, bytes32[] memory writes) = VM.accesses(address(oracle));
+        VM.assertEq(writes.length, 0);
+    }
+
+    function testFuzz_refuseAuthorization(address from, uint8 role, string calldata reason) public {
+        VM.expectRevert(abi.encodeWithSelector(IModelRegistry.UnknownModel.selector, bytes32("?")));
+        oracle.refuseAuthorization("?", requester, Role.REQUESTER, reason);
+        if (from != licensor) {
+            VM.expectRevert(abi.encodeWithSelector(IModelRegistry.NotLicensor.selector, modelId, from, licensor));
+            VM.prank(from);
+            oracle.refuseAuthorization(modelId, requester, Role(role % 2), reason);
+        }
+        VM.expectEmit(address(oracle));
+        emit ILicenseRegistry.AuthorizationRefused(modelId, requester, Role(role % 2), reason);
+        VM.record();
+        VM.prank(licensor);
+        oracle.refuseAuthorization(modelId, requester, Role(role % 2), reason);
+        (, bytes32[] memory writes) = VM.accesses(address(oracle));
+        VM.assertEq(writes.length, 0);
+    }
+
+    function testFuzz_transferLicensor_reverts(address from) public {
+        VM.assume(from != licensor);
+        VM.expectRevert(abi.encodeWithSelector(IModelRegistry.UnknownModel.selector, bytes32("?")));
+        oracle.transferLicensor("?", heir);
+        VM.expectRevert(abi.encodeWithSelector(IModelRegistry.NotLicensor.selector, modelId, from, licensor));
+        VM.prank(from);
+        oracle.transferLicensor(modelId, heir);
+    }
+
+    function testFuzz_acceptLicensor_reverts(address from, bool named) public {
+        VM.assume(from != heir && from != address(0));
+        VM.expectRevert(abi.encodeWithSelector(IModelRegistry.UnknownModel.selector, bytes32("?")));
+        oracle.acceptLicensor("?");
+        if (named) _name(heir);
+        VM.expectRevert(
+            abi.encodeWithSelector(IModelRegistry.NotSuccessor.selector, modelId, from, named ? heir : address(0))
+        );
+        VM.prank(from);
+        oracle.acceptLicensor(modelId);
+        VM.assertEq(oracle.licensorOf(modelId), licensor);
+    }
+
+    /// @dev Until it is accepted a transfer can be taken back.
+    function test_transferLicensor_takenBack() public {
+        _name(heir);
+        _name(address(0));
+        VM.expectRevert(abi.encodeWithSelector(IModelRegistry.NotSuccessor.selector, modelId, heir, address(0)));
+        VM.prank(heir);
+        oracle.acceptLicensor(modelId);
+    }
+
+    function test_transfer() public {
+        VM.expectEmit(address(oracle));
+        emit IModelRegistry.LicensorTransferStarted(modelId, licensor, heir);
+        _name(heir);
+        VM.assertEq(oracle.successorOf(modelId), heir);
+        VM.assertEq(oracle.licensorOf(modelId), licensor);
+
+        VM.expectEmit(address(oracle));
+        emit IModelRegistry.LicensorTransferred(modelId, licensor, heir);
+        VM.prank(heir);
+        oracle.acceptLicensor(modelId);
+
+        VM.assertEq(oracle.licensorOf(modelId), heir);
+        VM.assertEq(oracle.successorOf(modelId), address(0));
+        VM.assertEq(oracle.registrantOf(modelId), licensor);
+        VM.expectRevert(abi.encodeWithSelector(IModelRegistry.NotSuccessor.selector, modelId, heir, address(0)));
+        VM.prank(heir);
+        oracle.acceptLicensor(modelId);
+    }
+
+    /// @dev Terms, grants in force and open requests stand; vouchers and rights of the old licensor end.
+    function test_transfer_whatStands() public {
+        _ready(ALL_GRANT);
+        _activate(requester, Role.REQUESTER);
+        _activate(operator, Role.OPERATOR);
+        _request(_ask(), 10_000);
+        Plain memory open = _made(_ask(), requester, 1, 10_000, ROYALTY_BPS);
+        Grant memory unused = _grant(stranger, Role.REQUESTER, 1);
+        bytes memory signature = _sign(LICENSOR_KEY, unused);
+        address before = licensor;
+        _name(heir);
+        VM.prank(heir);
+        oracle.acceptLicensor(modelId);
+
+        VM.expectRevert(abi.encodeWithSelector(IModelRegistry.NotLicensor.selector, modelId, before, heir));
+        oracle.activate(unused, signature);
+        bytes memory notLicensor = abi.encodeWithSelector(IModelRegistry.NotLicensor.selector, modelId, before, heir);
+        VM.prank(before);
+        VM.expectRevert(notLicensor);
+        oracle.revoke(modelId, requester, Role.REQUESTER, 1);
+        VM.prank(before);
+        VM.expectRevert(notLicensor);
+        oracle.publishTerms(modelId, "t", ALL_OPEN, 0, "", "");
+        unused.licensor = heir;
+        oracle.activate(unused, _sign(HEIR_KEY, unused));
+
+        _fulfill(open);
+        // the requester's royalty was pinned to the old licensor, the operator's goes to whoever it is now
+        VM.assertEq(oracle.credits(address(0), before), 1250);
+        VM.assertEq(oracle.credits(address(0), heir), 1250);
+        _request(_ask(), 10_000);
+        open.seq = 2;
+        open.payTo = heir;
+        _fulfill(open);
+        VM.assertEq(oracle.credits(address(0), heir), 3750);
+    }
+
+    function _name(address successor) private {
+        VM.prank(licensor);
+        oracle.transferLicensor(modelId, successor);
+    }
+}

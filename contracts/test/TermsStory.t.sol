@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {Plain} from "./support/Plain.sol";
+import {ITermsRegistry, Terms} from "../src/interfaces/ITermsRegistry.sol";
+import {Ask, IInferenceOracle} from "../src/interfaces/IInferenceOracle.sol";
+import {Grant, ILicenseRegistry, Role, UseClass} from "../src/interfaces/ILicenseRegistry.sol";
+import {Policy} from "../src/libraries/Policies.sol";
+import {Fixture} from "./support/Fixture.sol";
+import {VM, bound} from "./support/Vm.sol";
+
+/// @notice What happened to MiniMax M2, with an invented licensor: two permissive versions, then one that keeps non-commercial use free
+/// and asks for an authorization of commercial use. Announced with notice; looked at in every second around the change.
+contract TermsStoryTest is Fixture {
+    uint40 private constant M2 = uint40(START);
+    uint40 private constant M25 = M2 + 20 days;
+    uint40 private constant M27 = M25 + 30 days;
+    uint40 private constant AROUND = 40; // seconds
+
+    string private constant BUILT_WITH = "Built with M2.7";
+
+    address private holder = address(0x401d);
+
+    function setUp() public override {
+        super.setUp();
+        VM.prank(licensor);
+        oracle.publishTerms(modelId, "M2", ALL_OPEN, 0, "ipfs://m2", "");
+        _serve(0);
+        _publish("M2.5", ALL_OPEN, M25, "");
+        VM.warp(M25);
+        _publish("M2.7", NON_COMMERCIAL_FREE, M27, BUILT_WITH);
+        // standing grants, one for any version, one for M2.5 alone
+        Grant memory any = _grant(requester, Role.REQUESTER, 1);
+        any.expiry = M27 + 365 days;
+        _activate(any);
+        (any.licensee, any.termsVersion) = (holder, 2);
+        _activate(any);
+    }
+
+    function test_versions_inEverySecond() public {
+        VM.assertEq(oracle.latestTerms(modelId), 3);
+        VM.expectRevert(abi.encodeWithSelector(ITermsRegistry.TermsNotInForce.selector, modelId));
+        oracle.termsAt(modelId, M2 - 1);
+        VM.assertEq(oracle.termsAt(modelId, M2), 1);
+        VM.assertEq(oracle.termsAt(modelId, M25 - 1), 1);
+        for (uint40 t = M27 - AROUND; t < M27 + AROUND; ++t) {
+            VM.warp(t);
+            (uint24 version, Policy policy) = oracle.termsInForce(modelId);
+            VM.assertEq(version, t < M27 ? 2 : 3);
+            VM.assertEq(Policy.unwrap(policy), Policy.unwrap(t < M27 ? ALL_OPEN : NON_COMMERCIAL_FREE));
+            // the answer about a moment does not depend on when it is asked
+            VM.assertEq(oracle.termsAt(modelId, M27 - 1), 2);
+            VM.assertEq(oracle.termsAt(modelId, M27), 3);
+            VM.assertEq(oracle.termsAt(modelId, t), version);
+        }
+    }
+
+    /// @dev The history keeps every word of every version.
+    function test_history() public view {
+        Terms memory first = oracle.termsOf(modelId, 1);
+        Terms memory last = oracle.termsOf(modelId, 3);
+        Terms memory none = oracle.termsOf(modelId, 4);
+        VM.assertEq(abi.encode(first), abi.encode(Terms("M2", ALL_OPEN, M2, M2, "ipfs://m2", "")));
+        VM.assertEq(
+            abi.encode(last), abi.encode(Terms("M2.7", NON_COMMERCIAL_FREE, M27, M25, "ipfs://terms", BUILT_WITH))
+        );
+        VM.assertEq(none.publishedAt, 0);
+        VM.assertEq(oracle.attributionOf(modelId, 1), "");
+        VM.assertEq(oracle.attributionOf(modelId, 3), BUILT_WITH);
+    }
+
+    /// @dev Who may ask for what, in every second: commercial use stays free to the last second, then needs a grant.
+    function test_requests_inEverySecond() public {
+        for (uint40 t = M27 - AROUND; t < M27 + AROUND; ++t) {
+            VM.warp(t);
+            uint24 version = t < M27 ? 2 : 3;
+            bytes4 required = ILicenseRegistry.AuthorizationRequired.selector;
+            bytes4 other = ILicenseRegistry.GrantForOtherTerms.selector;
+            _assertRequest(stranger, t, UseClass.PERSONAL, version, bytes4(0));
+            _assertRequest(stranger, t, UseClass.RESEARCH, version, bytes4(0));
+            _assertRequest(stranger, t, UseClass.COMMERCIAL, version, version == 2 ? bytes4(0) : required);
+            _assertRequest(requester, t, UseClass.COMMERCIAL, version, bytes4(0));
+            _assertRequest(holder, t, UseClass.COMMERCIAL, version, version == 2 ? bytes4(0) : other);
+        }
+    }
+
+    /// @dev A request asked in any second and answered in any later one is judged by the terms it was asked under: before the change a
+    /// paid answer needs nothing, after it the operator's own grant.
+    function testFuzz_answers_keepTheirTerms(uint40 asked, uint40 answered, bool licensed) public {
+        asked = uint40(bound(asked, M27 - AROUND, M27 + AROUND));
+        answered = uint40(bound(answered, asked, asked + 2 * AROUND));
+        if (licensed) {
+            Grant memory grant = _grant(operator, Role.OPERATOR, 1);
+            (grant.expiry, grant.royaltyBps) = (M27 + 1 days, 0);
+            _activate(grant);
+        }
+        VM.warp(asked);
+        Ask memory ask = _ask();
+        VM.deal(stranger, 1 ether);
+        VM.prank(stranger);
+        oracle.request{value: 1 ether}(ask, INPUT);
+        Plain memory made = _made(ask, stranger, 1, 1 ether, 0);
+        made.termsVersion = asked < M27 ? 2 : 3;
+        bytes32 id = oracle.idOf(made.wire());
+        VM.warp(answered);
+        if (asked >= M27 && !licensed) {
+            VM.expectRevert(
+                abi.encodeWithSelector(
+                    ILicenseRegistry.AuthorizationRequired.selector,
+                    modelId,
+                    3,
+                    operator,
+                    Role.OPERATOR,
+                    UseClass.COMMERCIAL
+                )
+            );
+        } else {
+            VM.expectEmit(address(oracle));
+            emit IInferenceOracle.Fulfilled(id, operator, oracle.resultHashOf(id, modelId, OUTPUT), OUTPUT);
+        }
+        _fulfill(made);
+        VM.assertEq(oracle.credits(address(0), operator), asked >= M27 && !licensed ? 0 : 1 ether);
+        VM.assertEq(
+            oracle.termsOf(modelId, made.termsVersion).termsHash, asked < M27 ? bytes32("M2.5") : bytes32("M2.7")
+        );
+    }
+
+    /// @dev The free lane pays nobody anything, and needs nothing of the operator, before and after.
+    function testFuzz_freeLane(uint40 asked) public {
+        VM.warp(bound(asked, M27 - AROUND, M27 + AROUND));
+        Ask memory ask = _ask();
+        VM.prank(stranger);
+        oracle.request(ask, INPUT);
+        Plain memory made = _made(ask, stranger, 1, 0, 0);
+        made.termsVersion = block.timestamp < M27 ? 2 : 3;
+        _fulfill(made);
+        VM.assertTrue(oracle.finalized(made.wire(), OUTPUT));
+        VM.assertEq(oracle.credits(address(0), operator) + oracle.credits(address(0), licensor), 0);
+    }
+
+    function _publish(bytes32 termsHash, Policy policy, uint40 effectiveAt, string memory attribution) private {
+        VM.prank(licensor);
+        oracle.publishTerms(modelId, termsHash, policy, effectiveAt, "ipfs://terms", attribution);
+    }
+
+    /// @dev Asks in a lane of its own; an allowed request is pinned to `version`, a refused one is refused with `error`.
+    function _assertRequest(address from, uint40 t, UseClass useClass, uint24 version, bytes4 error) private {
+        Ask memory ask = _ask();
+        (ask.lane, ask.useClass) = (t, useClass);
+        if (useClass != UseClass.PERSONAL) ask.lane += uint64(1 << 40) * uint8(useClass);
+        VM.prank(from);
+        (bool done, bytes memory said) = address(oracle).call(abi.encodeCall(oracle.request, (ask, INPUT)));
+        VM.assertEq(done, error == bytes4(0));
+        if (!done) {
+            VM.assertEq(bytes32(bytes4(said)), bytes32(error));
+            return;
+        }
+        bool granted = from != stranger && version == 3;
+        Plain memory made = _made(ask, from, 1, 0, granted ? ROYALTY_BPS : 0);
+        made.termsVersion = version;
+        VM.assertEq(oracle.idOf(made.wire()), abi.decode(said, (bytes32)));
+    }
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {ERC20} from "solady/tokens/ERC20.sol";
+
+/// @notice A token as the standard wants it. Anyone may mint.
+contract StandardToken is ERC20 {
+    function name() public pure override returns (string memory) {
+        return "Standard";
+    }
+
+    function symbol() public pure override returns (string memory) {
+        return "STD";
+    }
+
+    function mint(address to, uint256 amount) external {
+        _mint(to, amount);
+    }
+}
+
+/// @notice A token that returns nothing, as USDT does.
+contract SilentToken {
+    mapping(address account => uint256) public balanceOf;
+    mapping(address owner => mapping(address spender => uint256)) public allowance;
+
+    function mint(address to, uint256 amount) external {
+        balanceOf[to] += amount;
+    }
+
+    function approve(address spender, uint256 amount) external {
+        allowance[msg.sender][spender] = amount;
+    }
+
+    function transfer(address to, uint256 amount) external {
+        _move(msg.sender, to, amount);
+    }
+
+    function transferFrom(address from, address to, uint256 amount) external virtual {
+        allowance[from][msg.sender] -= amount;
+        _move(from, to, amount);
+    }
+
+    function _move(address from, address to, uint256 amount) internal {
+        balanceOf[from] -= amount;
+        balanceOf[to] += amount;
+    }
+}
+
+/// @notice A token that keeps a part of what is sent, and calls the sender before it moves anything, as ERC-777 does.
+contract HookedToken is SilentToken {
+    uint256 public toll; // smallest units of every `transferFrom`
+    mapping(address sender => bytes) private _hooks;
+
+    function setToll(uint256 toll_) external {
+        toll = toll_;
+    }
+
+    /// @notice `call` is made to the caller whenever it sends.
+    function setHook(bytes calldata call) external {
+        _hooks[msg.sender] = call;
+    }
+
+    function transferFrom(address from, address to, uint256 amount) external override {
+        bytes memory hook = _hooks[from];
+        if (hook.length > 0) {
+            (bool done, bytes memory reason) = from.call(hook);
+            if (!done) {
+                assembly {
+                    revert(add(reason, 0x20), mload(reason))
+                }
+            }
+        }
+        allowance[from][msg.sender] -= amount;
+        _move(from, to, amount - toll);
+        _move(from, address(this), toll);
+    }
+}

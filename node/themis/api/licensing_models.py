@@ -1,0 +1,108 @@
+"""What the API says about licenses, as pydantic models. Spelled as in `models`."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Place(_Model):
+    """Where licenses are kept, and the time the contract lives in."""
+
+    chain_id: int
+    oracle: str
+    now_s: int
+
+
+class Terms(_Model):
+    """One published version of a model's terms."""
+
+    version: int
+    state: str
+    """past, in force or pending."""
+    terms_hash: str
+    policy: dict[str, dict[str, str]]
+    """closed, open or grant, by role and use class."""
+    uri: str
+    attribution: str
+    effective_at_s: int
+    published_at_s: int
+
+
+class LicensedModel(_Model):
+    """A registered model, who licenses it and under which terms."""
+
+    model_id: str
+    name: str | None
+    """Known for the models this node serves."""
+    licensor: str
+    epoch: int
+    terms: list[Terms]
+
+
+class Grant(_Model):
+    """The newest grant of a licensee in a role, as it stands."""
+
+    model_id: str
+    licensee: str
+    role: str
+    classes: list[str]
+    state: str
+    """active, expired, revoked, outdated or not yet."""
+    seq: int
+    terms_version: int
+    """The only version it lifts; 0: every version."""
+    not_before_s: int
+    expiry_s: int
+    quota: int | None
+    """Uses it was signed for; null: any number."""
+    quota_left: int | None
+    daily_rate: int | None
+    """Uses in a day (UTC); null: any number."""
+    used_today: int
+    royalty_bps: int
+    price_token: str
+    price_floor: str
+    """Smallest units of `price_token` (zero: ether)."""
+    pay_to: str
+
+
+class Ask(_Model):
+    """The newest ask of an account in a role, and the licensor's answer. Strangers wrote its words."""
+
+    model_id: str
+    licensee: str
+    role: str
+    classes: list[str]
+    purpose: str
+    uri: str
+    block: int
+    state: str
+    """pending, granted or refused."""
+    reason: str
+
+
+class Income(_Model):
+    """An account's money at the oracle, in one token (zero: ether), smallest units."""
+
+    token: str
+    withdrawable: str
+    withdrawn: str
+
+
+class Draft(_Model):
+    """A grant to be signed: what a wallet takes for `eth_signTypedData_v4`, and its digest."""
+
+    grant_hash: str
+    typed_data: dict[str, Any]
+
+
+class Call(_Model):
+    """A transaction for a wallet to send. It was tried on the newest block and would have succeeded there."""
+
+    chain_id: int
+    to: str
+    data: str

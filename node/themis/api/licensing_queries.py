@@ -1,0 +1,108 @@
+"""What a licensor's page asks for, checked before anything is read."""
+
+from typing import Annotated, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from themis.core.canonical import UNLIMITED, Grant, grant_of_message
+from themis.core.types import Address, Hash32, Role, UseClass
+
+MAX_ROYALTY_BPS: Final = 5_000
+"""As in LicenseRegistry.sol."""
+_DAY_S: Final = 86_400
+
+AddressText = Annotated[str, Field(pattern="^0x[0-9a-fA-F]{40}$")]
+HashText = Annotated[str, Field(pattern="^0x[0-9a-fA-F]{64}$")]
+RoleText = Annotated[str, Field(pattern="^(requester|operator)$")]
+_USE: Final = "(personal|research|commercial)"
+ClassesText = Annotated[str, Field(pattern=f"^{_USE}(,{_USE})*$")]
+Uint32 = Annotated[int, Field(ge=0, le=UNLIMITED)]
+
+_NOBODY: Final = "0x" + "00" * 20
+
+
+class GrantQuery(BaseModel):
+    """What a licensor decides about a grant. The rest comes from the chain, or from chance (the nonce)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model_id: HashText
+    licensee: AddressText
+    role: RoleText
+    classes: ClassesText
+    """Comma-separated use classes."""
+    days: Annotated[float, Field(gt=0, le=36_500)]
+    quota: Uint32 | None = None
+    """Uses; none: any number."""
+    daily_rate: Uint32 | None = None
+    royalty_bps: Annotated[int, Field(ge=0, le=MAX_ROYALTY_BPS)] = 0
+    price_token: AddressText = _NOBODY
+    price_floor: Annotated[int, Field(ge=0, lt=2**96)] = 0
+    pay_to: AddressText = _NOBODY
+    terms_version: Annotated[int, Field(ge=0, lt=2**24)] = 0
+    seq: Annotated[int, Field(ge=1, le=UNLIMITED)] | None = None
+    """None: the next one."""
+
+    def grant(self, *, licensor: Address, epoch: int, current_seq: int, now_s: int, nonce: int) -> Grant:
+        """Complete it. Valid from now on."""
+        return Grant(
+            model_id=hash32(self.model_id),
+            licensor=licensor,
+            licensee=address(self.licensee),
+            role=role(self.role),
+            classes=sum({1 << UseClass[name.upper()] for name in self.classes.split(",")}),
+            terms_version=self.terms_version,
+            not_before_s=now_s,
+            expiry_s=now_s + int(self.days * _DAY_S),
+            quota=UNLIMITED if self.quota is None else self.quota,
+            daily_rate=UNLIMITED if self.daily_rate is None else self.daily_rate,
+            royalty_bps=self.royalty_bps,
+            price_token=address(self.price_token),
+            price_floor=self.price_floor,
+            pay_to=address(self.pay_to),
+            epoch=epoch,
+            seq=self.seq or current_seq + 1,
+            nonce=nonce,
+        )
+
+
+class ActivateQuery(BaseModel):
+    """The message of a grant's typed data, member by member, and its signature."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
+
+    model_id: HashText
+    licensor: AddressText
+    licensee: AddressText
+    role: Annotated[int, Field(ge=0, le=1)]
+    classes: Annotated[int, Field(ge=0, lt=2**8)]
+    terms_version: Annotated[int, Field(ge=0, lt=2**24)]
+    not_before: Annotated[int, Field(ge=0, lt=2**40)]
+    expiry: Annotated[int, Field(ge=0, lt=2**40)]
+    quota: Uint32
+    daily_rate: Uint32
+    royalty_bps: Annotated[int, Field(ge=0, lt=2**16)]
+    price_token: AddressText
+    price_floor: Annotated[int, Field(ge=0, lt=2**96)]
+    pay_to: AddressText
+    epoch: Annotated[int, Field(ge=0, lt=2**16)]
+    seq: Uint32
+    nonce: Annotated[int, Field(ge=0, lt=2**256)]
+    signature: Annotated[str, Field(pattern="^0x([0-9a-fA-F]{2})+$", max_length=8_192)]
+    sender: AddressText
+
+    def grant(self) -> Grant:
+        return grant_of_message(self.model_dump(by_alias=True, exclude={"signature", "sender"}))
+
+
+def address(text: str) -> Address:
+    return Address(bytes.fromhex(text[2:]))
+
+
+def hash32(text: str) -> Hash32:
+    return Hash32(bytes.fromhex(text[2:]))
+
+
+def role(text: str) -> Role:
+    return Role[text.upper()]

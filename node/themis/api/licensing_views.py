@@ -1,0 +1,105 @@
+"""What is read about licenses as the API's models."""
+
+from collections.abc import Mapping, Sequence
+
+from eth_utils.address import to_checksum_address
+
+from themis.api import licensing_models as models
+from themis.core import permission
+from themis.core.canonical import UNLIMITED
+from themis.core.types import Address, Hash32, Role, UseClass
+from themis.edge.licenses import AskRow, GrantRow, TermsVersion
+
+
+def model(
+    model_id: Hash32, *, name: str | None, licensor: Address, epoch: int, terms: Sequence[TermsVersion], now_s: int
+) -> models.LicensedModel:
+    begun = [version.version for version in terms if version.effective_at_s <= now_s]
+    in_force = max(begun, default=0)
+    return models.LicensedModel(
+        model_id=_hex(model_id),
+        name=name,
+        licensor=to_checksum_address(licensor),
+        epoch=epoch,
+        terms=[_terms(version, in_force) for version in terms],
+    )
+
+
+def grant(row: GrantRow) -> models.Grant:
+    state = row.state
+    return models.Grant(
+        model_id=_hex(row.model_id),
+        licensee=to_checksum_address(row.licensee),
+        role=row.role.name.lower(),
+        classes=_classes(state.classes),
+        state=row.status,
+        seq=state.seq,
+        terms_version=state.terms_version,
+        not_before_s=state.not_before_s,
+        expiry_s=state.expiry_s,
+        quota=_limit(row.quota),
+        quota_left=_limit(state.quota_left),
+        daily_rate=_limit(state.daily_rate),
+        used_today=state.used_today,
+        royalty_bps=state.royalty_bps,
+        price_token=to_checksum_address(state.price_token),
+        price_floor=str(state.price_floor),
+        pay_to=to_checksum_address(state.pay_to),
+    )
+
+
+def ask(row: AskRow) -> models.Ask:
+    return models.Ask(
+        model_id=_hex(row.model_id),
+        licensee=to_checksum_address(row.licensee),
+        role=row.role.name.lower(),
+        classes=_classes(row.classes),
+        purpose=row.purpose,
+        uri=row.uri,
+        block=row.block,
+        state=row.status,
+        reason=row.reason,
+    )
+
+
+def income(withdrawable: Mapping[Address, int], withdrawn: Mapping[Address, int]) -> list[models.Income]:
+    tokens = dict.fromkeys([*withdrawable, *withdrawn])
+    return [
+        models.Income(
+            token=to_checksum_address(token),
+            withdrawable=str(withdrawable.get(token, 0)),
+            withdrawn=str(withdrawn.get(token, 0)),
+        )
+        for token in tokens
+    ]
+
+
+def _terms(version: TermsVersion, in_force: int) -> models.Terms:
+    number = version.version
+    return models.Terms(
+        version=number,
+        state="in force" if number == in_force else "past" if number < in_force else "pending",
+        terms_hash=_hex(version.terms_hash),
+        policy={
+            role.name.lower(): {
+                use.name.lower(): permission.mode_of(version.policy, role, use).name.lower() for use in UseClass
+            }
+            for role in Role
+        },
+        uri=version.uri,
+        attribution=version.attribution,
+        effective_at_s=version.effective_at_s,
+        published_at_s=version.published_at_s,
+    )
+
+
+def _classes(bits: int) -> list[str]:
+    return [use.name.lower() for use in UseClass if bits >> use & 1]
+
+
+def _limit(number: int) -> int | None:
+    return None if number == UNLIMITED else number
+
+
+def _hex(value: bytes) -> str:
+    return "0x" + value.hex()

@@ -1,0 +1,208 @@
+// The licensor's page: what was asked, granted, published and earned, and the decisions that only a licensor can make.
+import { ETHER, ask, at, code, day, make, money, same, short } from "./page.js";
+import { openGrant, run } from "./grant.js";
+import * as wallet from "./wallet.js";
+
+const PERIOD_MS = 15_000;
+const KIND = { active: "good", granted: "good", "in force": "good", pending: "warn", "not yet": "warn", expired: "faint", past: "faint", outdated: "bad", revoked: "bad", refused: "bad" };
+let seen = null, account = null, walletChain = null, said = null;
+
+const model = (id) => seen.models.find((m) => m.model_id === id);
+const title = (m) => m?.name ?? short(m?.model_id);
+const mine = (id) => same(model(id)?.licensor, account);
+const ready = () => account !== null && walletChain === seen.place.chain_id;
+const cell = (text, kind, full) => { const td = make("td", text, kind); if (full) td.title = full; return td };
+const button = (text, action, kind) => { const b = make("button", text, kind); b.type = "button"; b.addEventListener("click", action); return b };
+
+function licensed() {
+  const own = seen.models.filter((m) => same(m.licensor, account));
+  at("scope").hidden = !own.length || own.length === seen.models.length;
+  return own.length && !at("every").checked ? own : seen.models;
+}
+
+function show() {
+  const shown = licensed(), ids = new Set(shown.map((m) => m.model_id));
+  const asks = seen.asks.filter((a) => ids.has(a.model_id));
+  showWallet();
+  fill("asks", asks.filter((a) => a.state === "pending").map(askCard), "Nobody waits for an answer.");
+  showIncome();
+  rows("grants", seen.grants.filter((g) => ids.has(g.model_id)).map(grantRow), "No grant was ever activated.");
+  fill("models", shown.map(modelCard), "No model is registered at this oracle.");
+  const past = asks.filter((a) => a.state !== "pending");
+  at("past").hidden = !past.length;
+  rows("answered", past.map(pastRow), "");
+  at("offer").hidden = !shown.some((m) => same(m.licensor, account));
+  at("place").textContent = "Oracle " + seen.place.oracle + " on chain " + seen.place.chain_id + ", as of " + new Date().toLocaleTimeString();
+}
+
+function fill(id, cards, empty) { at(id).replaceChildren(...cards.length ? cards : [make("div", empty, "card faint")]) }
+
+function rows(id, found, empty) {
+  const none = make("tr"), only = make("td", empty, "faint empty");
+  only.colSpan = 9; none.append(only);
+  at(id).replaceChildren(...found.length ? found : [none]);
+}
+
+function showWallet() {
+  at("connect").hidden = account !== null || !wallet.present();
+  at("account").replaceChildren(...account ? [make("code", short(account))] : []);
+  at("account").title = account ?? "";
+  const notices = [];
+  if (said) notices.push(make("div", said.text, "card alert " + said.kind));
+  if (!wallet.present()) notices.push(make("div", "No wallet in this browser: everything can be read here; to decide, open this page in a browser with a wallet, or use the command line: themis license.", "card alert"));
+  else if (account && walletChain !== seen.place.chain_id) {
+    const notice = make("div", "The wallet is on chain " + walletChain + ", this oracle on chain " + seen.place.chain_id + ". ", "card alert");
+    notice.append(button("Switch the wallet to chain " + seen.place.chain_id, () => tell(() => wallet.switchTo(seen.place.chain_id).then(readWallet))));
+    notices.push(notice);
+  } else if (account && !seen.models.some((m) => same(m.licensor, account))) notices.push(make("div", "This account licenses no model here: switch to the licensor's account to decide.", "card alert"));
+  at("notices").replaceChildren(...notices);
+}
+
+function askCard(a) {
+  const card = make("div", "", "card ask"), head = make("div", "", "row");
+  head.append(make("b", a.role + ", " + a.classes.join(" and ") + " use"), make("span", title(model(a.model_id)), "faint"), make("span", "block " + a.block.toLocaleString("en"), "faint push"));
+  const who = make("div", "", "who");
+  who.append(make("code", a.licensee));
+  card.append(head, who, make("p", a.purpose, "words"));
+  if (a.uri) { const uri = make("div", "", "who"); uri.append(make("code", a.uri)); card.append(uri) }
+  if (mine(a.model_id)) {
+    const decide = make("div", "", "buttons"), approve = button("Approve…", () => grant(a), "main"), no = button("Refuse…", () => refuse(a));
+    approve.disabled = no.disabled = !ready();
+    decide.append(no, approve);
+    card.append(decide);
+  } else card.append(make("div", "for " + model(a.model_id).licensor + " to answer", "faint who"));
+  return card;
+}
+
+function grantRow(g) {
+  const uses = g.state === "revoked" ? cell("") : numbers(g.quota === null ? "any number" : g.quota_left + " of " + g.quota, g.used_today || g.daily_rate !== null ? g.used_today + (g.daily_rate === null ? "" : " of " + g.daily_rate) + " today" : "");
+  const royalty = numbers(g.royalty_bps / 100 + " %", g.price_floor === "0" ? "" : "fee at least " + money(g.price_floor, g.price_token));
+  royalty.title = "to " + (same(g.pay_to, ETHER) ? "the licensor" : g.pay_to);
+  const last = make("td", "", "number");
+  if (mine(g.model_id) && !["revoked", "expired"].includes(g.state)) { const b = button("Revoke…", () => revoke(g)); b.disabled = !ready(); last.append(b) }
+  return labeled(["Licensee", "Model", "Role", "Use", "State", "Until", "Uses left", "Royalty", ""], [code(g.licensee), cell(title(model(g.model_id)), "", g.model_id), cell(g.role),
+    cell(g.classes.join(", "), "wrap"), cell(g.state, KIND[g.state]), cell(g.expiry_s ? day(g.expiry_s) : ""), uses, royalty, last]);
+}
+
+function pastRow(a) {
+  const answer = cell(a.reason ? a.state + ": " + a.reason : a.state, KIND[a.state] + " wrap");
+  return labeled(["Licensee", "Model", "Role", "Use", "Answer", "Purpose"],
+    [code(a.licensee), cell(title(model(a.model_id)), "", a.model_id), cell(a.role), cell(a.classes.join(", "), "wrap"), answer, cell(a.purpose, "wrap")]);
+}
+
+function numbers(first, second) {
+  const td = cell(first, "number"), box = make("span", first);
+  if (second) box.append(make("small", second));
+  td.replaceChildren(box);
+  return td;
+}
+
+// On a narrow screen each row becomes a list, and the labels stand beside the values.
+function labeled(labels, cells) {
+  const row = make("tr");
+  cells.forEach((td, index) => { td.dataset.label = labels[index] });
+  row.append(...cells);
+  return row;
+}
+
+function modelCard(m) {
+  const card = make("div", "", "card"), head = make("div", "", "row");
+  head.append(make("b", m.name ?? "model"), code(m.model_id, "span"), make("span", same(m.licensor, account) ? "licensed by you" : "licensed by " + short(m.licensor), "faint push"));
+  card.append(head);
+  if (!m.terms.length) card.append(make("p", "No terms are published: every use is closed.", "warn"));
+  for (const t of [...m.terms].reverse()) card.append(termsBlock(t));
+  return card;
+}
+
+function termsBlock(t) {
+  const block = make("section", "", "terms"), head = make("div", "", "row");
+  const when = t.state === "pending" ? "from " : "since ";
+  head.append(make("b", "Version " + t.version), make("span", t.state, KIND[t.state]), make("span", when + day(t.effective_at_s), "faint"));
+  const facts = make("dl", "", "facts");
+  for (const [role, modes] of Object.entries(t.policy)) facts.append(make("dt", role), make("dd", Object.entries(modes).map(([use, mode]) => use + " " + mode).join(", ")));
+  for (const [name, value] of [["attribution", t.attribution], ["text", t.uri]]) if (value) facts.append(make("dt", name), make("dd", value));
+  const hash = make("dd");
+  hash.append(make("code", t.terms_hash));
+  facts.append(make("dt", "keccak256"), hash);
+  block.append(head, facts);
+  return block;
+}
+
+function showIncome() {
+  if (!account) { at("income").replaceChildren(make("div", "Connect a wallet to see what it has earned.", "card faint")); return }
+  at("income").replaceChildren(...seen.income.map((i) => {
+    const card = make("div", "", "card tile"), b = button("Withdraw", () => withdraw(i));
+    card.append(make("b", money(i.withdrawable, i.token)), make("span", "to withdraw; withdrawn so far: " + money(i.withdrawn, i.token)));
+    card.title = "the account's credits, from all models: " + i.withdrawable + " smallest units";
+    b.disabled = !ready() || i.withdrawable === "0";
+    card.append(b);
+    return card;
+  }));
+}
+
+const grant = (offered) => openGrant(account, licensed().filter((m) => same(m.licensor, account)).map((m) => ({ ...m, title: title(m) })), offered, finished);
+const holder = (of) => ({ model_id: of.model_id, licensee: of.licensee, role: of.role });
+
+const refuse = (a) => decide("Refuse this ask", a.licensee + " asked to be a " + a.role + " for " + a.classes.join(" and ") + " use.", "Refuse",
+  (reason) => send("refuse", { ...holder(a), reason }, "The ask is refused."), true);
+const revoke = (g) => decide("Revoke this grant", "It ends at once: " + g.licensee + " can no longer " + (g.role === "requester" ? "ask." : "answer, not even what is open."), "Revoke",
+  () => send("revoke", holder(g), "The grant is revoked."));
+const withdraw = (i) => tell(() => send("withdraw", { token: i.token, account }, "Withdrawn."));
+
+function decide(heading, text, verb, work, reasoned = false) {
+  at("decide-title").textContent = heading;
+  at("decide-text").textContent = text;
+  at("decide-go").textContent = verb;
+  at("decide-reason").hidden = !reasoned;
+  const form = at("decide-form"), words = form.elements.reason;
+  form.reset();
+  words.required = reasoned;
+  at("decide-error").hidden = true;
+  form.onsubmit = (event) => {
+    event.preventDefault();
+    run(at("decide-go"), at("decide-error"), async () => { await work(words.value); at("decide").close() });
+  };
+  at("decide").showModal();
+}
+
+async function send(call, parameters, words) {
+  await wallet.send(account, await ask("/v1/licensing/calls/" + call, { ...parameters, sender: account }));
+  await finished(words);
+}
+
+async function finished(words) { said = { text: words, kind: "good" }; await read() }
+
+async function tell(work) {
+  try { await work() } catch (error) { said = { text: error.message ?? String(error), kind: "bad" }; show() }
+}
+
+async function readWallet() {
+  account = await wallet.account();
+  walletChain = account ? await wallet.chainId() : null;
+  said = null;
+  await read();
+}
+
+async function read() {
+  try {
+    const [place, models, grants, asks, income] = await Promise.all([ask("/v1/licensing"), ask("/v1/licensing/models"), ask("/v1/licensing/grants"),
+      ask("/v1/licensing/asks"), account ? ask("/v1/licensing/income", { account }) : []]);
+    seen = { place, models, grants, asks: asks.reverse(), income };
+    at("all").hidden = false; at("login").hidden = true;
+    show();
+  } catch (error) {
+    at("login").hidden = error.status !== 401;
+    const words = error.status === 401 ? "Locked: this node asks for its API token." : error.status ? error.message : "The node does not answer: it has stopped, or restarts.";
+    at("notices").replaceChildren(make("div", words, "card alert"));
+  }
+}
+
+async function refresh() { if (!document.querySelector("dialog[open]") && !document.hidden) await read(); setTimeout(refresh, PERIOD_MS) }
+
+at("login").addEventListener("submit", (event) => { event.preventDefault(); sessionStorage.setItem("token", at("token").value); read() });
+at("connect").addEventListener("click", () => tell(() => wallet.connect().then(readWallet)));
+at("every").addEventListener("change", show);
+at("offer").addEventListener("click", () => grant(null));
+at("decide").querySelector("button[value=cancel]").addEventListener("click", () => at("decide").close());
+if (wallet.present()) { wallet.watch(readWallet); await tell(readWallet) } else await read();
+setTimeout(refresh, PERIOD_MS);

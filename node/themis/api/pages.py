@@ -1,0 +1,33 @@
+"""The pages people look at, and the files they are made of. Nothing comes from elsewhere, nothing is inline."""
+
+from importlib import resources
+from typing import Final
+
+from fastapi import FastAPI
+from fastapi.responses import Response
+
+PAGES: Final = {"/": "status.html", "/licensing": "licensing.html"}
+PARTS: Final = ("style.css", "page.js", "status.js", "licensing.js", "grant.js", "wallet.js")
+_MEDIA: Final = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
+_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+def install(app: FastAPI) -> None:
+    """Serve them. They hold no data, so they need no token: they ask for it."""
+    for path, name in (*PAGES.items(), *((f"/page/{part}", part) for part in PARTS)):
+        _serve(app, path, name)
+
+
+def _serve(app: FastAPI, path: str, name: str) -> None:
+    content = resources.files("themis.api").joinpath("page", name).read_bytes()
+    media = _MEDIA[name.rpartition(".")[2]]
+
+    @app.get(path, include_in_schema=False)
+    def show() -> Response:
+        return Response(content, media_type=f"{media}; charset=utf-8", headers=_HEADERS)

@@ -1,0 +1,225 @@
+"""Whether an account may use a model, by which rule, and what to do next: the contract's answer in words. Pure."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import IntEnum
+from typing import Final
+
+from themis.core.types import Address, Denial, Hash32, Role, UseClass
+
+
+class Mode(IntEnum):
+    """As `Mode` in Policies.sol."""
+
+    CLOSED = 0
+    OPEN = 1
+    GRANT = 2
+
+
+NEXT_STEPS: Final[Mapping[str, str]] = {
+    "AuthorizationRequired": "Ask the licensor, who answers with `themis license approve`: "
+    "`themis license ask MODEL_ID --role ROLE --class CLASS --purpose TEXT`",
+    "DailyRateReached": "Wait for the next day (UTC), or ask the licensor for a grant with a higher daily rate "
+    "(`themis license ask MODEL_ID --role ROLE --class CLASS --purpose TEXT`)",
+    "GrantExpired": "Ask the licensor for a new grant: "
+    "`themis license ask MODEL_ID --role ROLE --class CLASS --purpose TEXT`",
+    "GrantForOtherTerms": "The terms have changed since: ask the licensor for a grant under the new ones "
+    "(`themis license ask MODEL_ID --role ROLE --class CLASS --purpose TEXT`)",
+    "GrantIsRevoked": "Only the licensor can authorize this account again, with a grant of a higher seq: "
+    "`themis license ask MODEL_ID --role ROLE --class CLASS --purpose TEXT`",
+    "GrantNotYetValid": "Wait until notBefore, or ask the licensor for a grant that is valid now",
+    "GrantOutdated": "The licensor has voided every grant of that epoch: ask for a new one "
+    "(`themis license ask MODEL_ID --role ROLE --class CLASS --purpose TEXT`)",
+    "PriceBelowFloor": "Pay at least priceFloor in that token (--fee-wei, --token; zero stands for ether)",
+    "QuotaExhausted": "Every use is spent or reserved: wait for refunds, or ask the licensor for a new grant "
+    "(`themis license ask MODEL_ID --role ROLE --class CLASS --purpose TEXT`)",
+    "TermsNotInForce": "Every use is closed until the licensor publishes terms (`themis license publish`)",
+    "UnknownModel": "Correct the model id (`themis models list`), or register the model first",
+    "UseClosed": "No grant lifts that: declare another use class if it is the true one, or ask the licensor for "
+    "other terms; see `themis license show MODEL_ID`",
+}
+"""What to do about each refusal of a use."""
+
+EXPIRES_SOON_S: Final = 7 * 86_400
+"""A grant that ends within that time deserves the operator's attention."""
+_WHO: Final = {Role.REQUESTER: "a requester", Role.OPERATOR: "an operator"}
+
+
+@dataclass(frozen=True, slots=True)
+class GrantState:
+    """Field for field `GrantState` in ILicenseRegistry.sol: what is left of an activated grant."""
+
+    seq: int
+    """0: the account never had a grant."""
+    revoked: bool
+    classes: int
+    terms_version: int
+    not_before_s: int
+    expiry_s: int
+    quota_left: int
+    daily_rate: int
+    used_today: int
+    royalty_bps: int
+    price_token: Address
+    price_floor: int
+    pay_to: Address
+    epoch: int
+
+    def status(self, now_s: int, epoch: int) -> str:
+        """Whether it counts: active, expired, revoked, outdated or not yet; `epoch` is the model's."""
+        if self.revoked:
+            return "revoked"
+        if now_s < self.not_before_s:
+            return "not yet"
+        if now_s > self.expiry_s:
+            return "expired"
+        return "active" if self.epoch == epoch else "outdated"
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A use that somebody thinks of."""
+
+    model_id: Hash32
+    account: Address
+    role: Role
+    use_class: UseClass
+    token: Address
+    fee: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What the contract's answer rests on."""
+
+    version: int
+    """Of the terms in force; 0: none are."""
+    policy: int
+    licensee: Address
+    """Whose grant counts for the account."""
+    grant: GrantState
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The contract's answer, the rule it follows from, and what to do next."""
+
+    allowed: bool
+    rule: str
+    denial: Denial | None
+    next_step: str
+    expiry_s: int | None
+    """Last second of the grant that permits it; None where none is needed, or none permits it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether an operator may be paid for answers of a model that it serves, and whether it asks to be."""
+
+    explanation: Explanation
+    asks_fee: bool
+
+    def concern(self, now_s: float) -> str:
+        """What the operator should look at, and do; empty when nothing is wrong."""
+        said = self.explanation
+        if not said.allowed:
+            return f"paid requests are refused: {said.rule}. {said.next_step}" if self.asks_fee else ""
+        if said.expiry_s is None or said.expiry_s - now_s > EXPIRES_SOON_S:
+            return ""
+        return (
+            f"the operator's grant ends at {_time(said.expiry_s)}; paid requests are refused after it: "
+            "ask the licensor for a new one in time (`themis license ask`)"
+        )
+
+    def expiry_timestamp_s(self) -> float:
+        """Last second in which paid answers are allowed: infinite where no grant is needed, 0 where they are not."""
+        said = self.explanation
+        if not said.allowed:
+            return 0.0
+        return math.inf if said.expiry_s is None else float(said.expiry_s)
+
+
+def mode_of(policy: int, role: Role, use_class: UseClass) -> Mode:
+    """Two bits for each role and class, as Policies.sol lays them out. An undefined mode is closed."""
+    bits = policy >> 2 * (3 * role + use_class) & 3
+    return Mode(bits) if bits <= Mode.GRANT else Mode.CLOSED
+
+
+def explain(use: Use, denial: Denial | None, ground: Ground | None) -> Explanation:
+    """Put the contract's answer into words. No ground: there is no such model, or no terms are in force."""
+    if denial is None:
+        doing = "ask: `themis request`" if use.role is Role.REQUESTER else "serve: `themis models serve`, `themis run`"
+        step = f"Nothing is missing; {doing}"
+    else:
+        step = NEXT_STEPS.get(denial.error, "See `themis license show MODEL_ID`")
+        filled = {"MODEL_ID": "0x" + use.model_id.hex(), "ROLE": _role(use), "CLASS": _class(use)}
+        for place, value in filled.items():
+            step = step.replace(place, value)
+    return Explanation(
+        allowed=denial is None,
+        rule=_rule(use, denial, ground),
+        denial=denial,
+        next_step=step,
+        expiry_s=_expiry_s(use, denial, ground),
+    )
+
+
+def _expiry_s(use: Use, denial: Denial | None, ground: Ground | None) -> int | None:
+    if denial is not None or ground is None or mode_of(ground.policy, use.role, use.use_class) is not Mode.GRANT:
+        return None
+    return ground.grant.expiry_s
+
+
+def _rule(use: Use, denial: Denial | None, ground: Ground | None) -> str:
+    if ground is None:
+        return "no such model is registered" if denial and denial.error == "UnknownModel" else "no terms are in force"
+    mode = mode_of(ground.policy, use.role, use.use_class)
+    under = f"terms version {ground.version}: {_class(use)} use by {_WHO[use.role]}"
+    if mode is not Mode.GRANT:
+        return f"{under} is {mode.name.lower()}"
+    return f"{under} needs a grant; {_held(use, denial.error if denial else '', ground)}"
+
+
+def _held(use: Use, error: str, ground: Ground) -> str:
+    """What the account holds, and how that falls short."""
+    grant = ground.grant
+    if grant.seq == 0:
+        return "the account has none"
+    acts = ground.licensee != use.account
+    whose = f"the grant of 0x{ground.licensee.hex()}, for whom it acts," if acts else "its grant"
+    named = f"{whose} number {grant.seq}"
+    falls_short = {
+        "": f"permits it until {_time(grant.expiry_s)}, royalty {grant.royalty_bps} bps",
+        "AuthorizationRequired": f"is not for {_class(use)} use",
+        "DailyRateReached": f"allows {grant.daily_rate} uses a day, all made today",
+        "GrantExpired": f"ended at {_time(grant.expiry_s)}",
+        "GrantForOtherTerms": f"is for terms version {grant.terms_version} only",
+        "GrantIsRevoked": "was revoked",
+        "GrantNotYetValid": f"starts at {_time(grant.not_before_s)}",
+        "GrantOutdated": f"is of epoch {grant.epoch}, which the licensor has ended",
+        "PriceBelowFloor": f"asks for a fee of at least {grant.price_floor}, in {_money(grant.price_token)}",
+        "QuotaExhausted": "has no use left",
+    }
+    return f"{named} {falls_short.get(error, 'does not permit it')}"
+
+
+def _class(use: Use) -> str:
+    return use.use_class.name.lower()
+
+
+def _role(use: Use) -> str:
+    return use.role.name.lower()
+
+
+def _money(token: Address) -> str:
+    return f"token 0x{token.hex()}" if any(token) else "wei"
+
+
+def _time(at_s: int) -> str:
+    """ISO 8601 where the calendar reaches; the contract's times reach further."""
+    try:
+        return datetime.fromtimestamp(at_s, UTC).isoformat().replace("+00:00", "Z")
+    except (ValueError, OverflowError, OSError):
+        return f"second {at_s}"
