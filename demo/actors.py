@@ -47,6 +47,10 @@ class Actor:
 
 
 def at_once(*deeds: Callable[[], T]) -> list[T]:
-    """Let people who do not wait for each other act side by side; their results in order."""
+    """Let people who do not wait for each other act side by side; their results in order.
+
+    At most one of the deeds may send a transaction: Ganache 7.9.2 can hang while it estimates gas for one sender
+    and mines for another.
+    """
     with ThreadPoolExecutor(len(deeds)) as hands:
         return [begun.result() for begun in [hands.submit(deed) for deed in deeds]]

@@ -1,7 +1,6 @@
 """Everything before the first question: chain, people, oracle, a model under terms, an operator who offers it."""
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -80,7 +79,8 @@ def set_up(chain: chains.RunningChain, homes: Path, out: Transcript) -> Stage:
         witness=Witness(rpc, chain.chain_id, Address(_bytes(oracle))),
         model_id=Hash32(_bytes(registered["model_id"])),
     )
-    at_once(partial(_license, stage), partial(_offer, stage))
+    _license(stage)
+    _offer(stage)
     out.say(f"model {short(stage.model_id)} commits to each weight, the program and the manifest")
     out.say("terms: non-commercial use is free, commercial use by authorization")
 

@@ -158,8 +158,8 @@ def _pay_out(here: Stage, answers: list[Answer], out: Transcript) -> dict[str, i
     )
     for actor, account, share_wei in shares:
         check(here.witness.credit_wei(account) == share_wei, f"the oracle owes the {actor.name} {share_wei} wei")
-    at_once(*(partial(actor.themis, "withdraw") for actor, _, _ in shares))
     for actor, account, share_wei in shares:
+        actor.themis("withdraw")
         gained_wei = here.witness.withdrawn_wei(account, answers[-1].fulfilled.block)
         check(gained_wei == share_wei, f"the {actor.name} is {share_wei} wei richer, its gas aside")
         out.say(f"{ether(share_wei)} to the {actor.name}")
