@@ -68,10 +68,12 @@ class Witness:
         check(address(log.values["operator"]) == request.operator, "the chosen operator answered")
         state, seq, digest = self.call(self.oracle, ORACLE, "stateOf", _hex(request.requester), request.lane)
         check((state, seq) == (FINAL, request.seq), "the request is final")
-        check(digest == int.from_bytes(result_hash, "big") % 2**216, "the contract keeps the result hash")
+        check(digest == int.from_bytes(result_hash, "big") % 2**200, "the contract keeps the result hash")
         failed = fulfilled.logs(self.oracle, ORACLE, "CallbackFailed")
         check(not failed, "the callback went through")
-        return Answer(id_, request, output, result_hash, self._terms(request), asked, fulfilled)
+        terms = self._terms(request)
+        check(log.values["termsHash"] == terms.hash, "the answer names the terms the request was made under")
+        return Answer(id_, request, output, result_hash, terms, asked, fulfilled)
 
     def withdrawn_wei(self, account: Address, since: int) -> int:
         """Wei by which an account's one withdrawal after a block made it richer, the gas it paid for it aside."""

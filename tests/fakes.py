@@ -267,7 +267,7 @@ class FakeChain:
             good = False
         if good:
             result_hash = canonical.result_hash(id_, request.model_id, output, CHAIN_ID, ORACLE_ADDRESS)
-            block.events.append(Fulfilled(id_, result_hash, output, self._place(block, tx_hash)))
+            block.events.append(Fulfilled(id_, result_hash, request.model_id, output, self._place(block, tx_hash)))
         return Receipt(tx_hash, block.header.number, succeeded=good)
 
     def _place(self, block: FakeBlock, tx_hash: bytes) -> LogPosition:

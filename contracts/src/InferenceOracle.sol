@@ -104,17 +104,20 @@ contract InferenceOracle is IInferenceOracle, IERC165, LicenseRegistry, Payments
 
     /// @inheritdoc IInferenceOracle
     function fulfill(Request calldata request_, bytes calldata output) external {
-        (bytes32 id, Lane storage lane, Mode mode) = _requireOpen(request_);
+        (bytes32 id, Lane storage lane, LaneWord word) = _requireOpen(request_);
         if (block.timestamp > request_.facts.deadline()) revert DeadlinePassed(request_.facts.deadline());
         if (msg.sender != request_.operator) revert NotOperator(id, msg.sender, request_.operator);
         if (output.length > MAX_OUTPUT_BYTES) revert OutputTooLarge(output.length, MAX_OUTPUT_BYTES);
 
         bytes32 resultHash = resultHashOf(id, request_.modelId, output);
         lane.word = LaneWords.pack(State.FINAL, request_.facts.seq(), resultHash);
-        (uint16 royaltyBps, address payTo) = mode == Mode.GRANT ? _useAsOperator(request_) : (0, address(0));
+        uint16 royaltyBps;
+        address payTo;
+        if (word.mode() == Mode.GRANT) (royaltyBps, payTo) = _useAsOperator(request_, word.epoch());
         if (request_.fee > 0) _settle(request_, royaltyBps, payTo);
 
-        emit Fulfilled(id, msg.sender, resultHash, output);
+        bytes32 termsHash = _termsHashOf(request_.modelId, request_.facts.termsVersion());
+        emit Fulfilled(id, msg.sender, resultHash, termsHash, output);
 
         if (request_.facts.callbackGas() > 0) _callBack(request_.requester, request_.facts.callbackGas(), id, output);
     }
@@ -144,7 +147,7 @@ contract InferenceOracle is IInferenceOracle, IERC165, LicenseRegistry, Payments
     }
 
     /// @inheritdoc IInferenceOracle
-    function stateOf(address requester, uint64 lane) external view returns (State state, uint32 seq, uint216 digest) {
+    function stateOf(address requester, uint64 lane) external view returns (State state, uint32 seq, uint200 digest) {
         LaneWord word = _lanes[requester][lane].word;
         return (word.state(), word.seq(), word.digest());
     }
@@ -182,11 +185,11 @@ contract InferenceOracle is IInferenceOracle, IERC165, LicenseRegistry, Payments
         LaneWord last = lane.word;
         if (last.state() == State.OPEN) revert LaneBusy(msg.sender, ask.lane);
         uint32 seq = last.seq() + 1;
-        (Request memory made, Mode operatorMode) = _licensed(ask, token, fee, seq);
+        (Request memory made, Mode operatorMode, uint16 epoch) = _licensed(ask, token, fee, seq);
         made.inputHash = keccak256(input);
         id = Requests.ofMemory(made);
 
-        lane.word = LaneWords.pack(State.OPEN, seq, id).withMode(operatorMode);
+        lane.word = LaneWords.pack(State.OPEN, seq, id).pinning(operatorMode, epoch);
 
         emit Requested(id, made.operator, made, input);
     }
@@ -210,16 +213,16 @@ contract InferenceOracle is IInferenceOracle, IERC165, LicenseRegistry, Payments
     /// @dev Uses the requester's license, and checks that an operator can have one; fills in all but `inputHash`.
     function _licensed(Ask calldata ask, address token, uint96 fee, uint32 seq)
         private
-        returns (Request memory made, Mode operatorMode)
+        returns (Request memory made, Mode operatorMode, uint16 epoch)
     {
         Model storage model = _knownModel(ask.modelId);
+        epoch = model.epoch;
         (uint24 version, Policy policy) = _termsInForce(ask.modelId, model);
         operatorMode = _modeOf(ask.modelId, version, policy, Role.OPERATOR, _operatorsUse(fee, ask.useClass));
         GrantWord word; // zero where the policy is open
         if (_modeOf(ask.modelId, version, policy, Role.REQUESTER, ask.useClass) == Mode.GRANT) {
             (made.licensee, word, made.payTo) =
-                _use(model, ask.modelId, version, msg.sender, Role.REQUESTER, ask.useClass, token, fee);
-            if (fee == 0) made.payTo = address(0); // there is nothing to pay
+                _use(ask.modelId, epoch, version, msg.sender, Role.REQUESTER, ask.useClass, token, fee);
         }
         made.requester = msg.sender;
         made.modelId = ask.modelId;
@@ -232,11 +235,14 @@ contract InferenceOracle is IInferenceOracle, IERC165, LicenseRegistry, Payments
     }
 
     /// @dev Uses the operator's license at the moment of its answer, under the terms the request is pinned to.
-    function _useAsOperator(Request calldata request_) private returns (uint16 royaltyBps, address payTo) {
+    function _useAsOperator(Request calldata request_, uint16 epoch)
+        private
+        returns (uint16 royaltyBps, address payTo)
+    {
         GrantWord word;
         (, word, payTo) = _use(
-            _models[request_.modelId],
             request_.modelId,
+            epoch,
             request_.facts.termsVersion(),
             msg.sender,
             Role.OPERATOR,
@@ -247,12 +253,15 @@ contract InferenceOracle is IInferenceOracle, IERC165, LicenseRegistry, Payments
         royaltyBps = word.royaltyBps();
     }
 
-    function _requireOpen(Request calldata request_) private view returns (bytes32 id, Lane storage lane, Mode mode) {
+    function _requireOpen(Request calldata request_)
+        private
+        view
+        returns (bytes32 id, Lane storage lane, LaneWord word)
+    {
         id = idOf(request_);
         lane = _lanes[request_.requester][request_.facts.lane()];
-        LaneWord word = lane.word;
+        word = lane.word;
         if (!word.holds(State.OPEN, request_.facts.seq(), id)) revert NotOpen(id);
-        mode = word.mode();
     }
 
     /// @dev Whoever is paid for serving serves commercially, whatever the requester is.

@@ -37,7 +37,6 @@ abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
 
     uint32 private constant UNLIMITED = type(uint32).max;
 
-    mapping(bytes32 modelId => mapping(address licensee => mapping(Role => Kept))) private _grants;
     mapping(address licensor => mapping(uint256 index => uint256 bits)) private _canceled;
     mapping(address licensee => mapping(address hotKey => bool)) private _delegates;
     mapping(address hotKey => address licensee) private _actsFor;
@@ -50,7 +49,7 @@ abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
     /// @inheritdoc ILicenseRegistry
     function revoke(bytes32 modelId, address licensee, Role role, uint32 seq) external {
         _requireLicensor(modelId);
-        Kept storage kept = _grants[modelId][licensee][role];
+        Kept storage kept = _kept(modelId, licensee, role);
         uint32 current = kept.word.seq();
         if (seq == 0 || seq < current) revert StaleGrant(seq, current);
 
@@ -113,7 +112,7 @@ abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
 
     /// @inheritdoc ILicenseRegistry
     function grantOf(bytes32 modelId, address licensee, Role role) external view returns (GrantState memory) {
-        Kept storage kept = _grants[modelId][licensee][role];
+        Kept storage kept = _kept(modelId, licensee, role);
         GrantWord word = kept.word;
         return GrantState({
             seq: word.seq(),
@@ -172,7 +171,7 @@ abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
         (uint24 version, Policy policy) = _termsInForce(modelId, model);
         if (_modeOf(modelId, version, policy, role, useClass) == Mode.OPEN) return 0;
         (address licensee, GrantWord word) = _valid(model.epoch, modelId, version, account, role, useClass);
-        _requireUse(_grants[modelId][licensee][role], word, modelId, licensee, role, token, fee);
+        _requireUse(_kept(modelId, licensee, role), word, modelId, licensee, role, token, fee);
         return word.royaltyBps();
     }
 
@@ -182,7 +181,7 @@ abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
     }
 
     function _activate(Grant calldata grant, bytes calldata signature) internal {
-        Kept storage kept = _grants[grant.modelId][grant.licensee][grant.role];
+        Kept storage kept = _kept(grant.modelId, grant.licensee, grant.role);
         GrantWord current = kept.word;
         bytes32 digest = hashGrant(grant);
         if (grant.seq <= current.seq()) {
@@ -213,9 +212,11 @@ abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
 
     /// @dev Makes one use of a grant. Reverts with the reason where it cannot be made.
     /// @return licensee Whose grant it is: the account's, or that of the licensee it acts for.
+    /// @return word The grant before this use.
+    /// @return payTo Who receives its royalty; zero where there is no fee.
     function _use(
-        Model storage model,
         bytes32 modelId,
+        uint16 epoch,
         uint24 version,
         address account,
         Role role,
@@ -223,20 +224,22 @@ abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
         address token,
         uint96 fee
     ) internal returns (address licensee, GrantWord word, address payTo) {
-        (licensee, word) = _valid(model.epoch, modelId, version, account, role, useClass);
-        if (word.has(GrantWords.METERED | GrantWords.RATED | GrantWords.FLOORED | GrantWords.PAYS_OTHER)) {
-            Kept storage kept = _grants[modelId][licensee][role];
+        licensee = account;
+        Kept storage kept = _kept(modelId, account, role);
+        word = kept.word;
+        if (!word.suffices(useClass, version, epoch)) {
+            (licensee, word) = _valid(epoch, modelId, version, account, role, useClass);
+            kept = _kept(modelId, licensee, role);
             _requireUse(kept, word, modelId, licensee, role, token, fee);
             if (word.has(GrantWords.METERED)) kept.word = word.used();
             if (word.has(GrantWords.RATED)) (kept.usedToday, kept.day) = (_usedToday(kept) + 1, _today());
-            if (word.has(GrantWords.PAYS_OTHER)) payTo = kept.payTo;
         }
-        if (payTo == address(0)) payTo = model.licensor;
+        if (fee > 0) payTo = word.has(GrantWords.PAYS_OTHER) ? kept.payTo : _models[modelId].licensor;
     }
 
     /// @dev Gives a use back to the quota it was taken from. The day's rate is not given back.
     function _release(bytes32 modelId, address licensee, Role role, uint32 seq) internal {
-        Kept storage kept = _grants[modelId][licensee][role];
+        Kept storage kept = _kept(modelId, licensee, role);
         GrantWord word = kept.word;
         if (word.seq() == seq && word.has(GrantWords.METERED)) kept.word = word.released();
     }
@@ -252,10 +255,10 @@ abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
         returns (address licensee, GrantWord word)
     {
         licensee = account;
-        word = _grants[modelId][account][role].word;
+        word = _kept(modelId, account, role).word;
         if (word.isUnset()) {
             licensee = principalOf(account);
-            word = _grants[modelId][licensee][role].word;
+            word = _kept(modelId, licensee, role).word;
         }
         if (word.has(GrantWords.REVOKED)) revert GrantIsRevoked(modelId, licensee, role, word.seq());
         if (!word.permits(useClass)) revert AuthorizationRequired(modelId, version, account, role, useClass);
@@ -264,7 +267,7 @@ abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
         }
         if (block.timestamp < word.notBefore()) revert GrantNotYetValid(modelId, licensee, role, word.notBefore());
         if (block.timestamp > word.expiry()) revert GrantExpired(modelId, licensee, role, word.expiry());
-        if (word.epoch() != epoch) revert GrantOutdated(modelId, licensee, role, word.epoch(), epoch);
+        if (word.epoch() < epoch) revert GrantOutdated(modelId, licensee, role, word.epoch(), epoch);
     }
 
     function _requireUse(
@@ -284,6 +287,18 @@ abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
         }
         if (word.has(GrantWords.FLOORED) && (kept.priceToken != token || fee < kept.priceFloor)) {
             revert PriceBelowFloor(modelId, licensee, kept.priceToken, kept.priceFloor);
+        }
+    }
+
+    /// @dev keccak256(abi.encode(modelId, licensee, role)): one hash where nested mappings take three. No slot of a mapping can be
+    /// the same: theirs are hashes of two words.
+    function _kept(bytes32 modelId, address licensee, Role role) private pure returns (Kept storage kept) {
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, modelId)
+            mstore(add(free, 0x20), licensee)
+            mstore(add(free, 0x40), role)
+            kept.slot := keccak256(free, 0x60)
         }
     }
 

@@ -74,6 +74,11 @@ abstract contract TermsRegistry is ITermsRegistry, ModelRegistry {
         if (version == 0) revert TermsNotInForce(modelId);
     }
 
+    /// @dev What the text of a version hashes to.
+    function _termsHashOf(bytes32 modelId, uint24 version) internal view returns (bytes32) {
+        return _terms[modelId][version].termsHash;
+    }
+
     /// @dev The policy of a version that is or was in force.
     function _policyOf(bytes32 modelId, Model storage model, uint24 version) internal view returns (Policy) {
         (uint24 latest, Policy policy) = _termsInForce(modelId, model);

@@ -64,7 +64,7 @@ contract CallbackTest is Fixture {
         Callbacks.Reaction reaction = Callbacks.Reaction(1 + kind % 3);
         consumer.react(reaction, ask, made);
         VM.expectEmit(address(oracle));
-        emit IInferenceOracle.Fulfilled(id, operator, oracle.resultHashOf(id, modelId, OUTPUT), OUTPUT);
+        emit IInferenceOracle.Fulfilled(id, operator, oracle.resultHashOf(id, modelId, OUTPUT), TERMS_HASH, OUTPUT);
         if (reaction != Callbacks.Reaction.BOMB) {
             VM.expectEmit(address(oracle));
             emit IInferenceOracle.CallbackFailed(id);

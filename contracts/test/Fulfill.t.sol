@@ -129,7 +129,7 @@ contract FulfillTest is Fixture {
         VM.assertFalse(oracle.finalized(paid.wire(), output));
         uint256 held = address(oracle).balance;
         VM.expectEmit(address(oracle));
-        emit IInferenceOracle.Fulfilled(request, operator, resultHash, output);
+        emit IInferenceOracle.Fulfilled(request, operator, resultHash, TERMS_HASH, output);
         VM.prank(operator);
         oracle.fulfill(paid.wire(), output);
 
@@ -225,11 +225,11 @@ contract FulfillTest is Fixture {
     }
 
     function _refused(bytes memory reason) private {
-        (State state, uint32 seq, uint216 digest) = oracle.stateOf(requester, made.lane);
+        (State state, uint32 seq, uint200 digest) = oracle.stateOf(requester, made.lane);
         VM.expectRevert(reason);
         VM.prank(operator);
         oracle.fulfill(made.wire(), OUTPUT);
-        (State stateAfter, uint32 seqAfter, uint216 digestAfter) = oracle.stateOf(requester, made.lane);
+        (State stateAfter, uint32 seqAfter, uint200 digestAfter) = oracle.stateOf(requester, made.lane);
         VM.assertEq(abi.encode(state, seq, digest), abi.encode(stateAfter, seqAfter, digestAfter));
     }
 }

@@ -205,11 +205,11 @@ contract RequestTest is Fixture {
     }
 
     function _refused(Ask memory ask, uint256 fee, bytes memory reason) private {
-        (State state, uint32 seq, uint216 digest) = oracle.stateOf(requester, ask.lane);
+        (State state, uint32 seq, uint200 digest) = oracle.stateOf(requester, ask.lane);
         VM.expectRevert(reason);
         VM.prank(requester);
         oracle.request{value: fee}(ask, INPUT);
-        (State stateAfter, uint32 seqAfter, uint216 digestAfter) = oracle.stateOf(requester, ask.lane);
+        (State stateAfter, uint32 seqAfter, uint200 digestAfter) = oracle.stateOf(requester, ask.lane);
         VM.assertEq(abi.encode(state, seq, digest), abi.encode(stateAfter, seqAfter, digestAfter));
     }
 }

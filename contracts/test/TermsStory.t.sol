@@ -116,7 +116,9 @@ contract TermsStoryTest is Fixture {
             );
         } else {
             VM.expectEmit(address(oracle));
-            emit IInferenceOracle.Fulfilled(id, operator, oracle.resultHashOf(id, modelId, OUTPUT), OUTPUT);
+            bytes32 termsHash = asked < M27 ? bytes32("M2.5") : bytes32("M2.7");
+            bytes32 resultHash = oracle.resultHashOf(id, modelId, OUTPUT);
+            emit IInferenceOracle.Fulfilled(id, operator, resultHash, termsHash, OUTPUT);
         }
         _fulfill(made);
         VM.assertEq(oracle.credits(address(0), operator), asked >= M27 && !licensed ? 0 : 1 ether);

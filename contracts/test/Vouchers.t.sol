@@ -261,11 +261,16 @@ contract VouchersTest is Fixture {
         _request(ask, 0);
     }
 
-    /// @dev One call ends every grant and every voucher, of both roles; those of the new epoch work.
+    /// @dev One call ends every grant and every voucher, of both roles; those of the new epoch work. What was asked before it may
+    /// still be answered, under a grant of the request's epoch or a later one.
     function testFuzz_raiseEpoch(address from) public {
         VM.assume(from != licensor);
         _activate(requester, Role.REQUESTER);
         _request(ask, 0);
+        Plain memory before = _made(ask, requester, 1, 0, ROYALTY_BPS);
+        ask.lane = 8;
+        _request(ask, 0);
+        Plain memory another = _made(ask, requester, 1, 0, ROYALTY_BPS);
         VM.prank(from);
         VM.expectRevert(abi.encodeWithSelector(IModelRegistry.NotLicensor.selector, modelId, from, licensor));
         oracle.raiseEpoch(modelId);
@@ -276,9 +281,7 @@ contract VouchersTest is Fixture {
         VM.assertEq(oracle.raiseEpoch(modelId), 1);
 
         VM.assertEq(oracle.epochOf(modelId), 1);
-        Plain memory made = _made(ask, requester, 1, 0, ROYALTY_BPS);
-        VM.expectRevert(_outdated(operator, Role.OPERATOR));
-        _fulfill(made);
+        _fulfill(before);
         ask.lane = 9;
         _refused(_outdated(requester, Role.REQUESTER));
         Grant memory grant = _grant(requester, Role.REQUESTER, 2);
@@ -288,9 +291,14 @@ contract VouchersTest is Fixture {
         grant.epoch = 1;
         _activate(grant);
         _request(ask, 0);
+        Plain memory made = _made(ask, requester, 1, 0, ROYALTY_BPS);
+        made.grantSeq = 2;
+        VM.expectRevert(_outdated(operator, Role.OPERATOR));
+        _fulfill(made);
         (grant.licensee, grant.role) = (operator, Role.OPERATOR);
         _activate(grant);
         _fulfill(made);
+        _fulfill(another);
     }
 
     function test_requestWithGrant_reverts_badVoucher() public {

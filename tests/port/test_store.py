@@ -18,6 +18,7 @@ from themis.edge.store import SqliteStore
 
 OUTPUT = b"\x07" * 32
 RESULT = Hash32(b"\x08" * 32)
+TERMS_HASH = Hash32(b"\x09" * 32)
 REF = BlockRef(5, Hash32(b"\x05" * 32), 1_800_000_000)
 
 
@@ -74,7 +75,7 @@ def test_a_job_comes_back_as_it_was_stored(path: Path) -> None:
 
 def test_an_unknown_answer_is_nobodys_job(path: Path) -> None:
     store = open_store(path)
-    assert store.record_events([Fulfilled(Hash32(bytes(32)), RESULT, OUTPUT, at(5))], [REF], 0) == 0
+    assert store.record_events([Fulfilled(Hash32(bytes(32)), RESULT, TERMS_HASH, OUTPUT, at(5))], [REF], 0) == 0
     assert store.jobs() == []
 
 
@@ -100,7 +101,7 @@ def test_what_was_found_out_about_an_earlier_state_is_stale(path: Path) -> None:
     event = requested()
     store.record_events([event], [REF], 0)
     seen = job_of(store, event.id)
-    store.record_events([Fulfilled(event.id, RESULT, OUTPUT, at(6))], [REF], 1)
+    store.record_events([Fulfilled(event.id, RESULT, TERMS_HASH, OUTPUT, at(6))], [REF], 1)
     for fact in (Accepted(), Closed(Reason.EXPIRED)):
         store.record([(seen, fact)], 2)
     assert job_of(store, event.id).state is State.MINED
@@ -140,7 +141,7 @@ def test_transactions_are_kept_raw_and_in_nonce_order(path: Path) -> None:
 def test_a_rewind_unmines_answers_and_closes_requests_above_the_fork(path: Path) -> None:
     store = open_store(path)
     old, young = requested(b"old", block=5), requested(b"young", block=8)
-    answered = Fulfilled(old.id, RESULT, OUTPUT, at(7))
+    answered = Fulfilled(old.id, RESULT, TERMS_HASH, OUTPUT, at(7))
     store.record_events([old], [REF], 0)
     store.record_sent([transaction(old.id)])
     store.record_events([answered, young], [REF, replace(REF, number=8)], 1)

@@ -290,7 +290,7 @@ def test_an_answer_of_an_earlier_life_is_not_given_twice(bench: Bench, tmp_path:
 def test_the_chain_may_be_faster_than_a_loop(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     id_ = bench.chain.ask()
     bench.see()
-    answered = Fulfilled(id_, Hash32(b"\x01" * 32), b"out", bench.job(id_).seen_at)
+    answered = Fulfilled(id_, Hash32(b"\x01" * 32), Hash32(bytes(32)), b"out", bench.job(id_).seen_at)
 
     def slow(queries: Sequence[LicenseQuery]) -> list[Denial | Unavailable | None]:
         bench.store.record_events([answered], bench.store.tail(), 0)

@@ -51,9 +51,9 @@ interface IInferenceOracle is IPayments {
     );
     /// @notice A request was made. All of it, input included, is here and nowhere else; storage keeps a digest.
     event Requested(bytes32 indexed id, address indexed operator, Request request, bytes input);
-    /// @notice A request was answered. The output is here and nowhere else; storage keeps a digest of `resultHash`. The terms it comes
-    /// under, their hash and what they say about attribution: `termsOf(modelId, termsVersion)`, as the request says.
-    event Fulfilled(bytes32 indexed id, address indexed operator, bytes32 resultHash, bytes output);
+    /// @notice A request was answered. The output is here and nowhere else; storage keeps a digest of `resultHash`. It comes under the
+    /// terms with this hash; what they say about attribution: `attributionOf(modelId, termsVersion)`.
+    event Fulfilled(bytes32 indexed id, address indexed operator, bytes32 resultHash, bytes32 termsHash, bytes output);
     /// @notice The requester's callback reverted or ran out of its gas. The answer is final and paid all the same.
     event CallbackFailed(bytes32 indexed id);
     /// @notice A request was not answered in time; its whole fee is now its requester's credit.
@@ -110,7 +110,8 @@ interface IInferenceOracle is IPayments {
         payable
         returns (bytes32 id);
 
-    /// @notice Answers a request. Only its operator, licensed at this moment, until the deadline.
+    /// @notice Answers a request. Only its operator, licensed at this moment, until the deadline. What the licensor does to all grants
+    /// at once, a change of terms or a raised epoch, does not touch requests made before it; revoking the operator's grant does.
     /// A fee above zero makes the operator's use commercial. Royalties of both grants are taken from the fee.
     /// The callback can neither revert this nor take more than its gas.
     function fulfill(Request calldata request_, bytes calldata output) external;
@@ -119,9 +120,9 @@ interface IInferenceOracle is IPayments {
     /// deadline.
     function refund(Request calldata request_) external;
 
-    /// @notice A lane's word, unpacked. The digest is the low 216 bits of the request's id while OPEN, of its result hash when
+    /// @notice A lane's word, unpacked. The digest is the low 200 bits of the request's id while OPEN, of its result hash when
     /// FINAL, and zero when REFUNDED.
-    function stateOf(address requester, uint64 lane) external view returns (State state, uint32 seq, uint216 digest);
+    function stateOf(address requester, uint64 lane) external view returns (State state, uint32 seq, uint200 digest);
 
     /// @notice Whether `output` is the final answer to the request, as long as its lane is not reused.
     function finalized(Request calldata request_, bytes calldata output) external view returns (bool);

@@ -30,7 +30,7 @@ struct Grant {
     address priceToken; // the token `priceFloor` is in; zero: ether
     uint96 priceFloor; // least fee of a request, smallest units; 0: none. Requesters only
     address payTo; // receives the royalty; zero: whoever is the licensor when the grant is used
-    uint16 epoch; // the model's when signed; void as soon as the licensor raises it
+    uint16 epoch; // the model's when signed; once the licensor raises it, void for all that is asked later
     uint32 seq; // strictly increasing per (modelId, licensee, role); a lower one never overwrites a higher one
     uint256 nonce; // unordered; a licensor can cancel it before the voucher is used
 }
@@ -60,7 +60,7 @@ interface ILicenseRegistry {
     event GrantActivated(bytes32 indexed modelId, address indexed licensee, bytes32 grantHash, Grant grant);
     /// @notice The licensee's vouchers up to `seq` are void.
     event GrantRevoked(bytes32 indexed modelId, address indexed licensee, Role role, uint32 seq);
-    /// @notice Every grant of an earlier epoch is void.
+    /// @notice Every grant of an earlier epoch is void for requests made from now on.
     event EpochRaised(bytes32 indexed modelId, uint16 epoch);
     /// @notice A voucher that was never used cannot be activated any more.
     event NonceCanceled(address indexed licensor, uint256 nonce);

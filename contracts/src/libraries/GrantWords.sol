@@ -4,7 +4,7 @@ pragma solidity 0.8.30;
 import {UseClass} from "../interfaces/ILicenseRegistry.sol";
 
 /// @notice What a check reads of an activated grant, in one slot: expiry 40 | notBefore 40 | quotaLeft 32 | seq 32 | termsVersion 24 |
-/// royaltyBps 16 | epoch 16 | classes 8 | flags 8 | digest 40. Zero: the account never had a grant.
+/// royaltyBps 16 | classes 8 | epoch 16 | flags 8 | digest 40. Zero: the account never had a grant.
 type GrantWord is uint256;
 
 using GrantWords for GrantWord global;
@@ -24,8 +24,8 @@ library GrantWords {
     uint256 private constant SEQ = 112;
     uint256 private constant VERSION = 88;
     uint256 private constant ROYALTY = 72;
-    uint256 private constant EPOCH = 56;
-    uint256 private constant CLASSES = 48;
+    uint256 private constant CLASSES = 64;
+    uint256 private constant EPOCH = 48;
     uint256 private constant FLAGS = 40;
 
     /// @notice A grant in force. Five bytes of its digest tell it from another voucher with its sequence number.
@@ -43,7 +43,7 @@ library GrantWords {
     ) internal pure returns (GrantWord) {
         uint256 times = uint256(expiry_) << EXPIRY | uint256(notBefore_) << NOT_BEFORE;
         uint256 counts = uint256(quota) << QUOTA | uint256(seq_) << SEQ | uint256(termsVersion_) << VERSION;
-        uint256 rest = uint256(royaltyBps_) << ROYALTY | uint256(epoch_) << EPOCH | uint256(classes_) << CLASSES;
+        uint256 rest = uint256(royaltyBps_) << ROYALTY | uint256(classes_) << CLASSES | uint256(epoch_) << EPOCH;
         return GrantWord.wrap(times | counts | rest | uint256(flags) << FLAGS | uint40(uint256(digest)));
     }
 
@@ -90,6 +90,23 @@ library GrantWords {
 
     function has(GrantWord word, uint8 flags) internal pure returns (bool) {
         return (GrantWord.unwrap(word) >> FLAGS) & flags != 0;
+    }
+
+    /// @notice Whether the word alone permits the use now, given in this epoch or later. False where it does not, and where further slots have a say.
+    function suffices(GrantWord word, UseClass useClass, uint24 version, uint16 epoch_)
+        internal
+        view
+        returns (bool yes)
+    {
+        assembly ("memory-safe") {
+            let wrong := and(shr(FLAGS, word), 0xff)
+            wrong := or(wrong, lt(and(shr(EPOCH, word), 0xffff), epoch_))
+            let bound := and(shr(VERSION, word), 0xffffff) // to this version of the terms, or to none
+            wrong := or(wrong, mul(bound, xor(bound, version)))
+            wrong := or(wrong, gt(timestamp(), shr(EXPIRY, word)))
+            wrong := or(wrong, lt(timestamp(), and(shr(NOT_BEFORE, word), 0xffffffffff)))
+            yes := lt(wrong, and(shr(add(CLASSES, useClass), word), 1))
+        }
     }
 
     function isVoucher(GrantWord word, bytes32 digest) internal pure returns (bool) {

@@ -4,9 +4,9 @@ pragma solidity 0.8.30;
 import {State} from "../interfaces/IInferenceOracle.sol";
 import {Mode} from "./Policies.sol";
 
-/// @notice All that storage keeps of a request: mode 4 | state 4 | seq 32 | digest 216.
-/// The digest is the request id while OPEN, the result hash when FINAL, zero when REFUNDED. The mode is the operator's under the
-/// pinned terms: terms never change once published, so it is looked up once, when the request is made.
+/// @notice All that storage keeps of a request: mode 4 | epoch 16 | state 4 | seq 32 | digest 200.
+/// The digest is the request id while OPEN, the result hash when FINAL, zero when REFUNDED. Mode and epoch are pinned while OPEN:
+/// what the terms ask of the operator, and the licensor's epoch in which its grant must have been given.
 type LaneWord is uint256;
 
 using LaneWords for LaneWord global;
@@ -14,24 +14,30 @@ using LaneWords for LaneWord global;
 /// @title Packing and reading a lane's word
 library LaneWords {
     uint256 private constant MODE_OFFSET = 252;
-    uint256 private constant STATE_OFFSET = 248;
-    uint256 private constant SEQ_OFFSET = 216;
+    uint256 private constant EPOCH_OFFSET = 236;
+    uint256 private constant STATE_OFFSET = 232;
+    uint256 private constant SEQ_OFFSET = 200;
 
     function pack(State state_, uint32 seq_, bytes32 hash) internal pure returns (LaneWord) {
-        return LaneWord.wrap(uint256(state_) << STATE_OFFSET | uint256(seq_) << SEQ_OFFSET | uint216(uint256(hash)));
+        return LaneWord.wrap(uint256(state_) << STATE_OFFSET | uint256(seq_) << SEQ_OFFSET | uint200(uint256(hash)));
     }
 
-    function withMode(LaneWord word, Mode mode_) internal pure returns (LaneWord) {
-        return LaneWord.wrap(LaneWord.unwrap(word) | uint256(mode_) << MODE_OFFSET);
+    function pinning(LaneWord word, Mode mode_, uint16 epoch_) internal pure returns (LaneWord) {
+        uint256 pins = uint256(mode_) << MODE_OFFSET | uint256(epoch_) << EPOCH_OFFSET;
+        return LaneWord.wrap(LaneWord.unwrap(word) | pins);
     }
 
-    /// @notice Whether state, sequence number and digest are these, whatever the mode.
+    /// @notice Whether state, sequence number and digest are these, whatever is pinned.
     function holds(LaneWord word, State state_, uint32 seq_, bytes32 hash) internal pure returns (bool) {
-        return LaneWord.unwrap(word) << 4 == LaneWord.unwrap(pack(state_, seq_, hash)) << 4;
+        return LaneWord.unwrap(word) << 20 == LaneWord.unwrap(pack(state_, seq_, hash)) << 20;
     }
 
     function mode(LaneWord word) internal pure returns (Mode) {
         return Mode(LaneWord.unwrap(word) >> MODE_OFFSET);
+    }
+
+    function epoch(LaneWord word) internal pure returns (uint16) {
+        return uint16(LaneWord.unwrap(word) >> EPOCH_OFFSET);
     }
 
     function state(LaneWord word) internal pure returns (State) {
@@ -42,7 +48,7 @@ library LaneWords {
         return uint32(LaneWord.unwrap(word) >> SEQ_OFFSET);
     }
 
-    function digest(LaneWord word) internal pure returns (uint216) {
-        return uint216(LaneWord.unwrap(word));
+    function digest(LaneWord word) internal pure returns (uint200) {
+        return uint200(LaneWord.unwrap(word));
     }
 }

@@ -24,6 +24,7 @@ abstract contract Fixture {
     /// @dev Non-commercial use is free, commercial use needs an authorization, for both roles.
     Policy internal constant NON_COMMERCIAL_FREE = Policy.wrap(uint16((0x25 << 6) | 0x25));
 
+    bytes32 internal constant TERMS_HASH = "terms";
     bytes internal constant INPUT = hex"00112233";
     bytes internal constant OUTPUT = hex"aabbccddeeff";
 
@@ -50,7 +51,7 @@ abstract contract Fixture {
 
     function _publish(Policy policy) internal {
         VM.prank(licensor);
-        oracle.publishTerms(modelId, "terms", policy, 0, "ipfs://terms", "Built with it");
+        oracle.publishTerms(modelId, TERMS_HASH, policy, 0, "ipfs://terms", "Built with it");
     }
 
     function _serve(uint96 minFee) internal {
@@ -141,10 +142,10 @@ abstract contract Fixture {
     }
 
     function _assertLane(address owner, uint64 lane, State state, uint32 seq, bytes32 hash) internal view {
-        (State gotState, uint32 gotSeq, uint216 digest) = oracle.stateOf(owner, lane);
+        (State gotState, uint32 gotSeq, uint200 digest) = oracle.stateOf(owner, lane);
         VM.assertEq(uint256(gotState), uint256(state));
         VM.assertEq(gotSeq, seq);
-        VM.assertEq(digest, uint216(uint256(hash)));
+        VM.assertEq(digest, uint200(uint256(hash)));
     }
 
     function _expect(bytes4 selector) internal {

@@ -18,6 +18,7 @@ contract Roles {
 
     struct Known {
         Plain request;
+        uint16 epoch; // in which it was made
         uint8 settlements;
     }
 
@@ -182,7 +183,7 @@ contract Roles {
             _use(made.licensee, Role.REQUESTER, false);
             _money[token].paidIn += fee;
             _money[token].open += fee;
-            _known.push(Known(made, 0));
+            _known.push(Known(made, _epoch, 0));
             ++accepted;
         } else {
             _check(!allowed, "a license was not accepted");
@@ -195,7 +196,7 @@ contract Roles {
         Plain memory made = known.request;
         UseClass use = made.fee > 0 ? UseClass.COMMERCIAL : made.useClass;
         Mode mode = _versions[made.termsVersion - 1].policy.mode(Role.OPERATOR, use);
-        (bool licensed, address licensee) = _licensed(made.operator, Role.OPERATOR, use, made.termsVersion);
+        (bool licensed, address licensee) = _licensed(made.operator, Role.OPERATOR, use, made.termsVersion, known.epoch);
         bool allowed = known.settlements == 0 && block.timestamp <= made.deadline
             && (mode == Mode.OPEN || (licensed && _usable(licensee, Role.OPERATOR, made.token, made.fee)));
         VM.prank(made.operator);
@@ -331,7 +332,7 @@ contract Roles {
         Mode mode = policy.mode(Role.REQUESTER, ask_.useClass);
         if (mode == Mode.CLOSED) allowed = false;
         if (mode == Mode.GRANT) {
-            (bool licensed, address licensee) = _licensed(from, Role.REQUESTER, ask_.useClass, version);
+            (bool licensed, address licensee) = _licensed(from, Role.REQUESTER, ask_.useClass, version, _epoch);
             allowed = allowed && licensed && _usable(licensee, Role.REQUESTER, token, fee);
             Grant storage grant = _books[licensee][Role.REQUESTER].grant;
             (made.licensee, made.grantSeq, made.royaltyBps) = (licensee, grant.seq, grant.royaltyBps);
@@ -347,7 +348,7 @@ contract Roles {
         return true;
     }
 
-    function _licensed(address who, Role role, UseClass use, uint24 version)
+    function _licensed(address who, Role role, UseClass use, uint24 version, uint16 epoch)
         private
         view
         returns (bool, address licensee)
@@ -358,7 +359,7 @@ contract Roles {
         Book storage book = _books[licensee][role];
         Grant storage grant = book.grant;
         bool inTime = grant.notBefore <= block.timestamp && block.timestamp <= grant.expiry;
-        bool forThis = (grant.classes >> uint8(use)) & 1 == 1 && grant.epoch == _epoch
+        bool forThis = (grant.classes >> uint8(use)) & 1 == 1 && grant.epoch >= epoch
             && (grant.termsVersion == 0 || grant.termsVersion == version);
         return (book.live && inTime && forThis, licensee);
     }

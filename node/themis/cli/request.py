@@ -110,6 +110,7 @@ def _answered(found: Fulfilled, started: float) -> dict[str, Any]:
     return {
         "output": shown(found.output),
         "result_hash": shown(found.result_hash),
+        "terms_hash": shown(found.terms_hash),
         "answer_tx_hash": shown(found.at.tx_hash),
         "answer_block": found.at.block_number,
         "latency_ms": round((time.monotonic() - started) * 1_000),

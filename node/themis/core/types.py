@@ -91,6 +91,7 @@ class Fulfilled:
 
     id: Hash32
     result_hash: Hash32
+    terms_hash: Hash32
     output: bytes
     at: LogPosition
 

@@ -94,7 +94,8 @@ def decode_event(raw: Mapping[str, Any]) -> ChainEvent | None:
             return Requested(Hash32(log.values["id"]), request, log.values["input"], at)
         case "Fulfilled":
             values = log.values
-            return Fulfilled(Hash32(values["id"]), Hash32(values["resultHash"]), values["output"], at)
+            id_, result_hash, terms_hash = (Hash32(values[name]) for name in ("id", "resultHash", "termsHash"))
+            return Fulfilled(id_, result_hash, terms_hash, values["output"], at)
         case _:
             return None
 

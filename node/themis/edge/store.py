@@ -177,7 +177,7 @@ class SqliteStore:
             case Requested(job_id, request, input_, at):
                 self._insert(Job(job_id, request, input_, at))
                 self._note(job_id, "Seen", f"block {at.block_number}", now_s)
-            case Fulfilled(job_id, result_hash, output, at) if known is not None:
+            case Fulfilled(job_id, result_hash, _, output, at) if known is not None:
                 self._apply(job_id, Mined(Answer(output, result_hash), at), now_s)
             case Fulfilled():
                 return False
