@@ -187,13 +187,14 @@ def experts(rng: np.random.Generator, fill: Fill, *, width: int, count: int, inn
     w=fills,
     rows=st.integers(1, 40),
     width=st.integers(1, 40),
-    count=st.integers(2, 9),
+    count=st.integers(2, 12),
     inner=st.integers(1, 20),
-    top_k=st.integers(1, 2),
+    top_k=st.integers(1, 8),
 )
 def test_moe(
     *, rng: np.random.Generator, x: Fill, w: Fill, rows: int, width: int, count: int, inner: int, top_k: int
 ) -> None:
+    top_k = min(top_k, count)
     layer = experts(rng, w, width=width, count=count, inner=inner, top_k=top_k)
 
     def network(b: Blocks[V]) -> None:
