@@ -117,7 +117,8 @@ class Bench:
         if token != ETHER:
             call, value = self.oracle.functions.requestWithToken(ask, INPUT, token, fee), 0
         elif first:
-            call, value = self.oracle.functions.requestWithGrant(ask, INPUT, *self.signed(first)), fee
+            first_use = self.oracle.functions.requestWithGrant(ask, INPUT, ETHER, fee, *self.signed(first))
+            call, value = first_use, fee
         else:
             call, value = self.oracle.functions.request(ask, INPUT), fee
         return self.asked(send(call, self.requester, value))

@@ -23,7 +23,7 @@ import {Requests} from "./libraries/Requests.sol";
 
 /// @title Themis: requests, answers and payment
 /// @notice The one contract that is deployed. Immutable, without owner; it holds open fees and credits and nothing else.
-/// @dev Every function: checks, effects, event, interaction. Only `fulfill`, `withdraw` and `requestWithToken` interact, as their
+/// @dev Every function: checks, effects, event, interaction. Only `fulfill`, `withdraw` and requests paid in tokens interact, as their
 /// last step, so there is nothing a reentrant call could find half done. Payments are taken one at a time: see `_pull`.
 contract InferenceOracle is IInferenceOracle, IERC165, LicenseRegistry, Payments {
     /// @dev What an operator offers for a model: one slot.
@@ -93,13 +93,19 @@ contract InferenceOracle is IInferenceOracle, IERC165, LicenseRegistry, Payments
     }
 
     /// @inheritdoc IInferenceOracle
-    function requestWithGrant(Ask calldata ask, bytes calldata input, Grant calldata grant, bytes calldata signature)
-        external
-        payable
-        returns (bytes32 id)
-    {
+    function requestWithGrant(
+        Ask calldata ask,
+        bytes calldata input,
+        address token,
+        uint96 fee,
+        Grant calldata grant,
+        bytes calldata signature
+    ) external payable returns (bytes32 id) {
+        uint256 inEther = token == address(0) ? fee : 0;
+        if (msg.value != inEther) revert FeeNotReceived(address(0), msg.value, inEther);
         _activate(grant, signature);
-        return _request(ask, input, address(0), SafeCastLib.toUint96(msg.value));
+        id = _request(ask, input, token, fee);
+        if (token != address(0)) _pull(token, fee);
     }
 
     /// @inheritdoc IInferenceOracle

@@ -10,6 +10,9 @@ abstract contract TermsRegistry is ITermsRegistry, ModelRegistry {
     /// @notice How long changed terms must be public before they apply.
     uint40 public constant NOTICE_PERIOD = 14 days;
 
+    /// @notice How far ahead terms may be announced: a slip of the pen locks no model for good, as nothing can be published meanwhile.
+    uint40 public constant MAX_NOTICE = 366 days;
+
     mapping(bytes32 modelId => mapping(uint24 version => Terms)) private _terms;
 
     /// @inheritdoc ITermsRegistry
@@ -27,6 +30,7 @@ abstract contract TermsRegistry is ITermsRegistry, ModelRegistry {
         uint40 earliest = model.version > 0 ? now_ + NOTICE_PERIOD : now_;
         if (effectiveAt == 0) effectiveAt = now_;
         if (effectiveAt < earliest) revert NoticeTooShort(effectiveAt, earliest);
+        if (effectiveAt > now_ + MAX_NOTICE) revert NoticeTooLong(effectiveAt, now_ + MAX_NOTICE);
 
         version = model.version + 1;
         _terms[modelId][version] = Terms(termsHash, policy, effectiveAt, now_, uri, attribution);

@@ -37,6 +37,18 @@ contract TermsTest is Fixture {
         oracle.publishTerms(modelId, "t", ALL_GRANT, effectiveAt, "", "");
     }
 
+    /// @dev Milliseconds for seconds, in the first version too, would lock the model.
+    function testFuzz_publishTerms_reverts_longNotice(bool first, uint40 effectiveAt) public {
+        if (!first) _publish(ALL_OPEN);
+        uint40 latest = uint40(START) + oracle.MAX_NOTICE();
+        effectiveAt = uint40(bound(effectiveAt, latest + 1, type(uint40).max));
+        VM.prank(licensor);
+        VM.expectRevert(abi.encodeWithSelector(ITermsRegistry.NoticeTooLong.selector, effectiveAt, latest));
+        oracle.publishTerms(modelId, "t", ALL_GRANT, effectiveAt, "", "");
+        VM.prank(licensor);
+        oracle.publishTerms(modelId, "t", ALL_GRANT, latest, "", "");
+    }
+
     function test_publishTerms_reverts_pending() public {
         _publish(ALL_OPEN);
         uint40 at = uint40(START) + NOTICE;
@@ -52,6 +64,7 @@ contract TermsTest is Fixture {
         public
     {
         Policy policy = Policy.wrap(bits);
+        effectiveAt = uint40(bound(effectiveAt, START - 10, START + oracle.MAX_NOTICE()));
         effectiveAt = effectiveAt < START ? 0 : effectiveAt;
         uint40 recorded = effectiveAt == 0 ? uint40(START) : effectiveAt;
 
@@ -74,7 +87,7 @@ contract TermsTest is Fixture {
     /// @dev The old terms hold until the very second, and stay readable after it.
     function testFuzz_publishTerms_change(uint40 notice) public {
         _publish(ALL_OPEN);
-        uint40 at = uint40(START + bound(notice, NOTICE, 1000 days));
+        uint40 at = uint40(START + bound(notice, NOTICE, oracle.MAX_NOTICE()));
         VM.prank(licensor);
         uint24 version = oracle.publishTerms(modelId, "t2", ALL_GRANT, at, "", "");
         VM.assertEq(version, 2);

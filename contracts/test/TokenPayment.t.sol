@@ -75,6 +75,20 @@ contract TokenPaymentTest is Fixture {
         }
     }
 
+    /// @dev The first use of a grant, paid in a token.
+    function testFuzz_requestWithGrant(uint96 fee) public {
+        fee = uint96(bound(fee, 10, type(uint96).max));
+        Grant memory grant = _grant(requester, Role.REQUESTER, 2);
+        bytes memory signature = _sign(LICENSOR_KEY, grant);
+        standard.mint(requester, fee);
+        VM.prank(requester);
+        oracle.requestWithGrant(ask, INPUT, address(standard), fee, grant, signature);
+        VM.assertEq(standard.balanceOf(address(oracle)), fee);
+        VM.assertEq(oracle.grantOf(modelId, requester, Role.REQUESTER).seq, 2);
+        (State state,,) = oracle.stateOf(requester, ask.lane);
+        VM.assertTrue(state == State.OPEN);
+    }
+
     function test_requestWithToken_reverts_otherOffer() public {
         VM.expectRevert(
             abi.encodeWithSelector(IInferenceOracle.OperatorNotServing.selector, modelId, operator, address(0xdead))

@@ -5,6 +5,7 @@ import {Plain} from "./support/Plain.sol";
 import {Ask, IInferenceOracle, State} from "../src/interfaces/IInferenceOracle.sol";
 import {Grant, GrantState, ILicenseRegistry, Role, UseClass} from "../src/interfaces/ILicenseRegistry.sol";
 import {IModelRegistry} from "../src/interfaces/IModelRegistry.sol";
+import {IPayments} from "../src/interfaces/IPayments.sol";
 import {Fixture} from "./support/Fixture.sol";
 import {VM, bound} from "./support/Vm.sol";
 
@@ -306,7 +307,7 @@ contract VouchersTest is Fixture {
         bytes memory signature = _sign(0xBAD, grant);
         VM.expectRevert(abi.encodeWithSelector(ILicenseRegistry.InvalidSignature.selector, licensor));
         VM.prank(requester);
-        oracle.requestWithGrant(ask, INPUT, grant, signature);
+        oracle.requestWithGrant(ask, INPUT, address(0), 0, grant, signature);
     }
 
     /// @dev Somebody else's voucher is activated for somebody else.
@@ -319,7 +320,7 @@ contract VouchersTest is Fixture {
             )
         );
         VM.prank(stranger);
-        oracle.requestWithGrant(ask, INPUT, grant, signature);
+        oracle.requestWithGrant(ask, INPUT, address(0), 0, grant, signature);
     }
 
     /// @dev First use in one transaction, also when somebody activated the voucher first, and again after it.
@@ -334,14 +335,27 @@ contract VouchersTest is Fixture {
         VM.expectEmit(address(oracle));
         emit IInferenceOracle.Requested(expected, operator, made.wire(), INPUT);
         VM.prank(requester);
-        VM.assertEq(oracle.requestWithGrant{value: fee}(ask, INPUT, grant, signature), expected);
+        VM.assertEq(oracle.requestWithGrant{value: fee}(ask, INPUT, address(0), fee, grant, signature), expected);
         _assertLane(requester, ask.lane, State.OPEN, 1, expected);
         _assertUses(requester, Role.REQUESTER, 1, 0);
         VM.assertEq(address(oracle).balance, fee);
         ask.lane = 9;
         VM.prank(requester);
-        oracle.requestWithGrant{value: fee}(ask, INPUT, grant, signature);
+        oracle.requestWithGrant{value: fee}(ask, INPUT, address(0), fee, grant, signature);
         _assertUses(requester, Role.REQUESTER, 0, 0);
+    }
+
+    /// @dev What is sent is the fee in ether, and nothing where the fee is a token's.
+    function testFuzz_requestWithGrant_reverts_otherValue(bool inToken, uint96 fee, uint96 sent) public {
+        address token = inToken ? address(0xdead) : address(0);
+        uint256 due = inToken ? 0 : fee;
+        VM.assume(sent != due);
+        Grant memory grant = _grant(requester, Role.REQUESTER, 1);
+        bytes memory signature = _sign(LICENSOR_KEY, grant);
+        VM.deal(requester, sent);
+        VM.expectRevert(abi.encodeWithSelector(IPayments.FeeNotReceived.selector, address(0), sent, due));
+        VM.prank(requester);
+        oracle.requestWithGrant{value: sent}(ask, INPUT, token, fee, grant, signature);
     }
 
     /// @dev Whatever a grant says: `checkUse` gives the request's own answer, to the byte.

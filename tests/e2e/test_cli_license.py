@@ -221,8 +221,6 @@ def test_a_request_is_paid_in_a_token(town: Town, tmp_path: Path, name: str) -> 
     assert town.licensor.tell("withdraw", "--token", token)["amount"] == "140"
     assert town.licensor.tell("withdraw", town.operator.address, "--token", token)["amount"] == "560"
     assert "NothingToWithdraw" in town.licensor.fails(77, "withdraw")
-    said = town.requester.fails(78, *town.ask("--input-hex", "0x01", "--token", token, "--grant", "x"))
-    assert "put it into force first" in said
 
 
 def test_a_token_that_is_none_is_said(town: Town) -> None:

@@ -104,11 +104,16 @@ interface IInferenceOracle is IPayments {
         external
         returns (bytes32 id);
 
-    /// @notice The same as `request`, after activating a voucher: the first use of a grant in one transaction.
-    function requestWithGrant(Ask calldata ask, bytes calldata input, Grant calldata grant, bytes calldata signature)
-        external
-        payable
-        returns (bytes32 id);
+    /// @notice The same, paid in ether (`token` zero, `msg.value` the fee) or in a token, after activating a voucher: the first use of
+    /// a grant in one transaction.
+    function requestWithGrant(
+        Ask calldata ask,
+        bytes calldata input,
+        address token,
+        uint96 fee,
+        Grant calldata grant,
+        bytes calldata signature
+    ) external payable returns (bytes32 id);
 
     /// @notice Answers a request. Only its operator, licensed at this moment, until the deadline. What the licensor does to all grants
     /// at once, a change of terms or a raised epoch, does not touch requests made before it; revoking the operator's grant does.

@@ -33,6 +33,8 @@ interface ITermsRegistry {
     error TermsPending(bytes32 modelId, uint40 effectiveAt);
     /// @notice Changed terms need `NOTICE_PERIOD`.
     error NoticeTooShort(uint40 effectiveAt, uint40 earliest);
+    /// @notice Terms may be announced a year ahead, not more.
+    error NoticeTooLong(uint40 effectiveAt, uint40 latest);
 
     /// @notice Publishes the next version of a model's terms. Only its licensor; at most one version may be pending.
     /// @param effectiveAt Seconds; 0 means now. From the second version on, `NOTICE_PERIOD` must lie before it.

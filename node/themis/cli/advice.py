@@ -29,6 +29,7 @@ ADVICE: Final[Mapping[str, str]] = {
     "NotOpen": "The request is answered or refunded already, or was never made on this oracle",
     "NotOperator": "Only the operator named in the request can answer it",
     "NothingToWithdraw": "The account has no credit: it is earned by answers, royalties and refunds",
+    "NoticeTooLong": "Set --effective-at to `latest` or earlier: nothing else can be published until then",
     "NoticeTooShort": "Give changed terms 14 days of notice: set --effective-at to `earliest` or later",
     "NotSuccessor": "Only the account that the licensor named can accept: see `themis license show MODEL_ID`",
     "OperatorNotServing": "Choose an operator that offers the model (`themis models list`), or let this one run "

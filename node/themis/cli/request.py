@@ -12,7 +12,6 @@ from themis.cli.arguments import IN_ETHER, ClassOption, Json, ModelId, TokenOpti
 from themis.cli.desk import Desk, Done
 from themis.cli.home import home_of
 from themis.cli.output import print_record, say, shown
-from themis.core.errors import Misconfigured
 from themis.core.types import ETHER, Address, Fulfilled, Hash32, Request
 from themis.edge import token as erc20
 from themis.edge.contracts import decode_request
@@ -47,8 +46,6 @@ def request(
     as_json: Json = False,
 ) -> None:
     """Ask a model as this home's key, and wait for the answer."""
-    if grant is not None and token != ETHER:
-        raise Misconfigured("--grant goes with ether only: put it into force first with `themis license import FILE`")
     here = desk.open_desk(home_of(context))
     rpc = here.client.rpc
     data = asking.input_bytes(rpc, target, input_hex, input_file)
@@ -73,14 +70,16 @@ def _ask(  # noqa: PLR0917 (one request has that many parts)
     here: Desk, ask: tuple[Any, ...], data: bytes, token: Address, fee: int, grant: Path | None
 ) -> Done:
     """Make the request: in a token, with a voucher, or plainly."""
-    if token != ETHER:
-        if erc20.allow(here.client, here.signer, here.config.fees.policy(), token, fee):
-            say(f"the oracle may take {fee} of token {shown(token)} now")
-        return here.transact("requestWithToken", ask, data, token, fee)
+    if token != ETHER and erc20.allow(here.client, here.signer, here.config.fees.policy(), token, fee):
+        say(f"the oracle may take {fee} of token {shown(token)} now")
+    value_wei = fee if token == ETHER else 0
     if grant is not None:
         granted, signature = grants.read_voucher(grant, here.client.chain_id, here.client.oracle)
-        return here.transact("requestWithGrant", ask, data, astuple(granted), signature, value_wei=fee)
-    return here.transact("request", ask, data, value_wei=fee)
+        first = (token, fee, astuple(granted), signature)
+        return here.transact("requestWithGrant", ask, data, *first, value_wei=value_wei)
+    if token != ETHER:
+        return here.transact("requestWithToken", ask, data, token, fee)
+    return here.transact("request", ask, data, value_wei=value_wei)
 
 
 def _fee(here: Desk, model_id: Hash32, operator: Address, token: Address, fee: int | None) -> int:
