@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, expect, sync_playwright
 
 from demo.chains import RunningChain
+from tests.patience import PATIENCE_S
 from themis.core.errors import Misconfigured
 
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
@@ -115,6 +116,7 @@ def chromium() -> str:
 def started() -> Iterator[Browser]:
     """A browser that fetches nothing from elsewhere."""
     path = chromium()
+    expect.set_options(timeout=PATIENCE_S * 1_000)
     with tempfile.TemporaryDirectory() as downloads, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=_SWITCHES, downloads_path=downloads)
         yield browser
@@ -134,7 +136,7 @@ def opened(
     """A page with the wallet in it. Anything it writes to the console as an error fails the test."""
     size = ViewportSize(width=width, height=height)
     context = browser.new_context(viewport=size, color_scheme="dark" if dark else "light", accept_downloads=True)
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE_S * 1_000)
     page = context.new_page()
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text) if _is_error(message) else None)

@@ -4,7 +4,6 @@ import io
 import json
 import shutil
 import subprocess
-import time
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from demo.chains import RunningChain
 from tests.homes import SELFTEST, THEMIS, make_home, register, write_key
+from tests.patience import PATIENCE_S, until
 from tests.world import World
 from themis.cli.program import invoke
 from themis.edge.keystore import KeystoreSigner
@@ -95,11 +95,7 @@ class Town:
 
 def wait_for_state(person: Person, job_id: str, state: str) -> Any:
     """The job, once the node has brought it to that state: it may see the chain later than we do."""
-    give_up = time.monotonic() + 20
-    while (job := person.tell("jobs", job_id))["state"] != state:
-        assert time.monotonic() < give_up, job
-        time.sleep(0.05)
-    return job
+    return until(lambda: person.tell("jobs", job_id), lambda job: job["state"] == state)
 
 
 def copied(town: Town, tmp_path: Path) -> Person:
@@ -118,7 +114,7 @@ def spoil(person: Person, old: str, new: str) -> None:
 def run_fails(person: Person, status: int) -> str:
     """`themis run` in a process of its own must end by itself; its last line."""
     line = [*THEMIS, "--home", str(person.home), "run"]
-    done = subprocess.run(line, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(line, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == status, done.stderr
     assert "Traceback" not in done.stderr
     return done.stderr.splitlines()[-1]

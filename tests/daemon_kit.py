@@ -1,6 +1,8 @@
-"""A node on fakes, and ways to let it work without threads."""
+"""A node on fakes, and ways to let it work, and die, without threads."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.fakes import CHAIN_ID, KEY, OPERATOR, ORACLE_ADDRESS, FakeChain, FakeClock, FakeEngine
 from themis.core.fees import FeePolicy
@@ -18,6 +20,57 @@ from themis.edge.store import SqliteStore
 from themis.telemetry import Telemetry
 
 GWEI = 10**9
+EFFECTS = frozenset(
+    ("record_events", "rewind", "record", "record_terms", "record_sent", "record_broadcast", "record_settled")
+)
+"""What a node does to its store. What it does to the chain is `send`."""
+
+
+class Killed(BaseException):
+    """SIGKILL: nothing may catch it."""
+
+
+@dataclass(slots=True)
+class Life:
+    """How many more writes and broadcasts the process lives to see; None: any number."""
+
+    left: int | None = None
+
+    def spend(self) -> None:
+        if self.left is None:
+            return
+        self.left -= 1
+        if self.left < 0:
+            raise Killed
+
+
+@dataclass(frozen=True, slots=True)
+class Mortal:
+    """A port. The process may die after each of its effects; a batch of transactions is broadcast one by one."""
+
+    port: Any
+    life: Life
+
+    def __getattr__(self, name: str) -> Any:
+        whole = getattr(self.port, name)
+        if name == "send":
+            return self._send
+        if name not in EFFECTS:
+            return whole
+
+        def deadly(*arguments: Any) -> Any:
+            result = whole(*arguments)
+            self.life.spend()
+            return result
+
+        return deadly
+
+    def _send(self, raws: list[bytes]) -> list[str | None]:
+        complaints = []
+        for raw in raws:
+            complaints += self.port.send([raw])
+            self.life.spend()
+        return complaints
 
 
 class Bench:
@@ -27,6 +80,7 @@ class Bench:
         self.chain = FakeChain()
         self.clock = FakeClock()
         self.engine = FakeEngine()
+        self.life = Life()
         self._path = path
         self._settings = Settings(
             chain_id=CHAIN_ID,
@@ -40,14 +94,16 @@ class Bench:
 
     def restart(self) -> None:
         self.store.close()
+        self.life.left = None
         self._start()
 
     def _start(self) -> None:
         self.store = SqliteStore(self._path, chain_id=CHAIN_ID, oracle=ORACLE_ADDRESS, operator=OPERATOR)
         signer = KeystoreSigner(KEY)
-        self.node = Node(
-            self.chain, self.store, self.engine, signer, self.clock, self._settings, Telemetry(self.engine.models())
-        )
+        chain: Any = Mortal(self.chain, self.life)
+        store: Any = Mortal(self.store, self.life)
+        telemetry = Telemetry(self.engine.models())
+        self.node = Node(chain, store, self.engine, signer, self.clock, self._settings, telemetry)
         self.watch, self.judge, self.infer = Watch(self.node), Judge(self.node), Infer(self.node)
         self.send, self.settle = Send(self.node), Settle(self.node)
         self.loops: tuple[Loop, ...] = (self.watch, self.judge, self.infer, self.send, self.settle)

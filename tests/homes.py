@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Final
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from tests.patience import PATIENCE_S, until
 from tests.world import World
 from themis.core.types import Hash32
 from themis.edge.bundle import load
@@ -20,7 +20,6 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 SELFTEST: Final = ROOT / "models/selftest-moe"
 RISK: Final = ROOT / "models/evm-risk-moe"
 THEMIS: Final = (sys.executable, "-c", "from themis.cli import main; main()")
-_START_TIMEOUT_S: Final = 30
 
 
 def register(world: World, bundle: Path) -> Hash32:
@@ -76,20 +75,24 @@ def running(home: Path, command: Sequence[str] = THEMIS) -> Iterator[subprocess.
 
 def wait_until_ready(home: Path, process: subprocess.Popen[str]) -> str:
     """URL of the API once the node answers on it. Raises AssertionError with the log where it does not."""
-    give_up = time.monotonic() + _START_TIMEOUT_S
-    while time.monotonic() < give_up and process.poll() is None:
+
+    def answering() -> str:
+        assert process.poll() is None, f"the node did not start:\n{said(home)}"
         try:
             url = f"http://127.0.0.1:{(home / 'api.port').read_text().strip()}"
-            with urlopen(f"{url}/livez", timeout=5):  # noqa: S310 (our own loopback URL)
+            with urlopen(f"{url}/livez", timeout=PATIENCE_S):  # noqa: S310 (our own loopback URL)
                 return url
         except (OSError, URLError, ValueError):
-            time.sleep(0.05)
-    raise AssertionError(f"the node did not start:\n{(home / 'log').read_text()}")
+            return ""
+
+    return until(answering, lambda url: url, lambda: said(home))
 
 
 def wait_for_log(home: Path, text: str) -> None:
     """Until the node has said something. Raises AssertionError where it does not."""
-    give_up = time.monotonic() + _START_TIMEOUT_S
-    while text not in (said := (home / "log").read_text()):
-        assert time.monotonic() < give_up, said
-        time.sleep(0.05)
+    until(lambda: said(home), lambda log: text in log)
+
+
+def said(home: Path) -> str:
+    """The log of the nodes that ran in a home."""
+    return (home / "log").read_text()

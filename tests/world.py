@@ -1,6 +1,6 @@
 """A real chain with an oracle, a model under terms, an operator who serves it and a requester who may ask."""
 
-import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -9,6 +9,7 @@ from eth_account.messages import encode_typed_data
 from eth_account.signers.local import LocalAccount
 
 from demo.chains import RunningChain
+from tests.patience import until
 from themis.core import canonical
 from themis.core.canonical import UNLIMITED, Grant
 from themis.core.fees import FeePolicy
@@ -104,12 +105,10 @@ class World:
             found.setdefault(Hash32(log.values["id"]), []).append(log.values["output"])
         return found
 
-    def wait_for_answers(self, ids: set[Hash32], timeout_s: float = 30) -> dict[Hash32, list[bytes]]:
-        """Poll until each has one. Raises AssertionError where one has none, or several."""
-        give_up = time.monotonic() + timeout_s
-        while not ids <= set(found := self.answers()) and time.monotonic() < give_up:
-            time.sleep(0.05)
-        assert ids <= set(found), f"{len(ids - set(found))} of {len(ids)} unanswered"
+    def wait_for_answers(self, ids: set[Hash32], said: Callable[[], str] = str) -> dict[Hash32, list[bytes]]:
+        """Poll until each has one. Raises AssertionError, with what `said` tells, where one has none, or several."""
+        until(lambda: ids - set(self.answers()), lambda unanswered: not unanswered, said)
+        found = self.answers()
         assert all(len(outputs) == 1 for outputs in found.values())
         return found
 

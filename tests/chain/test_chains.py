@@ -9,6 +9,7 @@ import pytest
 
 from demo import chains, programs
 from demo.chains import Kind, Settings
+from tests.patience import until
 from themis.core.errors import Misconfigured, Unavailable
 
 LATER_S = 2_000_000_000
@@ -47,10 +48,13 @@ def test_settings_are_kept(kind: Kind) -> None:
 
 def test_blocks_on_a_clock(kind: Kind) -> None:
     with chains.start(kind, Settings(block_time_s=1)) as chain:
-        tx_hash = _send(chain)
-        assert chain.rpc("eth_getTransactionReceipt", tx_hash) is None
-        _height(chain, 2)
-        assert chain.rpc("eth_getTransactionReceipt", tx_hash) is not None
+        hashes = [_send(chain) for _ in range(20)]
+        receipts = until(
+            lambda: [chain.rpc("eth_getTransactionReceipt", tx_hash) for tx_hash in hashes],
+            lambda found: None not in found,
+        )
+        assert len({receipt["blockNumber"] for receipt in receipts}) < len(hashes), "no block was mined for each"
+        _height(chain, _height(chain, 0) + 1)
 
 
 def test_blocks_on_demand(kind: Kind) -> None:
@@ -114,7 +118,4 @@ def _block(chain: chains.RunningChain, tag: str) -> dict[str, int]:
 
 def _height(chain: chains.RunningChain, at_least: int) -> int:
     """Height of the chain, once it is `at_least` this high."""
-    give_up_s = time.monotonic() + 10
-    while (height := int(chain.rpc("eth_blockNumber"), 16)) < at_least and time.monotonic() < give_up_s:
-        time.sleep(0.02)
-    return height
+    return until(lambda: int(chain.rpc("eth_blockNumber"), 16), lambda height: height >= at_least)

@@ -1,6 +1,5 @@
 """What a licensor's page is told and given, from a real chain: lists, grants to sign, calls that would succeed."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import astuple
 from pathlib import Path
@@ -14,6 +13,7 @@ from eth_utils.address import to_checksum_address
 
 from demo import chains
 from tests.daemon_kit import Bench
+from tests.patience import PATIENCE_S, until
 from tests.world import DAY_S, FEES, World
 from themis.api import licensing_models as models
 from themis.api.app import create
@@ -40,7 +40,7 @@ class Scene:
         self.server = Server(ApiConfig(port=0))
         reading = Reading(self.bench.node, {}, {}, 0.0)
         self.server.start(create(reading, licensing, hosts=LOOPBACK_NAMES, token=None))
-        self.http = httpx.Client(base_url=self.server.url, timeout=20)
+        self.http = httpx.Client(base_url=self.server.url, timeout=PATIENCE_S)
         self.licensor = world.licensor.account.address
         self.requester = world.requester.account.address
 
@@ -68,10 +68,7 @@ class Scene:
         """What a wallet does with a call; Anvil holds the key."""
         transaction = {"from": "0x" + account.hex(), "to": call["to"], "data": call["data"]}
         tx_hash = self.world.chain.rpc("eth_sendTransaction", transaction)
-        give_up = time.monotonic() + 10
-        while (receipt := self.world.chain.rpc("eth_getTransactionReceipt", tx_hash)) is None:
-            assert time.monotonic() < give_up
-            time.sleep(0.02)
+        receipt = until(lambda: self.world.chain.rpc("eth_getTransactionReceipt", tx_hash), lambda found: found)
         assert receipt["status"] == "0x1"
 
 

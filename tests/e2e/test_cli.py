@@ -13,6 +13,7 @@ from demo import chains
 from demo.chains import RunningChain
 from tests.cli_kit import Person, Town, spoil, wait_for_state
 from tests.homes import SELFTEST, running, wait_until_ready
+from tests.patience import PATIENCE_S
 from themis.api import models
 from themis.edge.keystore import KeystoreSigner
 
@@ -48,7 +49,7 @@ def test_the_story(chain: RunningChain, tmp_path: Path) -> None:
         _look(operator)
         _settle(operator, licensor, requester, model_id)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE_S) == 0
     assert (operator.home / "log").read_text().endswith("stopped\n")
     assert not (operator.home / "api.port").exists()
     status = operator.tell("status")

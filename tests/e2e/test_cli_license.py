@@ -1,7 +1,6 @@
 """The license commands on a real chain: asking, granting, handing over, taking back, paying in tokens."""
 
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from demo import chains
 from demo.chains import RunningChain
 from tests.cli_kit import Person, Town, wait_for_state
 from tests.homes import SELFTEST, make_home, running, wait_until_ready
+from tests.patience import until
 from tests.solidity import compiled
 from tests.world import DAY_S, FEES, World
 from themis.core.types import Address, Hash32
@@ -294,11 +294,7 @@ def test_a_grant_that_ends_soon_is_said_everywhere(town: Town, tmp_path: Path) -
 
 def _status_with_license(operator: Person) -> Any:
     """The status once the node has read its license."""
-    give_up = time.monotonic() + 20
-    while (status := operator.tell("status"))["models"][0]["license"] is None:
-        assert time.monotonic() < give_up, status
-        time.sleep(0.05)
-    return status
+    return until(lambda: operator.tell("status"), lambda status: status["models"][0]["license"])
 
 
 def _license_expiry(url: str) -> dict[str, float]:

@@ -10,6 +10,7 @@ import pytest
 from demo import chains
 from tests.cli_kit import Person, Town, copied, run_fails, spoil, wait_for_state
 from tests.homes import SELFTEST, make_home, register, running, wait_for_log, wait_until_ready
+from tests.patience import PATIENCE_S
 from tests.world import World
 from themis.core.types import Hash32
 from themis.edge.abi import Artifact
@@ -145,7 +146,7 @@ def test_a_node_that_waits_for_its_rpc_can_be_stopped(tmp_path: Path, town: Town
     with running(person.home) as process:
         wait_for_log(person.home, "did not answer")
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE_S) == 0
 
 
 def test_a_node_with_a_token_tells_its_own_people_only(town: Town, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ from web3.contract import Contract
 from contracts import compile as compiler
 from demo import chains, report
 from demo.programs import ROOT
+from tests.patience import until
 from themis.edge.contracts import ORACLE
 
 README = (ROOT / "README.md").read_text()
@@ -105,12 +105,8 @@ def test_the_solidity_asks_and_is_answered(followed: Followed) -> None:
     watchlist = web3.eth.contract(address=deployed["contractAddress"], abi=built["abi"])
     ask = watchlist.functions.ask(followed.model_id, followed.operator, oracle.address)
     receipt = web3.eth.wait_for_transaction_receipt(ask.transact({"from": sender, "value": Web3.to_wei(1, "szabo")}))
-    answered: list[Any] = []
-    give_up_s = time.monotonic() + 30
-    while not answered and time.monotonic() < give_up_s:
-        time.sleep(0.1)
-        answered = list(oracle.events.Fulfilled.get_logs(from_block=receipt["blockNumber"]))
-    (answer,) = answered
+    fulfilled = oracle.events.Fulfilled
+    (answer,) = until(lambda: list(fulfilled.get_logs(from_block=receipt["blockNumber"])), lambda answers: answers)
     assert not oracle.events.CallbackFailed.get_logs(from_block=receipt["blockNumber"])
     assert watchlist.functions.askedAbout(answer["args"]["id"]).call() == oracle.address
     assert watchlist.functions.riskBps(oracle.address).call() == report.decode(answer["args"]["output"]).worst_bps

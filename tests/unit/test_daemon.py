@@ -15,6 +15,7 @@ from themis.core.permission import Explanation, Standing
 from themis.core.types import Address, Denial, Fulfilled, Hash32, LicenseQuery, Terms, TermsKey
 from themis.daemon.send import MAX_IN_FLIGHT
 from themis.daemon.settle import BUMP_AFTER_S, LOST_AFTER_S, RESEND_AFTER_S, STANDING_EVERY_S
+from themis.daemon.watch import REORG_DEPTH
 from themis.telemetry import model_label
 
 TARGET = Address(b"\x77" * 20)
@@ -285,6 +286,36 @@ def test_an_answer_of_an_earlier_life_is_not_given_twice(bench: Bench, tmp_path:
     reborn.work()
     assert reborn.job(id_).state is State.DONE
     assert len(bench.chain.sent) == sent
+
+
+def test_what_is_still_being_read_may_have_been_answered_already(bench: Bench, tmp_path: Path) -> None:
+    """A node without its store reads years in ranges; between two of them the other loops work."""
+    id_ = bench.chain.ask()
+    bench.work()
+    for _ in range(REORG_DEPTH + 1):
+        bench.chain.mine()
+    reborn = Bench(tmp_path / "lost.db")
+    reborn.chain = bench.chain
+    reborn.restart()
+    reborn.watch._span = 1
+    while reborn.watch.step():
+        for loop in (reborn.judge, reborn.infer, reborn.send):
+            assert not loop.step()
+    assert reborn.job(id_).state is State.MINED
+    assert reborn.engine.runs == 0
+
+
+def test_before_the_first_block_is_seen_nobody_is_busy(bench: Bench) -> None:
+    """Answers that were computed before a restart wait; the loop that sends them sleeps meanwhile."""
+    id_ = bench.chain.ask()
+    bench.see()
+    for loop in (bench.judge, bench.infer):
+        loop.step()
+    bench.restart()
+    assert bench.job(id_).state is State.COMPUTED
+    assert [loop.step() for loop in (bench.judge, bench.infer, bench.send, bench.settle)] == [False] * 4
+    bench.work()
+    assert bench.job(id_).state is State.SENDING
 
 
 def test_the_chain_may_be_faster_than_a_loop(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,13 +1,14 @@
 """Whatever the world does between any two steps, every request gets exactly one answer. Stateful, as raiden tests."""
 
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
-from tests.daemon_kit import GWEI, Bench
+from tests.daemon_kit import GWEI, Bench, Killed
 from themis.core.errors import Reason, Unavailable
 from themis.core.job import State
 from themis.core.types import Hash32
@@ -42,6 +43,15 @@ class World(RuleBasedStateMachine):
             self.bench.loops[loop].step()
         except Unavailable:
             assert self.bench.chain.down
+
+    @rule(loop=st.integers(0, 4), seconds=st.sampled_from([0, 6]), effects=st.integers(0, 3))
+    def die(self, loop: int, seconds: int, effects: int) -> None:
+        """The process is killed in the middle of a step, after so many writes and broadcasts."""
+        self.bench.wait(seconds)
+        self.bench.life.left = effects
+        with suppress(Killed, Unavailable):
+            self.bench.loops[loop].step()
+        self.bench.restart()
 
     @rule()
     def work(self) -> None:

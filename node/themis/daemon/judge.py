@@ -28,6 +28,8 @@ class Judge:
     def step(self) -> bool:
         """Judge all that was seen. False when there was nothing, or nothing could be decided now."""
         node = self._node
+        if not self._caught_up():
+            return False
         facts: list[tuple[Job, Fact]] = []
         licensable: list[Job] = []
         for job in node.store.jobs(State.SEEN, limit=_BATCH):
@@ -43,6 +45,11 @@ class Judge:
         if facts:
             node.store.record(facts, node.clock.now_s())
         return bool(facts)
+
+    def _caught_up(self) -> bool:
+        """Whether all that the chain held at the start is recorded: what was answered then needs no second answer."""
+        first, tail = self._node.time.first_number, self._node.store.tail()
+        return first is not None and bool(tail) and tail[-1].number >= first
 
     def _require_acceptable(self, job: Job) -> None:
         node = self._node

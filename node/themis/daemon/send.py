@@ -10,7 +10,7 @@ from themis.core.errors import Broken, Reason
 from themis.core.fees import Fees, fulfill_gas
 from themis.core.job import Closed, Fact, Job, State
 from themis.core.transaction import SentTransaction, Transaction
-from themis.core.types import Hash32
+from themis.core.types import Block, Hash32
 from themis.daemon.node import Node
 from themis.edge import contracts
 
@@ -30,12 +30,13 @@ class Send:
         self._node = node
 
     def step(self) -> bool:
-        """Send one batch of answers. False when there was none, or no more may be in flight."""
+        """Send one batch of answers. False when there was none, no more may be in flight, or no block was seen yet."""
         node = self._node
+        head = node.time.head
         unsettled = node.store.unsettled()
         room = min(_BATCH, MAX_IN_FLIGHT - len(unsettled))
         jobs = node.store.jobs(State.COMPUTED, limit=room) if room > 0 else []
-        if not jobs:
+        if not jobs or head is None:
             return False
         now_s, chain_time_s = node.clock.now_s(), node.time.now_s()
         late: list[tuple[Job, Fact]] = [
@@ -46,17 +47,18 @@ class Send:
         if late:
             node.store.record(late, now_s)
         expired = {job.id for job, _ in late}
-        sent = self._signed([job for job in jobs if job.id not in expired], unsettled, now_s)
+        sent = self._signed([job for job in jobs if job.id not in expired], unsettled, head, now_s)
         node.store.record_sent(sent)
         broadcast(node, [transaction for transaction in sent if not transaction.cancels])
         return True
 
-    def _signed(self, jobs: Sequence[Job], unsettled: Sequence[SentTransaction], now_s: float) -> list[SentTransaction]:
+    def _signed(
+        self, jobs: Sequence[Job], unsettled: Sequence[SentTransaction], head: Block, now_s: float
+    ) -> list[SentTransaction]:
         """Sign each answer once: a request that a reorganization brought back keeps its nonce."""
         node = self._node
         known = {transaction.job_id: transaction for transaction in unsettled}
-        head = node.time.head
-        if not jobs or head is None:
+        if not jobs:
             return []
         nonce = max(node.store.next_nonce(), node.chain.nonce(node.signer.address))
         fees = node.settings.fees.quote(head.base_fee_wei)
