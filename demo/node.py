@@ -16,9 +16,9 @@ from demo import chains
 from demo.actors import THEMIS, Actor
 from themis.core.errors import Broken
 
-READY_TIMEOUT_S: Final = 30
-SETTLE_TIMEOUT_S: Final = 10
-STOP_TIMEOUT_S: Final = 10
+READY_TIMEOUT_S: Final = 120
+SETTLE_TIMEOUT_S: Final = 60
+STOP_TIMEOUT_S: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Node:
 
     def get(self, path: str) -> Any:
         """Ask the API; the JSON it answers."""
-        with urlopen(self.url + path, timeout=10) as response:  # noqa: S310 (our own loopback URL)
+        with urlopen(self.url + path, timeout=READY_TIMEOUT_S) as response:  # noqa: S310 (our own loopback URL)
             return json.load(response)
 
     def wait_ready(self) -> None:

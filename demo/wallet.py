@@ -18,7 +18,7 @@ from themis.edge.rpc import Rpc, RpcError
 from themis.ports import Signer
 
 FEES: Final = FeePolicy(cap_wei=200 * 10**9, priority_fee_wei=10**9)
-RECEIPT_TIMEOUT_S: Final = 20
+RECEIPT_TIMEOUT_S: Final = 60
 REFUSED_GAS: Final = 1_000_000
 """Gas limit of a transaction that is expected to fail: there is nothing to estimate."""
 

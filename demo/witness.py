@@ -13,7 +13,7 @@ from themis.edge.abi import Artifact, address
 from themis.edge.contracts import ORACLE, decode_request, decode_terms, terms_of
 from themis.edge.rpc import Rpc
 
-ANSWER_TIMEOUT_S: Final = 20
+ANSWER_TIMEOUT_S: Final = 60
 FINAL: Final = 2
 """As `State` in IInferenceOracle.sol."""
 

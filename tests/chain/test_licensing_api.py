@@ -181,7 +181,7 @@ def test_income_is_read_and_withdrawn(scene: Scene) -> None:
 
 def test_a_model_that_is_not_registered_has_no_licensor_to_sign(scene: Scene) -> None:
     query = {"model_id": "0x" + "77" * 32, "licensee": scene.requester, "role": "requester"}
-    assert "is registered at this oracle" in scene.problem(404, "/draft", classes="research", days=1, **query)
+    assert "is not registered" in scene.problem(404, "/draft", classes="research", days=1, **query)
 
 
 @pytest.mark.parametrize(

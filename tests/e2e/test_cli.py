@@ -184,7 +184,7 @@ def test_who_is_not_licensed_or_not_offered_cannot_ask(town: Town) -> None:
 
 def test_only_the_licensor_licenses(town: Town) -> None:
     grant = ("license", "grant", town.model_id, town.requester.address, "--role", "requester", "--class", "commercial")
-    said = town.requester.fails(77, *grant, "--days", "1", "--export", "voucher.json")
+    said = town.requester.fails(77, *grant, "--days", "1")
     assert said.endswith(f"only {town.licensor.address} licenses this model: use the home that holds its key")
     revoke = ("license", "revoke", town.model_id, town.operator.address, "--role", "operator")
     assert "NotLicensor" in town.requester.fails(77, *revoke)
@@ -192,17 +192,20 @@ def test_only_the_licensor_licenses(town: Town) -> None:
 
 def test_a_voucher_is_activated_by_anyone(town: Town, tmp_path: Path) -> None:
     licensee = "0x" + "99" * 20
-    grant = ("license", "grant", town.model_id, licensee, "--role", "requester", "--class", "research", "--days", "30")
+
+    def export(path: Path) -> tuple[str, ...]:
+        return ("license", "export", town.model_id, licensee, str(path), "--role", "requester", "--class", "research")
+
     file = tmp_path / "voucher.json"
-    voucher = town.licensor.tell(*grant, "--export", str(file))
+    voucher = town.licensor.tell(*export(file))
     assert not voucher["activated"]
-    assert "voucher.json exists" in town.licensor.fails(78, *grant, "--export", str(file))
+    assert "voucher.json exists" in town.licensor.fails(78, *export(file))
     for _ in range(2):
         assert town.requester.tell("license", "import", str(file))["licensee"] == licensee
     other = tmp_path / "other.json"
-    town.licensor.tell(*grant, "--export", str(other), "--seq", "1", "--royalty-bps", "5")
+    town.licensor.tell(*export(other), "--seq", "1", "--royalty-bps", "5")
     assert "StaleGrant" in town.requester.fails(77, "license", "import", str(other))
-    forged = town.licensor.tell(*grant, "--export", str(tmp_path / "next.json")) | {"signature": voucher["signature"]}
+    forged = town.licensor.tell(*export(tmp_path / "next.json")) | {"signature": voucher["signature"]}
     file.write_text(json.dumps(forged))
     assert "InvalidSignature" in town.requester.fails(77, "license", "import", str(file))
     voucher["typed_data"]["domain"]["chainId"] = 1

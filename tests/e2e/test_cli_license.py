@@ -55,7 +55,7 @@ def explained(person: Person, town: Town, *options: str) -> Any:
 
 
 def test_from_an_ask_to_an_answer(town: Town, tmp_path: Path) -> None:
-    """The short way: refused, asks, is approved with a voucher in a file, and uses it within the request."""
+    """The short way: refused, asks, is given a voucher in a file, and uses it within the request."""
     asker = stranger(town, tmp_path)
     before = explained(asker, town)
     assert (before["allowed"], before["error"], before["expiry_s"]) == (False, "AuthorizationRequired", None)
@@ -70,10 +70,10 @@ def test_from_an_ask_to_an_answer(town: Town, tmp_path: Path) -> None:
     assert town.requester.tell("license", "inbox", "--model", town.model_id) == [waiting]
 
     file = tmp_path / "voucher.json"
-    approve = ("license", "approve", town.model_id, asker.address, "--role", "requester")
-    approved = town.licensor.tell(*approve, "--royalty-bps", "500", "--export", str(file))
-    message = approved["typed_data"]["message"]
-    assert not approved["activated"]
+    export = ("license", "export", town.model_id, asker.address, str(file), *side())
+    exported = town.licensor.tell(*export, "--royalty-bps", "500")
+    message = exported["typed_data"]["message"]
+    assert not exported["activated"]
     assert (message["classes"], message["expiry"] - message["notBefore"]) == (4, 365 * DAY_S)
 
     with running(town.operator.home) as process:
@@ -87,8 +87,20 @@ def test_from_an_ask_to_an_answer(town: Town, tmp_path: Path) -> None:
     (asked,) = asker.tell("license", "asks")
     assert asked["status"] == "granted"
     assert explained(asker, town)["expiry_s"] == message["expiry"]
+    approve = ("license", "approve", town.model_id, asker.address, "--role", "requester")
     assert "was granted already: use `themis license grant`" in town.licensor.fails(78, *approve)
     assert "has not asked" in town.licensor.fails(78, *approve[:3], town.operator.address, *approve[4:])
+
+
+def test_an_approval_is_for_what_was_asked(town: Town, tmp_path: Path) -> None:
+    asker = stranger(town, tmp_path)
+    asker.tell("license", "ask", town.model_id, *side("operator", "commercial,research"), "--purpose", "serve")
+    approve = ("license", "approve", town.model_id, asker.address, "--role", "operator", "--royalty-bps", "500")
+    approved = town.licensor.tell(*approve, "--nonce", "7")
+    message = approved["typed_data"]["message"]
+    assert (approved["activated"], message["classes"], message["royaltyBps"], message["nonce"]) == (True, 6, 500, "7")
+    operators = ("license", "explain", "--model", town.model_id, "--class", "commercial", "--as", "operator")
+    assert asker.tell(*operators)["expiry_s"] == message["expiry"]
 
 
 def test_a_refusal_has_a_reason(town: Town, tmp_path: Path) -> None:
@@ -145,7 +157,7 @@ def test_what_was_given_is_taken_back(town: Town, tmp_path: Path) -> None:
     """A voucher by its nonce, everybody by the epoch."""
     asker, file = stranger(town, tmp_path), tmp_path / "voucher.json"
     grant = ("license", "grant", town.model_id, asker.address, *side(), "--days", "2")
-    town.licensor.tell(*grant, "--nonce", "12345", "--export", str(file))
+    town.licensor.tell("license", "export", *grant[2:4], str(file), *grant[4:], "--nonce", "12345")
     canceled = town.licensor.tell("license", "cancel", "12345")
     assert (canceled["nonce"], canceled["licensor"]) == ("12345", town.licensor.address)
     said = asker.fails(77, "license", "import", str(file))
@@ -265,12 +277,13 @@ def test_a_contract_wallet_licenses_by_its_owners_key(town: Town, tmp_path: Path
     model_id = Hash32(world.client.logs("ModelRegistered", world.start_block, None, wallet)[0].values["modelId"])
     _send(world, wallet, artifact.call("publishTerms", oracle, model_id, 0b10_10_10_10_10_10))
     model = "0x" + model_id.hex()
-    grant = ("license", "grant", model, asker.address, *side(), "--days", "1", "--export", str(file))
-    assert town.licensor.tell(*grant)["typed_data"]["message"]["licensor"] == "0x" + wallet.hex()
+    export = ("license", "export", model, asker.address)
+    made = town.licensor.tell(*export, str(file), *side())
+    assert made["typed_data"]["message"]["licensor"] == "0x" + wallet.hex()
     asker.tell("license", "import", str(file))
     line = ("license", "explain", "--model", model, "--class", "commercial", "--as", "requester")
     assert asker.tell(*line)["allowed"]
-    town.requester.tell(*grant[:-1], str(tmp_path / "other.json"), "--seq", "2")
+    town.requester.tell(*export, str(tmp_path / "other.json"), *side(), "--seq", "2")
     assert "InvalidSignature" in asker.fails(77, "license", "import", str(tmp_path / "other.json"))
 
 

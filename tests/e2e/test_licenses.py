@@ -9,7 +9,8 @@ from eth_utils.crypto import keccak
 
 from demo import chains
 from tests.world import DAY_S, FEES, World
-from themis.core.permission import NEXT_STEPS, Mode
+from themis.core.modes import Mode
+from themis.core.permission import NEXT_STEPS
 from themis.core.types import ETHER, Address, Hash32, Role, UseClass
 from themis.edge.client import ContractDenied
 from themis.edge.licenses import Licenses

@@ -2,7 +2,8 @@
 
 import pytest
 
-from themis.cli import arguments, policies
+from themis.cli import arguments
+from themis.core import modes
 from themis.core.types import Role, UseClass
 
 CHECKSUMMED = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
@@ -39,19 +40,19 @@ def test_roles_and_times() -> None:
 
 def test_a_policy_packs_as_the_contract_reads_it() -> None:
     """Bits 2 * (3 * role + useClass), Policies.sol."""
-    modes = policies.parse_modes("personal=open,research=open,commercial=grant")
-    assert policies.pack(modes, modes) == 0b10_01_01_10_01_01
-    assert policies.pack({UseClass.RESEARCH: 2}, {UseClass.PERSONAL: 1}) == 2 << 2 | 1 << 6
+    parsed = modes.parse_modes("personal=open,research=open,commercial=grant")
+    assert modes.pack(parsed, parsed) == 0b10_01_01_10_01_01
+    assert modes.pack({UseClass.RESEARCH: 2}, {UseClass.PERSONAL: 1}) == 2 << 2 | 1 << 6
 
 
 def test_what_is_not_named_stays_closed() -> None:
-    packed = policies.pack(policies.parse_modes("research=open"), {})
+    packed = modes.pack(modes.parse_modes("research=open"), {})
     closed = {"personal": "closed", "research": "closed", "commercial": "closed"}
-    assert policies.words(packed) == {"requester": closed | {"research": "open"}, "operator": closed}
-    assert policies.words(0b11)["requester"]["personal"] == "closed"
+    assert modes.policy_words(packed) == {"requester": closed | {"research": "open"}, "operator": closed}
+    assert modes.policy_words(0b11)["requester"]["personal"] == "closed"
 
 
 @pytest.mark.parametrize("text", ["personal", "personal=maybe", "everybody=open", ""])
 def test_a_bad_mode_is_named(text: str) -> None:
     with pytest.raises(ValueError, match="is not CLASS=MODE"):
-        policies.parse_modes(text)
+        modes.parse_modes(text)

@@ -5,16 +5,15 @@ from dataclasses import replace
 
 import pytest
 
+from themis.core.modes import Mode, mode_of
 from themis.core.permission import (
     EXPIRES_SOON_S,
     Explanation,
     GrantState,
     Ground,
-    Mode,
     Standing,
     Use,
     explain,
-    mode_of,
 )
 from themis.core.types import ETHER, Address, Denial, Hash32, Role, UseClass
 

@@ -1,11 +1,9 @@
 """What a licensor's page and its wallet need: licenses to read, grants to sign, calls to send. Holds no key."""
 
-import secrets
 from dataclasses import astuple, dataclass
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
-from eth_utils.address import to_checksum_address
 from fastapi import FastAPI, HTTPException, Query
 
 from themis.api import licensing_models as models
@@ -21,15 +19,15 @@ from themis.api.licensing_queries import (
     role,
 )
 from themis.core import canonical
-from themis.core.canonical import Grant
-from themis.core.types import Address, Hash32
+from themis.core.errors import Misconfigured
+from themis.core.spelling import shown
+from themis.core.types import Hash32
 from themis.edge.abi import address as decoded_address
 from themis.edge.client import ContractDenied, OracleClient
 from themis.edge.contracts import ORACLE
 from themis.edge.licenses import Licenses
 from themis.edge.rpc import RpcError
 
-_NONCE_BITS: Final = 128
 _LONGEST_REASON: Final = 1_000
 """Characters. It travels in a URL here, and in a log whose gas the licensor pays."""
 
@@ -53,7 +51,7 @@ class Licensing:
 
     def place(self) -> models.Place:
         client = self.client
-        oracle = to_checksum_address(client.oracle)
+        oracle = shown(client.oracle)
         return models.Place(chain_id=client.chain_id, oracle=oracle, now_s=client.now_s())
 
     def registered(self) -> list[models.LicensedModel]:
@@ -77,25 +75,15 @@ class Licensing:
 
     def draft(self, query: GrantQuery) -> models.Draft:
         """Complete a grant from the chain, for the model's licensor to sign. Raises HTTPException (404)."""
-        client, model_id = self.client, hash32(query.model_id)
-        (licensor,), (epoch,), (state,) = client.read_all(
-            [
-                ("licensorOf", (model_id,)),
-                ("epochOf", (model_id,)),
-                ("grantOf", (model_id, address(query.licensee), int(role(query.role)))),
-            ]
+        holder = (hash32(query.model_id), address(query.licensee), role(query.role))
+        try:
+            grant = self.licenses.draft(*holder, query.class_bits(), query.conditions())
+        except Misconfigured as unknown:
+            raise HTTPException(HTTPStatus.NOT_FOUND, str(unknown)) from unknown
+        at = (self.client.chain_id, self.client.oracle)
+        return models.Draft(
+            grant_hash=shown(canonical.grant_digest(grant, *at)), typed_data=canonical.grant_typed_data(grant, *at)
         )
-        signer = decoded_address(licensor)
-        if not any(signer):
-            raise HTTPException(HTTPStatus.NOT_FOUND, f"no model {query.model_id} is registered at this oracle")
-        grant = query.grant(
-            licensor=signer,
-            epoch=epoch,
-            current_seq=state[0],
-            now_s=client.now_s(),
-            nonce=secrets.randbits(_NONCE_BITS),
-        )
-        return self._drafted(grant)
 
     def call(self, sender: str, function: str, *arguments: Any) -> models.Call:
         """Try a transaction as `sender`. Raises ContractDenied with the contract's reason if it would revert."""
@@ -105,16 +93,7 @@ class Licensing:
             client.rpc.call("eth_call", call | {"from": sender}, "latest")
         except RpcError as error:
             raise (ContractDenied(ORACLE.denial(error.data)) if error.data else error) from error
-        return models.Call(chain_id=client.chain_id, to=to_checksum_address(client.oracle), data=call["data"])
-
-    def current_seq(self, model_id: Hash32, licensee: Address, role_: int) -> int:
-        (state,) = self.client.read("grantOf", model_id, licensee, role_)
-        return int(state[0])
-
-    def _drafted(self, grant: Grant) -> models.Draft:
-        at = (self.client.chain_id, self.client.oracle)
-        digest = canonical.grant_digest(grant, *at)
-        return models.Draft(grant_hash="0x" + digest.hex(), typed_data=canonical.grant_typed_data(grant, *at))
+        return models.Call(chain_id=client.chain_id, to=shown(client.oracle), data=call["data"])
 
 
 def install(app: FastAPI, licensing: Licensing) -> None:
@@ -173,8 +152,8 @@ def _add_calls(app: FastAPI, licensing: Licensing) -> None:
         licensee: Annotated[AddressText, Query()],
         role_name: Annotated[RoleText, Query(alias="role")],
     ) -> models.Call:
-        holder = (hash32(model_id), address(licensee), int(role(role_name)))
-        return licensing.call(sender, "revoke", *holder, max(1, licensing.current_seq(*holder)))
+        holder = (hash32(model_id), address(licensee), role(role_name))
+        return licensing.call(sender, "revoke", *holder, max(1, licensing.licenses.current_seq(*holder)))
 
     @app.get("/v1/licensing/calls/withdraw")
     def withdraw(

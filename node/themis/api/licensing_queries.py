@@ -6,11 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from themis.core.canonical import UNLIMITED, Grant, grant_of_message
+from themis.core.conditions import MAX_DAYS, MAX_ROYALTY_BPS, Conditions
+from themis.core.modes import class_bits
 from themis.core.types import Address, Hash32, Role, UseClass
-
-MAX_ROYALTY_BPS: Final = 5_000
-"""As in LicenseRegistry.sol."""
-_DAY_S: Final = 86_400
 
 AddressText = Annotated[str, Field(pattern="^0x[0-9a-fA-F]{40}$")]
 HashText = Annotated[str, Field(pattern="^0x[0-9a-fA-F]{64}$")]
@@ -32,7 +30,7 @@ class GrantQuery(BaseModel):
     role: RoleText
     classes: ClassesText
     """Comma-separated use classes."""
-    days: Annotated[float, Field(gt=0, le=36_500)]
+    days: Annotated[float, Field(gt=0, le=MAX_DAYS)]
     quota: Uint32 | None = None
     """Uses; none: any number."""
     daily_rate: Uint32 | None = None
@@ -44,26 +42,20 @@ class GrantQuery(BaseModel):
     seq: Annotated[int, Field(ge=1, le=UNLIMITED)] | None = None
     """None: the next one."""
 
-    def grant(self, *, licensor: Address, epoch: int, current_seq: int, now_s: int, nonce: int) -> Grant:
-        """Complete it. Valid from now on."""
-        return Grant(
-            model_id=hash32(self.model_id),
-            licensor=licensor,
-            licensee=address(self.licensee),
-            role=role(self.role),
-            classes=sum({1 << UseClass[name.upper()] for name in self.classes.split(",")}),
-            terms_version=self.terms_version,
-            not_before_s=now_s,
-            expiry_s=now_s + int(self.days * _DAY_S),
+    def class_bits(self) -> int:
+        return class_bits(UseClass[name.upper()] for name in self.classes.split(","))
+
+    def conditions(self) -> Conditions:
+        return Conditions(
+            days=self.days,
+            royalty_bps=self.royalty_bps,
             quota=UNLIMITED if self.quota is None else self.quota,
             daily_rate=UNLIMITED if self.daily_rate is None else self.daily_rate,
-            royalty_bps=self.royalty_bps,
-            price_token=address(self.price_token),
+            terms_version=self.terms_version,
             price_floor=self.price_floor,
+            price_token=address(self.price_token),
             pay_to=address(self.pay_to),
-            epoch=epoch,
-            seq=self.seq or current_seq + 1,
-            nonce=nonce,
+            seq=self.seq,
         )
 
 

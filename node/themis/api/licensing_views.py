@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from eth_utils.address import to_checksum_address
-
 from themis.api import licensing_models as models
-from themis.core import permission
 from themis.core.canonical import UNLIMITED
-from themis.core.types import Address, Hash32, Role, UseClass
+from themis.core.modes import class_words, policy_words
+from themis.core.spelling import shown
+from themis.core.types import Address, Hash32
 from themis.edge.licenses import AskRow, GrantRow, TermsVersion
 
 
@@ -17,9 +16,9 @@ def model(
     begun = [version.version for version in terms if version.effective_at_s <= now_s]
     in_force = max(begun, default=0)
     return models.LicensedModel(
-        model_id=_hex(model_id),
+        model_id=shown(model_id),
         name=name,
-        licensor=to_checksum_address(licensor),
+        licensor=shown(licensor),
         epoch=epoch,
         terms=[_terms(version, in_force) for version in terms],
     )
@@ -28,10 +27,10 @@ def model(
 def grant(row: GrantRow) -> models.Grant:
     state = row.state
     return models.Grant(
-        model_id=_hex(row.model_id),
-        licensee=to_checksum_address(row.licensee),
+        model_id=shown(row.model_id),
+        licensee=shown(row.licensee),
         role=row.role.name.lower(),
-        classes=_classes(state.classes),
+        classes=class_words(state.classes),
         state=row.status,
         seq=state.seq,
         terms_version=state.terms_version,
@@ -42,18 +41,18 @@ def grant(row: GrantRow) -> models.Grant:
         daily_rate=_limit(state.daily_rate),
         used_today=state.used_today,
         royalty_bps=state.royalty_bps,
-        price_token=to_checksum_address(state.price_token),
+        price_token=shown(state.price_token),
         price_floor=str(state.price_floor),
-        pay_to=to_checksum_address(state.pay_to),
+        pay_to=shown(state.pay_to),
     )
 
 
 def ask(row: AskRow) -> models.Ask:
     return models.Ask(
-        model_id=_hex(row.model_id),
-        licensee=to_checksum_address(row.licensee),
+        model_id=shown(row.model_id),
+        licensee=shown(row.licensee),
         role=row.role.name.lower(),
-        classes=_classes(row.classes),
+        classes=class_words(row.classes),
         purpose=row.purpose,
         uri=row.uri,
         block=row.block,
@@ -66,7 +65,7 @@ def income(withdrawable: Mapping[Address, int], withdrawn: Mapping[Address, int]
     tokens = dict.fromkeys([*withdrawable, *withdrawn])
     return [
         models.Income(
-            token=to_checksum_address(token),
+            token=shown(token),
             withdrawable=str(withdrawable.get(token, 0)),
             withdrawn=str(withdrawn.get(token, 0)),
         )
@@ -79,13 +78,8 @@ def _terms(version: TermsVersion, in_force: int) -> models.Terms:
     return models.Terms(
         version=number,
         state="in force" if number == in_force else "past" if number < in_force else "pending",
-        terms_hash=_hex(version.terms_hash),
-        policy={
-            role.name.lower(): {
-                use.name.lower(): permission.mode_of(version.policy, role, use).name.lower() for use in UseClass
-            }
-            for role in Role
-        },
+        terms_hash=shown(version.terms_hash),
+        policy=policy_words(version.policy),
         uri=version.uri,
         attribution=version.attribution,
         effective_at_s=version.effective_at_s,
@@ -93,13 +87,5 @@ def _terms(version: TermsVersion, in_force: int) -> models.Terms:
     )
 
 
-def _classes(bits: int) -> list[str]:
-    return [use.name.lower() for use in UseClass if bits >> use & 1]
-
-
 def _limit(number: int) -> int | None:
     return None if number == UNLIMITED else number
-
-
-def _hex(value: bytes) -> str:
-    return "0x" + value.hex()

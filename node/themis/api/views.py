@@ -2,25 +2,24 @@
 
 from collections.abc import Sequence
 
-from eth_utils.address import to_checksum_address
-
 from themis.api import models
 from themis.core import job as jobs
 from themis.core import permission, types
+from themis.core.spelling import shown
 
 
 def head(block: types.Block) -> models.Head:
-    return models.Head(number=block.number, hash=_hex(block.hash), timestamp_s=block.timestamp_s)
+    return models.Head(number=block.number, hash=shown(block.hash), timestamp_s=block.timestamp_s)
 
 
 def model(info: types.ModelInfo, standing: permission.Standing | None) -> models.Model:
     return models.Model(
-        model_id=_hex(info.model_id),
+        model_id=shown(info.model_id),
         name=info.name,
         version=info.version,
-        program_root=_hex(info.program_root),
-        weights_root=_hex(info.weights_root),
-        manifest_hash=_hex(info.manifest_hash),
+        program_root=shown(info.program_root),
+        weights_root=shown(info.weights_root),
+        manifest_hash=shown(info.manifest_hash),
         max_input_bytes=info.max_input_bytes,
         attribution=info.attribution,
         license=_license(standing.explanation) if standing else None,
@@ -30,37 +29,37 @@ def model(info: types.ModelInfo, standing: permission.Standing | None) -> models
 def job_summary(job: jobs.Job) -> models.JobSummary:
     request, answer = job.request, job.answer
     return models.JobSummary(
-        id=_hex(job.id),
+        id=shown(job.id),
         state=job.state,
         reason=job.reason,
         detail=job.detail,
-        model_id=_hex(request.model_id),
-        requester=to_checksum_address(request.requester),
+        model_id=shown(request.model_id),
+        requester=shown(request.requester),
         use_class=request.use_class.name.lower(),
-        token=to_checksum_address(request.token),
+        token=shown(request.token),
         fee=str(request.fee),
         deadline_s=request.deadline_s,
         seen_block=job.seen_at.block_number,
         mined_block=job.mined_at.block_number if job.mined_at else None,
-        result_hash=_hex(answer.result_hash) if answer else None,
-        output=_hex(answer.output) if answer else None,
+        result_hash=shown(answer.result_hash) if answer else None,
+        output=shown(answer.output) if answer else None,
     )
 
 
 def job_detail(job: jobs.Job, history: Sequence[jobs.HistoryEntry], terms: types.Terms | None) -> models.JobDetail:
     answer = job.answer
     return models.JobDetail(
-        id=_hex(job.id),
+        id=shown(job.id),
         state=job.state,
         reason=job.reason,
         detail=job.detail,
         request=_request(job.request),
-        input=_hex(job.input),
+        input=shown(job.input),
         seen_at=_position(job.seen_at),
         mined_at=_position(job.mined_at) if job.mined_at else None,
-        output=_hex(answer.output) if answer else None,
-        result_hash=_hex(answer.result_hash) if answer else None,
-        terms_hash=_hex(terms.hash) if terms else None,
+        output=shown(answer.output) if answer else None,
+        result_hash=shown(answer.result_hash) if answer else None,
+        terms_hash=shown(terms.hash) if terms else None,
         attribution=terms.attribution if terms else None,
         latency_s=_latency_s(history),
         history=[models.Fact(at_s=entry.at_s, fact=entry.fact, detail=entry.detail) for entry in history],
@@ -83,19 +82,19 @@ def _latency_s(history: Sequence[jobs.HistoryEntry]) -> float | None:
 
 def _request(request: types.Request) -> models.Request:
     return models.Request(
-        requester=to_checksum_address(request.requester),
+        requester=shown(request.requester),
         lane=str(request.lane),
         seq=request.seq,
-        model_id=_hex(request.model_id),
-        input_hash=_hex(request.input_hash),
-        operator=to_checksum_address(request.operator),
-        token=to_checksum_address(request.token),
+        model_id=shown(request.model_id),
+        input_hash=shown(request.input_hash),
+        operator=shown(request.operator),
+        token=shown(request.token),
         fee=str(request.fee),
-        pay_to=to_checksum_address(request.pay_to),
+        pay_to=shown(request.pay_to),
         royalty_bps=request.royalty_bps,
         terms_version=request.terms_version,
         use_class=request.use_class.name.lower(),
-        licensee=to_checksum_address(request.licensee),
+        licensee=shown(request.licensee),
         grant_seq=request.grant_seq,
         deadline_s=request.deadline_s,
         callback_gas=request.callback_gas,
@@ -104,9 +103,5 @@ def _request(request: types.Request) -> models.Request:
 
 def _position(at: types.LogPosition) -> models.Position:
     return models.Position(
-        block_number=at.block_number, block_hash=_hex(at.block_hash), log_index=at.log_index, tx_hash=_hex(at.tx_hash)
+        block_number=at.block_number, block_hash=shown(at.block_hash), log_index=at.log_index, tx_hash=shown(at.tx_hash)
     )
-
-
-def _hex(value: bytes) -> str:
-    return "0x" + value.hex()

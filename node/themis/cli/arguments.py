@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 import typer
 from eth_utils.address import is_checksum_address, is_checksum_formatted_address
 
-from themis.cli import policies
+from themis.core import modes
 from themis.core.types import ETHER, Address, Hash32, Role, UseClass
 
 _LAST_SECOND: Final = 2**40 - 1
@@ -49,10 +49,7 @@ def role(text: str) -> Role:
 
 def class_bits(text: str) -> int:
     """`commercial,research` as the bit set of a grant."""
-    bits = 0
-    for word in text.split(","):
-        bits |= 1 << use_class(word.strip())
-    return bits
+    return modes.class_bits(use_class(word.strip()) for word in text.split(","))
 
 
 def moment(text: str) -> int:
@@ -88,4 +85,4 @@ RoleOption = Annotated[Any, typer.Option("--role", parser=role, metavar="request
 ClassOption = Annotated[Any, typer.Option("--class", parser=use_class, metavar="personal|research|commercial")]
 ClassesOption = Annotated[Any, typer.Option("--class", parser=class_bits, metavar="CLASS,...")]
 TokenOption = Annotated[Any, typer.Option("--token", parser=token, metavar="ADDRESS|ether", help="What it is paid in.")]
-ModesOption = Annotated[Any, typer.Option(parser=policies.parse_modes, metavar=_MODES)]
+ModesOption = Annotated[Any, typer.Option(parser=modes.parse_modes, metavar=_MODES)]

@@ -9,9 +9,9 @@ from typing import Final
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
-from themis.cli.output import shown
 from themis.core.errors import Misconfigured, Reason, Refused, Unavailable
 from themis.core.evm.report import MAX_BPS, RiskClass
+from themis.core.spelling import shown
 from themis.core.types import Address, Fulfilled, Hash32
 from themis.edge import contracts
 from themis.edge.client import OracleClient

@@ -4,10 +4,12 @@ from typing import Annotated, Any
 
 import typer
 
-from themis.cli import desk, grants
+from themis.cli import desk
 from themis.cli.arguments import ClassesOption, Json, Licensee, ModelId, RoleOption, hash32
 from themis.cli.home import home_of
-from themis.cli.output import print_record, print_rows, say, shown
+from themis.cli.output import print_record, print_rows, say
+from themis.core.modes import class_words
+from themis.core.spelling import shown
 from themis.core.types import Address
 from themis.edge.abi import address
 from themis.edge.client import OracleClient
@@ -34,7 +36,7 @@ def ask(
         "model_id": shown(model_id),
         "licensee": shown(here.signer.address),
         "role": role.name.lower(),
-        "classes": grants.words(classes),
+        "classes": class_words(classes),
         "purpose": purpose,
         "uri": uri,
     }
@@ -102,7 +104,7 @@ def _row(found: AskRow) -> dict[str, Any]:
         "model_id": shown(found.model_id),
         "licensee": shown(found.licensee),
         "role": found.role.name.lower(),
-        "classes": grants.words(found.classes),
+        "classes": class_words(found.classes),
         "purpose": found.purpose,
         "uri": found.uri,
         "block": found.block,

@@ -1,77 +1,29 @@
 """Granting: what a licensor signs, hands over and takes back."""
 
-import secrets
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
 from themis.cli import desk, grants
-from themis.cli.arguments import IN_ETHER, ClassesOption, Json, Licensee, ModelId, RoleOption, address, token
+from themis.cli.arguments import ClassesOption, Json, Licensee, ModelId, RoleOption
+from themis.cli.conditions import MAX_SEQ, conditional
 from themis.cli.desk import Desk
 from themis.cli.home import home_of
-from themis.cli.output import print_json, print_record, say, shown
-from themis.core.canonical import UNLIMITED, Grant
+from themis.cli.output import print_json, print_record, say
+from themis.core.conditions import Conditions
 from themis.core.errors import Denied, Misconfigured
-from themis.core.types import ETHER, Address, Hash32, Role
-from themis.edge.abi import address as address_bytes
+from themis.core.modes import class_words
+from themis.core.spelling import shown
+from themis.core.types import Address, Hash32, Role
 from themis.edge.licenses import AskRow
 
 app = typer.Typer(rich_markup_mode=None)
 
-_DAY_S: Final = 86_400
-_MAX_DAYS: Final = 36_500
-_YEAR_DAYS: Final = 365
-_MAX_SEQ: Final = 2**32 - 1
-_MAX_ROYALTY_BPS: Final = 5_000
-"""As in LicenseRegistry.sol."""
-_NONCE_BITS: Final = 48
-"""Of a nonce drawn at random: whole in every JSON reader."""
-
-Days = Annotated[float, typer.Option(min=0, max=_MAX_DAYS, help="How long it is valid, from now.")]
-Royalty = Annotated[
-    int, typer.Option("--royalty-bps", min=0, max=_MAX_ROYALTY_BPS, help="Share of the fees, in 1/10,000.")
-]
-Quota = Annotated[int, typer.Option("--quota", min=1, max=UNLIMITED, help="Uses in all; none: any number.")]
-DailyRate = Annotated[int, typer.Option("--daily-rate", min=1, max=UNLIMITED, help="Uses a day; none: any number.")]
-Version = Annotated[
-    int, typer.Option("--terms-version", min=0, max=2**24 - 1, help="The only version of the terms it is for; 0: any.")
-]
-PriceFloor = Annotated[
-    int, typer.Option("--price-floor", min=0, max=2**96 - 1, help="Least fee of a request, smallest units; 0: none.")
-]
-PriceToken = Annotated[
-    Any, typer.Option("--price-token", parser=token, metavar="ADDRESS|ether", help="The token of --price-floor.")
-]
-PayTo = Annotated[
-    Any, typer.Option("--pay-to", parser=address, metavar="ADDRESS", help="Receives the royalty; none: the licensor.")
-]
-Seq = Annotated[int | None, typer.Option(min=1, max=_MAX_SEQ, help="Sequence number; none: the next one.")]
-Nonce = Annotated[int | None, typer.Option(min=0, max=2**256 - 1, help="For `license cancel`; none: drawn at random.")]
-Export = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="Write the voucher there instead of putting it into force; see `import`."),
-]
-
-
-@dataclass(frozen=True, slots=True)
-class _Conditions:
-    """What a grant says beside who, what and which side."""
-
-    days: float
-    royalty_bps: int
-    quota: int
-    daily_rate: int
-    terms_version: int
-    price_floor: int
-    price_token: Address
-    pay_to: Address | None
-    seq: int | None = None
-    nonce: int | None = None
-
 
 @app.command()
+@conditional
 def grant(
     context: typer.Context,
     *,
@@ -79,57 +31,58 @@ def grant(
     licensee: Licensee,
     role: RoleOption,
     classes: ClassesOption,
-    days: Days,
-    royalty_bps: Royalty = 0,
-    quota: Quota = UNLIMITED,
-    daily_rate: DailyRate = UNLIMITED,
-    terms_version: Version = 0,
-    price_floor: PriceFloor = 0,
-    price_token: PriceToken = IN_ETHER,
-    pay_to: PayTo = None,
-    seq: Seq = None,
-    nonce: Nonce = None,
-    export: Export = None,
+    conditions: Conditions,
     as_json: Json = False,  # noqa: ARG001 (a voucher is always JSON)
 ) -> None:
     """Sign a grant (EIP-712), put it into force and print it as a voucher."""
-    conditions = _Conditions(
-        days, royalty_bps, quota, daily_rate, terms_version, price_floor, price_token, pay_to, seq, nonce
-    )
-    here = desk.open_desk(home_of(context))
-    _issue(here, _made(here, model_id, licensee, role, classes, conditions), export)
+    _put_into_force(desk.open_desk(home_of(context)), model_id, licensee, role, classes, conditions)
 
 
 @app.command()
+@conditional
 def approve(
     context: typer.Context,
     *,
     model_id: ModelId,
     licensee: Licensee,
     role: RoleOption,
-    days: Days = _YEAR_DAYS,
-    royalty_bps: Royalty = 0,
-    quota: Quota = UNLIMITED,
-    daily_rate: DailyRate = UNLIMITED,
-    terms_version: Version = 0,
-    price_floor: PriceFloor = 0,
-    price_token: PriceToken = IN_ETHER,
-    pay_to: PayTo = None,
-    export: Export = None,
+    conditions: Conditions,
     as_json: Json = False,  # noqa: ARG001 (a voucher is always JSON)
 ) -> None:
-    """Grant what an account has asked for: the classes of its ask, for a year unless told otherwise."""
-    conditions = _Conditions(days, royalty_bps, quota, daily_rate, terms_version, price_floor, price_token, pay_to)
+    """Grant what an account has asked for: the classes of its ask."""
     here = desk.open_desk(home_of(context))
-    ask = _pending(here, model_id, licensee, role)
-    _issue(here, _made(here, model_id, licensee, role, ask.classes, conditions), export)
+    classes = _pending(here, model_id, licensee, role).classes
+    _put_into_force(here, model_id, licensee, role, classes, conditions)
+
+
+@app.command()
+@conditional
+def export(
+    context: typer.Context,
+    *,
+    model_id: ModelId,
+    licensee: Licensee,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file for the voucher.")],
+    role: RoleOption,
+    classes: ClassesOption,
+    conditions: Conditions,
+    as_json: Json = False,  # noqa: ARG001 (a voucher is always JSON)
+) -> None:
+    """Sign a grant into a file, to be handed out: it is in force once somebody uses or imports it."""
+    made, _ = _signed(desk.open_desk(home_of(context)), model_id, licensee, role, classes, conditions)
+    grants.write_voucher(file, made)
+    print_json(made | {"activated": False})
+    say(
+        f"it is not in force: hand {file} to the licensee, who uses it with `themis request --grant FILE` "
+        "or `themis license import FILE`"
+    )
 
 
 @app.command("import")
 def import_(
     context: typer.Context,
     *,
-    file: Annotated[Path, typer.Argument(help="What `license grant --export FILE` wrote.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `license export FILE` wrote.")],
     as_json: Json = False,
 ) -> None:
     """Put a voucher into force. Anyone may, at their own gas; twice does no harm."""
@@ -140,7 +93,7 @@ def import_(
         "model_id": shown(granted.model_id),
         "licensee": shown(granted.licensee),
         "role": granted.role.name.lower(),
-        "classes": grants.words(granted.classes),
+        "classes": class_words(granted.classes),
         "expiry_s": granted.expiry_s,
         "seq": granted.seq,
     }
@@ -157,14 +110,14 @@ def revoke(
     seq: Annotated[
         int | None,
         typer.Option(
-            min=1, max=_MAX_SEQ, help="Revoke every voucher up to it, activated or not; none: the current one."
+            min=1, max=MAX_SEQ, help="Revoke every voucher up to it, activated or not; none: the current one."
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
     """End an account's grant at once: a requester cannot ask, an operator cannot answer, not even what is open."""
     here = desk.open_desk(home_of(context))
-    ended = seq or max(1, _current_seq(here, model_id, licensee, role))
+    ended = seq or max(1, here.licenses.current_seq(model_id, licensee, role))
     done = here.transact("revoke", model_id, licensee, int(role), ended)
     record = {"model_id": shown(model_id), "licensee": shown(licensee), "role": role.name.lower(), "seq": ended}
     print_record(record | done.facts, as_json=as_json)
@@ -192,49 +145,22 @@ def cancel(
     print_record({"licensor": shown(done.sender), "nonce": str(nonce)} | done.facts, as_json=as_json)
 
 
-def _made(  # noqa: PLR0917 (who, what and how)
-    here: Desk, model_id: Hash32, licensee: Address, role: Role, classes: int, conditions: _Conditions
-) -> Grant:
-    """Fill a grant in from the chain: licensor, time, epoch and the next sequence number."""
-    licensor = _licensor(here, model_id)
-    (epoch,) = here.client.read("epochOf", model_id)
-    now_s = here.client.now_s()
-    nonce = secrets.randbits(_NONCE_BITS) if conditions.nonce is None else conditions.nonce
-    return Grant(
-        model_id=model_id,
-        licensor=licensor,
-        licensee=licensee,
-        role=role,
-        classes=classes,
-        terms_version=conditions.terms_version,
-        not_before_s=now_s,
-        expiry_s=now_s + int(conditions.days * _DAY_S),
-        quota=conditions.quota,
-        daily_rate=conditions.daily_rate,
-        royalty_bps=conditions.royalty_bps,
-        price_token=conditions.price_token,
-        price_floor=conditions.price_floor,
-        pay_to=conditions.pay_to or ETHER,
-        epoch=epoch,
-        seq=conditions.seq or _current_seq(here, model_id, licensee, role) + 1,
-        nonce=nonce,
-    )
+def _put_into_force(  # noqa: PLR0917 (who, what and how)
+    here: Desk, model_id: Hash32, licensee: Address, role: Role, classes: int, conditions: Conditions
+) -> None:
+    made, activation = _signed(here, model_id, licensee, role, classes, conditions)
+    print_json(made | {"activated": True} | here.transact("activate", *activation).facts)
 
 
-def _issue(here: Desk, made: Grant, export: Path | None) -> None:
-    """Sign, then put into force or write to a file; print the voucher."""
+def _signed(  # noqa: PLR0917
+    here: Desk, model_id: Hash32, licensee: Address, role: Role, classes: int, conditions: Conditions
+) -> tuple[dict[str, Any], tuple[Any, bytes]]:
+    """A voucher, and the arguments of `activate` that put it into force."""
     client = here.client
+    made = here.licenses.draft(model_id, licensee, role, classes, conditions)
+    _require_signer(here, made.licensor)
     signature = grants.sign(made, here.signer, client.chain_id, client.oracle)
-    printed = grants.voucher(made, signature, client.chain_id, client.oracle)
-    if export is None:
-        print_json(printed | {"activated": True} | here.transact("activate", astuple(made), signature).facts)
-        return
-    grants.write_voucher(export, printed)
-    print_json(printed | {"activated": False})
-    say(
-        f"it is not in force: hand {export} to the licensee, who uses it with `themis request --grant FILE` "
-        "or `themis license import FILE`"
-    )
+    return grants.voucher(made, signature, client.chain_id, client.oracle), (astuple(made), signature)
 
 
 def _pending(here: Desk, model_id: Hash32, licensee: Address, role: Role) -> AskRow:
@@ -247,20 +173,7 @@ def _pending(here: Desk, model_id: Hash32, licensee: Address, role: Role) -> Ask
     raise Misconfigured(f"{asked} has not asked: see `themis license inbox`, or use `themis license grant`")
 
 
-def _current_seq(here: Desk, model_id: Hash32, licensee: Address, role: Role) -> int:
-    """The sequence number of the grant in force or revoked; 0 where there never was one."""
-    ((seq, *_),) = here.client.read("grantOf", model_id, licensee, int(role))
-    return int(seq)
-
-
-def _licensor(here: Desk, model_id: Hash32) -> Address:
-    """Whose name a grant carries: this home's key, or the wallet contract it signs for (ERC-1271)."""
-    (text,) = here.client.read("licensorOf", model_id)
-    licensor = address_bytes(text)
-    if licensor == here.signer.address:
-        return licensor
-    if not any(licensor):
-        raise Misconfigured(f"model {shown(model_id)} is not registered: correct its id (`themis models list`)")
-    if here.client.rpc.call("eth_getCode", text, "latest") == "0x":
+def _require_signer(here: Desk, licensor: Address) -> None:
+    """A grant carries the name of this home's key, or of the wallet contract it signs for (ERC-1271)."""
+    if licensor != here.signer.address and here.client.rpc.call("eth_getCode", shown(licensor), "latest") == "0x":
         raise Denied(f"only {shown(licensor)} licenses this model: use the home that holds its key")
-    return licensor

@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from themis.cli.output import shown
 from themis.core.canonical import UNLIMITED, Grant, grant_digest, grant_of_message, grant_typed_data
 from themis.core.errors import Misconfigured
-from themis.core.types import Address, UseClass
+from themis.core.modes import class_words
+from themis.core.spelling import shown
+from themis.core.types import Address
 from themis.edge.keystore import KeystoreSigner
 from themis.edge.licenses import GrantRow
 
@@ -33,9 +34,9 @@ def write_voucher(path: Path, made: dict[str, Any]) -> None:
         with path.open("x") as file:
             file.write(json.dumps(made, indent=2) + "\n")
     except FileExistsError as error:
-        raise Misconfigured(f"{path} exists: choose another --export") from error
+        raise Misconfigured(f"{path} exists: choose another file") from error
     except OSError as error:
-        raise Misconfigured(f"{path} cannot be written ({error.strerror}): correct --export") from error
+        raise Misconfigured(f"{path} cannot be written ({error.strerror}): choose another place") from error
 
 
 def read_voucher(path: Path, chain_id: int, oracle: Address) -> tuple[Grant, bytes]:
@@ -49,15 +50,10 @@ def read_voucher(path: Path, chain_id: int, oracle: Address) -> tuple[Grant, byt
         grant, signature = grant_of_message(data["typed_data"]["message"]), bytes.fromhex(data["signature"][2:])
         same_domain = data["typed_data"] == grant_typed_data(grant, chain_id, oracle)
     except (ValueError, KeyError, TypeError) as error:
-        raise Misconfigured(f"{path} is not a voucher: use what `license grant --export FILE` wrote") from error
+        raise Misconfigured(f"{path} is not a voucher: use what `license export FILE` wrote") from error
     if not same_domain:
         raise Misconfigured("the voucher was signed for another chain, oracle or version of themis: ask for a new one")
     return grant, signature
-
-
-def words(classes: int) -> list[str]:
-    """Spell a bit set of use classes."""
-    return [use.name.lower() for use in UseClass if classes >> use & 1]
 
 
 def row(found: GrantRow) -> dict[str, Any]:
@@ -67,7 +63,7 @@ def row(found: GrantRow) -> dict[str, Any]:
         "model_id": shown(found.model_id),
         "licensee": shown(found.licensee),
         "role": found.role.name.lower(),
-        "classes": words(state.classes),
+        "classes": class_words(state.classes),
         "status": found.status,
         "seq": state.seq,
         "terms_version": state.terms_version or "every",

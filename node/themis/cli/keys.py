@@ -9,8 +9,9 @@ import typer
 
 from themis.cli.arguments import Json
 from themis.cli.home import Home, home_of
-from themis.cli.output import print_record, print_rows, say, shown
+from themis.cli.output import print_record, print_rows, say
 from themis.core.errors import Misconfigured
+from themis.core.spelling import shown
 from themis.edge import keystore
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")

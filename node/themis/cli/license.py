@@ -6,13 +6,15 @@ from typing import Annotated, Any
 import typer
 from eth_utils.crypto import keccak
 
-from themis.cli import acting, asks, desk, granting, grants, policies, terms
+from themis.cli import acting, asks, desk, granting, grants, terms
 from themis.cli.arguments import IN_ETHER, ClassOption, Json, ModelId, ModesOption, TokenOption, address, hash32, moment
 from themis.cli.arguments import role as role_of
 from themis.cli.home import home_of
-from themis.cli.output import print_json, print_record, print_rows, say, shown
+from themis.cli.output import print_json, print_record, print_rows, say
 from themis.core.errors import Misconfigured
+from themis.core.modes import pack, policy_words
 from themis.core.policy import operators_use
+from themis.core.spelling import shown
 from themis.core.types import Hash32, Role
 from themis.edge.licenses import Licenses
 
@@ -43,7 +45,7 @@ def publish(
         terms_hash = Hash32(keccak(terms_file.read_bytes()))
     except OSError as error:
         raise Misconfigured(f"{terms_file} cannot be read: correct --terms") from error
-    policy = policies.pack(requester, operator)
+    policy = pack(requester, operator)
     here = desk.open_desk(home_of(context))
     done = here.transact("publishTerms", model_id, terms_hash, policy, effective_at or 0, uri, attribution)
     values = done.values("TermsPublished")
@@ -52,7 +54,7 @@ def publish(
         "version": values["version"],
         "effective_at_s": values["effectiveAt"],
         "terms_hash": shown(terms_hash),
-        "policy": policies.words(policy),
+        "policy": policy_words(policy),
     }
     print_record(record | done.facts, as_json=as_json)
 

@@ -8,10 +8,11 @@ import typer
 from themis.cli import desk, tomlfile
 from themis.cli.arguments import IN_ETHER, Json, ModelId, TokenOption
 from themis.cli.home import Home, home_of
-from themis.cli.output import print_json, print_record, print_rows, say, shown
+from themis.cli.output import print_json, print_record, print_rows, say
 from themis.cli.terms import version_in_force
 from themis.config import Config
 from themis.core.errors import Misconfigured
+from themis.core.spelling import shown
 from themis.core.types import Address, Hash32
 from themis.edge import bundle
 from themis.edge.abi import address

@@ -5,11 +5,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from eth_utils.address import to_checksum_address
 from rich.console import Console
 from rich.table import Table
 
-_ADDRESS_BYTES: Final = 20
 _WIDE: Final = 200
 
 
@@ -60,11 +58,6 @@ def console() -> Console:
 def printable(text: str) -> str:
     """Escape what a terminal would obey: names, URIs and reasons are chosen by strangers on the chain."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
-
-
-def shown(value: bytes) -> str:
-    """Hex with 0x; addresses with their EIP-55 checksum."""
-    return to_checksum_address(value) if len(value) == _ADDRESS_BYTES else "0x" + value.hex()
 
 
 def _print_plain(rows: Sequence[Mapping[str, Any]]) -> None:

@@ -7,9 +7,10 @@ import typer
 from themis.cli import desk
 from themis.cli.arguments import IN_ETHER, Json, TokenOption, address, hash32
 from themis.cli.home import home_of
-from themis.cli.output import print_record, say, shown
+from themis.cli.output import print_record, say
 from themis.core.canonical import request_words
 from themis.core.errors import Misconfigured
+from themis.core.spelling import shown
 from themis.core.types import ETHER
 from themis.edge.contracts import decode_request
 

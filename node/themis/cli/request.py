@@ -11,7 +11,8 @@ from themis.cli import asking, desk, grants
 from themis.cli.arguments import IN_ETHER, ClassOption, Json, ModelId, TokenOption, address, hex_bytes
 from themis.cli.desk import Desk, Done
 from themis.cli.home import home_of
-from themis.cli.output import print_record, say, shown
+from themis.cli.output import print_record, say
+from themis.core.spelling import shown
 from themis.core.types import ETHER, Address, Fulfilled, Hash32, Request
 from themis.edge import token as erc20
 from themis.edge.contracts import decode_request

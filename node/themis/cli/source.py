@@ -16,10 +16,10 @@ from themis.api.reading import stored
 from themis.api.server import token_of
 from themis.cli import desk
 from themis.cli.home import PORT_FILE, Home
-from themis.cli.output import shown
 from themis.config import STORE_FILE, Config
 from themis.core.errors import Misconfigured, Unavailable
 from themis.core.job import State
+from themis.core.spelling import shown
 from themis.core.types import Address, Hash32
 from themis.edge.store import SqliteStore
 from themis.ports import Store

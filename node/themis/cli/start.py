@@ -7,8 +7,9 @@ import typer
 from themis.cli import desk, tomlfile
 from themis.cli.arguments import Json, address
 from themis.cli.home import home_of
-from themis.cli.output import print_record, say, shown
+from themis.cli.output import print_record, say
 from themis.core.errors import Misconfigured
+from themis.core.spelling import shown
 from themis.core.types import Address
 from themis.edge import client
 from themis.edge.abi import address as address_bytes

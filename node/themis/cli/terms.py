@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from themis.cli import policies
-from themis.cli.output import shown
+from themis.core.modes import policy_words
+from themis.core.spelling import shown
 from themis.core.types import Hash32
 from themis.edge.abi import address
 from themis.edge.client import ContractDenied, OracleClient
@@ -45,7 +45,7 @@ def _version(terms: TermsVersion, now_s: int) -> dict[str, Any]:
         "effective_at_s": terms.effective_at_s,
         "published_at_s": terms.published_at_s,
         "terms_hash": shown(terms.terms_hash),
-        "policy": policies.words(terms.policy),
+        "policy": policy_words(terms.policy),
         "uri": terms.uri,
         "attribution": terms.attribution,
     }

@@ -4,19 +4,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import IntEnum
 from typing import Final
 
+from themis.core.modes import Mode, mode_of
 from themis.core.types import Address, Denial, Hash32, Role, UseClass
-
-
-class Mode(IntEnum):
-    """As `Mode` in Policies.sol."""
-
-    CLOSED = 0
-    OPEN = 1
-    GRANT = 2
-
 
 NEXT_STEPS: Final[Mapping[str, str]] = {
     "AuthorizationRequired": "Ask the licensor, who answers with `themis license approve`: "
@@ -139,12 +130,6 @@ class Standing:
         if not said.allowed:
             return 0.0
         return math.inf if said.expiry_s is None else float(said.expiry_s)
-
-
-def mode_of(policy: int, role: Role, use_class: UseClass) -> Mode:
-    """Two bits for each role and class, as Policies.sol lays them out. An undefined mode is closed."""
-    bits = policy >> 2 * (3 * role + use_class) & 3
-    return Mode(bits) if bits <= Mode.GRANT else Mode.CLOSED
 
 
 def explain(use: Use, denial: Denial | None, ground: Ground | None) -> Explanation:

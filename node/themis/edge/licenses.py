@@ -1,11 +1,16 @@
 """What the chain says about licenses: terms, grants, asks, income, and whether a use is allowed."""
 
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from themis.core import permission
+from themis.core.canonical import Grant
+from themis.core.conditions import Conditions
+from themis.core.errors import Misconfigured
 from themis.core.permission import Explanation, GrantState, Ground, Standing, Use
+from themis.core.spelling import shown
 from themis.core.types import ETHER, Address, Denial, Hash32, Role, UseClass
 from themis.edge.abi import Log, address
 from themis.edge.client import ContractDenied, OracleClient
@@ -13,6 +18,8 @@ from themis.edge.client import ContractDenied, OracleClient
 __all__ = ["AskRow", "Explanation", "GrantRow", "GrantState", "Licenses", "Offer", "TermsVersion"]
 
 _ANSWERS: Final = ("GrantActivated", "AuthorizationRefused")
+_NONCE_BITS: Final = 64
+"""So many that two vouchers never share one, and few enough to type for `license cancel`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +112,29 @@ class Licenses:
             state = _grant_state(raw)
             rows.append(GrantRow(*holder, quota, state, state.status(now_s, epochs[holder[0]][0])))
         return sorted(rows, key=lambda row: (row.model_id, row.licensee, row.role))
+
+    def current_seq(self, model_id: Hash32, licensee: Address, role: Role) -> int:
+        """The sequence number of the grant in force or revoked; 0 where there never was one."""
+        (state,) = self._client.read("grantOf", model_id, licensee, int(role))
+        return _grant_state(state).seq
+
+    def draft(self, model_id: Hash32, licensee: Address, role: Role, classes: int, conditions: Conditions) -> Grant:
+        """A grant for the model's licensor to sign. Raises Misconfigured for a model that is not registered."""
+        (text,), (epoch,) = self._client.read_all([("licensorOf", (model_id,)), ("epochOf", (model_id,))])
+        licensor = address(text)
+        if not any(licensor):
+            raise Misconfigured(f"model {shown(model_id)} is not registered: correct its id (`themis models list`)")
+        return conditions.grant(
+            model_id=model_id,
+            licensee=licensee,
+            role=role,
+            classes=classes,
+            licensor=licensor,
+            epoch=epoch,
+            current_seq=self.current_seq(model_id, licensee, role),
+            now_s=self._client.now_s(),
+            nonce=secrets.randbits(_NONCE_BITS),
+        )
 
     def asks(self, model_id: Hash32 | None = None) -> list[AskRow]:
         """The newest ask of each (model, licensee, role), oldest first."""

@@ -1,12 +1,27 @@
-"""The bits of a policy and its words, as Policies.sol lays them out: two bits per role and use class."""
+"""Use classes and policies as the contract's bits and as words (Policies.sol). Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from enum import IntEnum
 from typing import Final
 
-from themis.core.permission import Mode, mode_of
 from themis.core.types import Role, UseClass
 
+
+class Mode(IntEnum):
+    """As `Mode` in Policies.sol."""
+
+    CLOSED = 0
+    OPEN = 1
+    GRANT = 2
+
+
 MODES: Final = tuple(mode.name.lower() for mode in Mode)
+
+
+def mode_of(policy: int, role: Role, use_class: UseClass) -> Mode:
+    """Two bits for each role and class. An undefined mode is closed."""
+    bits = policy >> _shift(role, use_class) & 3
+    return Mode(bits) if bits <= Mode.GRANT else Mode.CLOSED
 
 
 def parse_modes(text: str) -> dict[UseClass, int]:
@@ -29,11 +44,21 @@ def pack(requester: Mapping[UseClass, int], operator: Mapping[UseClass, int]) ->
     return packed
 
 
-def words(policy: int) -> dict[str, dict[str, str]]:
+def policy_words(policy: int) -> dict[str, dict[str, str]]:
     """Spell a `Policy` out: {"requester": {"personal": "open", ...}, "operator": ...}."""
     return {
         role.name.lower(): {use.name.lower(): MODES[mode_of(policy, role, use)] for use in UseClass} for role in Role
     }
+
+
+def class_bits(classes: Iterable[UseClass]) -> int:
+    """The bit set of a grant or an ask."""
+    return sum({1 << use for use in classes})
+
+
+def class_words(bits: int) -> list[str]:
+    """Spell a bit set of use classes."""
+    return [use.name.lower() for use in UseClass if bits >> use & 1]
 
 
 def _shift(role: Role, use: UseClass) -> int:
