@@ -21,7 +21,7 @@ from themis.telemetry import Telemetry
 
 GWEI = 10**9
 EFFECTS = frozenset(
-    ("record_events", "rewind", "record", "record_terms", "record_sent", "record_broadcast", "record_settled")
+    ("record_events", "rewind", "record", "record_terms", "record_sent", "record_broadcast", "record_settled", "reopen")
 )
 """What a node does to its store. What it does to the chain is `send`."""
 
@@ -95,6 +95,13 @@ class Bench:
     def restart(self) -> None:
         self.store.close()
         self.life.left = None
+        self._start()
+
+    def lose_store(self) -> None:
+        """What a new machine with the same key starts from."""
+        self.store.close()
+        for left in self._path.parent.glob(f"{self._path.name}*"):
+            left.unlink()
         self._start()
 
     def _start(self) -> None:

@@ -157,6 +157,13 @@ class FakeChain:
         if include:
             self._include(block)
 
+    def answer(self, id_: Hash32, output: bytes = b"out") -> None:
+        """Mine a block with an answer that this life of the operator has not sent."""
+        self.mine(include=False)
+        block = self.chain[-1]
+        result_hash = canonical.result_hash(id_, MODEL, output, CHAIN_ID, ORACLE_ADDRESS)
+        block.events.append(Fulfilled(id_, result_hash, output, self._place(block, keccak(id_ + output))))
+
     def reorg(self, depth: int, *, keep_requests: bool, keep_answers: bool) -> None:
         """Replace the last blocks by as many others; requests and answers come back in the first of them, or do not."""
         gone = self.chain[-depth:]

@@ -138,7 +138,7 @@ class Store(Protocol):
         ...
 
     def record(self, facts: Sequence[tuple[Job, Fact]], now_s: float) -> None:
-        """Apply a fact to each of these jobs, as the caller has read them.
+        """Apply a fact to each of these jobs, as the caller has read them. A final answer settles its nonce.
 
         A job that has moved on since is left alone: the chain was faster, and what was found out about it is stale.
         """
@@ -162,6 +162,10 @@ class Store(Protocol):
 
     def record_settled(self, nonces: Sequence[int]) -> None:
         """Nothing more will come of these nonces."""
+        ...
+
+    def reopen(self, nonce: int) -> None:
+        """Settle nothing from this nonce on: the chain has not used it after all."""
         ...
 
     def unsettled(self) -> list[SentTransaction]:

@@ -136,6 +136,9 @@ def test_transactions_are_kept_raw_and_in_nonce_order(path: Path) -> None:
     store.record_settled([8])
     assert store.unsettled() == [later]
     assert store.next_nonce() == 10
+    store.record_settled([9])
+    store.reopen(9)
+    assert store.unsettled() == [later]
 
 
 def test_a_rewind_unmines_answers_and_closes_requests_above_the_fork(path: Path) -> None:
@@ -143,16 +146,17 @@ def test_a_rewind_unmines_answers_and_closes_requests_above_the_fork(path: Path)
     old, young = requested(b"old", block=5), requested(b"young", block=8)
     answered = Fulfilled(old.id, RESULT, TERMS_HASH, OUTPUT, at(7))
     store.record_events([old], [REF], 0)
-    store.record_sent([transaction(old.id)])
+    mined, spare = transaction(old.id, 0, answered.at.tx_hash), transaction(old.id, 1)
+    store.record_sent([mined, spare])
     store.record_events([answered, young], [REF, replace(REF, number=8)], 1)
     store.record([(job_of(store, old.id), Finalized())], 2)
-    assert store.unsettled() == []
+    assert store.unsettled() == [spare], "a final answer settles the nonce that it used, and no other"
     store.rewind(REF, 3)
     first, second = store.jobs()
     assert (first.state, first.mined_at) == (State.SENDING, None)
     assert (second.state, second.reason) == (State.CLOSED, Reason.REORGED)
     assert store.tail() == [REF]
-    assert [t.job_id for t in store.unsettled()] == [old.id]
+    assert store.unsettled() == [mined, spare]
 
 
 def test_jobs_are_listed_by_state_and_age(path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from eth_utils.crypto import keccak
 
-from tests.daemon_kit import GWEI, Bench
+from tests.daemon_kit import GWEI, Bench, Killed
 from tests.fakes import MODEL, OPERATOR, REQUESTER
 from themis.core.errors import Broken, Reason, Refused, Unavailable
 from themis.core.job import Closed, State
@@ -286,6 +286,79 @@ def test_an_answer_of_an_earlier_life_is_not_given_twice(bench: Bench, tmp_path:
     reborn.work()
     assert reborn.job(id_).state is State.DONE
     assert len(bench.chain.sent) == sent
+
+
+def test_an_answer_of_an_earlier_life_leaves_no_gap_between_nonces(bench: Bench) -> None:
+    """It is seen when ours was signed and stored, and never broadcast: without that nonce no later one counts."""
+    id_ = bench.chain.ask()
+    bench.see()
+    for loop in (bench.judge, bench.infer):
+        loop.step()
+    bench.life.left = 0
+    with pytest.raises(Killed):
+        bench.send.step()
+    bench.restart()
+    bench.chain.answer(id_)
+    bench.work()
+    assert bench.job(id_).state is State.DONE
+    later = bench.chain.ask(b"later")
+    bench.work()
+    bench.wait(RESEND_AFTER_S)
+    bench.work()
+    bench.chain.mine()
+    bench.wait(RESEND_AFTER_S)
+    bench.work()
+    assert bench.job(later).state is State.DONE
+    assert bench.store.unsettled() == []
+    assert set(bench.chain.answers()) == {id_, later}
+
+
+@pytest.mark.parametrize("canceled", [False, True])
+def test_nonces_that_a_deep_reorganization_frees_are_used_again(bench: Bench, *, canceled: bool) -> None:
+    """Deeper than what counts as final: the chain asks for a nonce that was thought to be used for good."""
+    deadline_s = bench.chain.head().timestamp_s + (10 if canceled else 1_000)
+    gone = bench.chain.ask(deadline_s=deadline_s)
+    bench.work()
+    if canceled:
+        bench.chain.mempool.clear()
+        for _ in range(6):
+            bench.chain.mine()
+        bench.wait(RESEND_AFTER_S)
+        bench.work()
+    bench.chain.mine()
+    bench.wait(RESEND_AFTER_S)
+    bench.work()
+    assert bench.job(gone).state is (State.CLOSED if canceled else State.DONE)
+    assert bench.store.unsettled() == []
+    bench.chain.reorg(2, keep_requests=True, keep_answers=False)
+    bench.chain.mempool.clear()
+    later = bench.chain.ask(b"later")
+    bench.work()
+    for _ in range(2):
+        bench.wait(RESEND_AFTER_S)
+        bench.work()
+        bench.chain.mine()
+    bench.wait(RESEND_AFTER_S)
+    bench.work()
+    assert bench.job(later).state is State.DONE
+    assert bench.store.unsettled() == []
+
+
+def test_a_nonce_that_a_foreign_transaction_gave_back_is_filled(bench: Bench) -> None:
+    """It was never ours: a reorganization drops the transaction of another tool that had used it."""
+    bench.chain.chain[-1].nonce = 1
+    id_ = bench.chain.ask()
+    bench.work()
+    assert [transaction.nonce for transaction in bench.store.unsettled()] == [1]
+    for block in bench.chain.chain:
+        block.nonce = 0
+    bench.wait(LOST_AFTER_S)
+    bench.work()
+    bench.chain.mine()
+    bench.wait(RESEND_AFTER_S)
+    bench.work()
+    assert bench.job(id_).state is State.DONE
+    assert bench.store.unsettled() == []
 
 
 def test_what_is_still_being_read_may_have_been_answered_already(bench: Bench, tmp_path: Path) -> None:

@@ -84,6 +84,10 @@ class World(RuleBasedStateMachine):
     def crash(self) -> None:
         self.bench.restart()
 
+    @rule()
+    def lose_store(self) -> None:
+        self.bench.lose_store()
+
     @invariant()
     def nobody_is_answered_twice(self) -> None:
         assert all(len(answers) == 1 for answers in self.bench.chain.answers().values())

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from themis.core.errors import Reason, Unavailable
-from themis.core.fees import CANCEL_GAS
+from themis.core.fees import CANCEL_GAS, Fees
 from themis.core.job import Closed, Fact, Finalized, Job, State, Unsent
 from themis.core.transaction import SentTransaction, Transaction
-from themis.core.types import Denial, Receipt
+from themis.core.types import Denial, Hash32, Receipt
 from themis.daemon.node import Node
 from themis.daemon.send import broadcast, sign_answer, signed
 from themis.telemetry import model_label
@@ -22,6 +22,8 @@ LOST_AFTER_S: Final = 30
 """A used nonce that long without a receipt of ours was used by somebody else with our key."""
 BALANCE_EVERY_S: Final = 15
 STANDING_EVERY_S: Final = 60
+NEEDS_NO_ANSWER: Final = frozenset((State.CLOSED, State.DONE))
+"""States of a job whose nonce only has to be used up. One that is MINED may come back with a reorganization."""
 _BATCH: Final = 1_000
 
 log = logging.getLogger(__name__)
@@ -46,7 +48,7 @@ class Settle:
         unsettled = self._node.store.unsettled()
         stale = [transaction for transaction in unsettled if now_s - transaction.sent_at_s >= RESEND_AFTER_S]
         self._node.telemetry.unsettled.set(len(unsettled))
-        return bool(stale) and self._look_after(stale)
+        return bool(stale) and self._look_after(stale, unsettled)
 
     def _read_balance(self) -> None:
         node = self._node
@@ -87,17 +89,41 @@ class Settle:
         if final:
             node.store.record([(job, Finalized()) for job in final], node.clock.now_s())
 
-    def _look_after(self, stale: Sequence[SentTransaction]) -> bool:
+    def _look_after(self, stale: Sequence[SentTransaction], unsettled: Sequence[SentTransaction]) -> bool:
         """Split by nonce: used ones have a receipt or are lost, unused ones are broadcast again or replaced."""
         node = self._node
         next_nonce = node.chain.nonce(node.signer.address)
+        if unsettled[0].nonce > next_nonce:
+            return self._close_gap(next_nonce)
         by_nonce: dict[int, list[SentTransaction]] = defaultdict(list)
         for transaction in stale:
             by_nonce[transaction.nonce].append(transaction)
         self._push({n: sent for n, sent in by_nonce.items() if n >= next_nonce})
-        return self._settle_used({n: sent for n, sent in by_nonce.items() if n < next_nonce})
+        newest = {transaction.job_id: transaction.nonce for transaction in unsettled}
+        return self._settle_used({n: sent for n, sent in by_nonce.items() if n < next_nonce}, newest)
 
-    def _settle_used(self, used: Mapping[int, Sequence[SentTransaction]]) -> bool:
+    def _close_gap(self, next_nonce: int) -> bool:
+        """The chain asks for a nonce that was thought to be used for good: a deep reorganization gave it back.
+
+        Nothing above it can be mined before it. One that was never ours is filled, after its owner has had some time.
+        """
+        node = self._node
+        node.store.reopen(next_nonce)
+        lowest = node.store.unsettled()[0]
+        now_s, head = node.clock.now_s(), node.time.head
+        if lowest.nonce == next_nonce:
+            return True
+        if head is None or now_s - lowest.signed_at_s < LOST_AFTER_S:
+            return False
+        log.warning("nonces %d to %d are free again and were not ours: filling them", next_nonce, lowest.nonce - 1)
+        fees = node.settings.fees.quote(head.base_fee_wei)
+        fillers = [self._empty(nonce, fees, lowest.job_id, now_s) for nonce in range(next_nonce, lowest.nonce)]
+        node.store.record_sent(fillers)
+        broadcast(node, fillers)
+        return True
+
+    def _settle_used(self, used: Mapping[int, Sequence[SentTransaction]], newest: Mapping[Hash32, int]) -> bool:
+        """`newest` has the highest nonce of each job: what became of a lower one says nothing about the job."""
         node = self._node
         hashes = [transaction.hash for sent in used.values() for transaction in sent]
         receipts = {r.tx_hash: r for r in node.chain.receipts(hashes) if r is not None} if hashes else {}
@@ -107,10 +133,12 @@ class Settle:
             mined = next((transaction for transaction in sent if transaction.hash in receipts), None)
             receipt = receipts[mined.hash] if mined else None
             job = node.store.job(sent[-1].job_id)
-            fact = self._outcome(job, mined or sent[-1], receipt)
+            current = nonce == newest[sent[-1].job_id]
+            fact = self._outcome(job, mined or sent[-1], receipt) if current else None
             if fact is not None and job is not None:
                 facts.append((job, fact))
-            if fact is not None or (receipt is not None and job is not None and job.state is State.CLOSED):
+            over = job is not None and (job.state in NEEDS_NO_ANSWER or not current)
+            if fact is not None or (over and (receipt is not None or self._is_lost(sent[-1]))):
                 settled.append(nonce)
         if facts:
             node.store.record(facts, node.clock.now_s())
@@ -123,14 +151,16 @@ class Settle:
         if job is None or job.state not in {State.SENDING, State.CLOSED}:
             return None
         if receipt is None:
-            lost = self._node.clock.now_s() - sent.sent_at_s >= LOST_AFTER_S
-            return Unsent() if lost and job.state is State.SENDING else None
+            return Unsent() if self._is_lost(sent) and job.state is State.SENDING else None
         if sent.cancels:
             return Unsent() if job.state is State.SENDING else None
         tail = self._node.store.tail()
         if receipt.succeeded or not tail or tail[-1].number < receipt.block_number:
             return None
         return Closed(Reason.REVERTED, self._why_reverted(job, receipt))
+
+    def _is_lost(self, sent: SentTransaction) -> bool:
+        return self._node.clock.now_s() - sent.sent_at_s >= LOST_AFTER_S
 
     def _why_reverted(self, job: Job, receipt: Receipt) -> str:
         node = self._node
@@ -162,12 +192,12 @@ class Settle:
         return job
 
     def _replacement(self, job: Job, nonce: int, last: SentTransaction, now_s: float) -> SentTransaction | None:
-        """A dearer transaction for the nonce: the same answer, or nothing for a closed job. None: keep the last."""
+        """A dearer transaction for the nonce: the same answer, or nothing where none is needed. None: keep the last."""
         node = self._node
         head = node.time.head
         if head is None:
             return None
-        closed = job.state is State.CLOSED
+        closed = job.state in NEEDS_NO_ANSWER
         outpriced = last.fees.max_fee_wei < head.base_fee_wei + last.fees.priority_fee_wei
         if last.cancels == closed and not outpriced and now_s - last.signed_at_s < BUMP_AFTER_S:
             return None
@@ -177,5 +207,10 @@ class Settle:
             return None
         if not closed:
             return sign_answer(node, job, nonce, fees, now_s)
-        empty = Transaction(node.settings.chain_id, nonce, node.signer.address, b"", CANCEL_GAS, fees)
-        return signed(node, empty, job.id, now_s)
+        return self._empty(nonce, fees, job.id, now_s)
+
+    def _empty(self, nonce: int, fees: Fees, job_id: Hash32, now_s: float) -> SentTransaction:
+        """Uses up a nonce."""
+        node = self._node
+        unsigned = Transaction(node.settings.chain_id, nonce, node.signer.address, b"", CANCEL_GAS, fees)
+        return signed(node, unsigned, job_id, now_s)

@@ -108,7 +108,7 @@ class SqliteStore:
                     continue
                 self._apply(seen.id, fact, now_s)
                 if isinstance(fact, Finalized):
-                    self._db.execute("UPDATE transactions SET settled = 1 WHERE job_id = ?", (seen.id,))
+                    self._settle_mined(seen.id)
 
     def record_terms(self, terms: Mapping[TermsKey, Terms], block_number: int) -> None:
         with self._transaction():
@@ -141,6 +141,10 @@ class SqliteStore:
     def record_settled(self, nonces: Sequence[int]) -> None:
         with self._transaction():
             self._db.executemany("UPDATE transactions SET settled = 1 WHERE nonce = ?", [(nonce,) for nonce in nonces])
+
+    def reopen(self, nonce: int) -> None:
+        with self._transaction():
+            self._db.execute("UPDATE transactions SET settled = 0 WHERE nonce >= ?", (nonce,))
 
     def unsettled(self) -> list[SentTransaction]:
         found = self._all("SELECT * FROM transactions WHERE settled = 0 ORDER BY nonce, rowid")
@@ -192,6 +196,12 @@ class SqliteStore:
         assignments = ", ".join(f"{name} = :{name}" for name in columns)
         self._db.execute(f"UPDATE jobs SET {assignments} WHERE id = :id", columns)  # noqa: S608 (our own names)
         self._note(job_id, type(fact).__name__, rows.detail_of(fact), now_s)
+
+    def _settle_mined(self, job_id: Hash32) -> None:
+        """Only the nonce that was used: a job that was answered by another transaction may have one that was not."""
+        mined = "SELECT mined_tx FROM jobs WHERE id = ?"
+        nonce = f"SELECT nonce FROM transactions WHERE hash = ({mined})"  # noqa: S608 (our own words)
+        self._db.execute(f"UPDATE transactions SET settled = 1 WHERE nonce = ({nonce})", (job_id,))  # noqa: S608
 
     def _insert(self, job: Job) -> None:
         columns = rows.of_job(job)
