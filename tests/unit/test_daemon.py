@@ -12,6 +12,7 @@ from tests.fakes import MODEL, OPERATOR, REQUESTER
 from themis.core.errors import Broken, Reason, Refused, Unavailable
 from themis.core.job import Closed, State
 from themis.core.permission import Explanation, Standing
+from themis.core.span import Span
 from themis.core.types import Address, Denial, Fulfilled, Hash32, LicenseQuery, Terms, TermsKey
 from themis.daemon.send import MAX_IN_FLIGHT
 from themis.daemon.settle import BUMP_AFTER_S, LOST_AFTER_S, RESEND_AFTER_S, STANDING_EVERY_S
@@ -370,7 +371,7 @@ def test_what_is_still_being_read_may_have_been_answered_already(bench: Bench, t
     reborn = Bench(tmp_path / "lost.db")
     reborn.chain = bench.chain
     reborn.restart()
-    reborn.watch._span = 1
+    reborn.watch._span = Span(1)
     while reborn.watch.step():
         for loop in (reborn.judge, reborn.infer, reborn.send):
             assert not loop.step()

@@ -6,12 +6,11 @@ from typing import Final
 
 from themis.core.errors import Unavailable
 from themis.core.reorg import BlockRef, extended, fork_point
+from themis.core.span import Span
 from themis.core.types import Block, Hash32
 from themis.daemon.node import Node
 
 _FIRST_SPAN: Final = 1_000
-_LONGEST_SPAN: Final = 10_000
-"""Blocks in one `eth_getLogs`: what public endpoints commonly allow."""
 REORG_DEPTH: Final = 64
 """Catching up ends a range this far below the head, so that there is a block to come back to."""
 
@@ -25,7 +24,7 @@ class Watch:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._span = _FIRST_SPAN
+        self._span = Span(_FIRST_SPAN)
 
     def step(self) -> bool:
         """Read the next range, or rewind. False when everything up to the head is recorded."""
@@ -55,18 +54,18 @@ class Watch:
 
     def _record(self, tail: Sequence[BlockRef], first: int, head: Block) -> None:
         node = self._node
-        last = min(head.number, first + self._span - 1)
+        last = self._span.last(first, head.number)
         if first < head.number - REORG_DEPTH:
             last = min(last, head.number - REORG_DEPTH)
         before = head if last == head.number else self._block(last)
         try:
             events = node.chain.events(first, last)
         except Unavailable:
-            self._span = max(1, self._span // 2)
+            self._span.refused()
             raise
         if self._block(last).hash != before.hash:
             raise Unavailable("the chain reorganized while it was read: reading again")
-        self._span = min(_LONGEST_SPAN, self._span * 2)
+        self._span.answered()
         newest = BlockRef(last, before.hash, before.timestamp_s)
         changed = node.store.record_events(events, extended(tail, newest), node.clock.now_s())
         node.telemetry.recorded_block.set(last)

@@ -12,6 +12,7 @@ from themis.core.types import Address, Denial, LogPosition
 from themis.edge import contracts
 from themis.edge.abi import Artifact, Log
 from themis.edge.contracts import ORACLE
+from themis.edge.logs import LogReader
 from themis.edge.rpc import Call, Rpc, RpcError
 from themis.ports import Signer
 
@@ -35,6 +36,7 @@ class OracleClient:
         self.rpc = rpc
         self.chain_id = chain_id
         self.oracle = oracle
+        self._logs = LogReader(rpc)
 
     def read(self, function: str, *arguments: Any, block: str = "latest") -> tuple[Any, ...]:
         """Values of a view function. Raises Denied with the contract's custom error."""
@@ -59,8 +61,8 @@ class OracleClient:
         """Past events of several kinds with their places, in chain order; `indexed` filters as for `logs`."""
         kinds = [_hex(ORACLE.topic(event)) for event in events]
         topics = [kinds, *(None if i is None else _hex(i.rjust(32, b"\0")) for i in indexed)]
-        query = {"address": _hex(self.oracle), "fromBlock": hex(start_block), "toBlock": "latest", "topics": topics}
-        decoded = (contracts.decode_log(raw) for raw in self.rpc.call("eth_getLogs", query))
+        query = {"address": _hex(self.oracle), "topics": topics}
+        decoded = (contracts.decode_log(raw) for raw in self._logs.read(query, start_block))
         found = (pair for pair in decoded if pair is not None)
         return sorted(found, key=lambda pair: (pair[1].block_number, pair[1].log_index))
 

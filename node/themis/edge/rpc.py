@@ -16,6 +16,9 @@ TIMEOUT_S: Final = 20
 MAX_BATCH: Final = 100
 """Calls in one HTTP request: what public endpoints commonly allow."""
 
+_TOO_MUCH: Final = frozenset((400, 413))
+"""HTTP statuses with which public endpoints refuse a question that is too large."""
+
 Call = tuple[str, list[Any]]
 
 
@@ -61,13 +64,21 @@ class Rpc:
             if len(named) == 1:
                 return [dict(self._provider.make_request(*named[0]))]
             replies = self._provider.make_batch_request(named)
+        except requests.HTTPError as error:
+            status = 0 if error.response is None else error.response.status_code
+            if status not in _TOO_MUCH:
+                raise self._silent(error) from error
+            return [{"error": {"message": f"HTTP status {status}"}} for _ in named]
         except (requests.RequestException, Web3Exception, ValueError) as error:
-            raise Unavailable(
-                f"the RPC at {self._shown} did not answer ({type(error).__name__}): start it, or correct chain.rpc_url"
-            ) from error
+            raise self._silent(error) from error
         if not isinstance(replies, list) or len(replies) != len(named):
             raise Unavailable(f"the RPC at {self._shown} refused a batch of {len(named)} calls: use one that allows it")
         return [dict(reply) for reply in replies]
+
+    def _silent(self, error: Exception) -> Unavailable:
+        return Unavailable(
+            f"the RPC at {self._shown} did not answer ({type(error).__name__}): start it, or correct chain.rpc_url"
+        )
 
 
 def redacted(url: str) -> str:
