@@ -9,7 +9,7 @@ from fastapi import FastAPI, HTTPException, Path, Query, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from themis.api import licensing as licensing_routes
-from themis.api import models, pages, problems, views
+from themis.api import licensing_calls, models, pages, problems, views
 from themis.api.guard import Guard
 from themis.api.licensing import Licensing
 from themis.api.metrics import NodeCollector
@@ -34,6 +34,7 @@ def create(reading: Reading, licensing: Licensing, *, hosts: Collection[str] | N
     _add_health(app, reading)
     _add_data(app, reading)
     licensing_routes.install(app, licensing)
+    licensing_calls.install(app, licensing)
     return app
 
 

@@ -1,23 +1,14 @@
 """What a licensor's page and its wallet need: licenses to read, grants to sign, calls to send. Holds no key."""
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from fastapi import FastAPI, HTTPException, Query
 
 from themis.api import licensing_models as models
 from themis.api import licensing_views as views
-from themis.api.licensing_queries import (
-    ActivateQuery,
-    AddressText,
-    GrantQuery,
-    HashText,
-    RoleText,
-    address,
-    hash32,
-    role,
-)
+from themis.api.licensing_queries import AddressText, GrantQuery, HashText, address, hash32, role
 from themis.core import canonical
 from themis.core.errors import Misconfigured
 from themis.core.spelling import shown
@@ -28,12 +19,7 @@ from themis.edge.contracts import ORACLE
 from themis.edge.licenses import Licenses
 from themis.edge.rpc import RpcError
 
-_LONGEST_REASON: Final = 1_000
-"""Characters. It travels in a URL here, and in a log whose gas the licensor pays."""
-
-Sender = Annotated[AddressText, Query()]
 ModelId = Annotated[HashText, Query()]
-RoleName = Annotated[RoleText, Query()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +38,15 @@ class Licensing:
     def place(self) -> models.Place:
         client = self.client
         oracle = shown(client.oracle)
-        return models.Place(chain_id=client.chain_id, oracle=oracle, now_s=client.now_s())
+        (notice_s,) = client.read("NOTICE_PERIOD")
+        return models.Place(chain_id=client.chain_id, oracle=oracle, now_s=client.now_s(), notice_s=notice_s)
 
     def registered(self) -> list[models.LicensedModel]:
         """Every registered model, newest first."""
         client, licenses = self.client, self.licenses
         ids = [Hash32(log.values["modelId"]) for log in client.logs("ModelRegistered", self.start_block)][::-1]
         licensors = client.read_all([("licensorOf", (each,)) for each in ids])
+        successors = client.read_all([("successorOf", (each,)) for each in ids])
         epochs = client.read_all([("epochOf", (each,)) for each in ids])
         now_s = client.now_s()
         return [
@@ -66,11 +54,12 @@ class Licensing:
                 each,
                 name=self.names.get(each),
                 licensor=decoded_address(licensor),
+                successor=decoded_address(successor),
                 epoch=epoch,
                 terms=licenses.terms(each),
                 now_s=now_s,
             )
-            for each, (licensor,), (epoch,) in zip(ids, licensors, epochs, strict=True)
+            for each, (licensor,), (successor,), (epoch,) in zip(ids, licensors, successors, epochs, strict=True)
         ]
 
     def draft(self, query: GrantQuery) -> models.Draft:
@@ -97,12 +86,8 @@ class Licensing:
 
 
 def install(app: FastAPI, licensing: Licensing) -> None:
-    """Add the routes below /v1/licensing."""
-    _add_reads(app, licensing)
-    _add_calls(app, licensing)
+    """Add the routes below /v1/licensing that read; `licensing_calls` has those that a wallet sends from."""
 
-
-def _add_reads(app: FastAPI, licensing: Licensing) -> None:
     @app.get("/v1/licensing")
     def place() -> models.Place:
         return licensing.place()
@@ -127,36 +112,3 @@ def _add_reads(app: FastAPI, licensing: Licensing) -> None:
     @app.get("/v1/licensing/draft")
     def draft(query: Annotated[GrantQuery, Query()]) -> models.Draft:
         return licensing.draft(query)
-
-
-def _add_calls(app: FastAPI, licensing: Licensing) -> None:
-    @app.get("/v1/licensing/calls/activate")
-    def activate(query: Annotated[ActivateQuery, Query()]) -> models.Call:
-        return licensing.call(query.sender, "activate", astuple(query.grant()), bytes.fromhex(query.signature[2:]))
-
-    @app.get("/v1/licensing/calls/refuse")
-    def refuse(
-        sender: Sender,
-        model_id: ModelId,
-        licensee: Annotated[AddressText, Query()],
-        role_name: Annotated[RoleText, Query(alias="role")],
-        reason: Annotated[str, Query(min_length=1, max_length=_LONGEST_REASON)],
-    ) -> models.Call:
-        arguments = (hash32(model_id), address(licensee), int(role(role_name)), reason)
-        return licensing.call(sender, "refuseAuthorization", *arguments)
-
-    @app.get("/v1/licensing/calls/revoke")
-    def revoke(
-        sender: Sender,
-        model_id: ModelId,
-        licensee: Annotated[AddressText, Query()],
-        role_name: Annotated[RoleText, Query(alias="role")],
-    ) -> models.Call:
-        holder = (hash32(model_id), address(licensee), role(role_name))
-        return licensing.call(sender, "revoke", *holder, max(1, licensing.licenses.current_seq(*holder)))
-
-    @app.get("/v1/licensing/calls/withdraw")
-    def withdraw(
-        sender: Sender, token: Annotated[AddressText, Query()], account: Annotated[AddressText, Query()]
-    ) -> models.Call:
-        return licensing.call(sender, "withdraw", address(token), address(account))

@@ -15,6 +15,8 @@ class Place(_Model):
     chain_id: int
     oracle: str
     now_s: int
+    notice_s: int
+    """How long before it takes effect a change of terms must be published."""
 
 
 class Terms(_Model):
@@ -39,6 +41,8 @@ class LicensedModel(_Model):
     name: str | None
     """Known for the models this node serves."""
     licensor: str
+    successor: str | None
+    """Who becomes the licensor on accepting it."""
     epoch: int
     terms: list[Terms]
 

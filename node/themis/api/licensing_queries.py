@@ -1,13 +1,13 @@
 """What a licensor's page asks for, checked before anything is read."""
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from themis.core.canonical import UNLIMITED, Grant, grant_of_message
 from themis.core.conditions import MAX_DAYS, MAX_ROYALTY_BPS, Conditions
-from themis.core.modes import class_bits
+from themis.core.modes import class_bits, pack, parse_modes
 from themis.core.types import Address, Hash32, Role, UseClass
 
 AddressText = Annotated[str, Field(pattern="^0x[0-9a-fA-F]{40}$")]
@@ -15,6 +15,10 @@ HashText = Annotated[str, Field(pattern="^0x[0-9a-fA-F]{64}$")]
 RoleText = Annotated[str, Field(pattern="^(requester|operator)$")]
 _USE: Final = "(personal|research|commercial)"
 ClassesText = Annotated[str, Field(pattern=f"^{_USE}(,{_USE})*$")]
+_MODE: Final = f"{_USE}=(closed|open|grant)"
+ModesText = Annotated[str, Field(pattern=f"^{_MODE}(,{_MODE})*$")]
+LONGEST_WORDS: Final = 1_000
+"""Characters. They travel in a URL here, and in a log whose gas the licensor pays."""
 Uint32 = Annotated[int, Field(ge=0, le=UNLIMITED)]
 
 _NOBODY: Final = "0x" + "00" * 20
@@ -57,6 +61,28 @@ class GrantQuery(BaseModel):
             pay_to=address(self.pay_to),
             seq=self.seq,
         )
+
+
+class PublishQuery(BaseModel):
+    """The next version of a model's terms. Their text stays with the licensor; its keccak256 goes on chain."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model_id: HashText
+    terms_hash: HashText
+    requester: ModesText
+    operator: ModesText
+    effective_at_s: Annotated[int, Field(ge=0, lt=2**40)] = 0
+    """0: now."""
+    uri: Annotated[str, Field(max_length=LONGEST_WORDS)] = ""
+    attribution: Annotated[str, Field(max_length=LONGEST_WORDS)] = ""
+    sender: AddressText
+
+    def arguments(self) -> tuple[Any, ...]:
+        """Of `publishTerms`."""
+        policy = pack(parse_modes(self.requester), parse_modes(self.operator))
+        hashes = hash32(self.model_id), hash32(self.terms_hash)
+        return *hashes, policy, self.effective_at_s, self.uri, self.attribution
 
 
 class ActivateQuery(BaseModel):

@@ -11,7 +11,14 @@ from themis.edge.licenses import AskRow, GrantRow, TermsVersion
 
 
 def model(
-    model_id: Hash32, *, name: str | None, licensor: Address, epoch: int, terms: Sequence[TermsVersion], now_s: int
+    model_id: Hash32,
+    *,
+    name: str | None,
+    licensor: Address,
+    successor: Address,
+    epoch: int,
+    terms: Sequence[TermsVersion],
+    now_s: int,
 ) -> models.LicensedModel:
     begun = [version.version for version in terms if version.effective_at_s <= now_s]
     in_force = max(begun, default=0)
@@ -19,6 +26,7 @@ def model(
         model_id=shown(model_id),
         name=name,
         licensor=shown(licensor),
+        successor=shown(successor) if any(successor) else None,
         epoch=epoch,
         terms=[_terms(version, in_force) for version in terms],
     )

@@ -7,7 +7,17 @@ from fastapi import FastAPI
 from fastapi.responses import Response
 
 PAGES: Final = {"/": "status.html", "/licensing": "licensing.html"}
-PARTS: Final = ("style.css", "page.js", "status.js", "licensing.js", "grant.js", "wallet.js")
+PARTS: Final = (
+    "style.css",
+    "page.js",
+    "status.js",
+    "licensing.js",
+    "grant.js",
+    "terms.js",
+    "decide.js",
+    "keccak.js",
+    "wallet.js",
+)
 _MEDIA: Final = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "

@@ -1,5 +1,6 @@
 // The dialog in which a licensor decides about a grant, has the wallet sign it, and puts it into force or hands it out.
 import { ask, at, make } from "./page.js";
+import { run } from "./decide.js";
 import * as wallet from "./wallet.js";
 
 const form = at("grant-form"), fields = form.elements, WEI_DIGITS = 18;
@@ -84,13 +85,6 @@ function download() {
   link.download = "voucher-" + message.licensee.slice(2, 10) + "-" + message.seq + ".json";
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-}
-
-// Runs what a button starts: once at a time, its error in the place meant for it.
-export async function run(button, error, work) {
-  button.disabled = true; error.hidden = true;
-  try { await work() } catch (failure) { error.textContent = failure.message ?? String(failure); error.hidden = false }
-  button.disabled = false;
 }
 
 fields.unit.addEventListener("change", follow);

@@ -1,6 +1,8 @@
 // The licensor's page: what was asked, granted, published and earned, and the decisions that only a licensor can make.
 import { ETHER, ask, at, code, day, make, money, same, short } from "./page.js";
-import { openGrant, run } from "./grant.js";
+import { decide } from "./decide.js";
+import { openGrant } from "./grant.js";
+import { openTerms } from "./terms.js";
 import * as wallet from "./wallet.js";
 
 const PERIOD_MS = 15_000;
@@ -15,7 +17,7 @@ const cell = (text, kind, full) => { const td = make("td", text, kind); if (full
 const button = (text, action, kind) => { const b = make("button", text, kind); b.type = "button"; b.addEventListener("click", action); return b };
 
 function licensed() {
-  const own = seen.models.filter((m) => same(m.licensor, account));
+  const own = seen.models.filter((m) => same(m.licensor, account) || same(m.successor, account));
   at("scope").hidden = !own.length || own.length === seen.models.length;
   return own.length && !at("every").checked ? own : seen.models;
 }
@@ -31,7 +33,8 @@ function show() {
   const past = asks.filter((a) => a.state !== "pending");
   at("past").hidden = !past.length;
   rows("answered", past.map(pastRow), "");
-  at("offer").hidden = !shown.some((m) => same(m.licensor, account));
+  at("issue").hidden = !shown.some((m) => same(m.licensor, account));
+  at("offer").disabled = at("cancel").disabled = !ready();
   at("place").textContent = "Oracle " + seen.place.oracle + " on chain " + seen.place.chain_id + ", as of " + new Date().toLocaleTimeString();
 }
 
@@ -54,7 +57,7 @@ function showWallet() {
     const notice = make("div", "The wallet is on chain " + walletChain + ", this oracle on chain " + seen.place.chain_id + ". ", "card alert");
     notice.append(button("Switch the wallet to chain " + seen.place.chain_id, () => tell(() => wallet.switchTo(seen.place.chain_id).then(readWallet))));
     notices.push(notice);
-  } else if (account && !seen.models.some((m) => same(m.licensor, account))) notices.push(make("div", "This account licenses no model here: switch to the licensor's account to decide.", "card alert"));
+  } else if (account && !seen.models.some((m) => same(m.licensor, account) || same(m.successor, account))) notices.push(make("div", "This account licenses no model here: switch to the licensor's account to decide.", "card alert"));
   at("notices").replaceChildren(...notices);
 }
 
@@ -111,7 +114,22 @@ function modelCard(m) {
   card.append(head);
   if (!m.terms.length) card.append(make("p", "No terms are published: every use is closed.", "warn"));
   for (const t of [...m.terms].reverse()) card.append(termsBlock(t));
+  if (m.successor) card.append(make("p", m.successor + " becomes its licensor on accepting that.", "warn words"));
+  const buttons = decisions(m).map(([verb, action]) => { const b = button(verb, action); b.disabled = !ready(); return b });
+  if (buttons.length) { const row = make("div", "", "buttons"); row.append(...buttons); card.append(row) }
   return card;
+}
+
+// What the connected account can decide about a model.
+function decisions(m) {
+  const found = [];
+  if (same(m.licensor, account)) {
+    found.push(["Revoke all…", () => revokeAll(m)]);
+    found.push(m.successor ? ["Keep the model…", () => keep(m)] : ["Hand over…", () => transfer(m)]);
+    found.push(["Publish terms…", () => openTerms({ ...m, title: title(m) }, seen.place, (query) => send("publish", query, "The terms are published."))]);
+  }
+  if (same(m.successor, account)) found.push(["Become the licensor…", () => accept(m)]);
+  return found;
 }
 
 function termsBlock(t) {
@@ -143,27 +161,26 @@ function showIncome() {
 const grant = (offered) => openGrant(account, licensed().filter((m) => same(m.licensor, account)).map((m) => ({ ...m, title: title(m) })), offered, finished);
 const holder = (of) => ({ model_id: of.model_id, licensee: of.licensee, role: of.role });
 
-const refuse = (a) => decide("Refuse this ask", a.licensee + " asked to be a " + a.role + " for " + a.classes.join(" and ") + " use.", "Refuse",
-  (reason) => send("refuse", { ...holder(a), reason }, "The ask is refused."), true);
-const revoke = (g) => decide("Revoke this grant", "It ends at once: " + g.licensee + " can no longer " + (g.role === "requester" ? "ask." : "answer, not even what is open."), "Revoke",
-  () => send("revoke", holder(g), "The grant is revoked."));
+const refuse = (a) => decide({ heading: "Refuse this ask", text: a.licensee + " asked to be a " + a.role + " for " + a.classes.join(" and ") + " use.", verb: "Refuse", field: "reason",
+  work: (reason) => send("refuse", { ...holder(a), reason }, "The ask is refused.") });
+const revoke = (g) => decide({ heading: "Revoke this grant", text: "It ends at once: " + g.licensee + " can no longer " + (g.role === "requester" ? "ask." : "answer, not even what is open."), verb: "Revoke",
+  work: () => send("revoke", holder(g), "The grant is revoked.") });
+const cancel = () => decide({ heading: "Cancel a voucher", text: "Nobody can put a voucher with this nonce into force any more, for any model of " + account + ". A grant that is in force already takes Revoke.", verb: "Cancel the voucher", field: "nonce",
+  work: (nonce) => send("cancel", { nonce }, "The voucher is canceled.") });
 const withdraw = (i) => tell(() => send("withdraw", { token: i.token, account }, "Withdrawn."));
 
-function decide(heading, text, verb, work, reasoned = false) {
-  at("decide-title").textContent = heading;
-  at("decide-text").textContent = text;
-  at("decide-go").textContent = verb;
-  at("decide-reason").hidden = !reasoned;
-  const form = at("decide-form"), words = form.elements.reason;
-  form.reset();
-  words.required = reasoned;
-  at("decide-error").hidden = true;
-  form.onsubmit = (event) => {
-    event.preventDefault();
-    run(at("decide-go"), at("decide-error"), async () => { await work(words.value); at("decide").close() });
-  };
-  at("decide").showModal();
+function revokeAll(m) {
+  const standing = seen.grants.filter((g) => g.model_id === m.model_id && ["active", "not yet"].includes(g.state)).length;
+  decide({ heading: "Revoke every grant of " + title(m), text: (standing === 1 ? "The 1 grant that stands now" : "All " + standing + " grants that stand now") + " and every voucher signed so far end at once and for good: their requesters cannot ask, their operators cannot answer, not even what is open. What you sign afterwards counts again.", verb: "Revoke all",
+    work: () => send("revoke-all", { model_id: m.model_id }, "Every grant of " + title(m) + " is revoked.") });
 }
+
+const transfer = (m) => decide({ heading: "Hand " + title(m) + " over", text: "You stay its licensor until that account accepts. From then on it alone publishes terms, grants, revokes and hands over, and earns the royalties of grants that name no payee. Grants in force stand; vouchers of yours that nobody has put into force are void.", verb: "Offer it", field: "successor",
+  work: (successor) => send("transfer", { model_id: m.model_id, successor }, "The model is offered to " + successor + ".") });
+const keep = (m) => decide({ heading: "Keep " + title(m), text: m.successor + " can no longer accept it.", verb: "Keep it",
+  work: () => send("transfer", { model_id: m.model_id, successor: ETHER }, "You keep the model.") });
+const accept = (m) => decide({ heading: "Become the licensor of " + title(m), text: "You decide about it alone from now on, in the place of " + m.licensor + ". Its terms and the grants in force stand; vouchers of the former licensor that nobody has put into force are void.", verb: "Accept",
+  work: () => send("accept", { model_id: m.model_id }, "You are the licensor of " + title(m) + ".") });
 
 async function send(call, parameters, words) {
   await wallet.send(account, await ask("/v1/licensing/calls/" + call, { ...parameters, sender: account }));
@@ -203,6 +220,6 @@ at("login").addEventListener("submit", (event) => { event.preventDefault(); sess
 at("connect").addEventListener("click", () => tell(() => wallet.connect().then(readWallet)));
 at("every").addEventListener("change", show);
 at("offer").addEventListener("click", () => grant(null));
-at("decide").querySelector("button[value=cancel]").addEventListener("click", () => at("decide").close());
+at("cancel").addEventListener("click", cancel);
 if (wallet.present()) { wallet.watch(readWallet); await tell(readWallet) } else await read();
 setTimeout(refresh, PERIOD_MS);
