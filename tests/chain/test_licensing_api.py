@@ -166,7 +166,8 @@ def test_asks_are_listed_and_refused(scene: Scene) -> None:
 def test_income_is_read_and_withdrawn(scene: Scene) -> None:
     world = scene.world
     nothing = {"token": ZERO, "withdrawable": "0", "withdrawn": "0"}
-    assert scene.get("/income", account=scene.requester) == [nothing]
+    empty = {"accounts": [nothing], "earnings": [], "royalties": []}
+    assert scene.get("/income", account=scene.requester) == empty
     withdraw = {"sender": scene.licensor, "token": ZERO, "account": scene.requester}
     assert "NothingToWithdraw" in scene.problem(403, "/calls/withdraw", **withdraw)
     deadline_s = world.now_s() + 60
@@ -174,9 +175,58 @@ def test_income_is_read_and_withdrawn(scene: Scene) -> None:
     _, (log,) = world.client.transact(world.requester, FEES, "request", ask, b"", value_wei=777)
     world.chain.rpc("evm_increaseTime", 61)
     world.client.transact(world.requester, FEES, "refund", log.values["request"])
-    assert scene.get("/income", account=scene.requester)[0]["withdrawable"] == "777"
+    income = scene.get("/income", account=scene.requester)
+    models.Income.model_validate(income)
+    assert income["accounts"][0]["withdrawable"] == "777"
+    (earned,) = income["earnings"]
+    assert (earned["model_id"], earned["refunds"], earned["royalties"]) == ("0x" + scene.model_id.hex(), "777", "0")
     scene.send(scene.get("/calls/withdraw", **withdraw), world.licensor.address)
-    assert scene.get("/income", account=scene.requester) == [nothing | {"withdrawn": "777"}]
+    assert scene.get("/income", account=scene.requester)["accounts"] == [nothing | {"withdrawn": "777"}]
+
+
+def test_what_a_licensor_decides_about_a_model_is_tried_first(scene: Scene) -> None:
+    world, model = scene.world, "0x" + scene.model_id.hex()
+    licensor, requester = {"sender": scene.licensor}, {"sender": scene.requester}
+    terms = {
+        "model_id": model,
+        "terms_hash": "0x" + "55" * 32,
+        "requester": "personal=open",
+        "operator": "research=grant",
+    }
+    place = scene.get("")
+    later = {
+        "effective_at_s": place["now_s"] + place["notice_s"] + 60,
+        "uri": "ipfs://2",
+        "attribution": "Built with 2",
+    }
+    assert "NoticeTooShort" in scene.problem(403, "/calls/publish", **terms, **licensor)
+    assert "NotLicensor" in scene.problem(403, "/calls/publish", **terms, **later, **requester)
+    assert "query.operator" in scene.problem(422, "/calls/publish", **(terms | {"operator": "all=open"}), **licensor)
+    scene.send(scene.get("/calls/publish", **terms, **later, **licensor), world.licensor.address)
+    second = scene.get("/models")[0]["terms"][1]
+    assert (second["state"], second["policy"]["operator"]["research"], second["uri"]) == (
+        "pending",
+        "grant",
+        "ipfs://2",
+    )
+
+    assert "NotLicensor" in scene.problem(403, "/calls/revoke-all", model_id=model, **requester)
+    scene.send(scene.get("/calls/revoke-all", model_id=model, **licensor), world.licensor.address)
+    assert scene.get("/models")[0]["epoch"] == 1
+
+    nonce = 2**256 - 1
+    scene.send(scene.get("/calls/cancel", nonce=nonce, **licensor), world.licensor.address)
+    assert world.client.read("isCanceled", world.licensor.address, nonce) == (True,)
+    assert "query.nonce" in scene.problem(422, "/calls/cancel", nonce=nonce + 1, **licensor)
+
+    heir = {"model_id": model, "successor": scene.requester}
+    assert "NotLicensor" in scene.problem(403, "/calls/transfer", **heir, **requester)
+    scene.send(scene.get("/calls/transfer", **heir, **licensor), world.licensor.address)
+    assert scene.get("/models")[0]["successor"] == scene.requester
+    assert "NotSuccessor" in scene.problem(403, "/calls/accept", model_id=model, **licensor)
+    scene.send(scene.get("/calls/accept", model_id=model, **requester), world.requester.address)
+    found = scene.get("/models")[0]
+    assert (found["licensor"], found["successor"]) == (scene.requester, None)
 
 
 def test_a_model_that_is_not_registered_has_no_licensor_to_sign(scene: Scene) -> None:

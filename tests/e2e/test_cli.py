@@ -117,7 +117,17 @@ def _look(operator: Person) -> None:
 
 
 def _settle(operator: Person, licensor: Person, requester: Person, model_id: str) -> None:
+    income = licensor.tell("license", "income", "--requests")
+    ether = "0x" + "00" * 20
+    sums = {"royalties": "100", "requests": 1, "answers": "0", "refunds": "0"}
+    assert income["earnings"] == [{"model_id": model_id, "token": ether} | sums]
+    assert income["accounts"] == [{"token": ether, "withdrawable": "100", "withdrawn": "0"}]
+    (royalty,) = income["royalties"]
+    assert (royalty["amount"], royalty["source"]) == ("100", "royalty of the requester's grant")
     assert licensor.tell("withdraw")["amount"] == "100"
+    assert requester.tell("license", "income", licensor.address)["accounts"][0]["withdrawn"] == "100"
+    assert royalty["request_id"] in licensor.run("license", "income", "--requests").out
+    assert "nothing was earned yet" in requester.run("license", "income").err
     assert licensor.tell("withdraw", operator.address)["amount"] == "900"
     assert "NothingToWithdraw" in licensor.fails(77, "withdraw")
     licensor.tell("license", "revoke", model_id, requester.address, "--role", "requester")

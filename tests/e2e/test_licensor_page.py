@@ -151,6 +151,12 @@ def _withdraw(scene: Scene, page: Page, wallet: Wallet, expected_wei: int) -> No
     """Both royalties: 12.5 % of the requester's grant, 10 % of the operator's."""
     client = scene.world.client
     assert client.read("credits", ETHER, scene.world.licensor.address) == (expected_wei,)
+    (earned,) = page.locator("#earnings tr").all()
+    for text in ("selftest-moe", f"{expected_wei} wei"):
+        expect(earned).to_contain_text(text)
+    page.get_by_text("Royalties, request by request").click()
+    expect(page.locator("#paid tr")).to_have_count(2)
+    expect(page.locator("#paid")).to_contain_text("royalty of the operator's grant")
     income = page.locator("#income .card")
     expect(income).to_contain_text(f"{expected_wei} wei")
     income.get_by_role("button", name="Withdraw").click()
@@ -220,7 +226,7 @@ def test_a_grant_without_an_ask(scene: Scene) -> None:
         page.get_by_role("button", name="Sign in wallet").click()
         expect(page.locator("#grant-error")).to_have_text("Choose at least one use.")
         page.get_by_role("checkbox", name="research").check()
-        page.get_by_label("Terms").select_option("1")
+        page.locator("#grant").get_by_label("Terms").select_option("1")
         page.get_by_role("button", name="Sign in wallet").click()
         page.get_by_role("button", name="Activate now").click()
         expect(licensee.row(page)).to_contain_text("research")

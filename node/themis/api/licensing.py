@@ -1,8 +1,8 @@
 """What a licensor's page and its wallet need: licenses to read, grants to sign, calls to send. Holds no key."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import FastAPI, HTTPException, Query
 
@@ -16,8 +16,11 @@ from themis.core.types import Hash32
 from themis.edge.abi import address as decoded_address
 from themis.edge.client import ContractDenied, OracleClient
 from themis.edge.contracts import ORACLE
+from themis.edge.income import Income
 from themis.edge.licenses import Licenses
 from themis.edge.rpc import RpcError
+
+_ROYALTIES_SHOWN: Final = 50
 
 ModelId = Annotated[HashText, Query()]
 
@@ -30,6 +33,10 @@ class Licensing:
     start_block: int
     names: dict[Hash32, str]
     """Of models that are known by name."""
+    income: Income = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "income", Income(self.client, self.start_block, kept=_ROYALTIES_SHOWN))
 
     @property
     def licenses(self) -> Licenses:
@@ -105,9 +112,8 @@ def install(app: FastAPI, licensing: Licensing) -> None:
         return [views.ask(row) for row in licensing.licenses.asks(hash32(model_id) if model_id else None)]
 
     @app.get("/v1/licensing/income")
-    def income(account: Annotated[AddressText, Query()]) -> list[models.Income]:
-        licenses, who = licensing.licenses, address(account)
-        return views.income(licenses.income(who), licenses.withdrawn(who))
+    def income(account: Annotated[AddressText, Query()]) -> models.Income:
+        return views.income(licensing.income.of(address(account)))
 
     @app.get("/v1/licensing/draft")
     def draft(query: Annotated[GrantQuery, Query()]) -> models.Draft:

@@ -89,12 +89,44 @@ class Ask(_Model):
     reason: str
 
 
-class Income(_Model):
-    """An account's money at the oracle, in one token (zero: ether), smallest units."""
+class Account(_Model):
+    """An account's money at the oracle, in one token (zero: ether), smallest units. Together all it ever got."""
 
     token: str
     withdrawable: str
     withdrawn: str
+
+
+class Earnings(_Model):
+    """What an account got for requests to one model, in one token. Smallest units."""
+
+    model_id: str
+    token: str
+    royalties: str
+    answers: str
+    refunds: str
+    requests: int
+    """How many requests brought a royalty."""
+
+
+class Royalty(_Model):
+    """What one request brought, by one of the two grants it rests on."""
+
+    request_id: str
+    model_id: str
+    token: str
+    source: str
+    amount: str
+    block: int
+
+
+class Income(_Model):
+    """An account's income. Accounts and earnings have the same sums in each token."""
+
+    accounts: list[Account]
+    earnings: list[Earnings]
+    royalties: list[Royalty]
+    """The newest of them, newest first."""
 
 
 class Draft(_Model):

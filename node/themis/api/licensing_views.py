@@ -1,12 +1,13 @@
 """What is read about licenses as the API's models."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from themis.api import licensing_models as models
 from themis.core.canonical import UNLIMITED
 from themis.core.modes import class_words, policy_words
 from themis.core.spelling import shown
 from themis.core.types import Address, Hash32
+from themis.edge.income import Statement
 from themis.edge.licenses import AskRow, GrantRow, TermsVersion
 
 
@@ -69,16 +70,35 @@ def ask(row: AskRow) -> models.Ask:
     )
 
 
-def income(withdrawable: Mapping[Address, int], withdrawn: Mapping[Address, int]) -> list[models.Income]:
-    tokens = dict.fromkeys([*withdrawable, *withdrawn])
-    return [
-        models.Income(
-            token=shown(token),
-            withdrawable=str(withdrawable.get(token, 0)),
-            withdrawn=str(withdrawn.get(token, 0)),
-        )
-        for token in tokens
-    ]
+def income(statement: Statement) -> models.Income:
+    return models.Income(
+        accounts=[
+            models.Account(token=shown(each.token), withdrawable=str(each.withdrawable), withdrawn=str(each.withdrawn))
+            for each in statement.accounts
+        ],
+        earnings=[
+            models.Earnings(
+                model_id=shown(each.model_id),
+                token=shown(each.token),
+                royalties=str(each.royalties),
+                answers=str(each.answers),
+                refunds=str(each.refunds),
+                requests=each.requests,
+            )
+            for each in statement.earnings
+        ],
+        royalties=[
+            models.Royalty(
+                request_id=shown(each.request_id),
+                model_id=shown(each.model_id),
+                token=shown(each.token),
+                source=each.source,
+                amount=str(each.amount),
+                block=each.block,
+            )
+            for each in reversed(statement.royalties)
+        ],
+    )
 
 
 def _terms(version: TermsVersion, in_force: int) -> models.Terms:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from eth_utils.crypto import keccak
 
-from themis.cli import acting, asks, desk, granting, grants, terms
+from themis.cli import acting, asks, desk, granting, grants, income, terms
 from themis.cli.arguments import IN_ETHER, ClassOption, Json, ModelId, ModesOption, TokenOption, address, hash32, moment
 from themis.cli.arguments import role as role_of
 from themis.cli.home import home_of
@@ -21,7 +21,7 @@ from themis.edge.licenses import Licenses
 app = typer.Typer(rich_markup_mode=None)
 license_ = typer.Typer(rich_markup_mode=None, help="Terms, grants, and the short way to an authorization.")
 app.add_typer(license_, name="license")
-for part in (asks, granting, acting):
+for part in (asks, granting, income, acting):
     license_.add_typer(part.app)
 
 

@@ -218,6 +218,13 @@ def grant_of_message(message: Mapping[str, Any]) -> Grant:
     )
 
 
+def grant_of_words(words: tuple[Any, ...]) -> Grant:
+    """Read the members of the contract's `Grant` in order; addresses are hex."""
+    values: list[Any] = [bytes.fromhex(word[2:]) if isinstance(word, str) else word for word in words]
+    model, licensor, licensee, role, *rest = values
+    return Grant(model, licensor, licensee, Role(role), *rest)
+
+
 def _facts(request: Request) -> Iterator[tuple[int, int]]:
     """(value, bytes) of each fact, as RequestFacts.sol packs them. Raises OverflowError beyond a width."""
     values = (

@@ -12,7 +12,7 @@ from themis.core.types import Address, Denial, LogPosition
 from themis.edge import contracts
 from themis.edge.abi import Artifact, Log
 from themis.edge.contracts import ORACLE
-from themis.edge.logs import LogReader
+from themis.edge.logs import LogReader, Query
 from themis.edge.rpc import Call, Rpc, RpcError
 from themis.ports import Signer
 
@@ -59,12 +59,12 @@ class OracleClient:
 
     def history(self, events: Sequence[str], start_block: int, *indexed: bytes | None) -> list[tuple[Log, LogPosition]]:
         """Past events of several kinds with their places, in chain order; `indexed` filters as for `logs`."""
-        kinds = [_hex(ORACLE.topic(event)) for event in events]
-        topics = [kinds, *(None if i is None else _hex(i.rjust(32, b"\0")) for i in indexed)]
-        query = {"address": _hex(self.oracle), "topics": topics}
-        decoded = (contracts.decode_log(raw) for raw in self._logs.read(query, start_block))
-        found = (pair for pair in decoded if pair is not None)
-        return sorted(found, key=lambda pair: (pair[1].block_number, pair[1].log_index))
+        return _decoded(self._logs.read(self._query(events, indexed), start_block))
+
+    def since(self, events: Sequence[str], first: int) -> tuple[int, list[tuple[Log, LogPosition]]]:
+        """The head, and events of several kinds from a block up to it. Unlike `history` it keeps nothing."""
+        head, raws = self._logs.since(self._query(events, ()), first)
+        return head, _decoded(raws)
 
     def transact(
         self, signer: Signer, fees: FeePolicy, function: str, *arguments: Any, value_wei: int = 0
@@ -74,6 +74,13 @@ class OracleClient:
         receipt = transact(self.rpc, self.chain_id, signer, fees, self.oracle, data, value_wei)
         decoded = (contracts.decode_log(raw) for raw in receipt["logs"] if raw["address"].lower() == _hex(self.oracle))
         return receipt, [pair[0] for pair in decoded if pair is not None]
+
+    def _query(self, events: Sequence[str], indexed: Sequence[bytes | None]) -> Query:
+        kinds = [_hex(ORACLE.topic(event)) for event in events]
+        return {
+            "address": _hex(self.oracle),
+            "topics": [kinds, *(None if each is None else _hex(each.rjust(32, b"\0")) for each in indexed)],
+        }
 
     def _call(self, function: str, arguments: Sequence[Any], block: str) -> Call:
         return "eth_call", [{"to": _hex(self.oracle), "data": _hex(ORACLE.call(function, *arguments))}, block]
@@ -90,6 +97,12 @@ class OracleClient:
             raise Misconfigured(
                 f"{_hex(self.oracle)} is not a Themis oracle ({error}): correct chain.oracle"
             ) from error
+
+
+def _decoded(raws: Sequence[Mapping[str, Any]]) -> list[tuple[Log, LogPosition]]:
+    """Events in chain order; what is none of the contract's is left out."""
+    found = (pair for raw in raws if (pair := contracts.decode_log(raw)) is not None)
+    return sorted(found, key=lambda pair: (pair[1].block_number, pair[1].log_index))
 
 
 def require_chain(rpc: Rpc, chain_id: int) -> None:

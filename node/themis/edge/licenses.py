@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from themis.core import permission
-from themis.core.canonical import Grant
+from themis.core.canonical import Grant, grant_of_words
 from themis.core.conditions import Conditions
 from themis.core.errors import Misconfigured
 from themis.core.permission import Explanation, GrantState, Ground, Standing, Use
@@ -100,7 +100,7 @@ class Licenses:
         quotas: dict[tuple[Hash32, Address, Role], int] = {}
         for log, _ in self._client.history(("GrantActivated", "GrantRevoked"), self._start_block, model_id):
             if log.event == "GrantActivated":
-                quotas[_holder(log)] = log.values["grant"][8]
+                quotas[_holder(log)] = grant_of_words(log.values["grant"]).quota
             else:
                 quotas.setdefault(_holder(log), 0)
         states = self._client.read_all([("grantOf", holder) for holder in quotas])
@@ -149,22 +149,6 @@ class Licenses:
             elif holder in rows:
                 rows[holder] = _answered(rows[holder], log)
         return list(rows.values())
-
-    def income(self, account: Address) -> dict[Address, int]:
-        """What `withdraw` would pay the account now, by token, smallest units; ether is always named."""
-        served = self._client.logs("Served", self._start_block)
-        tokens = list(dict.fromkeys((ETHER, *(address(log.values["token"]) for log in served))))
-        credits_ = self._client.read_all([("credits", (token, account)) for token in tokens])
-        paid = dict(zip(tokens, (amount for (amount,) in credits_), strict=True))
-        return {token: amount for token, amount in paid.items() if amount or token == ETHER}
-
-    def withdrawn(self, account: Address) -> dict[Address, int]:
-        """What the account was paid so far, by token, smallest units."""
-        total: dict[Address, int] = {}
-        for log in self._client.logs("Withdrawn", self._start_block, None, account):
-            token = address(log.values["token"])
-            total[token] = total.get(token, 0) + log.values["amount"]
-        return total
 
     def grant_used_by(
         self, model_id: Hash32, account: Address, role: Role, block: str = "latest"
@@ -219,7 +203,7 @@ def _terms(version: int, values: Iterable[Any]) -> TermsVersion:
 
 def _holder(log: Log) -> tuple[Hash32, Address, Role]:
     values = log.values
-    role = values["grant"][3] if log.event == "GrantActivated" else values["role"]
+    role = grant_of_words(values["grant"]).role if log.event == "GrantActivated" else values["role"]
     return Hash32(values["modelId"]), address(values["licensee"]), Role(role)
 
 
@@ -227,7 +211,8 @@ def _answered(ask: AskRow, log: Log) -> AskRow:
     """A grant answers an ask for any of its classes; a refusal always does."""
     if log.event == "AuthorizationRefused":
         return replace(ask, status="refused", reason=log.values["reason"])
-    return replace(ask, status="granted", reason="") if log.values["grant"][4] & ask.classes else ask
+    granted = grant_of_words(log.values["grant"]).classes
+    return replace(ask, status="granted", reason="") if granted & ask.classes else ask
 
 
 def _grant_state(values: Iterable[Any]) -> GrantState:

@@ -25,14 +25,14 @@ class LogReader:
         """Every raw log since `start_block`, in chain order. Raises Unavailable."""
         key = json.dumps([start_block, query])
         first, kept = self._kept.get(key, (start_block, []))
-        head = int(self._rpc.call("eth_blockNumber"), 16)
-        fresh = self._between(query, first, head)
+        head, fresh = self.since(query, first)
         settled = max(first, head - DEEP)
         self._kept[key] = (settled, kept + [raw for raw in fresh if int(raw["blockNumber"], 16) < settled])
         return kept + fresh
 
-    def _between(self, query: Query, first: int, head: int) -> list[Any]:
-        """In one call, or in ranges where the endpoint finds that too much."""
+    def since(self, query: Query, first: int) -> tuple[int, list[Any]]:
+        """The head, and the raw logs from a block up to it: in one call, or in ranges where that is too much."""
+        head = int(self._rpc.call("eth_blockNumber"), 16)
         span = Span(max(1, head - first + 1))
         found: list[Any] = []
         while first <= head:
@@ -46,4 +46,4 @@ class LogReader:
             else:
                 span.answered()
                 first = last + 1
-        return found
+        return head, found

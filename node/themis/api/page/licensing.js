@@ -13,6 +13,7 @@ const model = (id) => seen.models.find((m) => m.model_id === id);
 const title = (m) => m?.name ?? short(m?.model_id);
 const mine = (id) => same(model(id)?.licensor, account);
 const ready = () => account !== null && walletChain === seen.place.chain_id;
+const amount = (units, token) => cell(money(units, token), "number", units + " smallest units");
 const cell = (text, kind, full) => { const td = make("td", text, kind); if (full) td.title = full; return td };
 const button = (text, action, kind) => { const b = make("button", text, kind); b.type = "button"; b.addEventListener("click", action); return b };
 
@@ -147,8 +148,14 @@ function termsBlock(t) {
 }
 
 function showIncome() {
-  if (!account) { at("income").replaceChildren(make("div", "Connect a wallet to see what it has earned.", "card faint")); return }
-  at("income").replaceChildren(...seen.income.map((i) => {
+  at("earned").hidden = !seen.income?.earnings.length;
+  if (!seen.income) { at("income").replaceChildren(make("div", "Connect a wallet to see what it has earned.", "card faint")); return }
+  rows("earnings", seen.income.earnings.map((e) => labeled(["Model", "Royalties", "From requests", "Answers", "Refunds"],
+    [cell(title(model(e.model_id)), "", e.model_id), amount(e.royalties, e.token), cell(e.requests.toLocaleString("en"), "number"), amount(e.answers, e.token), amount(e.refunds, e.token)])), "");
+  at("royalties").hidden = !seen.income.royalties.length;
+  rows("paid", seen.income.royalties.map((r) => labeled(["Block", "Model", "Request", "Royalty", "By"],
+    [cell(r.block.toLocaleString("en"), "number"), cell(title(model(r.model_id)), "", r.model_id), code(r.request_id), amount(r.amount, r.token), cell(r.source, "wrap")])), "");
+  at("income").replaceChildren(...seen.income.accounts.map((i) => {
     const card = make("div", "", "card tile"), b = button("Withdraw", () => withdraw(i));
     card.append(make("b", money(i.withdrawable, i.token)), make("span", "to withdraw; withdrawn so far: " + money(i.withdrawn, i.token)));
     card.title = "the account's credits, from all models: " + i.withdrawable + " smallest units";
@@ -203,7 +210,7 @@ async function readWallet() {
 async function read() {
   try {
     const [place, models, grants, asks, income] = await Promise.all([ask("/v1/licensing"), ask("/v1/licensing/models"), ask("/v1/licensing/grants"),
-      ask("/v1/licensing/asks"), account ? ask("/v1/licensing/income", { account }) : []]);
+      ask("/v1/licensing/asks"), account ? ask("/v1/licensing/income", { account }) : null]);
     seen = { place, models, grants, asks: asks.reverse(), income };
     at("all").hidden = false; at("login").hidden = true;
     show();
