@@ -39,7 +39,7 @@ async function review() {
 }
 
 for (const role of ROLES) for (const use of USES) {
-  const label = make("label", (role === "operator" ? "An " : "A ") + role + "'s " + use + " use"), select = make("select");
+  const label = make("label", role[0].toUpperCase() + role.slice(1) + ", " + use), select = make("select");
   select.name = role + "-" + use;
   select.append(...MODES.map((mode) => { const option = make("option", WORDS[mode]); option.value = mode; return option }));
   label.append(select);
