@@ -162,7 +162,7 @@ class FakeChain:
         self.mine(include=False)
         block = self.chain[-1]
         result_hash = canonical.result_hash(id_, MODEL, output, CHAIN_ID, ORACLE_ADDRESS)
-        block.events.append(Fulfilled(id_, result_hash, output, self._place(block, keccak(id_ + output))))
+        block.events.append(Fulfilled(id_, result_hash, MODEL, output, self._place(block, keccak(id_ + output))))
 
     def reorg(self, depth: int, *, keep_requests: bool, keep_answers: bool) -> None:
         """Replace the last blocks by as many others; requests and answers come back in the first of them, or do not."""

@@ -178,7 +178,7 @@ const withdraw = (i) => tell(() => send("withdraw", { token: i.token, account },
 
 function revokeAll(m) {
   const standing = seen.grants.filter((g) => g.model_id === m.model_id && ["active", "not yet"].includes(g.state)).length;
-  decide({ heading: "Revoke every grant of " + title(m), text: (standing === 1 ? "The 1 grant that stands now" : "All " + standing + " grants that stand now") + " and every voucher signed so far end at once and for good: their requesters cannot ask, their operators cannot answer, not even what is open. What you sign afterwards counts again.", verb: "Revoke all",
+  decide({ heading: "Revoke every grant of " + title(m), text: (standing === 1 ? "The 1 grant that stands now" : "All " + standing + " grants that stand now") + " and every voucher signed so far end at once and for good: nobody can ask by them any more, nor answer what is asked from now on. What was asked before is still answered. What you sign afterwards counts again.", verb: "Revoke all",
     work: () => send("revoke-all", { model_id: m.model_id }, "Every grant of " + title(m) + " is revoked.") });
 }
 
