@@ -8,11 +8,13 @@ import pytest
 from eth_utils.crypto import keccak
 
 from demo import chains
+from tests.patience import until
 from tests.world import DAY_S, FEES, World
 from themis.core.modes import Mode
 from themis.core.permission import NEXT_STEPS
 from themis.core.types import ETHER, Address, Hash32, Role, UseClass
 from themis.edge.client import ContractDenied
+from themis.edge.contracts import ORACLE
 from themis.edge.licenses import Licenses
 
 FEE = 10
@@ -31,12 +33,18 @@ BROKEN = {
 """States of a grant that permit nothing, and the contract's word for each."""
 PRICED = {"dear": "PriceBelowFloor", "in a token": "PriceBelowFloor"}
 """The same, of requesters' grants only."""
-STATES = ("none", "good", "delegated", *BROKEN, *PRICED)
+OWN = ("none", "good", *BROKEN, *PRICED)
+HOT = tuple(f"hot key of {state}" for state in OWN)
+"""Keys without a grant of their own that act for the account in that state."""
+REVOKED_HOT = "hot key with a revoked grant"
+"""It acts for an account whose grant is good, but had one of its own."""
+PAYMENTS = ((ETHER, FEE), (ETHER, FEE + 1), (ETHER, 0), (TOKEN, FEE), (TOKEN, 1), (TOKEN, 0))
+"""Token and fee of a use."""
 
 
 def account(name: str, use_class: UseClass) -> Address:
     """An account for each state; for 'other class' it depends on the class, which its grant lacks."""
-    return Address(keccak(text=f"{name} {use_class if name == 'other class' else ''}")[:20])
+    return Address(keccak(text=f"{name} {use_class if name.endswith('other class') else ''}")[:20])
 
 
 class Scene:
@@ -59,12 +67,17 @@ class Scene:
         world.chain.rpc("evm_increaseTime", 2 * DAY_S)
         world.chain.rpc("evm_mine")
 
-    def allowed(self, mode: Mode, role: Role, state: str) -> bool:
-        priced = state in PRICED and role is Role.REQUESTER
-        return mode is Mode.OPEN or (mode is Mode.GRANT and state not in {"none", *BROKEN} and not priced)
-
-    def account(self, state: str, use_class: UseClass) -> Address:
-        return self.world.requester.address if state == "delegated" else account(state, use_class)
+    def refusal(self, mode: Mode, role: Role, state: str, token: Address, fee: int) -> str:
+        """The error that a use must meet; empty where it is allowed."""
+        if mode is not Mode.GRANT:
+            return "" if mode is Mode.OPEN else "UseClosed"
+        if state == REVOKED_HOT:
+            return "GrantIsRevoked"
+        held = state.removeprefix("hot key of ")
+        if held in PRICED and role is Role.REQUESTER:
+            paid = {"dear": token == ETHER and fee > FEE, "in a token": token == TOKEN and fee > 0}[held]
+            return "" if paid else "PriceBelowFloor"
+        return {"none": "AuthorizationRequired", **BROKEN}.get(held, "")
 
     def _outdated(self, model_id: Hash32, role: Role) -> None:
         self.world.grant(model_id, account("outdated", UseClass.PERSONAL), role)
@@ -75,7 +88,6 @@ class Scene:
             world.grant(model_id, account("other class", use_class), role, epoch=1, classes=7 & ~(1 << use_class))
         by_state: dict[str, dict[str, Any]] = {
             "good": {},
-            "principal": {},
             "other terms": {"terms_version": 2},
             "not yet": {"not_before_s": now_s + 20 * DAY_S},
             "expired": {"expiry_s": now_s + DAY_S},
@@ -86,16 +98,32 @@ class Scene:
             "in a token": {"price_floor": 1, "price_token": TOKEN} if role is Role.REQUESTER else {},
         }
         for name, changes in by_state.items():
-            licensee = world.operator.address if name == "principal" else account(name, UseClass.PERSONAL)
-            world.grant(model_id, licensee, role, epoch=1, **changes)
+            world.grant(model_id, account(name, UseClass.PERSONAL), role, epoch=1, **changes)
         revoked = account("revoked", UseClass.PERSONAL)
         world.client.transact(world.licensor, FEES, "revoke", model_id, revoked, int(role), 1)
 
     def _delegate(self) -> None:
-        """The requester's key acts for the operator's account."""
-        world = self.world
-        world.client.transact(world.operator, FEES, "delegate", world.requester.address, True)  # noqa: FBT003 (ABI)
-        world.client.transact(world.requester, FEES, "actFor", world.operator.address)
+        for state in OWN:
+            for use_class in UseClass if state == "other class" else (UseClass.PERSONAL,):
+                self._act_for(account(f"hot key of {state}", use_class), account(state, use_class))
+        revoked = account(REVOKED_HOT, UseClass.PERSONAL)
+        self._act_for(revoked, account("good", UseClass.PERSONAL))
+        for model_id, role in product(self.models.values(), Role):
+            self.world.client.transact(self.world.licensor, FEES, "revoke", model_id, revoked, int(role), 1)
+
+    def _act_for(self, hot_key: Address, licensee: Address) -> None:
+        self._send(licensee, "delegate", hot_key, True)  # noqa: FBT003 (ABI)
+        self._send(hot_key, "actFor", licensee)
+
+    def _send(self, sender: Address, function: str, *arguments: Any) -> None:
+        """As an account whose key nobody has."""
+        rpc, who = self.world.chain.rpc, f"0x{sender.hex()}"
+        rpc("anvil_setBalance", who, hex(10**20))
+        rpc("anvil_impersonateAccount", who)
+        data = f"0x{ORACLE.call(function, *arguments).hex()}"
+        sent = rpc("eth_sendTransaction", {"from": who, "to": f"0x{self.world.client.oracle.hex()}", "data": data})
+        receipt = until(lambda: rpc("eth_getTransactionReceipt", sent), lambda found: found)
+        assert receipt["status"] == "0x1"
 
 
 @pytest.fixture(scope="module")
@@ -106,18 +134,15 @@ def scene() -> Iterator[Scene]:
 
 @pytest.mark.parametrize(("mode", "role", "use_class"), list(product(Mode, Role, UseClass)))
 def test_the_explanation_is_the_contracts_answer(scene: Scene, mode: Mode, role: Role, use_class: UseClass) -> None:
-    for state in STATES:
-        who, model_id = scene.account(state, use_class), scene.models[mode]
-        said = scene.licenses.explain(model_id, who, role, use_class, ETHER, FEE)
-        try:
-            scene.world.client.read("checkUse", model_id, who, int(role), int(use_class), ETHER, FEE)
-            refused = ""
-        except ContractDenied as denied:
-            refused = denied.denial.error
-        assert said.allowed == (not refused) == scene.allowed(mode, role, state), state
-        assert (said.denial.error if said.denial else "") == refused, state
-        if mode is Mode.GRANT and refused:
-            assert refused == {"none": "AuthorizationRequired", **BROKEN, **PRICED}[state]
+    """For every state of a grant, held or acted for; where grants count, for every payment."""
+    plain = [(state, PAYMENTS[0]) for state in (*OWN, *HOT, REVOKED_HOT)]
+    for state, (token, fee) in dict.fromkeys([*plain, *(product(OWN, PAYMENTS) if mode is Mode.GRANT else ())]):
+        who, model_id = account(state, use_class), scene.models[mode]
+        said = scene.licenses.explain(model_id, who, role, use_class, token, fee)
+        refused = _refused(scene.world, model_id, who, role, use_class, token, fee)
+        assert refused == scene.refusal(mode, role, state, token, fee), (state, token, fee)
+        assert (said.denial.error if said.denial else "") == refused, (state, token, fee)
+        assert said.allowed == (not refused)
         if refused:
             assert refused in NEXT_STEPS
             assert "MODEL_ID" not in said.next_step
@@ -131,7 +156,9 @@ def test_the_rule_says_how_a_grant_falls_short(scene: Scene) -> None:
     words = {
         "none": "the account has none",
         "good": "its grant number 1 permits it until ",
-        "delegated": f"the grant of 0x{scene.world.operator.address.hex()}, for whom it acts, number 1 permits it",
+        "hot key of good": f"the grant of 0x{account('good', UseClass.PERSONAL).hex()}, for whom it acts, number 1 pe",
+        "hot key of none": "the account has none",
+        REVOKED_HOT: "its grant number 1 was revoked",
         "other class": "its grant number 1 is not for commercial use",
         "other terms": "its grant number 1 is for terms version 2 only",
         "not yet": "its grant number 1 starts at ",
@@ -143,11 +170,52 @@ def test_the_rule_says_how_a_grant_falls_short(scene: Scene) -> None:
         "dear": "its grant number 1 asks for a fee of at least 11, in wei",
         "in a token": f"its grant number 1 asks for a fee of at least 1, in token 0x{TOKEN.hex()}",
     }
-    assert set(words) == set(STATES)
+    assert set(OWN) < set(words)
     for state, word in words.items():
-        who = scene.account(state, UseClass.COMMERCIAL)
+        who = account(state, UseClass.COMMERCIAL)
         said = scene.licenses.explain(scene.models[Mode.GRANT], who, Role.REQUESTER, UseClass.COMMERCIAL, ETHER, FEE)
         assert word in said.rule, state
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_a_grant_that_is_used_up_is_explained_as_the_contract_counts(scene: Scene, role: Role) -> None:
+    """Two uses in all, one a day: by the requester's requests, by the operator's answers."""
+    world, licenses = scene.world, scene.licenses
+    snapshot = world.chain.rpc("evm_snapshot")
+    model_id = world.register(*(Hash32(bytes([0x20 + role]) * 32) for _ in range(3)), policy=0b101010_101010)
+    meters = {"quota": 2, "daily_rate": 1}
+    world.grant(model_id, world.requester.address, Role.REQUESTER, **(meters if role is Role.REQUESTER else {}))
+    world.grant(model_id, world.operator.address, Role.OPERATOR, **(meters if role is Role.OPERATOR else {}))
+    who = world.requester.address if role is Role.REQUESTER else world.operator.address
+    told = []
+
+    def tell() -> None:
+        said = licenses.explain(model_id, who, role, UseClass.COMMERCIAL, ETHER, FEE)
+        refused = _refused(world, model_id, who, role, UseClass.COMMERCIAL, ETHER, FEE)
+        assert (said.denial.error if said.denial else "") == refused
+        told.append(refused)
+
+    def use(lane: int) -> Any:
+        ask = (model_id, world.operator.address, UseClass.COMMERCIAL, lane, world.now_s() + 60, 0)
+        _, (log,) = world.client.transact(world.requester, FEES, "request", ask, b"in", value_wei=FEE)
+        if role is Role.OPERATOR:
+            world.client.transact(world.operator, FEES, "fulfill", log.values["request"], b"out")
+        return log.values["request"]
+
+    next_day_s = (world.now_s() // DAY_S + 1) * DAY_S
+    for day in range(3):
+        world.chain.rpc("evm_setNextBlockTimestamp", next_day_s + day * DAY_S)
+        world.chain.rpc("evm_mine")
+        tell()
+        if day < 2:
+            last = use(day)
+            tell()
+    assert told == ["", "DailyRateReached", "", "QuotaExhausted", "QuotaExhausted"]
+    if role is Role.REQUESTER:
+        world.client.transact(world.requester, FEES, "refund", last)
+        tell()
+        assert told[-1] == "", "a refund gives the use back, on another day"
+    assert world.chain.rpc("evm_revert", snapshot)
 
 
 def test_a_model_without_terms_and_an_unknown_one_are_explained(scene: Scene) -> None:
@@ -183,3 +251,14 @@ def test_terms_are_listed_and_attributed(scene: Scene) -> None:
     assert (version.version, version.policy, version.uri) == (1, 0b01_01_01_01_01_01, "ipfs://terms")
     assert version.published_at_s == version.effective_at_s
     assert scene.licenses.attribution(model_id, 1) == (b"\x44" * 32, "Built with the test model")
+
+
+def _refused(  # noqa: PLR0917 (the contract's own order)
+    world: World, model_id: Hash32, who: Address, role: Role, use_class: UseClass, token: Address, fee: int
+) -> str:
+    """The contract's own word; empty where it allows the use."""
+    try:
+        world.client.read("checkUse", model_id, who, int(role), int(use_class), token, fee)
+    except ContractDenied as denied:
+        return denied.denial.error
+    return ""
