@@ -57,6 +57,10 @@ lint: setup ## style, types and layers, Python and Solidity
 	lint-imports
 	cd contracts && $(FORGE) fmt --check
 
+.PHONY: fuzz
+fuzz: setup ## fuzz the contracts for long: 20,000 runs a test, invariants 5,000 runs of 300 calls; for nights
+	cd contracts && FOUNDRY_PROFILE=long $(FORGE) test
+
 .PHONY: bench
 bench: setup ## measure gas, latency and a burst; prints and stores the figures
 	python -m benchmarks
