@@ -154,7 +154,7 @@ def _withdraw(scene: Scene, page: Page, wallet: Wallet, expected_wei: int) -> No
     (earned,) = page.locator("#earnings tr").all()
     for text in ("selftest-moe", f"{expected_wei} wei"):
         expect(earned).to_contain_text(text)
-    page.get_by_text("Royalties, request by request").click()
+    page.get_by_text("The newest royalties, request by request").click()
     expect(page.locator("#paid tr")).to_have_count(2)
     expect(page.locator("#paid")).to_contain_text("royalty of the operator's grant")
     income = page.locator("#income .card")

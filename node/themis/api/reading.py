@@ -8,6 +8,7 @@ from typing import Final, TypedDict
 from eth_utils.address import to_checksum_address
 
 from themis.api import models, views
+from themis.core.fees import LOW_BALANCE_ANSWERS, answers_paid
 from themis.daemon.node import Node
 from themis.daemon.supervisor import Health
 from themis.ports import Store
@@ -17,8 +18,6 @@ STALE_S: Final = 60
 """A watcher that has not read the head for that long knows nothing about now."""
 STUCK_S: Final = 120
 """A transaction that long without a receipt deserves a look."""
-_ANSWER_GAS: Final = 100_000
-_LOW_BALANCE_ANSWERS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +95,8 @@ class Reading:
         head, balance_wei = self.node.time.head, self._balance_wei()
         if head is None or balance_wei is None:
             return
-        answers = int(balance_wei) // max(1, self.node.settings.fees.quote(head.base_fee_wei).max_fee_wei * _ANSWER_GAS)
-        if answers < _LOW_BALANCE_ANSWERS:
+        answers = answers_paid(int(balance_wei), self.node.settings.fees.quote(head.base_fee_wei))
+        if answers < LOW_BALANCE_ANSWERS:
             account = to_checksum_address(self.node.signer.address)
             yield f"the balance pays for about {answers} answers: fund {account}"
 

@@ -71,7 +71,7 @@ def asks(context: typer.Context, as_json: Json = False) -> None:
     home = home_of(context)
     config = home.config()
     own = desk.own_address(home, config)
-    found = Licenses(desk.connect(config), config.chain.start_block).asks()
+    found = desk.licenses(config).asks()
     rows = [_row(each) | {"status": each.status, "reason": each.reason} for each in found if each.licensee == own]
     print_rows(rows, as_json=as_json, empty="nothing was asked: `themis license ask`")
 

@@ -70,6 +70,11 @@ def connect(config: Config) -> OracleClient:
     return client
 
 
+def licenses(config: Config) -> Licenses:
+    """What the configured oracle says about licenses. Raises as `connect` does."""
+    return Licenses(connect(config), config.chain.start_block)
+
+
 def open_desk(home: Home) -> Desk:
     """Unlock the home's key and connect. The chain is asked first: unlocking takes a second."""
     config = home.config()

@@ -83,7 +83,7 @@ def list_(
 ) -> None:
     """List the grants the chain knows, with their state."""
     config = home_of(context).config()
-    found = Licenses(desk.connect(config), config.chain.start_block).grants(model_id)
+    found = desk.licenses(config).grants(model_id)
     print_rows([grants.row(each) for each in found], as_json=as_json, empty="no grant was ever activated")
 
 
@@ -108,8 +108,7 @@ def explain(
     config = home.config()
     who = account or desk.own_address(home, config)
     judged = operators_use(fee, use_class) if role is Role.OPERATOR else use_class
-    licenses = Licenses(desk.connect(config), config.chain.start_block)
-    said = licenses.explain(model_id, who, role, judged, token, fee)
+    said = desk.licenses(config).explain(model_id, who, role, judged, token, fee)
     record = {
         "model_id": shown(model_id),
         "account": shown(who),

@@ -8,6 +8,11 @@ from themis.core.types import Request
 CANCEL_GAS: Final = 21_000
 """An empty transaction to oneself."""
 
+ANSWER_GAS: Final = 100_000
+"""What one answer costs, roughly: balances are shown in answers."""
+LOW_BALANCE_ANSWERS: Final = 20
+"""A balance that pays for fewer deserves the operator's attention."""
+
 _FULFILL_GAS: Final = 160_000
 """Above the dearest fulfillment without callback: first credits to two parties (contracts/snapshots/gas.json)."""
 _CALL_OVERHEAD_GAS: Final = 3_000
@@ -44,6 +49,11 @@ class FeePolicy:
         if max_fee > self.cap_wei:
             return None
         return Fees(max_fee, min(max(_raised(last.priority_fee_wei), fresh.priority_fee_wei), max_fee))
+
+
+def answers_paid(balance_wei: int, fees: Fees) -> int:
+    """About how many answers a balance pays for."""
+    return balance_wei // max(1, fees.max_fee_wei * ANSWER_GAS)
 
 
 def fulfill_gas(request: Request, output: bytes) -> int:

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
 
 from themis.config import STORE_FILE, Config
 from themis.core.errors import Misconfigured, ThemisError
+from themis.core.fees import LOW_BALANCE_ANSWERS, answers_paid
 from themis.core.types import ETHER, Hash32
 from themis.edge import bundle, client, keystore
 from themis.edge.bundle import Bundle
@@ -17,10 +17,6 @@ from themis.edge.keystore import KeystoreSigner
 from themis.edge.licenses import Licenses
 from themis.edge.rpc import Rpc
 from themis.edge.store import SqliteStore
-
-_ANSWER_GAS: Final = 100_000
-"""What one answer costs, roughly: the balance is shown in answers."""
-_LOW_BALANCE_ANSWERS: Final = 20
 
 
 class Status(StrEnum):
@@ -116,8 +112,8 @@ class Preflight:
         balance_wei = int(self.rpc.call("eth_getBalance", "0x" + signer.address.hex(), "latest"), 16)
         head = self.rpc.call("eth_getBlockByNumber", "latest", False)  # noqa: FBT003 (the RPC's parameter)
         fees = self.config.fees.policy().quote(int(head.get("baseFeePerGas", "0x0"), 16))
-        answers = balance_wei // max(1, fees.max_fee_wei * _ANSWER_GAS)
-        if answers < _LOW_BALANCE_ANSWERS:
+        answers = answers_paid(balance_wei, fees)
+        if answers < LOW_BALANCE_ANSWERS:
             raise _Advice(f"{balance_wei} wei pays for about {answers} answers: fund 0x{signer.address.hex()}")
         return f"{balance_wei} wei, about {answers} answers"
 
