@@ -230,8 +230,14 @@ def test_a_request_is_paid_in_a_token(town: Town, tmp_path: Path, name: str) -> 
         job = wait_for_state(town.operator, asked["request_id"], "done")
         assert (job["request"]["token"], job["request"]["fee"]) == (token, "700")
         assert f"700 of token {token}" in town.operator.run("jobs", asked["request_id"]).out
-    assert town.licensor.tell("withdraw", "--token", token)["amount"] == "140"
-    assert town.licensor.tell("withdraw", town.operator.address, "--token", token)["amount"] == "560"
+        file = str(tmp_path / "voucher.json")
+        renewal = ("license", "export", town.model_id, town.requester.address, file, *side(), "--royalty-bps", "500")
+        town.licensor.tell(*renewal)
+        first = town.requester.tell(*town.ask("--input-hex", GOLDEN["input"], "--token", token, "--grant", file))
+        assert (first["output"], first["token"], first["royalty_bps"]) == (GOLDEN["output"], token, 500)
+        wait_for_state(town.operator, first["request_id"], "done")
+    assert town.licensor.tell("withdraw", "--token", token)["amount"] == "245"
+    assert town.licensor.tell("withdraw", town.operator.address, "--token", token)["amount"] == "1155"
     assert "NothingToWithdraw" in town.licensor.fails(77, "withdraw")
 
 
