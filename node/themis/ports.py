@@ -80,7 +80,7 @@ class Chain(Protocol):
 
 
 class Engine(Protocol):
-    """Runs models. Deterministic: the same model id, input and code give the same bytes on every machine."""
+    """Runs models. The same model id, input and code give the same bytes, for exact models on every machine."""
 
     def models(self) -> Mapping[Hash32, ModelInfo]:
         """The models that are loaded, by model id."""

@@ -1,4 +1,4 @@
-"""The `Engine` port: one suite, on the fake and on ONNX Runtime; then what only the real one can get wrong."""
+"""The `Engine` port: one suite, on the fake and on both kinds of real models; then what only these can get wrong."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,10 +23,12 @@ from themis.edge.preprocess import Sample
 from themis.exact import selftest
 from themis.ports import Engine
 
-SELFTEST: Final = bundle.load(Path(__file__).parents[2] / "models" / "selftest-moe")
+MODELS: Final = Path(__file__).parents[2] / "models"
+SELFTEST: Final = bundle.load(MODELS / "selftest-moe")
 ID: Final = Hash32(b"\x07" * 32)
 UNKNOWN: Final = Hash32(b"\x99" * 32)
 REAL: Final = OnnxEngine({ID: SELFTEST}, threads=1)
+DECODER: Final = OnnxEngine({ID: bundle.load(MODELS / "olmoe-tiny")}, threads=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +38,11 @@ class Case:
     inputs: Sequence[bytes]
 
 
-@pytest.fixture(params=["fake", "onnx"])
+@pytest.fixture(params=["fake", "rows", "decoder"])
 def case(request: pytest.FixtureRequest) -> Case:
     if request.param == "fake":
         return Case(FakeEngine(), MODEL, [b"a", b"bb", b"ccc"])
-    return Case(REAL, ID, [b"a", b"bb", b"ccc"])
+    return Case(REAL if request.param == "rows" else DECODER, ID, [b"a", b"bb", b"ccc"])
 
 
 def test_says_what_it_serves(case: Case) -> None:

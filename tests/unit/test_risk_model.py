@@ -46,6 +46,7 @@ def runtime(name: str) -> bytes:
 
 def test_it_is_a_sparse_mixture_of_experts(loaded: Bundle) -> None:
     moe = loaded.manifest.moe
+    assert moe
     assert moe.experts >= 8
     assert moe.top_k == 2
     assert moe.active_parameters < moe.total_parameters

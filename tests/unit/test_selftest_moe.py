@@ -37,6 +37,7 @@ def test_the_license_is_the_projects() -> None:
 
 def test_it_is_a_mixture_of_which_a_part_is_active() -> None:
     moe = bundle.load(HERE).manifest.moe
+    assert moe
     expert = 3 * selftest.WIDTH * selftest.INNER
     assert (moe.experts, moe.top_k) == (8, 2)
     assert moe.total_parameters - moe.active_parameters == selftest.MOE_LAYERS * (moe.experts - moe.top_k) * expert

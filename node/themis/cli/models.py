@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from themis.cli import desk, tomlfile
+from themis.cli import adding, desk, tomlfile
 from themis.cli.arguments import IN_ETHER, Json, ModelId, TokenOption
 from themis.cli.home import Home, home_of
 from themis.cli.output import print_json, print_record, print_rows, say
@@ -27,6 +27,9 @@ app.add_typer(models, name="models")
 
 NOT_EXACT_STATUS = 1
 BundlePath = Annotated[Path, typer.Argument(metavar="PATH", help="Directory of a model bundle.")]
+
+
+models.command()(adding.add)
 
 
 @models.command("list")
@@ -156,6 +159,8 @@ def _described(loaded: Bundle) -> dict[str, Any]:
         "program_root": shown(loaded.program_root),
         "weights_root": shown(loaded.weights_root),
         "manifest_hash": shown(loaded.manifest_hash),
+        "exactness": loaded.manifest.exactness,
+        "preprocessing": loaded.manifest.preprocessing,
         "max_input_bytes": loaded.max_input_bytes,
         "attribution": loaded.attribution,
     }

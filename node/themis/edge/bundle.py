@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import stat
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,20 +16,30 @@ from onnx import helper
 
 from themis.core.errors import Misconfigured
 from themis.core.types import Hash32, ModelInfo
+from themis.edge import hostile
 from themis.edge import manifest as schema
 from themis.edge.batch import DIMENSIONS
-from themis.edge.manifest import Manifest, TensorSchema
+from themis.edge.manifest import GENERIC, Manifest, TensorSchema
 from themis.exact.declare import Declarations, read_declarations
-from themis.exact.lint import has_external_data, lint
+from themis.exact.external import is_external
+from themis.exact.lint import lint
 from themis.exact.roots import parameters, program_root, weights_root
 
 MANIFEST: Final = "manifest.toml"
 MODEL: Final = "model.onnx"
 GOLDEN: Final = "golden.json"
 LICENSE: Final = "LICENSE"
-REQUIRED: Final = (MODEL, GOLDEN, LICENSE, "MODEL_CARD.md")
+CARD: Final = "MODEL_CARD.md"
+TOKENIZER: Final = "tokenizer.json"
+REQUIRED: Final = (MODEL, GOLDEN, LICENSE, CARD)
+LOADED: Final = (MODEL, GOLDEN, LICENSE, TOKENIZER)
+"""Files that are read into memory; others are hashed where they lie."""
 MAX_MANIFEST_BYTES: Final = 64 * 1_024
 MAX_FILE_BYTES: Final = 512 * 1_024**2
+"""Of a file that is loaded."""
+MAX_BUNDLE_BYTES: Final = 256 * 1_024**3
+"""Of all files together: the largest open mixtures of experts take about 140 GB in 4 bits."""
+MAX_FILES: Final = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +53,14 @@ class Golden:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A bundle whose digests and roots have been recomputed and whose graph is in the exact profile."""
+    """A bundle whose digests and roots have been recomputed, and whose graph is exact where its manifest says so."""
 
     path: Path
     manifest: Manifest
     model: bytes
-    """The ONNX file."""
+    """The ONNX file. It may keep weights in other files of `path`."""
+    tokenizer: bytes | None
+    """tokenizer.json, where the bundle has one."""
     declared: Declarations
     golden: tuple[Golden, ...]
     program_root: Hash32
@@ -96,23 +110,28 @@ class Bundle:
 
 def load(path: Path) -> Bundle:
     """Load the bundle in a directory. Raises Misconfigured with the file at fault and what to do."""
-    text = _read(path, MANIFEST, MAX_MANIFEST_BYTES)
+    text = read(path, MANIFEST, MAX_MANIFEST_BYTES)
     manifest = schema.parse(text, str(path / MANIFEST))
     if missing := [name for name in REQUIRED if name not in manifest.files]:
         raise Misconfigured(f"{path / MANIFEST}: [files] does not list {', '.join(missing)}. {RESTORE}")
-    files = {name: _verified(path, name, digest) for name, digest in manifest.files.items()}
+    files, sizes = _verified(path, manifest)
     if manifest.license.terms_hash != "0x" + keccak(files[LICENSE]).hex():
         raise Misconfigured(f"{path / MANIFEST}: license.terms_hash is not keccak256 of {LICENSE}. {RESTORE}")
-    model = parse_model(path / MODEL, files[MODEL])
+    model = parse_model(path / MODEL, files[MODEL], sizes, exact=manifest.exact)
     _check_interface(path, manifest, model)
+    try:
+        roots = program_root(model), weights_root(model, path)
+    except ValueError as error:
+        raise Misconfigured(f"{path / MODEL} has no identity: {error}. {RESTORE}") from error
     return Bundle(
         path=path,
         manifest=manifest,
         model=files[MODEL],
+        tokenizer=files.get(TOKENIZER),
         declared=read_declarations(model),
         golden=_golden(path / GOLDEN, files[GOLDEN]),
-        program_root=program_root(model),
-        weights_root=weights_root(model),
+        program_root=roots[0],
+        weights_root=roots[1],
         manifest_hash=Hash32(keccak(text)),
     )
 
@@ -120,33 +139,81 @@ def load(path: Path) -> Bundle:
 RESTORE: Final = "Restore the bundle from its publisher."
 
 
-def _read(path: Path, name: str, limit: int) -> bytes:
-    """A regular file inside the bundle, links not followed out of it."""
+def read(path: Path, name: str, limit: int) -> bytes:
+    """A regular file inside the directory, links not followed out of it. Raises Misconfigured."""
+    file, _ = _inside(path, name, limit)
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise Misconfigured(f"{file} cannot be read: {error}. Check its type and permissions.") from error
+
+
+def _inside(path: Path, name: str, limit: int) -> tuple[Path, int]:
+    """A regular file inside the directory, and its size."""
     file = path / name
     try:
         if not file.resolve().is_relative_to(path.resolve()) or Path(name).is_absolute():
             raise Misconfigured(f"{name} lies outside the bundle {path}: paths in [files] must stay inside. {RESTORE}")
-        if (size := file.stat().st_size) > limit:
-            raise Misconfigured(f"{file} has {size} bytes, limit {limit}. {RESTORE}")
-        return file.read_bytes()
+        found = file.stat()
     except FileNotFoundError as error:
         raise Misconfigured(f"{file} does not exist. Check the model's path; `themis models list` shows it.") from error
     except (OSError, ValueError) as error:
         raise Misconfigured(f"{file} cannot be read: {error}. Check its type and permissions.") from error
+    if not stat.S_ISREG(found.st_mode):
+        raise Misconfigured(f"{file} cannot be read: it is no regular file. {RESTORE}")
+    if found.st_size > limit:
+        raise Misconfigured(f"{file} has {found.st_size} bytes, limit {limit}. {RESTORE}")
+    return file, found.st_size
 
 
-def _verified(path: Path, name: str, digest: str) -> bytes:
-    content = _read(path, name, MAX_FILE_BYTES)
-    if (found := hashlib.sha256(content).hexdigest()) != digest:
-        raise Misconfigured(f"{path / name} has SHA-256 {found}, the manifest says {digest}. {RESTORE}")
-    return content
+def size_of(path: Path, name: str) -> int:
+    """Bytes of a regular file inside the directory that is not loaded. Raises Misconfigured."""
+    return _inside(path, name, MAX_BUNDLE_BYTES)[1]
 
 
-def parse_model(file: Path, content: bytes) -> onnx.ModelProto:
-    """Read a graph that is in the exact profile. Raises Misconfigured naming `file` and the first finding."""
-    model = _decoded(file, content)
-    if any(has_external_data(tensor) for tensor in model.graph.initializer):
-        raise Misconfigured(f"{file} keeps weights in another file, which the roots would not cover. {RESTORE}")
+def _verified(path: Path, manifest: Manifest) -> tuple[dict[str, bytes], dict[str, int]]:
+    """Contents of the files that are loaded, and sizes of all, once each has the digest its manifest says."""
+    if len(manifest.files) > MAX_FILES:
+        raise Misconfigured(f"{path / MANIFEST}: [files] lists {len(manifest.files)}, limit {MAX_FILES}. {RESTORE}")
+    contents: dict[str, bytes] = {}
+    sizes: dict[str, int] = {}
+    for name, digest in manifest.files.items():
+        file, sizes[name] = _inside(path, name, MAX_FILE_BYTES if name in LOADED else MAX_BUNDLE_BYTES)
+        if sum(sizes.values()) > MAX_BUNDLE_BYTES:
+            raise Misconfigured(f"{path} has more than {MAX_BUNDLE_BYTES} bytes. {RESTORE}")
+        if name in LOADED:
+            contents[name] = read(path, name, MAX_FILE_BYTES)
+            found = hashlib.sha256(contents[name]).hexdigest()
+        else:
+            found = digest_of(file)
+        if found != digest:
+            raise Misconfigured(f"{file} has SHA-256 {found}, the manifest says {digest}. {RESTORE}")
+    return contents, sizes
+
+
+def digest_of(file: Path) -> str:
+    """SHA-256 of a file of any size. Raises Misconfigured where it cannot be read."""
+    try:
+        with file.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError as error:
+        raise Misconfigured(f"{file} cannot be read: {error}. Check its type and permissions.") from error
+
+
+def parse_model(
+    file: Path, content: bytes, beside: Mapping[str, int] | None = None, *, exact: bool = True
+) -> onnx.ModelProto:
+    """Read a graph that nodes may open and, if it must be, is exact. Raises Misconfigured naming the first finding.
+
+    `beside` has the sizes of the files in which the graph may keep weights, by path relative to it.
+    """
+    model = decoded(file, content)
+    if reason := next(hostile.reasons(model, beside or {}), None):
+        raise Misconfigured(f"{file} is not run: {reason}. Ask its publisher for another version.")
+    if not exact:
+        return model
+    if any(is_external(tensor) for tensor in model.graph.initializer):
+        raise Misconfigured(f"{file} keeps weights in another file, which an exact model does not. {RESTORE}")
     report = lint(model)
     if not report.exact:
         first = report.findings[0]
@@ -159,10 +226,11 @@ def parse_model(file: Path, content: bytes) -> onnx.ModelProto:
 
 def read_model(file: Path) -> onnx.ModelProto:
     """Read any graph, whatever is in it. Raises Misconfigured for a file that holds none."""
-    return _decoded(file, _read(file.parent, file.name, MAX_FILE_BYTES))
+    return decoded(file, read(file.parent, file.name, MAX_FILE_BYTES))
 
 
-def _decoded(file: Path, content: bytes) -> onnx.ModelProto:
+def decoded(file: Path, content: bytes) -> onnx.ModelProto:
+    """Parse an ONNX file, whatever is in it. Raises Misconfigured for bytes that are none."""
     try:
         return onnx.load_from_string(content)
     except DecodeError as error:
@@ -171,24 +239,40 @@ def _decoded(file: Path, content: bytes) -> onnx.ModelProto:
 
 def _check_interface(path: Path, manifest: Manifest, model: onnx.ModelProto) -> None:
     """The manifest's inputs, outputs and parameter count are the model's."""
-    said, found = manifest.inputs, [tensor_schema(entry) for entry in model.graph.input]
-    if said != found:
+    found = [tensor_schema(entry) for entry in graph_inputs(model)]
+    if [_interface(tensor) for tensor in manifest.inputs] != [_interface(tensor) for tensor in found]:
         raise Misconfigured(f"{path / MANIFEST}: [[inputs]] are not those of {MODEL}, which takes {found}. {RESTORE}")
-    if strange := {size for tensor in found for size in tensor.shape if isinstance(size, str)} - DIMENSIONS:
+    generic = manifest.preprocessing in GENERIC
+    sizes = {size for tensor in found for size in tensor.shape if isinstance(size, str)}
+    if not generic and (strange := sizes - DIMENSIONS):
         known = ", ".join(sorted(DIMENSIONS))
         raise Misconfigured(f"{path / MODEL} has inputs of size {', '.join(strange)}; nodes know {known}. {RESTORE}")
-    names = [(output.name, output.dtype) for output in manifest.outputs]
-    if names != [(output.name, output.dtype) for output in map(tensor_schema, model.graph.output)]:
+    said = [_interface(tensor)[: None if generic else 2] for tensor in manifest.outputs]
+    outputs = [tensor_schema(entry) for entry in model.graph.output]
+    if said != [_interface(tensor)[: None if generic else 2] for tensor in outputs]:
         raise Misconfigured(f"{path / MANIFEST}: [[outputs]] are not those of {MODEL}. {RESTORE}")
-    if manifest.moe.total_parameters != (count := parameters(model)):
+    if manifest.moe and manifest.moe.total_parameters != (count := parameters(model)):
         raise Misconfigured(f"{path / MANIFEST}: moe.total_parameters is not {count}, as in {MODEL}. {RESTORE}")
 
 
+def _interface(tensor: TensorSchema) -> tuple[Any, ...]:
+    return tensor.name, tensor.dtype, tensor.shape
+
+
+def graph_inputs(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
+    """What a caller must give: old files list weights among the inputs too."""
+    weights = {tensor.name for tensor in model.graph.initializer}
+    return [entry for entry in model.graph.input if entry.name not in weights]
+
+
 def tensor_schema(entry: onnx.ValueInfoProto) -> TensorSchema:
-    """Describe a graph input or output as a manifest does."""
+    """Describe a graph input or output as a manifest does. A size that has no name gets its tensor's and axis'."""
     kind = entry.type.tensor_type
     dtype: Any = np.dtype(helper.tensor_dtype_to_np_dtype(kind.elem_type)).name
-    shape = [size.dim_param or int(size.dim_value) for size in kind.shape.dim]
+    shape = [
+        size.dim_param or (int(size.dim_value) if size.HasField("dim_value") else f"{entry.name}.{axis}")
+        for axis, size in enumerate(kind.shape.dim)
+    ]
     return TensorSchema.model_construct(name=entry.name, dtype=dtype, shape=shape)
 
 

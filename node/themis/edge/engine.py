@@ -1,5 +1,6 @@
 """The Engine port on ONNX Runtime: many requests in one run, the same bytes as one at a time."""
 
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -12,7 +13,8 @@ from themis.core.errors import Misconfigured, Reason, Refused
 from themis.core.types import CodeRef, Hash32, ModelInfo
 from themis.edge import batch, preprocess
 from themis.edge.bundle import Bundle
-from themis.edge.manifest import RuntimeSchema
+from themis.edge.generic import Generic
+from themis.edge.manifest import GENERIC, RuntimeSchema
 from themis.edge.preprocess import Preprocessing, Sample
 from themis.exact import selftest
 from themis.exact.session import open_session
@@ -27,7 +29,7 @@ RUNTIME_ERRORS: Final[tuple[type[Exception], ...]] = tuple(
 class _Loaded:
     info: ModelInfo
     bundle: Bundle
-    preprocessing: Preprocessing
+    reader: Preprocessing | Generic
     session: ort.InferenceSession
 
 
@@ -48,18 +50,21 @@ class OnnxEngine:
         loaded = self._find(model_id)
         if len(input_) > (limit := loaded.bundle.max_input_bytes):
             raise Refused(Reason.INVALID_INPUT, f"{len(input_)} bytes; {loaded.info.name} takes up to {limit}")
-        return loaded.preprocessing.code_needed(input_)
+        if isinstance(loaded.reader, Generic):
+            loaded.reader.check(input_)
+            return None
+        return loaded.reader.code_needed(input_)
 
     def infer(self, model_id: Hash32, work: Sequence[tuple[bytes, bytes | None]]) -> list[bytes]:
         loaded = self._find(model_id)
-        samples = []
-        for input_, code in work:
+        for input_, _ in work:
             self.code_needed(model_id, input_)
-            samples.append(loaded.preprocessing.prepare(input_, code))
-        order = sorted(range(len(samples)), key=lambda index: max(samples[index].lengths))
-        groups = batch.batches([samples[index] for index in order], loaded.bundle.declared.extents)
-        outputs = dict(zip(order, chain.from_iterable(_run(loaded, group) for group in groups), strict=True))
-        return [outputs[index] for index in range(len(samples))]
+        try:
+            if isinstance(loaded.reader, Generic):
+                return [loaded.reader.answer(loaded.session, input_) for input_, _ in work]
+            return _in_batches(loaded, [loaded.reader.prepare(input_, code) for input_, code in work])
+        except RUNTIME_ERRORS as error:
+            raise Refused(Reason.ENGINE_REFUSED, str(error)) from error
 
     def _find(self, model_id: Hash32) -> _Loaded:
         if model_id not in self._loaded:
@@ -67,10 +72,11 @@ class OnnxEngine:
         return self._loaded[model_id]
 
     def _check_golden(self, model_id: Hash32) -> None:
-        bundle = self._loaded[model_id].bundle
+        bundle, reader = self._loaded[model_id].bundle, self._loaded[model_id].reader
         found = self.infer(model_id, [(golden.input, golden.code) for golden in bundle.golden])
+        agrees = reader.agrees if isinstance(reader, Generic) else operator.eq
         for index, (golden, output) in enumerate(zip(bundle.golden, found, strict=True)):
-            if output != golden.output:
+            if not agrees(golden.output, output):
                 raise Misconfigured(
                     f"{bundle.name} answers golden input {index} with 0x{output.hex()}, its publisher got "
                     f"0x{golden.output.hex()}. Do not serve it: update themis-oracle or restore {bundle.path}."
@@ -93,6 +99,16 @@ def _open(model_id: Hash32, bundle: Bundle, threads: int) -> _Loaded:
             f"{bundle.name} was tested with ONNX Runtime {span.onnxruntime_min} to below {span.onnxruntime_below}; "
             f"this is {ort.__version__}. Install one in that range."
         )
+    reader = Generic(bundle) if bundle.manifest.preprocessing in GENERIC else _rows(bundle)
+    try:
+        session = open_session(bundle.model, threads, folder=bundle.path)
+    except RUNTIME_ERRORS as error:
+        raise Misconfigured(f"ONNX Runtime cannot load {bundle.path}: {error}. Restore the bundle.") from error
+    return _Loaded(bundle.info(model_id), bundle, reader, session)
+
+
+def _rows(bundle: Bundle) -> Preprocessing:
+    """The preprocessing of a model that takes many requests as rows of one run."""
     preprocessing = preprocess.find(bundle.manifest.preprocessing)
     unknown = bundle.dtypes.keys() - preprocessing.inputs - batch.LAYOUT
     if strange := ", ".join(sorted(unknown | (preprocessing.outputs ^ bundle.units.keys()))):
@@ -100,18 +116,18 @@ def _open(model_id: Hash32, bundle: Bundle, threads: int) -> _Loaded:
             f"{bundle.path}: model and preprocessing {bundle.manifest.preprocessing} disagree about {strange}. "
             "Restore the bundle, or update themis-oracle."
         )
-    try:
-        session = open_session(bundle.model, threads)
-    except RUNTIME_ERRORS as error:
-        raise Misconfigured(f"ONNX Runtime cannot load {bundle.path}: {error}. Restore the bundle.") from error
-    return _Loaded(bundle.info(model_id), bundle, preprocessing, session)
+    return preprocessing
+
+
+def _in_batches(loaded: _Loaded, samples: Sequence[Sample]) -> list[bytes]:
+    order = sorted(range(len(samples)), key=lambda index: max(samples[index].lengths))
+    groups = batch.batches([samples[index] for index in order], loaded.bundle.declared.extents)
+    outputs = dict(zip(order, chain.from_iterable(_run(loaded, group) for group in groups), strict=True))
+    return [outputs[index] for index in range(len(samples))]
 
 
 def _run(loaded: _Loaded, group: Sequence[Sample]) -> list[bytes]:
     bundle = loaded.bundle
     feed = batch.collate(group, bundle.dtypes, bundle.declared)
-    try:
-        results = loaded.session.run(list(bundle.units), feed)
-    except RUNTIME_ERRORS as error:
-        raise Refused(Reason.ENGINE_REFUSED, str(error)) from error
+    results = loaded.session.run(list(bundle.units), feed)
     return batch.take_apart(group, bundle.units, dict(zip(bundle.units, results, strict=True)))

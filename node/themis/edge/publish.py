@@ -5,13 +5,14 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import onnx
 from eth_utils.crypto import keccak
 
 from themis.edge import batch, preprocess
 from themis.edge.bundle import GOLDEN, LICENSE, MANIFEST, MODEL, REQUIRED, load, tensor_schema
+from themis.edge.manifest import LicenseSchema, Manifest, MixtureSchema, RuntimeSchema, render
 from themis.exact.declare import read_declarations
 from themis.exact.graph import serialize
 from themis.exact.roots import parameters
@@ -58,7 +59,7 @@ def publish(
     names = sorted({*REQUIRED, *facts.also})
     digests = {name: hashlib.sha256((path / name).read_bytes()).hexdigest() for name in names}
     terms = keccak((path / LICENSE).read_bytes())
-    (path / MANIFEST).write_text(_manifest(model, facts, digests, terms))
+    (path / MANIFEST).write_text(render(_manifest(model, facts, digests, terms)))
     load(path)
 
 
@@ -78,38 +79,29 @@ def _golden(
     return json.dumps(entries, indent=1) + "\n"
 
 
-def _manifest(model: onnx.ModelProto, facts: Facts, digests: Mapping[str, str], terms: bytes) -> str:
-    inputs = [(tensor.name, tensor.dtype, tensor.shape) for tensor in map(tensor_schema, model.graph.input)]
-    outputs = [
-        (tensor.name, tensor.dtype, [facts.units[tensor.name], *tensor.shape[1:]])
-        for tensor in map(tensor_schema, model.graph.output)
-    ]
-    top = {name: getattr(facts, name) for name in ("name", "version", "description", "attribution")}
-    top |= {"exactness": "exact", "preprocessing": facts.preprocessing, "max_input_bytes": facts.max_input_bytes}
+def _manifest(model: onnx.ModelProto, facts: Facts, digests: dict[str, str], terms: bytes) -> Manifest:
+    inputs = [tensor_schema(entry) for entry in model.graph.input]
+    outputs = [tensor_schema(entry) for entry in model.graph.output]
     low, below = ONNXRUNTIME_TESTED
-    mixture = {
-        "experts": facts.experts,
-        "top_k": facts.top_k,
-        "total_parameters": parameters(model),
-        "active_parameters": facts.active_parameters,
-    }
-    blocks = [
-        _table("", top),
-        _table("[runtime]", {"onnxruntime_min": low, "onnxruntime_below": below}),
-        _table("[license]", {"spdx": facts.spdx, "terms_hash": "0x" + terms.hex()}),
-        _table("[moe]", mixture),
-        _table("[files]", digests),
-        *(_tensor("[[inputs]]", *tensor) for tensor in inputs),
-        *(_tensor("[[outputs]]", *tensor) for tensor in outputs),
-    ]
-    return "\n".join(blocks)
-
-
-def _tensor(header: str, name: str, dtype: str, shape: Sequence[int | str]) -> str:
-    return _table(header, {"name": name, "dtype": dtype, "shape": list(shape)})
-
-
-def _table(header: str, values: Mapping[str, Any]) -> str:
-    """TOML's basic strings, integers and arrays are written as in JSON."""
-    lines = [f"{json.dumps(key) if '.' in key else key} = {json.dumps(value)}\n" for key, value in values.items()]
-    return "".join([f"{header}\n" if header else "", *lines])
+    return Manifest(
+        name=facts.name,
+        version=facts.version,
+        description=facts.description,
+        attribution=facts.attribution,
+        exactness="exact",
+        preprocessing=facts.preprocessing,
+        max_input_bytes=facts.max_input_bytes,
+        runtime=RuntimeSchema(onnxruntime_min=low, onnxruntime_below=below),
+        license=LicenseSchema(spdx=facts.spdx, terms_hash="0x" + terms.hex()),
+        moe=MixtureSchema(
+            experts=facts.experts,
+            top_k=facts.top_k,
+            total_parameters=parameters(model),
+            active_parameters=facts.active_parameters,
+        ),
+        files=digests,
+        inputs=inputs,
+        outputs=[
+            tensor.model_copy(update={"shape": [facts.units[tensor.name], *tensor.shape[1:]]}) for tensor in outputs
+        ],
+    )

@@ -11,6 +11,7 @@ from onnx import helper, numpy_helper
 from themis.exact.attributes import attributes
 from themis.exact.call import Call
 from themis.exact.declare import Declarations, Range, read_declarations
+from themis.exact.external import is_external
 from themis.exact.interval import Rejected, Value, bounds, constant
 from themis.exact.rules import RULES
 
@@ -82,7 +83,7 @@ def _structure(model: onnx.ModelProto) -> list[Finding]:
     ]
     if model.functions or model.training_info or model.graph.sparse_initializer:
         reasons.append("has local functions, training graphs or sparse weights: inline or remove them")
-    if any(has_external_data(tensor) for tensor in model.graph.initializer):
+    if any(is_external(tensor) for tensor in model.graph.initializer):
         reasons.append("keeps weights in another file: save it without external data")
     if {tensor.name for tensor in model.graph.initializer} & {entry.name for entry in model.graph.input}:
         reasons.append("has weights that a caller may replace: remove them from the graph's inputs")
@@ -141,8 +142,3 @@ def _apply(node: onnx.NodeProto, values: Mapping[str, Value], dims: Mapping[str,
         squared=len(node.input) == 2 and node.input[0] == node.input[1],  # noqa: PLR2004
     )
     return RULES[node.op_type](call)
-
-
-def has_external_data(tensor: onnx.TensorProto) -> bool:
-    """Whether the tensor's bytes are in another file."""
-    return bool(tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data)

@@ -5,6 +5,8 @@ inner tensors, nor on how the protobuf was written.
 """
 
 from collections.abc import Iterable, Mapping
+from math import prod
+from pathlib import Path
 from typing import Any, Final
 
 import onnx
@@ -15,6 +17,7 @@ from onnx import helper, numpy_helper
 from themis.core import merkle
 from themis.core.types import Hash32
 from themis.exact.declare import read_declarations
+from themis.exact.external import is_external, read
 
 CHUNK_BYTES: Final = 1_024
 """A leaf of a tensor that is no GEMM weight holds as many whole rows as fit, at least one."""
@@ -22,6 +25,9 @@ INLINE_MAX: Final = 64
 """Constants of up to so many elements (shapes, scales, zero points, bounds) are part of the program, not weights."""
 GEMM_WEIGHT: Final[Mapping[str, int]] = {"MatMulInteger": 1, "QLinearMatMul": 3}
 """Which input holds the weights."""
+
+MAX_COLUMNS: Final = 2**24
+"""Of one weight: each is a leaf, and a leaf takes memory whatever it holds."""
 
 ABSENT, INPUT, RESULT, WEIGHT, INLINE = range(5)
 """Kinds of operand in a leaf: nothing, graph input i, output i of a node, weight tensor i, constant i of the leaf."""
@@ -57,33 +63,42 @@ def program_root(model: onnx.ModelProto) -> Hash32:
     return merkle.root([_interface(model, words), *leaves])
 
 
-def weights_root(model: onnx.ModelProto) -> Hash32:
-    """Leaf i: weight tensor i in order of first use, as abi.encode(uint256 dtype, uint256[] shape, bytes32 root).
+def weights_root(model: onnx.ModelProto, folder: Path | None = None) -> Hash32:
+    """Root over the weights; `folder` holds those that the graph keeps in other files.
+
+    Leaf i: weight tensor i in order of first use, as abi.encode(uint256 dtype, uint256[] shape, bytes32 root).
 
     The inner root's leaves are the columns of a GEMM weight, each the operand of one dot product, matrix by matrix, or
     chunks of rows of any other tensor. A graph without weights has the root of one empty leaf.
     """
     leaves = []
-    for array, is_gemm in _weights(model.graph).values():
+    for tensor, is_gemm in _weights(model.graph).values():
+        array = read(tensor, folder)
         rows = _columns(array) if is_gemm else _chunks(array)
         dtype = int(helper.np_dtype_to_tensor_dtype(array.dtype))
         leaves.append(encode(["uint256", "uint256[]", "bytes32"], [dtype, array.shape, merkle.root(rows)]))
     return merkle.root(leaves or [b""])
 
 
-def _weights(graph: onnx.GraphProto) -> dict[str, tuple[NDArray[Any], bool]]:
+def _weights(graph: onnx.GraphProto) -> dict[str, tuple[onnx.TensorProto, bool]]:
     """Initializers that are weights, in order of first use, and whether each is the weight of a GEMM."""
     tensors = {tensor.name: tensor for tensor in graph.initializer}
     uses: dict[str, bool] = {}
     for node in graph.node:
         for index, name in enumerate(node.input):
             if name in tensors:
-                uses[name] = uses.get(name, False) or GEMM_WEIGHT.get(node.op_type) == index
-    arrays = {name: numpy_helper.to_array(tensors[name]) for name in uses}
-    return {name: (array, uses[name]) for name, array in arrays.items() if uses[name] or array.size > INLINE_MAX}
+                is_gemm = GEMM_WEIGHT.get(node.op_type) == index and len(tensors[name].dims) > 1
+                uses[name] = uses.get(name, False) or is_gemm
+    return {
+        name: (tensors[name], is_gemm)
+        for name, is_gemm in uses.items()
+        if is_gemm or prod(tensors[name].dims) > INLINE_MAX or is_external(tensors[name])
+    }
 
 
 def _columns(array: NDArray[Any]) -> list[bytes]:
+    if array.shape[-2] and array.size // array.shape[-2] > MAX_COLUMNS:
+        raise ValueError(f"a weight of shape {array.shape} has more than {MAX_COLUMNS} columns")
     matrices = array.reshape(-1, *array.shape[-2:])
     return [_bytes(column) for matrix in matrices for column in matrix.T]
 
@@ -138,4 +153,4 @@ def _tensor(array: NDArray[Any]) -> bytes:
 
 def parameters(model: onnx.ModelProto) -> int:
     """Elements of all weight tensors."""
-    return sum(int(array.size) for array, _ in _weights(model.graph).values())
+    return sum(prod(tensor.dims) for tensor, _ in _weights(model.graph).values())

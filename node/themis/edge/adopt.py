@@ -1,0 +1,221 @@
+"""Makes a bundle of a model from elsewhere: what it takes, whether it is exact, and what it answers here."""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import onnxruntime as ort
+from eth_utils.crypto import keccak
+
+from themis.core.errors import Misconfigured, Refused
+from themis.core.types import Hash32
+from themis.edge import bundle, foreign, manifest, probes, recognize, tensors
+from themis.edge.bundle import CARD, GOLDEN, LICENSE, MANIFEST, MODEL, TOKENIZER, Bundle, graph_inputs, tensor_schema
+from themis.edge.engine import RUNTIME_ERRORS, OnnxEngine
+from themis.edge.foreign import Foreign
+from themis.edge.generic import Generic
+from themis.edge.manifest import FLOATS, TENSORS, TEXT, TOKENS, Manifest, TensorSchema
+from themis.edge.publish import ONNXRUNTIME_TESTED
+from themis.exact.declare import read_declarations
+from themis.exact.interpret import interpret
+from themis.exact.lint import lint
+from themis.exact.session import open_session
+
+MAX_INPUT_BYTES: Final = 24_640
+"""The oracle takes no longer request."""
+MAX_TEXT_BYTES: Final = 8_192
+THREADS: Final = (1, 2)
+MAX_GOLDEN: Final = 6
+ANY_ID: Final = Hash32(bytes(32))
+FAILURES: Final[tuple[type[Exception], ...]] = (Refused, *RUNTIME_ERRORS)
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What only the person who adds a model can say."""
+
+    name: str
+    version: str
+    description: str
+    spdx: str
+    attribution: str
+    license_file: Path | None
+    probes: tuple[bytes, ...]
+    """Requests that become the golden ones; none: some are made up."""
+    max_new_tokens: int
+    steps_per_unit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """What became of it."""
+
+    exact: bool
+    findings: tuple[str, ...]
+    """Why it is not exact; nothing if it is."""
+    golden: int
+    """Requests with known answers."""
+    margin: float | None
+    """Of a decoder, see `decoder.Answer`."""
+
+
+def adopt(source: Path, target: Path, wishes: Wishes) -> Adopted:
+    """Write a bundle into a directory that is there and empty. Raises Misconfigured.
+
+    Opens and runs what it is given: call it in `sandbox.confined`.
+    """
+    found = foreign.inspect(source, wishes.license_file)
+    findings = _findings(found)
+    draft = _manifest(found, wishes, exact=not findings)
+    _copy(found, target)
+    answers, disagreements = _try(found, draft, target, wishes.probes)
+    (target / GOLDEN).write_text(json.dumps(answers, indent=1) + "\n")
+    (target / CARD).write_bytes(found.card or _card(draft, findings + disagreements).encode())
+    files = sorted(
+        {MODEL, GOLDEN, LICENSE, CARD, *found.weights, *([TOKENIZER] if draft.preprocessing == TEXT else [])}
+    )
+    digests = {name: bundle.digest_of(target / name) for name in files}
+    (target / MANIFEST).write_text(manifest.render(draft.model_copy(update={"files": digests})))
+    OnnxEngine({ANY_ID: bundle.load(target)}, THREADS[0])
+    margins = [answer["margin"] for answer in answers if "margin" in answer]
+    return Adopted(not findings, tuple(findings + disagreements), len(answers), min(margins, default=None))
+
+
+def _findings(found: Foreign) -> list[str]:
+    """Why the graph is not exact."""
+    if found.weights:
+        return ["model: keeps weights in another file, which an exact model does not"]
+    return [f"{finding.node}: {finding.reason}" for finding in lint(found.model).findings]
+
+
+def _manifest(found: Foreign, wishes: Wishes, *, exact: bool) -> Manifest:
+    """All but the digests of the files."""
+    inputs, outputs = (
+        [tensor_schema(entry) for entry in entries] for entries in (graph_inputs(found.model), found.model.graph.output)
+    )
+    generation = recognize.generation(inputs, outputs, found.config, wishes.max_new_tokens)
+    preprocessing = TEXT if found.tokenizer else TOKENS if generation else TENSORS
+    if generation is None:
+        inputs, outputs = ([_on_grid(tensor, wishes.steps_per_unit) for tensor in some] for some in (inputs, outputs))
+    minor = ".".join(ort.__version__.split(".")[:2])
+    next_minor = f"{minor.split('.')[0]}.{int(minor.split('.')[1]) + 1}"
+    low, below = ONNXRUNTIME_TESTED if exact else (f"{minor}.0", f"{next_minor}.0")
+    return Manifest(
+        name=wishes.name,
+        version=wishes.version,
+        description=wishes.description,
+        attribution=wishes.attribution,
+        exactness="exact" if exact else "tolerant",
+        preprocessing=preprocessing,
+        max_input_bytes=_max_input_bytes(preprocessing, inputs),
+        runtime=manifest.RuntimeSchema(onnxruntime_min=low, onnxruntime_below=below),
+        license=manifest.LicenseSchema(spdx=wishes.spdx, terms_hash="0x" + keccak(found.license).hex()),
+        moe=recognize.mixture(found.model, found.config),
+        generation=generation,
+        files={},
+        inputs=inputs,
+        outputs=outputs,
+    )
+
+
+def _on_grid(tensor: TensorSchema, steps_per_unit: int) -> TensorSchema:
+    return tensor.model_copy(update={"steps_per_unit": steps_per_unit}) if tensor.dtype in FLOATS else tensor
+
+
+def _max_input_bytes(preprocessing: str, inputs: Sequence[TensorSchema]) -> int:
+    if preprocessing != TENSORS:
+        return MAX_TEXT_BYTES
+    size = tensors.fixed_size(inputs)
+    if size is not None and size > MAX_INPUT_BYTES:
+        raise Misconfigured(f"one input of this model takes {size} bytes; the oracle takes {MAX_INPUT_BYTES}")
+    return MAX_INPUT_BYTES if size is None else max(1, size)
+
+
+def _copy(found: Foreign, target: Path) -> None:
+    (target / MODEL).write_bytes(found.content)
+    (target / LICENSE).write_bytes(found.license)
+    if found.tokenizer:
+        (target / TOKENIZER).write_bytes(found.tokenizer)
+    for name in found.weights:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(found.folder / name, target / name)
+
+
+def _try(
+    found: Foreign, draft: Manifest, target: Path, asked: Sequence[bytes]
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Golden answers, and in what the model disagrees with itself. Raises Misconfigured if it answers nothing."""
+    loaded = Bundle(
+        path=target,
+        manifest=draft,
+        model=found.content,
+        tokenizer=found.tokenizer,
+        declared=read_declarations(found.model),
+        golden=(),
+        program_root=ANY_ID,
+        weights_root=ANY_ID,
+        manifest_hash=ANY_ID,
+    )
+    reader = Generic(loaded)
+    if draft.preprocessing == TEXT:
+        for text in probes.longest(draft.max_input_bytes):
+            reader.ids(text)
+    try:
+        one, several = (open_session(found.content, threads, folder=target) for threads in THREADS)
+    except RUNTIME_ERRORS as error:
+        raise Misconfigured(f"ONNX Runtime cannot load {found.folder}: {error}. It cannot be served.") from error
+    answers: list[dict[str, Any]] = []
+    problems: list[str] = []
+    refusals: list[str] = []
+    for probe in asked or probes.probes(draft, loaded.declared):
+        try:
+            output = reader.answer(one, probe)
+        except FAILURES as error:
+            refusals.append(f"{probe[:32].hex()}: {error}")
+            continue
+        known: dict[str, Any] = {"input": "0x" + probe.hex(), "code": None, "output": "0x" + output.hex()}
+        answers.append(known | ({"margin": _margin(reader.generate(one, probe).margin)} if draft.generation else {}))
+        problems += _disagreements(
+            found, reader, draft, probe, {"again": (one, output), "at 2 threads": (several, output)}
+        )
+        if len(answers) == MAX_GOLDEN:
+            break
+    if not answers or (asked and refusals):
+        raise Misconfigured(f"the model refuses {refusals[0]}. Give requests that it answers with --probe FILE.")
+    return answers, sorted(set(problems))
+
+
+def _margin(logits: float) -> float:
+    """Four digits: what follows differs between machines."""
+    return float(f"{logits:.4g}")
+
+
+def _disagreements(
+    found: Foreign,
+    reader: Generic,
+    draft: Manifest,
+    probe: bytes,
+    runs: Mapping[str, tuple[ort.InferenceSession, bytes]],
+) -> Iterator[str]:
+    """Where the same question gets another answer. Raises Misconfigured for an exact model that does so."""
+    for when, (session, output) in runs.items():
+        if reader.answer(session, probe) != output:
+            yield f"self-test: some answers differ {when}"
+    if not draft.exact or draft.generation:
+        return
+    specified = interpret(found.model, reader.feed(probe))
+    expected = tensors.encode([specified[tensor.name] for tensor in draft.outputs], draft.outputs)
+    if any(output != expected for _, output in runs.values()):
+        raise Misconfigured(f"ONNX Runtime {ort.__version__} is not exact here: update it, or serve elsewhere")
+
+
+def _card(draft: Manifest, findings: Sequence[str]) -> str:
+    """What is known of a model that comes without a card."""
+    lines = [f"# {draft.name} {draft.version}", "", draft.description, ""]
+    lines += [f"Input: `{draft.preprocessing}`, up to {draft.max_input_bytes} bytes. Results are {draft.exactness}."]
+    lines += ["", "Nothing is known of its training data, its accuracy or its limits: ask its makers.", ""]
+    lines += ["Not exact, because:", "", *(f"* {finding}" for finding in findings)] if findings else []
+    return "\n".join(lines).rstrip() + "\n"
