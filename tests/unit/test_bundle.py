@@ -1,6 +1,7 @@
 """Loading a bundle: believes nothing it has not recomputed, and says what is wrong and what to do."""
 
 import hashlib
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -95,6 +96,20 @@ def break_toml(path: Path) -> None:
 
 def binary_manifest(path: Path) -> None:
     (path / "manifest.toml").write_bytes(b"\xff\xfe")
+
+
+def deep_manifest(path: Path) -> None:
+    (path / "manifest.toml").write_text("a = " + "[" * 50_000)
+
+
+def deep_golden(path: Path) -> None:
+    (path / "golden.json").write_bytes(b"[" * 100_000)
+    relist(path, "golden.json")
+
+
+def pipe_for_card(path: Path) -> None:
+    (path / "MODEL_CARD.md").unlink()
+    os.mkfifo(path / "MODEL_CARD.md")
 
 
 def huge_manifest(path: Path) -> None:
@@ -238,6 +253,9 @@ def rows_of_unknown_kind(path: Path) -> None:
         (break_toml, "is not TOML"),
         (binary_manifest, "is not TOML"),
         (huge_manifest, "limit 65536"),
+        (deep_manifest, "is not TOML"),
+        (deep_golden, "not a list of golden answers"),
+        (pipe_for_card, "MODEL_CARD.md cannot be read: it is no regular file"),
         (delete_model, r"model\.onnx does not exist"),
         (directory_for_model, r"model\.onnx cannot be read"),
         (flip_a_bit, r"model\.onnx has SHA-256 [0-9a-f]{64}, the manifest says [0-9a-f]{64}.*Restore"),

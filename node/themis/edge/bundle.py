@@ -1,7 +1,6 @@
 """Loads a model bundle from disk, and believes nothing that it has not recomputed."""
 
 import hashlib
-import json
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from onnx import helper
 
 from themis.core.errors import Misconfigured
 from themis.core.types import Hash32, ModelInfo
-from themis.edge import hostile
+from themis.edge import hostile, jsontext
 from themis.edge import manifest as schema
 from themis.edge.batch import DIMENSIONS
 from themis.edge.manifest import GENERIC, Manifest, TensorSchema
@@ -285,7 +284,7 @@ def _golden(file: Path, content: bytes) -> tuple[Golden, ...]:
                 None if entry["code"] is None else _bytes(entry["code"]),
                 _bytes(entry["output"]),
             )
-            for entry in json.loads(content)
+            for entry in jsontext.parse(content)
         )
     except (ValueError, KeyError, TypeError) as error:
         raise Misconfigured(f"{file} is not a list of golden answers: {error!r}. {RESTORE}") from error

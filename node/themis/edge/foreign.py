@@ -1,6 +1,5 @@
 """A model as its makers publish it: a graph, and whatever lies beside it."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any, Final
 import onnx
 
 from themis.core.errors import Misconfigured
-from themis.edge import bundle, hostile
+from themis.edge import bundle, hostile, jsontext
 from themis.edge.bundle import CARD, LICENSE, MAX_FILE_BYTES, MODEL, TOKENIZER
 from themis.exact.external import is_external, place_of
 
@@ -101,8 +100,8 @@ def _config(folder: Path, contents: list[bytes | None]) -> dict[str, Any]:
     merged: dict[str, Any] = {}
     for content in contents:
         try:
-            found = json.loads(content or b"{}")
-        except (ValueError, RecursionError) as error:
+            found = jsontext.parse(content or b"{}")
+        except ValueError as error:
             raise Misconfigured(f"{folder}: {' or '.join(CONFIGS)} is not JSON: {error}. Restore it.") from error
         merged |= found if isinstance(found, dict) else {}
     return merged

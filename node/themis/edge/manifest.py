@@ -171,7 +171,7 @@ def parse(text: bytes, where: str) -> Manifest:
     try:
         table: dict[str, Any] = tomllib.loads(text.decode())
         return Manifest.model_validate(table)
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise Misconfigured(f"{where} is not TOML: {error}. Restore it from the bundle's publisher.") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]

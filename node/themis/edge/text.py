@@ -4,11 +4,11 @@ A tokenizer runs inside this process and cannot be interrupted. So only parts wh
 that puts long text in the place of short, and only regular expressions whose time is bounded.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from themis.core.errors import Misconfigured, Reason, Refused
+from themis.edge import jsontext
 from themis.edge.patterns import objections
 
 MAX_INSERTED: Final = 16
@@ -85,8 +85,8 @@ def _guarded(run: Callable[[], Any], translate: Callable[[str], Exception]) -> A
 def _reasons(content: bytes) -> Iterator[str]:
     """Why a tokenizer.json is not loaded."""
     try:
-        parts = json.loads(content)
-    except (ValueError, RecursionError) as error:
+        parts = jsontext.parse(content)
+    except ValueError as error:
         yield f"it is not JSON: {error}"
         return
     if not isinstance(parts, dict):
