@@ -62,7 +62,7 @@ class FakeEngine:
         self.runs = 0
 
     def models(self) -> Mapping[Hash32, ModelInfo]:
-        return {MODEL: ModelInfo(MODEL, "fake", "1", MODEL, MODEL, MODEL, 1_000, "Built with fake")}
+        return {MODEL: ModelInfo(MODEL, "fake", "1", MODEL, MODEL, MODEL, 1_000, "Built with fake", exact=True)}
 
     def code_needed(self, model_id: Hash32, input_: bytes) -> CodeRef | None:
         if model_id != MODEL:

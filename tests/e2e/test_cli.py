@@ -147,7 +147,7 @@ def town(chain: RunningChain, tmp_path_factory: pytest.TempPathFactory) -> Town:
 @pytest.mark.parametrize(
     ("options", "status", "said"),
     [
-        ((), 78, "give exactly one of --target, --input-hex and --input-file"),
+        ((), 78, "give exactly one of --target, --text, --input-hex and --input-file"),
         (("--input-hex", "0x", "--input-file", "x"), 78, "give exactly one of"),
         (("--input-file", "/nowhere"), 78, "/nowhere cannot be read: correct --input-file"),
         (("--input-hex", "0x01", "--fee-wei", "0"), 77, "FeeTooLow(fee=0, minFee=1). Pay at least minFee (--fee-wei)."),

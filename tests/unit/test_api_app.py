@@ -121,7 +121,7 @@ def test_jobs_are_listed_newest_first_and_filtered(scene: Scene) -> None:
 
 def test_models(scene: Scene) -> None:
     (model,) = scene.get("/v1/models")
-    assert (model["name"], model["attribution"]) == ("fake", "Built with fake")
+    assert (model["name"], model["attribution"], model["exact"]) == ("fake", "Built with fake", True)
 
 
 def test_a_node_that_works_is_ready(scene: Scene) -> None:

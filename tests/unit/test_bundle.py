@@ -77,6 +77,7 @@ def test_a_bundle_knows_its_roots() -> None:
     assert (info.program_root, info.weights_root) == (program_root(model), weights_root(model))
     assert info.manifest_hash == keccak((SOURCE / "manifest.toml").read_bytes())
     assert info.max_input_bytes == 256
+    assert info.exact
     assert info.attribution == "Built with Themis selftest-moe"
     assert [golden.input for golden in found.golden] == list(selftest.PROBES)
 

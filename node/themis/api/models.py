@@ -49,6 +49,8 @@ class Model(_Model):
     manifest_hash: str
     max_input_bytes: int
     attribution: str
+    exact: bool
+    """The same bits on every machine."""
     license: License | None
     """Whether this operator may be paid for answers; null until the node has read it."""
 

@@ -22,6 +22,7 @@ def model(info: types.ModelInfo, standing: permission.Standing | None) -> models
         manifest_hash=shown(info.manifest_hash),
         max_input_bytes=info.max_input_bytes,
         attribution=info.attribution,
+        exact=info.exact,
         license=_license(standing.explanation) if standing else None,
     )
 

@@ -25,10 +25,12 @@ _LANES: Final = 1_000
 _POLL_S: Final = 0.1
 
 
-def input_bytes(rpc: Rpc, target: Address | None, data: bytes | None, file: Path | None) -> bytes:
+def input_bytes(rpc: Rpc, target: Address | None, text: str | None, data: bytes | None, file: Path | None) -> bytes:
     """The bytes to ask about, from exactly one source. Raises Misconfigured, or Refused for a target without code."""
-    if sum(source is not None for source in (target, data, file)) != 1:
-        raise Misconfigured("give exactly one of --target, --input-hex and --input-file")
+    if sum(source is not None for source in (target, text, data, file)) != 1:
+        raise Misconfigured("give exactly one of --target, --text, --input-hex and --input-file")
+    if text is not None:
+        return text.encode()
     if target is not None:
         return _code_reference(rpc, target)
     if data is not None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from themis.cli import adding, desk, tomlfile
-from themis.cli.arguments import IN_ETHER, Json, ModelId, TokenOption
+from themis.cli.arguments import IN_ETHER, Json, ModelId, TokenOption, hex_bytes
 from themis.cli.home import Home, home_of
 from themis.cli.output import print_json, print_record, print_rows, say
 from themis.cli.terms import version_in_force
@@ -18,7 +18,9 @@ from themis.edge import bundle, hostile
 from themis.edge.abi import address
 from themis.edge.bundle import Bundle
 from themis.edge.client import OracleClient
+from themis.edge.generic import Generic
 from themis.edge.licenses import Licenses
+from themis.edge.manifest import GENERIC
 from themis.exact import lint as linter
 
 app = typer.Typer(rich_markup_mode=None)
@@ -65,6 +67,23 @@ def lint(
         print_rows(found, as_json=False, empty=f"{file} is exact: the same bits on every machine")
     if found:
         raise typer.Exit(NOT_EXACT_STATUS)
+
+
+@models.command()
+def read(
+    path: BundlePath,
+    output: Annotated[Any, typer.Argument(parser=hex_bytes, metavar="HEX", help="A result of the model.")],
+    as_json: Json = False,
+) -> None:
+    """Say what a result means: tokens and their text, or numbers by output. Needs no chain."""
+    loaded = bundle.load(path)
+    if loaded.manifest.preprocessing not in GENERIC:
+        raise Misconfigured(f"results of {loaded.name} are not of a form that this command knows: see its model card")
+    try:
+        told = Generic(loaded).told(output)
+    except ValueError as error:
+        raise Misconfigured(f"this is no result of {loaded.name}: {error}. Copy it again.") from error
+    print_record(told, as_json=as_json)
 
 
 @models.command()

@@ -31,6 +31,7 @@ def request(
     operator: Annotated[Any, typer.Option(parser=address, metavar="ADDRESS", help="Who shall answer.")],
     use_class: ClassOption,
     target: Annotated[Any, typer.Option(parser=address, metavar="ADDRESS", help="Ask about a contract's code.")] = None,
+    text: Annotated[str | None, typer.Option(help="Ask a model that reads text.")] = None,
     input_hex: Annotated[Any, typer.Option(parser=hex_bytes, metavar="HEX", help="Ask about these bytes.")] = None,
     input_file: Annotated[Path | None, typer.Option(help="Ask about the bytes of this file.")] = None,
     fee: Annotated[
@@ -49,7 +50,7 @@ def request(
     """Ask a model as this home's key, and wait for the answer."""
     here = desk.open_desk(home_of(context))
     rpc = here.client.rpc
-    data = asking.input_bytes(rpc, target, input_hex, input_file)
+    data = asking.input_bytes(rpc, target, text, input_hex, input_file)
     paid = _fee(here, model_id, operator, token, fee)
     chosen_lane = asking.free_lane(here.client, here.signer.address) if lane is None else lane
     ask = (model_id, operator, int(use_class), chosen_lane, here.client.now_s() + deadline_s, 0)

@@ -164,3 +164,5 @@ class ModelInfo:
     manifest_hash: Hash32
     max_input_bytes: int
     attribution: str
+    exact: bool
+    """The same bits on every machine; otherwise only rounded alike, and inequality proves nothing."""

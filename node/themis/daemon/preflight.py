@@ -135,7 +135,9 @@ class Preflight:
             self._bundles[model.model_id] = loaded
         if not self._bundles:
             raise Misconfigured("no model is configured: run `themis models serve PATH MODEL_ID`")
-        return ", ".join(f"{loaded.name} {loaded.version}" for loaded in self._bundles.values())
+        return ", ".join(
+            f"{loaded.name} {loaded.version} ({loaded.manifest.exactness})" for loaded in self._bundles.values()
+        )
 
     def _engine(self) -> str:
         self.engine = OnnxEngine(self._bundles, threads=self.config.engine.threads)

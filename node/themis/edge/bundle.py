@@ -104,6 +104,7 @@ class Bundle:
             manifest_hash=self.manifest_hash,
             max_input_bytes=self.max_input_bytes,
             attribution=self.attribution,
+            exact=self.manifest.exact,
         )
 
 

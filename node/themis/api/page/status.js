@@ -29,7 +29,7 @@ function showStatus(s) {
   at("reasons").replaceChildren(...closed.length ? [make("p", "Closed: " + closed.map(([why, count]) => count + " " + why.replaceAll("_", " ")).join(", "), "faint")] : []);
   at("models").replaceChildren(...s.models.map((m) => {
     const e = make("div", "", "card"), head = make("div");
-    head.append(make("b", m.name + " "), make("span", m.version, "faint"));
+    head.append(make("b", m.name + " "), make("span", m.version + (m.exact ? "" : " (tolerant)"), "faint"));
     e.append(head, code(m.model_id, "div"), make("div", m.attribution, "faint"));
     if (m.license) e.append(make("div", licensed(m.license), m.license.allowed ? "faint" : "bad"));
     return e;

@@ -1,0 +1,88 @@
+"""Small models as other people's tools write them: floats, text, weights beside the graph, operators of their own."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
+
+from themis.exact.emit import Emitter
+
+OPSET: Final = 17
+Value = ValueInfoProto
+value: Final = helper.make_tensor_value_info
+
+
+def model(
+    nodes: Sequence[NodeProto],
+    inputs: Sequence[Value],
+    outputs: Sequence[Value],
+    weights: Mapping[str, NDArray[Any]],
+    domains: Mapping[str, int] | None = None,
+) -> onnx.ModelProto:
+    tensors = [numpy_helper.from_array(array, name) for name, array in weights.items()]
+    graph = helper.make_graph(nodes, "foreign", inputs, outputs, tensors)
+    opsets = [helper.make_opsetid(domain, version) for domain, version in ({"": OPSET} | dict(domains or {})).items()]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=8, producer_name="tests")
+
+
+def perceptron(width: int = 16) -> onnx.ModelProto:
+    """Four floats a row -> three probabilities a row."""
+    rng = np.random.default_rng(1)
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["a"]),
+        helper.make_node("Relu", ["a"], ["b"]),
+        helper.make_node("MatMul", ["b", "v"], ["c"]),
+        helper.make_node("Softmax", ["c"], ["probabilities"]),
+    ]
+    weights = {"w": rng.normal(size=(4, width)).astype("f4"), "v": rng.normal(size=(width, 3)).astype("f4")}
+    inputs = [value("x", TensorProto.FLOAT, ["rows", 4])]
+    return model(nodes, inputs, [value("probabilities", TensorProto.FLOAT, ["rows", 3])], weights)
+
+
+def exact() -> onnx.ModelProto:
+    """Bytes -> one integer layer, in the exact profile."""
+    emitter = Emitter("exact", {"n": 8})
+    x = emitter.input("x", np.uint8, ("n", 4), 0, 255)
+    emitter.output("y", emitter.project(x, np.arange(12, dtype=np.uint8).reshape(4, 3)))
+    return emitter.build()
+
+
+def sentiment(vocabulary: int = 512) -> onnx.ModelProto:
+    """Token ids and a mask -> one score: the mean of the tokens' weights."""
+    nodes = [
+        helper.make_node("Gather", ["table", "input_ids"], ["weights"]),
+        helper.make_node("Cast", ["attention_mask"], ["mask"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["weights", "mask"], ["kept"]),
+        helper.make_node("ReduceMean", ["kept"], ["score"], axes=[1], keepdims=0),
+    ]
+    table = np.random.default_rng(2).normal(size=vocabulary).astype("f4")
+    inputs = [value(name, TensorProto.INT64, ["batch", "length"]) for name in ("input_ids", "attention_mask")]
+    return model(nodes, inputs, [value("score", TensorProto.FLOAT, ["batch"])], {"table": table})
+
+
+def beside(folder: Path, graph: onnx.ModelProto, location: str = "weights.bin") -> Path:
+    """Write a graph whose large weights are in a file beside it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "model.onnx"
+    onnx.save(graph, file, save_as_external_data=True, location=location, size_threshold=0)
+    return file
+
+
+def source(folder: Path, graph: onnx.ModelProto, **files: str | bytes) -> Path:
+    """Write a directory with a graph, a license and other files; `config` is JSON."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.onnx").write_bytes(graph.SerializeToString())
+    (folder / "LICENSE").write_text("Terms of a test.\n")
+    for name, content in files.items():
+        full = name.replace("_json", ".json")
+        (folder / full).write_bytes(content.encode() if isinstance(content, str) else content)
+    return folder
+
+
+def config(**entries: Any) -> str:
+    return json.dumps(entries)
