@@ -1,5 +1,6 @@
 """Files that nodes must not open are refused by name, before anything is allocated for them."""
 
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -54,6 +55,8 @@ def branch() -> onnx.GraphProto:
         (model([helper.make_node("Relu", ["x"], ["y"])], [value("x", TensorProto.STRING, [1])], Y, {}), "x has a type"),
         (model([helper.make_node("Relu", ["x"], ["y"])], X, [value("y", TensorProto.FLOAT, None)], {}), "known rank"),
         (model([helper.make_node("Relu", ["x"], ["y"])], [value("x", TensorProto.FLOAT, [1] * 17)], Y, {}), "rank"),
+        (model([helper.make_node("Relu", ["x"], ["y"])], [value("x", TensorProto.FLOAT, [-1])], Y, {}), "not positive"),
+        (model([helper.make_node("Relu", ["x"], ["y"])], [value("x", TensorProto.FLOAT, [2**31])], Y, {}), "beyond"),
         (one("Relu", note="a" * 9), ""),
     ],
     ids=lambda item: item if isinstance(item, str) else "",
@@ -160,6 +163,13 @@ def test_references_to_attributes_of_functions_are_not_run() -> None:
     graph = one("Relu")
     graph.graph.node[0].attribute.append(AttributeProto(name="a", ref_attr_name="b", type=AttributeProto.INT))
     assert "attribute a holds no plain value" in first(graph)
+
+
+@pytest.mark.parametrize("text", ["x", "", "..", "5..4", "9" * 5_000, "0..1_0", "0..1 "])
+def test_ranges_must_be_numbers(text: str) -> None:
+    graph = exact()
+    graph.metadata_props.add(key="range:x", value=text)
+    assert re.search("metadata holds .* where a number belongs|the range of x is empty", first(graph))
 
 
 def test_functions_are_not_run() -> None:

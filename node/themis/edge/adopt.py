@@ -184,7 +184,8 @@ def _try(
         if len(answers) == MAX_GOLDEN:
             break
     if not answers or (asked and refusals):
-        raise Misconfigured(f"the model refuses {refusals[0]}. Give requests that it answers with --probe FILE.")
+        first = refusals[0] if refusals else "everything that was made up"
+        raise Misconfigured(f"the model refuses {first}. Give requests that it answers with --probe FILE.")
     return answers, sorted(set(problems))
 
 

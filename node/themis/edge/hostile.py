@@ -11,6 +11,7 @@ from typing import Any, Final
 import onnx
 from onnx import AttributeProto, TensorProto
 
+from themis.exact.declare import read_declarations
 from themis.exact.external import place_of
 
 DOMAINS: Final = frozenset(("", "ai.onnx", "ai.onnx.ml", "com.microsoft"))
@@ -23,6 +24,7 @@ MAX_NODES: Final = 2**17
 MAX_NAME: Final = 1_024
 """Characters."""
 MAX_RANK: Final = 16
+MAX_SIZE: Final = 2**31
 TYPES: Final[Mapping[int, tuple[int, str]]] = {
     TensorProto.FLOAT: (32, "float_data"),
     TensorProto.DOUBLE: (64, "double_data"),
@@ -69,10 +71,11 @@ def reasons(model: onnx.ModelProto, beside: Mapping[str, int]) -> Iterator[str]:
         yield f"it has {len(graph.node)} nodes, limit {MAX_NODES}"
     yield from _names(graph)
     for entry in (*graph.input, *graph.output):
-        if entry.type.WhichOneof("value") != "tensor_type" or not entry.type.tensor_type.HasField("shape"):
-            yield f"{entry.name} is no tensor of known rank"
-        elif entry.type.tensor_type.elem_type not in TYPES or len(entry.type.tensor_type.shape.dim) > MAX_RANK:
-            yield f"{entry.name} has a type or rank that nodes do not take"
+        yield from (f"{entry.name} {reason}" for reason in _entry(entry))
+    try:
+        read_declarations(model)
+    except ValueError as error:
+        yield str(error)
     for tensor in graph.initializer:
         yield from (f"weight {tensor.name}: {reason}" for reason in _tensor(tensor, beside))
     for node in graph.node:
@@ -103,6 +106,16 @@ def _names(graph: onnx.GraphProto) -> Iterator[str]:
         yield "two weights or two inputs have the same name"
     if missing := [entry.name for entry in graph.output if entry.name not in known]:
         yield f"output {missing[0]} is never computed"
+
+
+def _entry(entry: onnx.ValueInfoProto) -> Iterator[str]:
+    kind = entry.type.tensor_type
+    if entry.type.WhichOneof("value") != "tensor_type" or not kind.HasField("shape"):
+        yield "is no tensor of known rank"
+    elif kind.elem_type not in TYPES or len(kind.shape.dim) > MAX_RANK:
+        yield "has a type or rank that nodes do not take"
+    elif any(size.HasField("dim_value") and not 0 < size.dim_value < MAX_SIZE for size in kind.shape.dim):
+        yield f"has a size that is not positive, or beyond {MAX_SIZE}"
 
 
 def _node(node: onnx.NodeProto) -> Iterator[str]:

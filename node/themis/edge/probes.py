@@ -1,7 +1,7 @@
 """Requests that a model is tried on: the same for everyone, from SHAKE-256."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 from typing import Any, Final
 
@@ -32,9 +32,10 @@ def probes(manifest: Manifest, declared: Declarations) -> Iterator[bytes]:
         yield from (text.encode() for text in TEXTS)
     elif manifest.preprocessing == TENSORS:
         named = {size for tensor in manifest.inputs for size in tensor.shape if isinstance(size, str)}
+        sizes = [dict.fromkeys(named, size) for size in (SIZES if named else SIZES[:1])]
+        fitting = [each for each in sizes if _bytes(manifest.inputs, each) <= manifest.max_input_bytes]
         for seed in range(SEEDS):
-            for size in SIZES if named else SIZES[:1]:
-                yield _request(manifest.inputs, declared, dict.fromkeys(named, size), seed)
+            yield from (_request(manifest.inputs, declared, each, seed) for each in fitting)
     else:
         yield from (np.array(ids, ">u4").tobytes() for ids in IDS)
 
@@ -45,14 +46,22 @@ def longest(max_input_bytes: int) -> list[bytes]:
     return [piece * (max_input_bytes // len(piece)) for piece in pieces]
 
 
-def _request(inputs: Sequence[TensorSchema], declared: Declarations, sizes: dict[str, int], seed: int) -> bytes:
+def _bytes(inputs: Sequence[TensorSchema], sizes: Mapping[str, int]) -> int:
+    return 4 * len(sizes) + sum(_count(tensor, sizes) * tensors.wire(tensor).itemsize for tensor in inputs)
+
+
+def _count(tensor: TensorSchema, sizes: Mapping[str, int]) -> int:
+    return prod(sizes[size] if isinstance(size, str) else size for size in tensor.shape)
+
+
+def _request(inputs: Sequence[TensorSchema], declared: Declarations, sizes: Mapping[str, int], seed: int) -> bytes:
     header = np.array(list(sizes.values()), ">u4").tobytes()
     body = [_elements(tensor, declared, sizes, f"{seed} {place}") for place, tensor in enumerate(inputs)]
     return b"".join([header, *body])
 
 
-def _elements(tensor: TensorSchema, declared: Declarations, sizes: dict[str, int], seed: str) -> bytes:
-    count = prod(sizes[size] if isinstance(size, str) else size for size in tensor.shape)
+def _elements(tensor: TensorSchema, declared: Declarations, sizes: Mapping[str, int], seed: str) -> bytes:
+    count = _count(tensor, sizes)
     stream = hashlib.shake_256(seed.encode()).digest(4 * count)
     drawn: Any = np.frombuffer(stream, "<u4").astype(np.int64)
     span = declared.ranges.get(tensor.name)

@@ -27,7 +27,7 @@ def confined(work: Callable[..., T], *arguments: Any, file: Path, size_bytes: in
     """
     memory_bytes = BASE_MEMORY_BYTES + MEMORY_PER_BYTE * size_bytes
     limits = (memory_bytes, BASE_CPU_S + CPU_S_PER_GIB * size_bytes // 1_024**3)
-    with ProcessPoolExecutor(1, get_context("spawn"), _confine, limits) as pool:
+    with ProcessPoolExecutor(1, get_context("spawn"), confine, limits) as pool:
         try:
             return pool.submit(work, *arguments).result()
         except (BrokenProcessPool, MemoryError) as error:
@@ -37,7 +37,7 @@ def confined(work: Callable[..., T], *arguments: Any, file: Path, size_bytes: in
             ) from error
 
 
-def _confine(memory_bytes: int, cpu_s: int) -> None:
+def confine(memory_bytes: int, cpu_s: int) -> None:
     """Once exceeded, the first makes allocation fail and the second kills."""
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))

@@ -4,10 +4,14 @@ Kept in the file's metadata_props as `range:<input>` = "low..high" and `extent:<
 leans on them, the program root commits to them, the engine enforces them.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import onnx
+
+NUMBER: Final = re.compile(r"-?[0-9]{1,20}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,15 @@ def read_declarations(model: onnx.ModelProto) -> Declarations:
         kind, _, name = entry.key.partition(":")
         if kind == "range":
             low, _, high = entry.value.partition("..")
-            ranges[name] = Range(int(low), int(high))
+            ranges[name] = Range(_number(low), _number(high))
+            if ranges[name].low > ranges[name].high:
+                raise ValueError(f"the range of {name} is empty: {entry.value}")
         elif kind == "extent":
-            extents[name] = int(entry.value)
+            extents[name] = _number(entry.value)
     return Declarations(ranges, extents)
+
+
+def _number(text: str) -> int:
+    if not NUMBER.fullmatch(text):
+        raise ValueError(f"metadata holds {text[:32]!r} where a number belongs")
+    return int(text)

@@ -19,7 +19,7 @@ def open_session(
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # errors are raised too
     options.graph_optimization_level = level
     options.add_session_config_entry("mlas.disable_kleidiai", "1")
     if folder is not None:
