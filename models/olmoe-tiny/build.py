@@ -8,13 +8,13 @@ import json
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import onnx
 import torch
+from exporting import export
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import OlmoeConfig, OlmoeForCausalLM
-from transformers.cache_utils import DynamicCache
 
 from themis.edge.adopt import Wishes, adopt
 from themis.edge.bundle import CARD, GOLDEN, LICENSE, MANIFEST, MODEL, TOKENIZER
@@ -53,29 +53,6 @@ WISHES: Final = Wishes(
     max_new_tokens=MAX_NEW_TOKENS,
     steps_per_unit=1,
 )
-LAYERS: Final = range(CONFIG.num_hidden_layers)
-PAST: Final = [f"past_key_values.{layer}.{part}" for layer in LAYERS for part in ("key", "value")]
-PRESENT: Final = [name.replace("past_key_values", "present") for name in PAST]
-
-
-class Step(torch.nn.Module):
-    """The model with its cache as a list of tensors."""
-
-    def __init__(self, model: OlmoeForCausalLM) -> None:
-        super().__init__()
-        self._model = model
-
-    def forward(
-        self, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, past: list[torch.Tensor]
-    ) -> tuple[torch.Tensor, ...]:
-        cache = DynamicCache()
-        for layer in LAYERS:
-            cache.update(past[2 * layer], past[2 * layer + 1], layer)
-        found = self._model(
-            input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True
-        )
-        layers = found.past_key_values.layers
-        return (found.logits, *(tensor for layer in layers for tensor in (layer.keys, layer.values)))
 
 
 def build(path: Path = HERE) -> None:
@@ -83,7 +60,6 @@ def build(path: Path = HERE) -> None:
     torch.set_num_threads(1)
     torch.manual_seed(SEED)
     model = OlmoeForCausalLM._from_config(CONFIG, attn_implementation="eager").eval()  # noqa: SLF001
-    model.set_experts_implementation("batched_mm")  # gathers the weights of the routed experts, and no others
     with tempfile.TemporaryDirectory() as scratch:
         source, made = Path(scratch) / "source", Path(scratch) / "made"
         source.mkdir()
@@ -93,7 +69,7 @@ def build(path: Path = HERE) -> None:
         tokenizer = _tokenizer((path / LICENSE).read_text())
         tokenizer.save(str(source / TOKENIZER))
         (source / "config.json").write_text(CONFIG.to_json_string())
-        onnx.save(_export(model), source / MODEL)
+        onnx.save(export(model), source / MODEL)
         print(adopt(source, made, WISHES))
         _check(model, tokenizer, json.loads((made / GOLDEN).read_text()))
         for name in WRITTEN:
@@ -111,41 +87,6 @@ def _tokenizer(text: str) -> Tokenizer:
     )
     tokenizer.train_from_iterator([text], trainer)
     return tokenizer
-
-
-def _export(model: OlmoeForCausalLM) -> onnx.ModelProto:
-    """The graph, with sizes that have names, and without what the exporter notes about itself."""
-    cached, new = 3, 5
-    heads, width = CONFIG.num_key_value_heads, CONFIG.hidden_size // CONFIG.num_attention_heads
-    past = [torch.zeros(1, heads, cached, width) for _ in PAST]
-    inputs = (
-        torch.zeros(1, new, dtype=torch.int64),
-        torch.ones(1, cached + new, dtype=torch.int64),
-        torch.arange(cached, cached + new)[None],
-        past,
-    )
-    free = torch.export.Dim.DYNAMIC
-    program: Any = torch.onnx.export(
-        Step(model),
-        inputs,
-        dynamo=True,
-        dynamic_shapes=({1: free}, {1: free}, {1: free}, [{2: free} for _ in PAST]),
-        opset_version=18,
-        input_names=["input_ids", "attention_mask", "position_ids", *PAST],
-        output_names=["logits", *PRESENT],
-        verbose=False,
-    )
-    graph: onnx.ModelProto = program.model_proto
-    names = {"input_ids": "tokens", "position_ids": "tokens", "attention_mask": "total", "logits": "tokens"}
-    for entry in (*graph.graph.input, *graph.graph.output):
-        for size in entry.type.tensor_type.shape.dim:
-            if size.dim_param:
-                size.dim_param = names.get(entry.name, "past" if entry.name in PAST else "total")
-    del graph.graph.value_info[:], graph.metadata_props[:], graph.graph.metadata_props[:]
-    for node in graph.graph.node:
-        del node.metadata_props[:]
-        node.ClearField("doc_string")
-    return graph
 
 
 def _check(model: OlmoeForCausalLM, tokenizer: Tokenizer, golden: list[dict[str, str]]) -> None:

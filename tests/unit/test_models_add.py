@@ -236,6 +236,42 @@ def test_requests_that_the_model_refuses_are_no_golden_ones(tmp_path: Path) -> N
         adopt.adopt(source, tmp_path / "asked", beyond)
 
 
+def no_input() -> onnx.ModelProto:
+    tensor = onnx.numpy_helper.from_array(np.zeros(3, np.float32))
+    node = helper.make_node("Constant", [], ["y"], value=tensor)
+    return foreign.model([node], [], [foreign.value("y", TensorProto.FLOAT, [3])], {})
+
+
+def half_floats() -> onnx.ModelProto:
+    x, y = (foreign.value(name, TensorProto.BFLOAT16, [3]) for name in "xy")
+    return foreign.model([helper.make_node("Identity", ["x"], ["y"])], [x], [y], {})
+
+
+@pytest.mark.parametrize(
+    ("graph", "wishes", "reason"),
+    [
+        (no_input(), WISHES, "inputs: List should have at least 1 item"),
+        (half_floats(), WISHES, r"inputs\.0\.dtype: Input should be 'bool', 'uint8'"),
+        (foreign.exact(), replace(WISHES, name="A B"), "name: String should match pattern"),
+        (foreign.exact(), replace(WISHES, attribution="x" * 201), "attribution: String should have at most 200"),
+        (foreign.exact(), replace(WISHES, version="new"), "version: String should match pattern"),
+    ],
+    ids=["no input", "bfloat16", "name", "attribution", "version"],
+)
+def test_what_no_manifest_can_say_is_an_error(
+    graph: onnx.ModelProto, wishes: Wishes, reason: str, tmp_path: Path
+) -> None:
+    with pytest.raises(Misconfigured, match=reason):
+        made(tmp_path, foreign.source(tmp_path / "source", graph), wishes)
+
+
+def test_an_output_of_another_shape_than_declared_is_refused(tmp_path: Path) -> None:
+    graph = foreign.perceptron()
+    graph.graph.output[0].type.tensor_type.shape.dim[0].dim_value = 2
+    with pytest.raises(Misconfigured, match=r"probabilities has shape \(1, 3\), not \[2, 3\]"):
+        made(tmp_path, foreign.source(tmp_path / "source", graph), replace(WISHES, probes=(b"\0\0\0\1" + bytes(16),)))
+
+
 def add(home: Path, *line: str) -> int:
     return invoke(["--home", str(home), "models", "add", *line])
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import onnxruntime as ort
 from eth_utils.crypto import keccak
+from pydantic import ValidationError
 
 from themis.core.errors import Misconfigured, Refused
 from themis.core.types import Hash32
@@ -69,7 +70,10 @@ def adopt(source: Path, target: Path, wishes: Wishes) -> Adopted:
     """
     found = foreign.inspect(source, wishes.license_file)
     findings = _findings(found)
-    draft = _manifest(found, wishes, exact=not findings)
+    try:
+        draft = _manifest(found, wishes, exact=not findings)
+    except ValidationError as error:
+        raise manifest.misfit(error, str(source), "Change it, or what is said about it.") from error
     _copy(found, target)
     answers, disagreements = _try(found, draft, target, wishes.probes)
     (target / GOLDEN).write_text(json.dumps(answers, indent=1) + "\n")

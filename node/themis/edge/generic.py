@@ -1,9 +1,11 @@
 """Runs any graph for one request at a time: tensors, token ids or text in; tensors or generated token ids out."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 import onnxruntime as ort
+from numpy.typing import NDArray
 
 from themis.core.errors import Misconfigured, Reason, Refused
 from themis.edge import decoder, tensors
@@ -60,6 +62,7 @@ class Generic:
             output = np.array(self.generate(session, input_).tokens, ID).tobytes()
         else:
             outputs = session.run([tensor.name for tensor in self._manifest.outputs], self.feed(input_))
+            self._require_shapes(outputs)
             output = tensors.encode(outputs, self._manifest.outputs)
         if len(output) > MAX_OUTPUT_BYTES:
             raise Refused(
@@ -108,6 +111,13 @@ class Generic:
         }
         tensors.check(feed, self._bundle.declared, sizes)
         return feed
+
+    def _require_shapes(self, outputs: Sequence[NDArray[Any]]) -> None:
+        """Results are read by the shapes that the manifest says."""
+        for tensor, array in zip(self._manifest.outputs, outputs, strict=True):
+            pairs = zip(tensor.shape, array.shape, strict=False)
+            if len(tensor.shape) != array.ndim or any(isinstance(said, int) and said != found for said, found in pairs):
+                raise Refused(Reason.ENGINE_REFUSED, f"{tensor.name} has shape {array.shape}, not {tensor.shape}")
 
     def _require_known_inputs(self) -> None:
         """A decoder's manifest names its inputs; others are known by theirs."""

@@ -24,7 +24,8 @@ MAX_NODES: Final = 2**17
 MAX_NAME: Final = 1_024
 """Characters."""
 MAX_RANK: Final = 16
-MAX_SIZE: Final = 2**31
+MAX_SIZE: Final = 2**20
+"""Of an axis of an input or output. ONNX's shape inference writes out what it takes for shapes."""
 TYPES: Final[Mapping[int, tuple[int, str]]] = {
     TensorProto.FLOAT: (32, "float_data"),
     TensorProto.DOUBLE: (64, "double_data"),
@@ -114,7 +115,7 @@ def _entry(entry: onnx.ValueInfoProto) -> Iterator[str]:
         yield "is no tensor of known rank"
     elif kind.elem_type not in TYPES or len(kind.shape.dim) > MAX_RANK:
         yield "has a type or rank that nodes do not take"
-    elif any(size.HasField("dim_value") and not 0 < size.dim_value < MAX_SIZE for size in kind.shape.dim):
+    elif any(size.HasField("dim_value") and not 0 < size.dim_value <= MAX_SIZE for size in kind.shape.dim):
         yield f"has a size that is not positive, or beyond {MAX_SIZE}"
 
 

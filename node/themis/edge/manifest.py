@@ -28,7 +28,7 @@ MAX_NEW_TOKENS: Final = 256
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, revalidate_instances="always")
 
 
 class TensorSchema(_Part):
@@ -170,10 +170,16 @@ def parse(text: bytes, where: str) -> Manifest:
     """Read a manifest. Raises Misconfigured naming `where` and the offending key."""
     try:
         table: dict[str, Any] = tomllib.loads(text.decode())
-        return Manifest.model_validate(table)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise Misconfigured(f"{where} is not TOML: {error}. Restore it from the bundle's publisher.") from error
+    try:
+        return Manifest.model_validate(table)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"]) or "manifest"
-        raise Misconfigured(f"{where}: {key}: {first['msg']}. Restore it from the bundle's publisher.") from error
+        raise misfit(error, where, "Restore it from the bundle's publisher.") from error
+
+
+def misfit(error: ValidationError, where: str, advice: str) -> Misconfigured:
+    """What is wrong first with the values of a manifest."""
+    first = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in first["loc"]) or "manifest"
+    return Misconfigured(f"{where}: {key}: {first['msg']}. {advice}")

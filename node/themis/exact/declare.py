@@ -56,6 +56,8 @@ def read_declarations(model: onnx.ModelProto) -> Declarations:
                 raise ValueError(f"the range of {name} is empty: {entry.value}")
         elif kind == "extent":
             extents[name] = _number(entry.value)
+            if extents[name] < 1:
+                raise ValueError(f"the extent of {name} is not positive: {entry.value}")
     return Declarations(ranges, extents)
 
 
