@@ -19,7 +19,7 @@ from tests.homes import ROOT
 from themis.cli.program import invoke
 from themis.core.errors import Misconfigured, Refused
 from themis.core.types import Hash32
-from themis.edge import adopt, bundle
+from themis.edge import adopt, bundle, trial
 from themis.edge.adopt import Adopted, Wishes
 from themis.edge.engine import OnnxEngine
 from themis.edge.generic import Generic
@@ -234,6 +234,34 @@ def test_requests_that_the_model_refuses_are_no_golden_ones(tmp_path: Path) -> N
     beyond = replace(WISHES, probes=(sizes + encode_packed(["int64"], [3]) + mask,))
     with pytest.raises(Misconfigured, match="(?s)the model refuses .*indices element out of data bounds.*--probe"):
         adopt.adopt(source, tmp_path / "asked", beyond)
+
+
+def scaled() -> onnx.ModelProto:
+    graph = foreign.exact()
+    tensor = next(tensor for tensor in graph.graph.initializer if list(tensor.dims) == [4, 3])
+    tensor.raw_data = bytes(reversed(tensor.raw_data))
+    return graph
+
+
+@pytest.mark.parametrize(
+    ("graph", "other"), [(foreign.perceptron(), foreign.perceptron(17)), (foreign.exact(), scaled())]
+)
+def test_a_model_that_answers_otherwise_at_two_threads(
+    graph: onnx.ModelProto, other: onnx.ModelProto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As kernels that add in the threads' order do: here another model stands in for them."""
+
+    def open_other(model: bytes, threads: int, **options: Any) -> Any:
+        return open_session(model if threads == 1 else other.SerializeToString(), threads, **options)
+
+    monkeypatch.setattr(trial, "open_session", open_other)
+    source = foreign.source(tmp_path / "source", graph)
+    if graph.graph.name == "exact":
+        with pytest.raises(Misconfigured, match="is not exact here"):
+            made(tmp_path, source)
+    else:
+        assert made(tmp_path, source).findings[1:] == ("self-test: some answers differ at 2 threads",)
+        assert "some answers differ at 2 threads" in (tmp_path / "made/MODEL_CARD.md").read_text()
 
 
 def no_input() -> onnx.ModelProto:

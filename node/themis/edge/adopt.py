@@ -2,36 +2,31 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import onnxruntime as ort
 from eth_utils.crypto import keccak
 from pydantic import ValidationError
 
-from themis.core.errors import Misconfigured, Refused
+from themis.core.errors import Misconfigured
 from themis.core.types import Hash32
-from themis.edge import bundle, foreign, manifest, probes, recognize, tensors
+from themis.edge import bundle, foreign, manifest, recognize, tensors
 from themis.edge.bundle import CARD, GOLDEN, LICENSE, MANIFEST, MODEL, TOKENIZER, Bundle, graph_inputs, tensor_schema
-from themis.edge.engine import RUNTIME_ERRORS, OnnxEngine
+from themis.edge.engine import OnnxEngine
 from themis.edge.foreign import Foreign
-from themis.edge.generic import Generic
 from themis.edge.manifest import FLOATS, TENSORS, TEXT, TOKENS, Manifest, TensorSchema
 from themis.edge.publish import ONNXRUNTIME_TESTED
+from themis.edge.trial import trial
 from themis.exact.declare import read_declarations
-from themis.exact.interpret import interpret
 from themis.exact.lint import lint
-from themis.exact.session import open_session
 
 MAX_INPUT_BYTES: Final = 24_640
 """The oracle takes no longer request."""
 MAX_TEXT_BYTES: Final = 8_192
-THREADS: Final = (1, 2)
-MAX_GOLDEN: Final = 6
 ANY_ID: Final = Hash32(bytes(32))
-FAILURES: Final[tuple[type[Exception], ...]] = (Refused, *RUNTIME_ERRORS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +70,17 @@ def adopt(source: Path, target: Path, wishes: Wishes) -> Adopted:
     except ValidationError as error:
         raise manifest.misfit(error, str(source), "Change it, or what is said about it.") from error
     _copy(found, target)
-    answers, disagreements = _try(found, draft, target, wishes.probes)
-    (target / GOLDEN).write_text(json.dumps(answers, indent=1) + "\n")
-    (target / CARD).write_bytes(found.card or _card(draft, findings + disagreements).encode())
+    tried, problems = trial(_bundle(found, draft, target), wishes.probes)
+    (target / GOLDEN).write_text(json.dumps([each.entry() for each in tried], indent=1) + "\n")
+    (target / CARD).write_bytes(found.card or _card(draft, findings + problems).encode())
     files = sorted(
         {MODEL, GOLDEN, LICENSE, CARD, *found.weights, *([TOKENIZER] if draft.preprocessing == TEXT else [])}
     )
     digests = {name: bundle.digest_of(target / name) for name in files}
     (target / MANIFEST).write_text(manifest.render(draft.model_copy(update={"files": digests})))
-    OnnxEngine({ANY_ID: bundle.load(target)}, THREADS[0])
-    margins = [answer["margin"] for answer in answers if "margin" in answer]
-    return Adopted(not findings, tuple(findings + disagreements), len(answers), min(margins, default=None))
+    OnnxEngine({ANY_ID: bundle.load(target)}, threads=1)
+    margins = [each.margin for each in tried if each.margin is not None]
+    return Adopted(not findings, tuple(findings + problems), len(tried), min(margins, default=None))
 
 
 def _findings(found: Foreign) -> list[str]:
@@ -148,12 +143,10 @@ def _copy(found: Foreign, target: Path) -> None:
         shutil.copyfile(found.folder / name, target / name)
 
 
-def _try(
-    found: Foreign, draft: Manifest, target: Path, asked: Sequence[bytes]
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """Golden answers, and in what the model disagrees with itself. Raises Misconfigured if it answers nothing."""
-    loaded = Bundle(
-        path=target,
+def _bundle(found: Foreign, draft: Manifest, path: Path) -> Bundle:
+    """What a trial needs of a bundle; it has no identity yet."""
+    return Bundle(
+        path=path,
         manifest=draft,
         model=found.content,
         tokenizer=found.tokenizer,
@@ -163,58 +156,6 @@ def _try(
         weights_root=ANY_ID,
         manifest_hash=ANY_ID,
     )
-    reader = Generic(loaded)
-    if draft.preprocessing == TEXT:
-        for text in probes.longest(draft.max_input_bytes):
-            reader.ids(text)
-    try:
-        one, several = (open_session(found.content, threads, folder=target) for threads in THREADS)
-    except RUNTIME_ERRORS as error:
-        raise Misconfigured(f"ONNX Runtime cannot load {found.folder}: {error}. It cannot be served.") from error
-    answers: list[dict[str, Any]] = []
-    problems: list[str] = []
-    refusals: list[str] = []
-    for probe in asked or probes.probes(draft, loaded.declared):
-        try:
-            output = reader.answer(one, probe)
-        except FAILURES as error:
-            refusals.append(f"{probe[:32].hex()}: {error}")
-            continue
-        known: dict[str, Any] = {"input": "0x" + probe.hex(), "code": None, "output": "0x" + output.hex()}
-        answers.append(known | ({"margin": _margin(reader.generate(one, probe).margin)} if draft.generation else {}))
-        problems += _disagreements(
-            found, reader, draft, probe, {"again": (one, output), "at 2 threads": (several, output)}
-        )
-        if len(answers) == MAX_GOLDEN:
-            break
-    if not answers or (asked and refusals):
-        first = refusals[0] if refusals else "everything that was made up"
-        raise Misconfigured(f"the model refuses {first}. Give requests that it answers with --probe FILE.")
-    return answers, sorted(set(problems))
-
-
-def _margin(logits: float) -> float:
-    """Four digits: what follows differs between machines."""
-    return float(f"{logits:.4g}")
-
-
-def _disagreements(
-    found: Foreign,
-    reader: Generic,
-    draft: Manifest,
-    probe: bytes,
-    runs: Mapping[str, tuple[ort.InferenceSession, bytes]],
-) -> Iterator[str]:
-    """Where the same question gets another answer. Raises Misconfigured for an exact model that does so."""
-    for when, (session, output) in runs.items():
-        if reader.answer(session, probe) != output:
-            yield f"self-test: some answers differ {when}"
-    if not draft.exact or draft.generation:
-        return
-    specified = interpret(found.model, reader.feed(probe))
-    expected = tensors.encode([specified[tensor.name] for tensor in draft.outputs], draft.outputs)
-    if any(output != expected for _, output in runs.values()):
-        raise Misconfigured(f"ONNX Runtime {ort.__version__} is not exact here: update it, or serve elsewhere")
 
 
 def _card(draft: Manifest, findings: Sequence[str]) -> str:
