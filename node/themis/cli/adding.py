@@ -10,8 +10,9 @@ import typer
 from themis.cli import desk
 from themis.cli.arguments import Json
 from themis.cli.home import Home, home_of
-from themis.cli.output import print_json, print_record, say, shown
+from themis.cli.output import print_json, print_record, say
 from themis.core.errors import Misconfigured
+from themis.core.spelling import shown
 from themis.core.types import Hash32
 from themis.edge import bundle, foreign
 from themis.edge.adopt import Wishes, adopt
