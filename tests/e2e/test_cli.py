@@ -242,7 +242,8 @@ def test_an_unanswered_fee_comes_back(chain: RunningChain, town: Town) -> None:
     assert "LaneBusy" in town.requester.fails(77, *town.ask("--input-hex", "0x01", "--lane", "9"))
     refund = ("refund", asked["request_id"])
     assert "DeadlineNotReached" in town.requester.fails(77, *refund)
-    said = town.requester.fails(75, *town.ask("--input-hex", "0x01", "--deadline-s", "1", "--lane", "10"))
+    chain.rpc("evm_mine")  # deadlines count from the newest block
+    said = town.requester.fails(75, *town.ask("--input-hex", "0x01", "--deadline-s", "6", "--lane", "10"))
     assert "was not answered in time: after its deadline get the fee back with `themis refund 0x" in said
     snapshot = chain.rpc("evm_snapshot")
     chain.rpc("evm_increaseTime", 601)
