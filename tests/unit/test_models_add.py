@@ -93,6 +93,9 @@ def test_without_a_tokenizer_a_decoder_reads_token_ids(tmp_path: Path) -> None:
     source = foreign.source(tmp_path / "source", graph, config_json=config, **{"MODEL_CARD.md": "A card.\n"})
     adopted = made(tmp_path, source)
     assert adopted.margin is not None
+    assert adopted.findings[0] == "model: imports ai.onnx 18: only ai.onnx 13-17"
+    assert "Cos, " in adopted.findings[1]
+    assert "Softmax" in adopted.findings[1]
     found = bundle.load(tmp_path / "made")
     generation = found.manifest.generation
     assert generation
@@ -113,7 +116,10 @@ def test_weights_beside_the_graph_are_hashed_mapped_and_run(tmp_path: Path) -> N
     file = foreign.beside(tmp_path / "source", foreign.perceptron(32))
     (tmp_path / "source/LICENSE").write_text("Terms.\n")
     adopted = made(tmp_path, file)
-    assert adopted.findings == ("model: keeps weights in another file, which an exact model does not",)
+    assert adopted.findings == (
+        "model: keeps weights in another file, which an exact model does not",
+        "model: operators outside the exact profile: Relu, Softmax",
+    )
     inside = tmp_path / "inside"
     inside.mkdir()
     adopt.adopt(foreign.source(tmp_path / "plain", foreign.perceptron(32)), inside, WISHES)
@@ -353,6 +359,24 @@ def test_what_crashes_is_an_error(tmp_path: Path) -> None:
             confined(crash, file=tmp_path / "it.onnx", size_bytes=0)
 
 
+def bomb() -> onnx.ModelProto:
+    """Well formed and small; wants 64 GiB when it runs."""
+    nodes = [
+        helper.make_node("ConstantOfShape", ["shape"], ["zeros"]),
+        helper.make_node("ReduceSum", ["zeros"], ["sum"], keepdims=0),
+        helper.make_node("Add", ["x", "sum"], ["y"]),
+    ]
+    x, y = (foreign.value(name, TensorProto.FLOAT, [1]) for name in "xy")
+    return foreign.model(nodes, [x], [y], {"shape": np.array([2**34], np.int64)})
+
+
+def test_a_graph_that_wants_too_much_when_it_runs_is_refused_when_it_is_added(tmp_path: Path) -> None:
+    source = foreign.source(tmp_path / "source", bomb())
+    (tmp_path / "target").mkdir()
+    with pytest.raises(Misconfigured, match="the model refuses .*allocate memory|took more than"):
+        confined(adopt.adopt, source, tmp_path / "target", WISHES, file=source, size_bytes=0)
+
+
 def use_up_memory() -> int:
     return len(bytes(12 * 2**30))
 
@@ -362,8 +386,50 @@ def test_errors_of_the_work_come_back(tmp_path: Path) -> None:
         confined(adopt.adopt, tmp_path / "nowhere", tmp_path, WISHES, file=tmp_path, size_bytes=0)
 
 
+def test_a_bundle_is_not_made_again(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="olmoe-tiny is a bundle already: `themis models register"):
+        made(tmp_path, OLMOE)
+
+
 def test_several_graphs_in_a_directory_are_ambiguous(tmp_path: Path, capsys: Captured) -> None:
     for name in ("a.onnx", "b.onnx"):
         (tmp_path / name).write_bytes(b"")
     assert add(tmp_path, str(tmp_path)) == 78
     assert "holds 2 ONNX files, none called model.onnx" in capsys.readouterr().err
+
+
+def test_results_are_read_for_people(tmp_path: Path, capsys: Captured) -> None:
+    golden = bundle.load(OLMOE).golden[1]
+    assert invoke(["models", "read", str(OLMOE), "0x" + golden.output.hex(), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["tokens"] == np.frombuffer(golden.output, ">u4").tolist()
+    assert said["tokens"][-1] == 0
+    assert "<|end|>" not in said["text"]
+    assert invoke(["models", "read", str(OLMOE), "0x0000"]) == 78
+    assert "this is no result of olmoe-tiny" in capsys.readouterr().err
+    assert invoke(["models", "read", str(ROOT / "models/selftest-moe"), "0x00"]) == 78
+    assert "see its model card" in capsys.readouterr().err
+
+
+def test_a_tolerant_golden_answer_may_differ_by_one_step(tmp_path: Path) -> None:
+    made(tmp_path, foreign.source(tmp_path / "source", foreign.perceptron()))
+    reader = Generic(bundle.load(tmp_path / "made"))
+    wire = [int(n).to_bytes(4, "big") for n in (5, 6, 7, 8)]
+    golden = b"".join(wire[:3])
+    assert reader.agrees(golden, b"".join(wire[1:]))
+    assert not reader.agrees(golden, b"".join(wire[1:][::-1]))
+    assert not reader.agrees(golden, golden[:-4])
+    exact = Generic(bundle.load(OLMOE))
+    assert not exact.agrees(golden, b"".join(wire[1:])), "ids are the answer or they are not"
+
+
+def test_a_bundle_has_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = foreign.beside(tmp_path / "source", foreign.perceptron(32))
+    (file.parent / "LICENSE").write_text("Terms.\n")
+    made(tmp_path, file)
+    monkeypatch.setattr(bundle, "MAX_BUNDLE_BYTES", 2_000)
+    with pytest.raises(Misconfigured, match="has more than 2000 bytes"):
+        bundle.load(tmp_path / "made")
+    monkeypatch.setattr(bundle, "MAX_FILES", 3)
+    with pytest.raises(Misconfigured, match=r"\[files\] lists 5, limit 3"):
+        bundle.load(tmp_path / "made")
