@@ -66,6 +66,10 @@ fuzz: setup ## fuzz for long: model files for an hour, contracts 20,000 runs a t
 bench: setup ## measure gas, latency and a burst; prints and stores the figures
 	python -m benchmarks
 
+.PHONY: optimize
+optimize: setup ## let a node tune itself on the default model, and compare it with ONNX Runtime's defaults (an hour)
+	python -m benchmarks.optimize
+
 .PHONY: isa
 isa: setup ## run the models on other processors and ONNX Runtime versions: they must give the same bits [SHORT=1]
 	python -m benchmarks.isa $(if $(SHORT),--short)
