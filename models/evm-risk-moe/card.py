@@ -165,13 +165,26 @@ def _verdict(held: dict[str, Any]) -> str:
             beaten.append(f"{name}: {' and '.join(better)} better")
         if same:
             beaten.append(f"{name}: {' and '.join(same)} equal")
-    weak = [_NAMES[name] for name, entry in held["per_class"].items() if entry["recall"] < 0.7]
-    first = (
-        f"Where the model is not above all three: {'; '.join(beaten)}."
-        if beaten
-        else "It is above all three in every class."
+    goals = (
+        ("a macro-F1 of 0.80", held["macro_f1"] >= 0.8),
+        ("at most 2 % of unmutated contracts flagged", held["fpr"] <= 0.02),
+        ("more than all three in every class", not beaten),
     )
-    return first + (f" Weakest, with recall below 70 %: {', '.join(weak)}." if weak else "")
+    reached = "; ".join(f"{goal}: {'reached' if done else 'not reached'}" for goal, done in goals)
+    first = f" Where the model is not above all three: {'; '.join(beaten)}." if beaten else ""
+    return f"Goals: {reached}.{first}{_worst(held)}"
+
+
+def _worst(held: dict[str, Any]) -> str:
+    """Templates the model does not understand: most vulnerable forms missed, or most safe ones flagged."""
+    missed, accused = [], []
+    for name, row in held["by_template"].items():
+        if row["vulnerable_flagged"] < row["vulnerable"] / 2:
+            missed.append(name)
+        if row["safe_flagged"] > row["safe"] / 2:
+            accused.append(name)
+    parts = (("mostly missed", missed), ("mostly flagged where safe", accused))
+    return "".join(f" Held-out templates {what}: {', '.join(names)}." for what, names in parts if names)
 
 
 def _data(m: dict[str, Any]) -> str:
