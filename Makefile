@@ -21,6 +21,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 PACKAGES := $(VENV)/.packages
 NODE := $(VENV)/.node
 CONTRACTS := contracts/node_modules/.stamp
+TYPESCRIPT := models/evm-risk-moe/preprocess/node_modules/.stamp
 CHAINS := demo/node_modules/.stamp
 BROWSER := $(VENV)/.browser
 
@@ -30,7 +31,7 @@ help: ## this manual
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1 \t/' | expand -t 16
 
 .PHONY: setup
-setup: $(PACKAGES) $(CONTRACTS) ## install all that the demo on Anvil needs, into .venv and contracts/node_modules
+setup: $(PACKAGES) $(CONTRACTS) $(TYPESCRIPT) ## install all that the demo on Anvil needs, into .venv and contracts/node_modules
 
 .PHONY: chains
 chains: $(CHAINS) ## install Ganache and Hardhat, into demo/node_modules
@@ -113,6 +114,10 @@ $(NODE): | $(PACKAGES)
 $(CONTRACTS): contracts/package-lock.json | $(NODE)
 	@echo "setup: Anvil, Forge and solc into contracts/node_modules" >&2
 	@cd contracts && $(NPM_CI) >&2
+	@touch $@
+
+$(TYPESCRIPT): models/evm-risk-moe/preprocess/package-lock.json | $(NODE)
+	@cd models/evm-risk-moe/preprocess && $(NPM_CI) >&2
 	@touch $@
 
 $(CHAINS): demo/package-lock.json | $(NODE)

@@ -15,12 +15,9 @@ from template_kit import Risk
 from training import contract_labels
 
 from themis.core.evm.encode import BUCKETS, ORDERS
-from themis.core.evm.vocabulary import ID, NAMES
+from themis.core.evm.vocabulary import NAMES
 
 _ROWS: Final = BUCKETS * len(ORDERS) + len(NAMES)
-_AUTHORITY: Final = frozenset(
-    ID[name] for name in ("GUARD.auth", "GUARD.member", "GUARD.origin_auth", "GUARD.returned", "IF.auth", "IF.member")
-)
 
 
 def regression(found: list[Contract], test: list[Contract], epochs: int = 8) -> NDArray[np.bool_]:
@@ -76,23 +73,18 @@ def rules(test: list[Contract]) -> NDArray[np.bool_]:
 
 def _suspicions(function: bytes) -> set[Risk]:
     found: set[Risk] = set()
-    called = authorized = locked = False
     for token in function:
         name = NAMES[token]
-        authorized |= token in _AUTHORITY
-        locked |= name == "SSTORE.slot.const" and not called
-        if name.startswith("CALL.") and name.endswith((".value", ".random")) and not name.startswith("CALL.const"):
-            called = not locked
-        elif name.startswith("SSTORE.") and called and not name.endswith(".const"):
+        if name.endswith(".stale"):
             found.add(Risk.REENTRANCY)
         elif name == "DROPPED":
             found.add(Risk.UNCHECKED_CALL)
-        elif name in ("GUARD.origin_auth", "GUARD.not_origin_auth", "IF.origin_auth"):
+        elif name in ("GUARD.origin_auth", "IF.origin_auth"):
             found.add(Risk.TX_ORIGIN_AUTH)
-        elif name in ("HASH.random", "MOD.block", "GUARD.random", "IF.random"):
+        elif name in ("HASH.random", "MOD.block", "MOD.random", "GUARD.random", "IF.random"):
             found.add(Risk.BLOCK_DEPENDENCE)
-        elif name.startswith("SELFDESTRUCT.") and not authorized:
+        elif name.startswith("SELFDESTRUCT.") and not name.endswith(".granted"):
             found.add(Risk.UNPROTECTED_SELFDESTRUCT)
-        elif name == "DELEGATECALL.data" and not authorized:
+        elif name in ("DELEGATECALL.data.open", "DELEGATECALL.data.keyed"):
             found.add(Risk.UNPROTECTED_DELEGATECALL)
     return found

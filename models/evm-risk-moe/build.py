@@ -1,4 +1,4 @@
-"""Make the model again from what the package registries hold, in stages that resume: data, train, evaluate, export."""
+"""Make the model from what package registries hold, in stages that resume: data, train, slither, evaluate, export."""
 
 import argparse
 import json
@@ -14,6 +14,7 @@ import corpus
 import dataset
 import evaluation
 import exporting
+import slither_baseline
 import synthesis
 from compiler import Results
 from network import Shape
@@ -44,6 +45,13 @@ def data() -> None:
 def train() -> None:
     """Encoded contracts -> weights."""
     fit(dataset.load(CACHE / "contracts.jsonl"), CACHE, Recipe(), SHAPE)
+
+
+def slither() -> None:
+    """Held-out contracts -> what Slither says of their source."""
+    tested = {contract.key for contract in evaluation.heldout(dataset.load(CACHE / "contracts.jsonl"))}
+    planned = [item for item in dataset.plan(CACHE / "packs", CACHE / "corpus.json") if item.job.key in tested]
+    slither_baseline.run(planned, CACHE / "slither.jsonl", CACHE / "slither", CACHE / "npm")
 
 
 def evaluate() -> None:
@@ -86,7 +94,7 @@ def _json(path: Path) -> Any:
     return json.loads(path.read_text())
 
 
-STAGES: Final = {"data": data, "train": train, "evaluate": evaluate, "export": export}
+STAGES: Final = {"data": data, "train": train, "slither": slither, "evaluate": evaluate, "export": export}
 
 
 def main() -> None:

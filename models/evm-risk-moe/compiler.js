@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// Compiles standard-JSON jobs, one a line on stdin, with the npm `solc` given by path; answers one line each on stdout.
+// Compiles standard-JSON jobs, one a line on stdin, with the npm `solc` given by path; answers one line each on stdout:
+// runtime code, or with `raw` all that the compiler says.
 const readline = require('readline');
 
 const solc = require(process.argv[2]);
@@ -7,6 +8,7 @@ const compile = solc.version().startsWith('0.4') ? solc.compileStandardWrapper :
 
 function answer(job) {
   const out = JSON.parse(compile(JSON.stringify(job.input)));
+  if (job.raw) return { id: job.id, out };
   const failed = (out.errors || []).filter((e) => e.severity === 'error').map((e) => e.formattedMessage || e.message);
   const contracts = [];
   for (const [file, byName] of Object.entries(out.contracts || {})) {

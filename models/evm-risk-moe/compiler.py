@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import IO, Any, Final, cast
 
 HERE: Final = Path(__file__).parent
+_JOBS: Final = 400
+"""For one compiler process."""
 _SETTINGS_OUT: Final = [
     "evm.deployedBytecode.object",
     "evm.deployedBytecode.immutableReferences",
@@ -38,6 +40,10 @@ class Job:
             settings["viaIR"] = True
         sources = {name: {"content": text} for name, text in self.sources.items()}
         return {"language": "Solidity", "sources": sources, "settings": settings}
+
+    @property
+    def source_bytes(self) -> int:
+        return sum(map(len, self.sources.values()))
 
     @property
     def key(self) -> str:
@@ -101,8 +107,13 @@ def compile_all(jobs: Iterable[Job], results: Results, npm: Path) -> Iterator[Jo
         else:
             by_version.setdefault(job.version, []).append(job)
     for version, batch in sorted(by_version.items()):
-        for at in range(0, len(batch), 400):  # solc-js never gives memory back: a fresh process now and then
-            yield from _run(batch[at : at + 400], results, npm / "node_modules" / f"solc-{version}")
+        rest = batch
+        while rest:  # solc-js never gives memory back, and may die: a fresh process now and then
+            done = 0
+            for job in _run(rest[:_JOBS], results, npm / "node_modules" / f"solc-{version}"):
+                done += 1
+                yield job
+            rest = rest[done:]
 
 
 def _run(batch: list[Job], results: Results, solc: Path) -> Iterator[Job]:

@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any, Final
 
+import mutations
 import numpy as np
 import synthesis
-from compiler import Job, Results, compile_all
+from compiler import Compiled, Job, Results, compile_all
 from corpus import SOLC_VERSIONS, Corpus, Entry
 from numpy.typing import NDArray
 from rich.progress import track
@@ -18,8 +19,16 @@ from template_kit import Risk
 
 from themis.core.evm.encode import MAX_CODE_BYTES, encode
 
-SYNTHETIC: Final = {"train": 3_000, "validation": 300}
+SYNTHETIC: Final = {"train": 1_100, "validation": 400}
 PER_PACKAGE: Final = 25
+VARIED: Final = 20
+"""Held-out injections, and half as many plain files, for all SETTINGS; made-up contracts for each of FAMILIES."""
+SETTINGS: Final = ((None, False), (200, False), (200, True))
+"""(optimizer runs or None, via IR)."""
+FAMILIES: Final = ("0.4.26", "0.5.17", "0.6.12", "0.7.6", "0.8.24")
+_QUICK_BYTES: Final = 150_000
+"""Via IR, more source may take solc-js minutes."""
+_VARIED_BYTES: Final = 50_000
 SPLITS: Final = ("train", "validation", "test")
 CLASSES: Final = len(Risk)
 _BATCH: Final = 600
@@ -34,13 +43,15 @@ class Planned:
 
     job: Job
     kind: str
-    """synthetic, plain or injected."""
+    """synthetic, plain, injected, mutated or varied."""
     split: str
     family: str
     target: str
     """Contract to use; empty: all of them."""
     labels: dict[str, tuple[int, ...]]
     templates: tuple[str, ...]
+    twin: str = ""
+    """Key of the compilation of the unmodified file, if this one is mutated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +62,6 @@ class Contract:
     split: str
     family: str
     version: str
-    optimized: bool
     via_ir: bool
     templates: tuple[str, ...]
     risks: tuple[int, ...]
@@ -60,19 +70,43 @@ class Contract:
     """Tokens of each function."""
     known: tuple[tuple[int, ...] | None, ...]
     """Classes of each function; None where unknown."""
+    key: str
+    """Of its compilation."""
+    name: str
+    """As file:contract."""
+    runs: int | None
+    """Optimizer runs; None if it was off."""
 
 
 def plan(packages: Path, report: Path) -> list[Planned]:
-    """Every compilation of the data set, in the order to do them. Deterministic; every other held-out injection."""
+    """Every compilation of the data set, in the order to do them. Deterministic.
+
+    Of what could be pasted into real files a half (training, validation) or a quarter (test) is: time.
+    """
     corpus = Corpus(packages)
     entries = list(corpus.entries(PER_PACKAGE))
     kept = {split: sum(entry.split == split for entry in entries) for split in SPLITS}
     report.write_text(json.dumps({"files": kept, "reasons": dict(corpus.report.most_common())}, indent=2) + "\n")
     projects = [_project(entry) for entry in entries]
     plain = [found[0] for found in projects]
-    held = [item for turn, found in enumerate(projects) for item in found[1 + turn % 2 :: 2] if item.split != "train"]
-    learnt = [item for found in projects for item in found[1:] if item.split == "train"]
-    return [*_synthetic("validation"), *plain, *held, *learnt, *_synthetic("train")]
+    mutated = [item for entry, original in zip(entries, plain, strict=True) for item in _mutated(entry, original)]
+    parts = {"train": 2, "validation": 2, "test": 4}
+    injected: dict[str, list[Planned]] = {split: [] for split in SPLITS}
+    for turn, found in enumerate(projects):
+        part = parts[found[0].split]
+        injected[found[0].split] += found[1 + turn % part :: part]
+    synthetic = _synthetic("train")
+    return [
+        *_synthetic("validation"),
+        *plain,
+        *mutated,
+        *synthetic[: len(synthetic) // 2],
+        *injected["test"],
+        *_varied(plain, injected["test"]),
+        *synthetic[len(synthetic) // 2 :],
+        *injected["validation"],
+        *injected["train"],
+    ]
 
 
 def compile_plan(planned: list[Planned], results: Results, npm: Path) -> None:
@@ -86,7 +120,7 @@ def compile_plan(planned: list[Planned], results: Results, npm: Path) -> None:
 
 
 def contracts(planned: list[Planned], results: Results) -> Iterator[Contract]:
-    """Encode what was compiled; identical bytecode is used once a split."""
+    """Encode what was compiled; identical bytecode is used once a split, but in every setting of what is varied."""
     seen: set[tuple[str, bytes]] = set()
     for item in track(planned, "encoding"):
         if item.job.key not in results:
@@ -94,17 +128,37 @@ def contracts(planned: list[Planned], results: Results) -> Iterator[Contract]:
         for compiled in results.get(item.job.key):
             wanted = compiled.name == item.target if item.target else compiled.file in item.job.wanted
             size = len(compiled.code)
-            if not wanted or not 100 <= size <= MAX_CODE_BYTES or (item.split, compiled.code) in seen:
+            place = item.job.key if item.kind == "varied" else item.split
+            if not wanted or not 100 <= size <= MAX_CODE_BYTES or (place, compiled.code) in seen:
                 continue
-            seen.add((item.split, compiled.code))
+            seen.add((place, compiled.code))
             by_selector = {
                 compiled.selectors[fn]: risks for fn, risks in item.labels.items() if fn in compiled.selectors
             }
-            yield _contract(item, compiled.code, by_selector)
+            if item.twin:
+                by_selector = _acquired(item, compiled, results)
+                if not by_selector:
+                    continue
+            yield _contract(item, compiled, by_selector)
 
 
-def _contract(item: Planned, code: bytes, by_selector: dict[int, tuple[int, ...]]) -> Contract:
-    encoded = encode(code)
+def _acquired(item: Planned, mutant: Compiled, results: Results) -> dict[int, tuple[int, ...]]:
+    """Risks by selector that a mutant has and the unmodified contract does not."""
+    twins = results.get(item.twin) if item.twin in results else []
+    for twin in twins:
+        if (twin.file, twin.name) == (mutant.file, mutant.name):
+            before = {trace.selector: bytes(trace.tokens) for trace in encode(twin.code).functions}
+            found = {
+                trace.selector: mutations.acquired(item.templates[0], before[trace.selector], bytes(trace.tokens))
+                for trace in encode(mutant.code).functions
+                if trace.selector is not None and trace.selector in before
+            }
+            return {selector: risks for selector, risks in found.items() if risks}
+    return {}
+
+
+def _contract(item: Planned, compiled: Compiled, by_selector: dict[int, tuple[int, ...]]) -> Contract:
+    encoded = encode(compiled.code)
     risks = sorted({risk for found in by_selector.values() for risk in found})
     known = [by_selector.get(trace.selector, ()) if trace.selector is not None else () for trace in encoded.functions]
     return Contract(
@@ -112,12 +166,14 @@ def _contract(item: Planned, code: bytes, by_selector: dict[int, tuple[int, ...]
         item.split,
         item.family,
         item.job.version,
-        item.job.optimizer_runs is not None,
         item.job.via_ir,
         item.templates,
         tuple(risks),
         tuple(bytes(trace.tokens) for trace in encoded.functions),
         tuple(known),
+        item.job.key,
+        f"{compiled.file}:{compiled.name}",
+        item.job.optimizer_runs,
     )
 
 
@@ -202,11 +258,39 @@ def _project(entry: Entry) -> list[Planned]:
     return planned
 
 
+def _mutated(entry: Entry, original: Planned) -> Iterator[Planned]:
+    """The same file in the same setting, without one kind of guard."""
+    for name, source in mutations.mutants(entry.sources[entry.path]):
+        job = replace(original.job, sources={**entry.sources, entry.path: source})
+        yield replace(original, job=job, kind="mutated", templates=(name,), twin=original.job.key)
+
+
+def _varied(plain: list[Planned], injected: list[Planned]) -> list[Planned]:
+    """Held-out contracts in every setting, and made-up ones of held-out templates in every family of compilers."""
+    found = []
+    for items, count in ((injected, VARIED), (plain, VARIED // 2)):
+        fit = [item for item in items if item.split == "test" and _number(item.job.version) >= (0, 8, 13)]
+        small = [item for item in fit if item.job.source_bytes < _VARIED_BYTES]
+        for item in small[:: max(1, len(small) // count)][:count]:
+            for runs, via_ir in SETTINGS:
+                job = replace(item.job, optimizer_runs=runs, via_ir=via_ir)
+                found.append(replace(item, job=job, kind="varied"))
+    for version in FAMILIES:
+        for index in range(VARIED):
+            rng = Random(f"varied {index}")  # noqa: S311 (a seeded choice, no secret)
+            made = synthesis.contract(_number(version), rng, "test")
+            origin = ("varied", "test", "made up")
+            item = _planned({"made.sol": made.source}, "made.sol", version, rng, origin, made)
+            found += [replace(item, job=replace(item.job, optimizer_runs=runs, via_ir=False)) for runs in (None, 200)]
+    return found
+
+
 def _planned(  # noqa: PLR0917 (one private caller's worth of facts)
     sources: dict[str, str], path: str, version: str, rng: Random, origin: tuple[str, str, str], made: Labeled
 ) -> Planned:
     """`origin`: kind, split, family."""
     runs, via_ir = _settings(version, rng)
+    via_ir = via_ir and sum(map(len, sources.values())) < _QUICK_BYTES
     job = Job(version, {**sources, path: made.source}, (path,), runs, via_ir)
     labels = {fn: tuple(int(risk) for risk in risks) for fn, risks in made.labels.items()}
     return Planned(job, *origin, made.target, labels, made.templates)

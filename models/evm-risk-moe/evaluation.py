@@ -3,22 +3,25 @@
 import json
 import statistics
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 import baselines
 import numpy as np
 import onnx
+import slither_baseline
+import synthesis
 from compiler import Job, Results, compile_all
 from corpus import SOLC_VERSIONS
 from dataset import Contract
+from eth_utils.crypto import keccak
 from exact_network import Weights, write
 from exporting import feed, scores
-from network import CLASSES, RiskNetwork, weight_shift
+from mutations import MUTATIONS
+from network import RiskNetwork, weight_shift
 from numpy.typing import NDArray
-from scoring import class_score
-from template_kit import Risk
+from robustness import by_setting
+from scoring import summary
 from training import contract_labels, contract_logits
 
 from themis.core.evm import report
@@ -29,7 +32,6 @@ from themis.exact.spec import Spec
 
 FLAG_BPS: Final = 5_000
 SPEC_INPUTS: Final = 200
-_BOOTSTRAPS: Final = 1_000
 _DEMO: Final = Path(__file__).parents[2] / "contracts" / "src" / "demo"
 
 
@@ -37,21 +39,24 @@ def evaluate(  # noqa: PLR0917 (one call)
     found: list[Contract], network: RiskNetwork, weights: Weights, model: bytes, work: Path, npm: Path
 ) -> dict[str, Any]:
     """Everything of metrics.json but what training and the corpus report."""
-    test = [contract for contract in found if contract.split == "test"]
     session = open_session(model)
+    test = heldout(found)
     answers = scores(session, test)
     flags, truth = answers >= FLAG_BPS, contract_labels(test)
     plain = np.array([contract.kind == "plain" for contract in test])
-    heldout = _summary(flags, truth, plain)
-    heldout["macro_f1_interval_95"] = _interval(flags, truth)
-    heldout["by_setting"] = _by_setting(test, flags, truth)
-    heldout["baselines"] = {
-        "lr": _summary(baselines.regression(found, test), truth, plain),
-        "rules": _summary(baselines.rules(test), truth, plain),
-        "slither": None,
+    varied = [contract for contract in found if contract.kind == "varied"]
+    mutated = [contract for contract in found if contract.kind == "mutated" and contract.split == "test"]
+    figures = summary(flags, truth, plain)
+    figures["by_template"] = _by_template(test, flags)
+    figures["mutations"] = _mutations(mutated, scores(session, mutated) >= FLAG_BPS)
+    figures["by_setting"] = by_setting(varied, scores(session, varied) >= FLAG_BPS, contract_labels(varied))
+    figures["baselines"] = {
+        "lr": summary(baselines.regression(found, test), truth, plain),
+        "rules": summary(baselines.rules(test), truth, plain),
+        "slither": _slither(test, truth, plain, flags, work),
     }
     return {
-        "heldout": heldout,
+        "heldout": figures,
         "contracts": {"injected": int((~plain).sum()), "unmutated": int(plain.sum())},
         "exactness": _exactness(test, network, weights, model, answers),
         "speed": _speed(session, work),
@@ -59,46 +64,53 @@ def evaluate(  # noqa: PLR0917 (one call)
     }
 
 
-def _summary(flags: NDArray[np.bool_], truth: NDArray[np.bool_], plain: NDArray[np.bool_]) -> dict[str, Any]:
-    """Per class over all test contracts; `fpr` counts unmutated contracts flagged in any class."""
-    per_class = {}
-    for risk in Risk:
-        score = class_score(flags[:, risk], truth[:, risk])
-        per_class[risk.name.lower()] = {
-            "f1": round(score.f1, 4),
-            "precision": round(score.precision, 4),
-            "recall": round(score.recall, 4),
-            "fpr": round(float(flags[plain, risk].mean()), 4),
-            "support": score.support,
-        }
-    macro = statistics.fmean(entry["f1"] for entry in per_class.values())
-    return {"macro_f1": round(macro, 4), "fpr": round(float(flags[plain].any(1).mean()), 4), "per_class": per_class}
+def heldout(found: list[Contract]) -> list[Contract]:
+    """The contracts that the headline is about: held-out projects, as they are and with held-out templates."""
+    return [contract for contract in found if contract.split == "test" and contract.kind in ("plain", "injected")]
 
 
-def _interval(flags: NDArray[np.bool_], truth: NDArray[np.bool_]) -> list[float]:
-    """95 % bootstrap interval of macro-F1 over contracts."""
-    rng = np.random.default_rng(0)
-    values = []
-    for _ in range(_BOOTSTRAPS):
-        rows = rng.integers(0, len(flags), len(flags))
-        values.append(np.mean([class_score(flags[rows, c], truth[rows, c]).f1 for c in range(CLASSES)]))
-    return [round(float(value), 4) for value in np.quantile(values, (0.025, 0.975))]
+def _by_template(test: list[Contract], flags: NDArray[np.bool_]) -> dict[str, dict[str, int]]:
+    """For each held-out template: how many of its vulnerable and of its safe forms were there, and how many flagged."""
+    table: dict[str, dict[str, int]] = {}
+    for contract, row in zip(test, flags, strict=True):
+        if contract.kind == "injected":
+            (template,) = contract.templates
+            risk = synthesis.risk_of(template)
+            form = "vulnerable" if contract.risks else "safe"
+            counts = table.setdefault(
+                template, {"vulnerable": 0, "vulnerable_flagged": 0, "safe": 0, "safe_flagged": 0}
+            )
+            counts[form] += 1
+            counts[f"{form}_flagged"] += bool(row[risk])
+    return dict(sorted(table.items()))
 
 
-def _by_setting(test: list[Contract], flags: NDArray[np.bool_], truth: NDArray[np.bool_]) -> dict[str, dict[str, Any]]:
-    settings: dict[str, Callable[[Contract], bool]] = {
-        "optimizer off": lambda contract: not contract.optimized,
-        "optimizer on": lambda contract: contract.optimized and not contract.via_ir,
-        "via IR": lambda contract: contract.via_ir,
-        "solc 0.4-0.7": lambda contract: not contract.version.startswith("0.8"),
-        "solc 0.8": lambda contract: contract.version.startswith("0.8"),
-    }
+def _mutations(found: list[Contract], flags: NDArray[np.bool_]) -> dict[str, dict[str, float]]:
+    """For each way to take a guard out of held-out real code: contracts with a risk by it, and the share flagged."""
     table = {}
-    for name, fits in settings.items():
-        rows = np.array([fits(contract) for contract in test])
-        f1 = [class_score(flags[rows, c], truth[rows, c]).f1 for c in range(CLASSES)]
-        table[name] = {"contracts": int(rows.sum()), "macro_f1": round(float(np.mean(f1)), 4)}
+    for name in MUTATIONS:
+        rows = [row for row, contract in enumerate(found) if contract.templates == (name,)]
+        if rows:
+            hits = [all(flags[row, list(found[row].risks)]) for row in rows]
+            table[name] = {"contracts": len(rows), "recall": round(float(np.mean(hits)), 4)}
     return table
+
+
+def _slither(
+    test: list[Contract], truth: NDArray[np.bool_], plain: NDArray[np.bool_], flags: NDArray[np.bool_], work: Path
+) -> dict[str, Any]:
+    """Slither where it could read the contract, and the model on the same contracts."""
+    found = slither_baseline.verdicts(test, truth, work / "slither.jsonl")
+    rows = found.analyzed
+    return {
+        **summary(found.flags[rows], truth[rows], plain[rows]),
+        "version": slither_baseline.VERSION,
+        "detectors": found.detectors,
+        "analyzed": int(rows.sum()),
+        "failed": int((~rows).sum()),
+        "errors": found.errors,
+        "model_on_the_same": summary(flags[rows], truth[rows], plain[rows]),
+    }
 
 
 def _exactness(
@@ -136,7 +148,7 @@ def _centers(weights: Weights, network: RiskNetwork) -> NDArray[np.float64]:
 
 
 def _speed(session: Any, work: Path) -> dict[str, Any]:
-    """Milliseconds from bytecode to report, one thread, by size of the code."""
+    """Milliseconds from bytecode to the hash of the report, one thread, by size of the code."""
     codes = sorted(set(_codes(work)), key=len)
     picked = {"median": codes[len(codes) // 2], "largest": codes[-1]}
     return {name: {"bytes": len(code), **_timed(session, code)} for name, code in picked.items()}
@@ -160,13 +172,14 @@ def _timed(session: Any, code: bytes) -> dict[str, float]:
             "first": np.array(encoded.starts, np.int64),
         }
         ready = time.perf_counter()
-        report.pack(session.run(["scores_bps"], inputs)[0].tolist(), encoded)
+        keccak(report.pack(session.run(["scores_bps"], inputs)[0].tolist(), encoded))
         encoding.append(ready - started)
         inference.append(time.perf_counter() - ready)
     return {
         "tokens": len(encoded.tokens),
         "encode_ms": round(statistics.median(encoding) * 1e3, 2),
         "infer_ms": round(statistics.median(inference) * 1e3, 2),
+        "total_ms": round(statistics.median(map(sum, zip(encoding, inference, strict=True))) * 1e3, 2),
     }
 
 

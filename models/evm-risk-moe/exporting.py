@@ -22,7 +22,7 @@ from themis.exact.emit import Emitter
 from themis.exact.roots import parameters
 
 NAME: Final = "evm-risk-moe"
-VERSION: Final = "0.1.0"
+VERSION: Final = "0.2.0"
 
 
 def trained(folder: Path, shape: Shape) -> RiskNetwork:
@@ -59,7 +59,7 @@ def bundle(path: Path, w: Weights, shape: Shape, golden: Sequence[bytes]) -> Non
     facts = Facts(
         name=NAME,
         version=VERSION,
-        description="Scores EVM runtime bytecode for six classes of vulnerability: a first mixture-of-experts model.",
+        description="Scores EVM runtime bytecode for six classes of vulnerability: a mixture-of-experts model.",
         attribution="Built with Themis evm-risk-moe",
         preprocessing=PREPROCESSING,
         max_input_bytes=MAX_CODE_BYTES,

@@ -8,29 +8,38 @@ from numpy.typing import NDArray
 from themis.core.evm.trace import MAX_TOKENS
 from themis.core.evm.vocabulary import ID
 
-SWAP_CHANCE: Final = 0.2
+SWAP_CHANCE: Final = 0.3
 INSERTIONS: Final = 0.1
 """Harmless tokens put in, as a share of a function's length."""
 DELETIONS: Final = 0.15
 """Chance of an optional token to go."""
 
-_NOISE: Final = "LOG ADD.stored SUB.stored CLOCK BALANCE SLOAD.slot SLOAD.hash GUARD.data"
+_NOISE: Final = "LOG ADD.stored SUB.stored CLOCK BALANCE SLOAD.slot SLOAD.hash GUARD.data JOIN"
 _ECHOES: Final = (
     "GUARD.auth GUARD.origin_auth IF.origin_auth GUARD.eoa MOD.block HASH.random GUARD.random IF.random ENTROPY"
 )
 """Tokens that say again what another token (EQ.auth, say) has said."""
 _HARMLESS: Final = (
-    f"{_NOISE} IF.data IF.paid IF.stored IF.stored_cmp IF.keyed_cmp JOIN EXTCODE GUARD.code STATICCALL SLOAD.caller "
+    f"{_NOISE} IF.data IF.paid IF.stored IF.stored_cmp IF.keyed_cmp EXTCODE GUARD.code STATICCALL.stored SLOAD.caller "
     "GUARD.paid GUARD.clock GUARD.stored_cmp GUARD.keyed_cmp GUARD.not_flag MUL.stored DIV.stored"
 )
-_PAYEES: Final = ("caller", "keyed", "stored", "data")
+_PAYEES: Final = ("caller", "keyed", "stored", "data", "returned", "other")
 _BOOKED: Final = ("zero", "sum", "stored", "data", "clock", "other")
+_LEVELS: Final = ("open", "keyed", "granted")
 _ALIKE: Final = (
     tuple(f"CALL.{payee}.value" for payee in _PAYEES),
     tuple(f"CALL.{payee}.value_stipend" for payee in _PAYEES),
     tuple(f"SSTORE.{place}.{value}" for place in ("slot", "caller", "hash") for value in _BOOKED),
     ("SLOAD.slot", "SLOAD.caller", "SLOAD.hash"),
-    ("SELFDESTRUCT.caller", "SELFDESTRUCT.stored", "SELFDESTRUCT.data"),
+    *(tuple(f"SELFDESTRUCT.{target}.{level}" for target in ("caller", "stored", "data")) for level in _LEVELS),
+    *(
+        tuple(
+            f"SSTORE.{place}.{value}.{state}"
+            for place in ("slot", "caller", "hash")
+            for value in ("zero", "const", "other")
+        )
+        for state in ("late", "trusted", "stale")
+    ),
     ("IF.data", "IF.paid", "IF.stored", "IF.stored_cmp", "IF.keyed_cmp"),
     ("GUARD.data", "GUARD.paid", "GUARD.clock", "GUARD.stored_cmp", "GUARD.keyed_cmp"),
 )

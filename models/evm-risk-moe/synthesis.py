@@ -6,15 +6,26 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-import templates_authority
 import templates_benign
 import templates_block
+import templates_callbacks
+import templates_delegatecall
+import templates_origin
 import templates_reentrancy
+import templates_selfdestruct
 import templates_unchecked
 from template_kit import Kit, Member, Risk
 
 Template = Callable[[Kit, bool], Member]
-_MODULES: Final = (templates_reentrancy, templates_unchecked, templates_authority, templates_block)
+_MODULES: Final = (
+    templates_reentrancy,
+    templates_callbacks,
+    templates_unchecked,
+    templates_origin,
+    templates_block,
+    templates_selfdestruct,
+    templates_delegatecall,
+)
 SPLITS: Final = {
     "train": tuple(template for module in _MODULES for template in module.TRAIN),
     "validation": tuple(template for module in _MODULES for template in module.VALIDATION),
@@ -66,20 +77,24 @@ def contract(version: tuple[int, int, int], rng: Random, split: str = "train") -
     receive = "receive() external payable {}" if version >= (0, 6, 0) else "function() external payable {}"
     body = "\n\n".join(member.code for member in members)
     pragma = f"pragma solidity {'.'.join(map(str, version))};"
-    source = f"{pragma}\n\ncontract {name} {{\n{body}\n{receive if rng.random() < 0.5 else ''}\n}}\n"
+    tail = receive if rng.random() < 0.5 else ""
+    source = f"{pragma}\n\n{_outside(members)}\n\ncontract {name} {{\n{body}\n{tail}\n}}\n"
     return Labeled(source, name, _labels(members), tuple(member.template for member in members))
 
 
 def inject(source: str, members: list[Member], rng: Random) -> Labeled | None:
     """Paste members at the start of one of the file's contracts; None if it defines none."""
-    places = [
-        (match.group(1), match.end()) for match in _OPEN.finditer(source) if not _inside_comment(source, match.start())
-    ]
+    places = [match for match in _OPEN.finditer(source) if not _inside_comment(source, match.start())]
     if not places:
         return None
-    name, at = rng.choice(places)
-    body = "\n".join(member.code for member in members)
-    return Labeled(f"{source[:at]}\n{body}\n{source[at:]}", name, _labels(members), tuple(m.template for m in members))
+    place = rng.choice(places)
+    at, body = place.end(), "\n".join(member.code for member in members)
+    made = f"{source[:at]}\n{body}\n{source[at:]}\n{_outside(members)}\n"
+    return Labeled(made, place.group(1), _labels(members), tuple(member.template for member in members))
+
+
+def _outside(members: list[Member]) -> str:
+    return "\n".join(member.outside for member in members if member.outside)
 
 
 def _labels(members: list[Member]) -> dict[str, frozenset[Risk]]:

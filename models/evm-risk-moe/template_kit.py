@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from enum import IntEnum
 from random import Random
-from typing import Final
+
+from template_words import NOUNS, VERBS
 
 
 class Risk(IntEnum):
@@ -24,60 +25,8 @@ class Member:
     template: str
     code: str
     labels: dict[str, frozenset[Risk]]
-
-
-_VERBS: Final = [
-    "withdraw",
-    "claim",
-    "payout",
-    "collect",
-    "redeem",
-    "sweep",
-    "cash",
-    "release",
-    "execute",
-    "update",
-    "settle",
-    "apply",
-    "move",
-    "run",
-    "take",
-    "process",
-    "exit",
-    "leave",
-    "finish",
-    "close",
-    "drain",
-    "pull",
-    "refund",
-    "resolve",
-    "finalize",
-    "trigger",
-    "handle",
-    "perform",
-    "unlock",
-    "harvest",
-    "distribute",
-]
-_NOUNS: Final = [
-    "balance",
-    "deposit",
-    "share",
-    "credit",
-    "stake",
-    "ledger",
-    "fund",
-    "amount",
-    "pending",
-    "reward",
-    "owed",
-    "account",
-    "position",
-    "pot",
-    "bond",
-    "escrow",
-    "quota",
-]
+    outside: str = ""
+    """Interfaces and libraries to put before the contract."""
 
 
 @dataclass(slots=True)
@@ -89,6 +38,7 @@ class Kit:
     tag: str = field(init=False)
     declarations: list[str] = field(init=False, default_factory=list)
     declared: set[str] = field(init=False, default_factory=set)
+    outside: list[str] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         self.tag = "".join(self.rng.choice("abcdefghjkmnpqrstuvwxyz") for _ in range(5))
@@ -125,10 +75,10 @@ class Kit:
         return f"{word}_{self.tag}"
 
     def verb(self) -> str:
-        return self.name(self.rng.choice(_VERBS))
+        return self.name(self.rng.choice(VERBS))
 
     def noun(self) -> str:
-        return self.name(self.rng.choice(_NOUNS))
+        return self.name(self.rng.choice(NOUNS))
 
     @property
     def payee(self) -> str:
@@ -176,7 +126,7 @@ class Kit:
     def declare(self, line: str) -> None:
         """Add a member-level declaration; the first one of a name stands."""
         words = line.replace("(", " ").split()
-        if words[0] in ("function", "modifier", "struct", "event", "error"):
+        if words[0] in ("function", "modifier", "struct", "event", "error", "enum"):
             name = words[1]
         else:
             name = line.partition(" = ")[0].rstrip(";").split()[-1]
@@ -221,7 +171,19 @@ class Kit:
             return f"if (!({condition})) revert {error}();"
         return f"if (!({condition})) {self.pick('revert();', '{ revert(); }')}"
 
+    def interface(self, word: str, *functions: str) -> str:
+        """Name of a new interface with these functions, put before the contract."""
+        name = self.name(f"I{word}")
+        self.outside.append(f"interface {name} {{ {' '.join(f'{function};' for function in functions)} }}")
+        return name
+
     # calls --------------------------------------------------------------------------------------
+
+    def paying(self, function: str, amount: str, arguments: str) -> str:
+        """A call of a contract type's function with value."""
+        if self.version >= (0, 6, 2):
+            return f"{function}{{value: {amount}}}({arguments})"
+        return f"{function}.value({amount})({arguments})"
 
     def raw_call(self, to: str, amount: str = "", data: str = "") -> str:
         """A low-level call expression: (bool, bytes) from 0.5 on, bool before."""
@@ -261,25 +223,60 @@ class Kit:
 
     # guards -------------------------------------------------------------------------------------
 
+    def protect(self, bad: bool) -> tuple[str, str]:
+        """As `authorize`, but the vulnerable twin lets everybody pass."""
+        return ("", self.irrelevant_guard()) if bad else self.authorize()
+
     def authorize(self, who: str = "msg.sender") -> tuple[str, str]:
         """(modifier to put on the function or "", statement to put first or ""): only somebody in charge may pass."""
-        style = self.rng.randrange(7)
-        if style == 0:
-            role = self.name("allowed")
-            self.declare(f"mapping(address => bool) {role};")
-            return self._as_modifier(f"{role}[{who}]")
-        if style == 1:
-            role = self.name("roles")
-            self.declare(f"mapping(bytes32 => mapping(address => bool)) {role};")
-            return self._as_modifier(f'{role}[bytes32("{self.pick("ADMIN", "OPERATOR", "KEEPER")}")][{who}]')
-        if style == 2:
-            first, second = self.owner(), self.stored_owner()
-            return self._as_modifier(f"{who} == {first} || {who} == {second}")
+        style = self.rng.randrange(11)
         if style == 3:
             owner, check = self.owner(), self.name("_check")
             self.declare(f"function {check}() internal view {{ {self.fail_unless(f'{who} == {owner}')} }}")
             return "", f"{check}();"
-        return self._as_modifier(self.pick(f"{who} == {self.owner()}", f"{self.owner()} == {who}"))
+        makers = {
+            0: self._allowed,
+            1: self._role,
+            2: self._two_owners,
+            4: self._ward,
+            5: self._asked,
+            6: self._access_control,
+        }
+        return self._as_modifier(makers.get(style, self._owner_only)(who))
+
+    def _owner_only(self, who: str) -> str:
+        return self.pick(f"{who} == {self.owner()}", f"{self.owner()} == {who}")
+
+    def _allowed(self, who: str) -> str:
+        role = self.name("allowed")
+        self.declare(f"mapping(address => bool) {role};")
+        return f"{role}[{who}]"
+
+    def _role(self, who: str) -> str:
+        role = self.name("roles")
+        self.declare(f"mapping(bytes32 => mapping(address => bool)) {role};")
+        return f'{role}[bytes32("{self.pick("ADMIN", "OPERATOR", "KEEPER")}")][{who}]'
+
+    def _two_owners(self, who: str) -> str:
+        first, second = self.owner(), self.stored_owner()
+        return f"{who} == {first} || {who} == {second}"
+
+    def _ward(self, who: str) -> str:
+        wards = self.name("wards")
+        self.declare(f"mapping(address => uint256) {wards};")
+        return f"{wards}[{who}] == 1"
+
+    def _asked(self, who: str) -> str:
+        kind = self.interface("Authority", "function canCall(address who, bytes4 what) external view returns (bool)")
+        authority = self.name("authority")
+        self.declare(f"{kind} {authority};")
+        return f"{authority}.canCall({who}, msg.sig)"
+
+    def _access_control(self, who: str) -> str:
+        role, members = self.name("RoleData"), self.name("_roles")
+        self.declare(f"struct {role} {{ mapping(address => bool) members; bytes32 admin; }}")
+        self.declare(f"mapping(bytes32 => {role}) {members};")
+        return f'{members}[keccak256("{self.pick("PAUSER", "UPGRADER", "MANAGER")}")].members[{who}]'
 
     def _as_modifier(self, condition: str) -> tuple[str, str]:
         if self.maybe():
@@ -349,7 +346,14 @@ class Kit:
     def member(self, template: str, functions: str, labels: dict[str, frozenset[Risk]]) -> Member:
         order = self.declarations[:]
         code = "\n".join((*order, functions)) if self.maybe(0.7) else "\n".join((functions, *order))
-        return Member(template, code, labels)
+        return Member(template, code, labels, "\n".join(self.outside))
+
+    def risky(  # noqa: PLR0917 (as `function`)
+        self, template: str, risk: Risk, bad: bool, fn: str, params: str, body: str, modifiers: str = "", seen: str = ""
+    ) -> Member:
+        """A member with one function, which has the risk if it is bad. `seen`: its visibility; either if empty."""
+        code = self.function(fn, params, body, modifiers, seen)
+        return self.member(template, code, {fn: labeled(risk, bad)})
 
 
 def labeled(risk: Risk, bad: bool) -> frozenset[Risk]:

@@ -171,6 +171,72 @@ def execute(kit: Kit) -> Member:
     return _benign(kit, "execute", fn, kit.function(fn, f"address to, uint256 value, {data}", body, modifier, "public"))
 
 
+def _token(kit: Kit) -> tuple[str, str]:
+    """(variable, its type) of a token this contract trusts."""
+    kind = kit.interface(
+        "Token",
+        "function transfer(address, uint256) external returns (bool)",
+        "function transferFrom(address, address, uint256) external returns (bool)",
+    )
+    name = kit.name("asset")
+    kit.declare(f"{kind} {name};")
+    return name, kind
+
+
+def stake(kit: Kit) -> Member:
+    """A trusted token comes in before it is booked, as most contracts do."""
+    fn, ledger, total, (token, _) = kit.name("stake"), kit.mapping("address", "uint256"), kit.name("total"), _token(kit)
+    kit.declare(f"uint256 {total};")
+    take = kit.fail_unless(f"{token}.transferFrom(msg.sender, address(this), amount)")
+    body = (
+        f"{kit.fail_unless('amount > 0')} {take} {ledger}[msg.sender] += amount; {total} += amount; {kit.log('amount')}"
+    )
+    return _benign(kit, "stake", fn, kit.function(fn, "uint256 amount", body))
+
+
+def unstake(kit: Kit) -> Member:
+    fn, ledger, (token, _) = kit.name("unstake"), kit.mapping("address", "uint256"), _token(kit)
+    check = kit.fail_unless(f"{ledger}[msg.sender] >= amount")
+    pay = kit.fail_unless(f"{token}.transfer(msg.sender, amount)")
+    return _benign(
+        kit,
+        "unstake",
+        fn,
+        kit.function(fn, "uint256 amount", f"{check} {ledger}[msg.sender] -= amount; {pay} {kit.log()}"),
+    )
+
+
+def initialize(kit: Kit) -> Member:
+    """Once, by whoever deploys."""
+    fn, done, owner = kit.name("initialize"), kit.name("initialized"), kit.stored_owner()
+    kit.declare(f"bool {done};")
+    body = f"{kit.fail_unless(f'!{done}')} {done} = true; {owner} = next; {kit.log()}"
+    return _benign(kit, "initialize", fn, kit.function(fn, "address next", body))
+
+
+def proxy(kit: Kit) -> Member:
+    """Forwards to the implementation in its slot."""
+    fn, slot = kit.name("forward"), kit.rng.getrandbits(250)
+    size, gas = ("calldatasize()", "gas()") if kit.v5 else ("calldatasize", "gas")
+    run = (
+        f"assembly {{ calldatacopy(0, 0, {size}) let ok := delegatecall({gas}, sload({slot}), 0, {size}, 0, 0)"
+        " if iszero(ok) { revert(0, 0) } }"
+    )
+    return _benign(kit, "proxy", fn, kit.function(fn, "", run, "payable"))
+
+
+def schedule(kit: Kit) -> Member:
+    """Queued by somebody in charge, with a deadline."""
+    fn, ready = kit.name("schedule"), kit.name("ready")
+    kit.declare(f"mapping(bytes32 => uint256) {ready};")
+    modifier, first = kit.authorize()
+    body = (
+        f"{first} {kit.fail_unless(f'{ready}[id] == 0')} {ready}[id] = {kit.now} + {kit.rng.randrange(1, 30)}"
+        f" days; {kit.log()}"
+    )
+    return _benign(kit, "schedule", fn, kit.function(fn, "bytes32 id", body, modifier))
+
+
 ALL = (
     deposit,
     token_transfer,
@@ -188,4 +254,9 @@ ALL = (
     batch_credit,
     getter,
     execute,
+    stake,
+    unstake,
+    initialize,
+    proxy,
+    schedule,
 )

@@ -200,6 +200,178 @@ def double_or_nothing(kit: Kit, bad: bool) -> Member:
     return kit.member("block.double_or_nothing", kit.function(fn, "uint256 amount", body), {fn: labeled(R, bad)})
 
 
-TRAIN = (hash_modulo, blockhash_modulo, time_modulo, lottery_winner, random_amount, stored_seed, blockhash_bits, ticket)
-VALIDATION = (coinbase_hash, double_or_nothing)
-TEST = (number_modulo, blockhash_winner)
+def committed_block(kit: Kit, bad: bool) -> Member:
+    """The hash of a block that was chosen before; gone after 256 blocks, known to who waits."""
+    fn, chosen, won = kit.name(kit.pick("reveal", "open", "settle")), kit.mapping("address", "uint256"), kit.name("won")
+    kit.declare(f"mapping(address => uint256) {won};")
+    wait = kit.fail_unless(f"{chosen}[msg.sender] > 0 && block.number > {chosen}[msg.sender]")
+    luck = f"uint256(blockhash({chosen}[msg.sender])) % {kit.rng.randrange(2, 999)}"
+    fair = f"block.number - {chosen}[msg.sender]"
+    body = f"{wait} {won}[msg.sender] += {luck if bad else fair}; {chosen}[msg.sender] = 0; {kit.log()}"
+    return kit.risky("block.committed_block", R, bad, fn, "", body)
+
+
+def shuffle(kit: Kit, bad: bool) -> Member:
+    """A list is mixed; fairly with a seed that was fixed before."""
+    fn, deck, seed = kit.name(kit.pick("shuffle", "mix", "deal")), kit.name("deck"), kit.name("seed")
+    kit.declare(f"uint256[] {deck};")
+    kit.declare(f"uint256 {seed};")
+    source = kit.keccak(kit.now, "i") if bad else kit.keccak(seed, "i")
+    swap = (
+        f"uint256 j = uint256({source}) % {deck}.length; uint256 held = {deck}[i]; {deck}[i] = {deck}[j];"
+        f" {deck}[j] = held;"
+    )
+    modifier, first = kit.authorize() if kit.maybe(0.3) else ("", "")
+    body = f"{first} for (uint256 i = 0; i < {deck}.length; i++) {{ {swap} }} {kit.log()}"
+    return kit.risky("block.shuffle", R, bad, fn, "", body, modifier)
+
+
+def traits(kit: Kit, bad: bool) -> Member:
+    """Parts of a hash make an item's traits: masks and divisions, no modulo of the hash."""
+    fn, item, count, seed = (
+        kit.name(kit.pick("mint", "hatch", "breed")),
+        kit.mapping("uint256", "uint256"),
+        kit.name("count"),
+        kit.name("seed"),
+    )
+    kit.declare(f"uint256 {count};")
+    kit.declare(f"uint256 {seed};")
+    source = _entropy(kit).replace("guess", count) if bad else kit.keccak(seed, count)
+    rare = f"uint8(genes / {1 << 8 * kit.rng.randrange(1, 20)}) < {kit.rng.randrange(5, 60)}"
+    body = (
+        f"{kit.noise()} uint256 genes = uint256({source}); {count} += 1;"
+        f" {item}[{count}] = genes / {1 << kit.rng.randrange(9, 99)};"
+        f" if ({rare}) {{ {item}[{count}] = 1; }} {kit.log()}"
+    )
+    return kit.risky("block.traits", R, bad, fn, "", body, "payable")
+
+
+def mixed_values(kit: Kit, bad: bool) -> Member:
+    """Block values mixed without a hash."""
+    difficulty = "block.difficulty" if not kit.v8 else "block.gaslimit"
+    parts = (f"({kit.now} ^ {difficulty})", f"({kit.now} * block.number)", f"({kit.now} + {difficulty} * 31)")
+    return _game(
+        kit, "block.mixed_values", bad, f"{kit.pick(*parts)} % {kit.rng.randrange(2, 50)} == {kit.pick('0', 'guess')}"
+    )
+
+
+def helper_random(kit: Kit, bad: bool) -> Member:
+    """An internal function gives the number."""
+    fn, helper, nonce = kit.name(kit.pick("spin", "attack", "explore")), kit.name("_random"), kit.name("nonce")
+    score = kit.mapping("address", "uint256")
+    kit.declare(f"uint256 {nonce};")
+    source = kit.keccak(kit.now, "msg.sender", nonce) if bad else kit.keccak("msg.sender", nonce)
+    kit.declare(
+        f"function {helper}(uint256 n) internal returns (uint256) {{ {nonce}++; return uint256({source}) % n; }}"
+    )
+    body = (
+        f"{kit.noise()} uint256 hit = {helper}({kit.rng.randrange(6, 200)});"
+        f" if (hit > {kit.rng.randrange(1, 5)}) {{ {score}[msg.sender] += hit; }} {kit.log('hit')}"
+    )
+    return kit.risky("block.helper_random", R, bad, fn, "", body)
+
+
+def raffle_mint(kit: Kit, bad: bool) -> Member:
+    """Only a lucky block lets you in; fairly, only an open season does."""
+    fn, owned, opens = kit.name(kit.pick("enter", "mint", "join")), kit.mapping("address", "uint256"), kit.name("opens")
+    kit.declare(f"uint256 {opens};")
+    luck = f"uint256(blockhash(block.number - 1)) % {kit.rng.randrange(2, 30)} == uint256(uint160(msg.sender)) % 2"
+    fair = f"{kit.now} >= {opens} && {kit.now} < {opens} + {kit.rng.randrange(1, 60)} days"
+    body = f"{kit.fail_unless(luck if bad else fair)} {owned}[msg.sender] += 1; {kit.log()}"
+    return kit.risky("block.raffle_mint", R, bad, fn, "", body, "payable")
+
+
+def payout_factor(kit: Kit, bad: bool) -> Member:
+    """How much a stake is worth."""
+    fn, stake, begun = (
+        kit.name(kit.pick("settle", "cashOut", "finish")),
+        kit.mapping("address", "uint256"),
+        kit.name("begun"),
+    )
+    kit.declare(f"mapping(address => uint256) {begun};")
+    luck = f"uint256({kit.keccak('blockhash(block.number - 1)', 'msg.sender')}) % {kit.rng.randrange(3, 9)}"
+    fair = f"({kit.now} - {begun}[msg.sender]) / {kit.rng.randrange(1, 30)} days"
+    pay = f"uint256 due = {stake}[msg.sender] * ({luck if bad else fair}); {stake}[msg.sender] = 0;"
+    return kit.risky(
+        "block.payout_factor",
+        R,
+        bad,
+        fn,
+        "",
+        f"{kit.noise()} {pay} {kit.pay_safely(kit.sender, 'due')} {kit.log('due')}",
+    )
+
+
+def picked_entry(kit: Kit, bad: bool) -> Member:
+    """One of a list is taken out, by the clock or in order."""
+    fn, queue, owed = kit.name(kit.pick("next", "pick", "serve")), kit.name("queue"), kit.mapping("address", "uint256")
+    kit.declare(f"address[] {queue};")
+    kit.declare(f"uint256 {kit.name('head')};")
+    index = f"{kit.now} % {queue}.length" if bad else f"{kit.name('head')} % {queue}.length"
+    body = (
+        f"{kit.fail_unless(f'{queue}.length > 0')} uint256 at = {index}; address lucky = {queue}[at];"
+        f" {queue}[at] = {queue}[{queue}.length - 1]; {kit.name('head')} += 1; {owed}[lucky] += msg.value;"
+        f" {kit.log('at')}"
+    )
+    return kit.risky("block.picked_entry", R, bad, fn, "", body, "payable")
+
+
+def loot_table(kit: Kit, bad: bool) -> Member:
+    """A roll is compared with weights one after another; fairly, the roll comes from an oracle's answer."""
+    fn, weights, prize = (
+        kit.name(kit.pick("loot", "openChest", "fulfill")),
+        kit.name("weights"),
+        kit.mapping("address", "uint256"),
+    )
+    kit.declare(f"uint256[] {weights};")
+    modifier, first = ("", "") if bad else kit.authorize()
+    source = f"uint256({_entropy(kit)})".replace("guess", "word") if bad else "word"
+    loop = (
+        f"for (uint256 i = 0; i < {weights}.length; i++) {{ if (roll < {weights}[i]) {{ {prize}[who] = i + 1;"
+        f" break; }} roll -= {weights}[i]; }}"
+    )
+    body = f"{first} uint256 roll = {source} % {kit.rng.randrange(100, 9999)}; {loop} {kit.log()}"
+    return kit.risky("block.loot_table", R, bad, fn, "address who, uint256 word", body, modifier)
+
+
+def duel(kit: Kit, bad: bool) -> Member:
+    """Two players, one internal judge."""
+    fn, judge, rival, ledger = (
+        kit.name(kit.pick("duel", "fight", "match")),
+        kit.name("_wins"),
+        kit.name("rival"),
+        kit.mapping("address", "uint256"),
+    )
+    kit.declare(f"address {rival};")
+    luck = f"uint256({kit.keccak('a', 'b', kit.pick('block.number', 'block.coinbase', kit.now))}) & 1 == 1".replace(
+        "& 1 ==", "% 2 =="
+    )
+    kit.declare(
+        f"function {judge}(address a, address b) internal view returns (bool) {{ return"
+        f" {luck if bad else f'{ledger}[a] > {ledger}[b]'}; }}"
+    )
+    body = (
+        f"address other = {rival}; {kit.fail_unless('other != address(0)')} {rival} = address(0);"
+        f" if ({judge}(msg.sender, other)) {{ {ledger}[msg.sender] += {kit.self_balance};"
+        f" }} else {{ {ledger}[other] += 1; }} {kit.log()}"
+    )
+    return kit.risky("block.duel", R, bad, fn, "", body, "payable")
+
+
+TRAIN = (
+    hash_modulo,
+    blockhash_modulo,
+    time_modulo,
+    lottery_winner,
+    random_amount,
+    stored_seed,
+    blockhash_bits,
+    ticket,
+    committed_block,
+    shuffle,
+    traits,
+    mixed_values,
+    helper_random,
+)
+VALIDATION = (coinbase_hash, double_or_nothing, raffle_mint)
+TEST = (number_modulo, blockhash_winner, payout_factor, picked_entry, loot_table, duel)

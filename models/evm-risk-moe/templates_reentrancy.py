@@ -5,18 +5,18 @@ from template_kit import Kit, Member, Risk, labeled
 R = Risk.REENTRANCY
 
 
-def _order(kit: Kit, bad: bool, effects: str, call: str) -> str:
+def order(kit: Kit, bad: bool, effects: str, call: str) -> str:
     """The one difference: interaction first, or effects first."""
     log = kit.log()
     return f"{call} {effects} {log}" if bad else f"{effects} {log} {call}"
 
 
-def _debit(kit: Kit, place: str, amount: str) -> str:
+def debit(kit: Kit, place: str, amount: str) -> str:
     plain = kit.pick(f"{place} -= {amount};", f"{place} = {place} - {amount};")
     return f"unchecked {{ {plain} }}" if kit.v8 and kit.maybe(0.25) else plain
 
 
-def _totals(kit: Kit, amount: str) -> str:
+def totals(kit: Kit, amount: str) -> str:
     """Zero to two counters that move with the payment."""
     parts = []
     for word in ("total", "paid"):
@@ -31,17 +31,17 @@ def amount_argument(kit: Kit, bad: bool) -> Member:
     ledger, fn = kit.mapping("address", "uint256"), kit.verb()
     check = kit.fail_unless(f"{ledger}[msg.sender] >= amount")
     call = kit.checked(kit.raw_call("msg.sender", "amount"))
-    effects = f"{_debit(kit, f'{ledger}[msg.sender]', 'amount')} {_totals(kit, 'amount')}"
-    body = f"{kit.noise()} {check} {_order(kit, bad, effects, call)}"
+    effects = f"{debit(kit, f'{ledger}[msg.sender]', 'amount')} {totals(kit, 'amount')}"
+    body = f"{kit.noise()} {check} {order(kit, bad, effects, call)}"
     return kit.member("reentrancy.amount_argument", kit.function(fn, "uint256 amount", body), {fn: labeled(R, bad)})
 
 
 def whole_balance(kit: Kit, bad: bool) -> Member:
     ledger, fn = kit.mapping("address", "uint256"), kit.verb()
     call = kit.checked(kit.raw_call("msg.sender", "due"))
-    effects = kit.pick(f"{ledger}[msg.sender] = 0;", f"delete {ledger}[msg.sender];") + " " + _totals(kit, "due")
+    effects = kit.pick(f"{ledger}[msg.sender] = 0;", f"delete {ledger}[msg.sender];") + " " + totals(kit, "due")
     body = f"{kit.noise()} uint256 due = {ledger}[msg.sender];"
-    inner = _order(kit, bad, effects, call)
+    inner = order(kit, bad, effects, call)
     body += f" {kit.fail_unless('due > 0')} {inner}" if kit.maybe() else f" if (due > 0) {{ {inner} }}"
     return kit.member("reentrancy.whole_balance", kit.function(fn, "", body), {fn: labeled(R, bad)})
 
@@ -59,10 +59,10 @@ def packed_record(kit: Kit, bad: bool) -> Member:
     call = kit.checked(kit.raw_call("msg.sender", kit.pick("due", cut)))
     clear = kit.pick("r.held = 0;", "r.held = 0; r.open = false;", f"delete {book}[msg.sender];")
     wait = kit.fail_unless(f"{kit.now} > r.since + {kit.rng.randrange(1, 60)} days") if kit.maybe() else ""
-    effects = f"{clear} {_totals(kit, 'due')}"
+    effects = f"{clear} {totals(kit, 'due')}"
     body = (
         f"{record} storage r = {book}[msg.sender]; uint256 due = r.held; {kit.noise()}"
-        f" {kit.fail_unless('due != 0')} {wait} {_order(kit, bad, effects, call)}"
+        f" {kit.fail_unless('due != 0')} {wait} {order(kit, bad, effects, call)}"
     )
     return kit.member("reentrancy.packed_record", kit.function(fn, "", body), {fn: labeled(R, bad)})
 
@@ -74,8 +74,8 @@ def claimed_flag(kit: Kit, bad: bool) -> Member:
     call = kit.checked(
         kit.raw_call("msg.sender", kit.pick(size, f"{kit.rng.randrange(1, 99)} szabo" if not kit.v7 else "0.1 ether"))
     )
-    effects = f"{done}[msg.sender] = true; {_totals(kit, size)}"
-    body = f"{kit.noise()} {kit.fail_unless(f'!{done}[msg.sender]')} {_order(kit, bad, effects, call)}"
+    effects = f"{done}[msg.sender] = true; {totals(kit, size)}"
+    body = f"{kit.noise()} {kit.fail_unless(f'!{done}[msg.sender]')} {order(kit, bad, effects, call)}"
     return kit.member("reentrancy.claimed_flag", kit.function(fn, "", body), {fn: labeled(R, bad)})
 
 
@@ -84,15 +84,13 @@ def internal_payment(kit: Kit, bad: bool) -> Member:
     inner = kit.checked(kit.raw_call("to", "value"))
     kit.declare(f"function {pay}({kit.payee} to, uint256 value) internal {{ {inner} {kit.log('value')} }}")
     effects = (
-        f"{kit.pick(f'{ledger}[msg.sender] = 0;', _debit(kit, f'{ledger}[msg.sender]', 'due'))} {_totals(kit, 'due')}"
+        f"{kit.pick(f'{ledger}[msg.sender] = 0;', debit(kit, f'{ledger}[msg.sender]', 'due'))} {totals(kit, 'due')}"
     )
-    body = (
-        f"uint256 due = {ledger}[msg.sender]; {kit.noise()} {_order(kit, bad, effects, f'{pay}({kit.sender}, due);')}"
-    )
+    body = f"uint256 due = {ledger}[msg.sender]; {kit.noise()} {order(kit, bad, effects, f'{pay}({kit.sender}, due);')}"
     return kit.member("reentrancy.internal_payment", kit.function(fn, "", body), {fn: labeled(R, bad)})
 
 
-def _lock(kit: Kit) -> tuple[str, str, str]:
+def lock(kit: Kit) -> tuple[str, str, str]:
     """(modifier, before, after) of a mutex."""
     name = kit.name("lock")
     style = kit.rng.randrange(3)
@@ -115,9 +113,9 @@ def _lock(kit: Kit) -> tuple[str, str, str]:
 def mutex(kit: Kit, bad: bool) -> Member:
     ledger, fn = kit.mapping("address", "uint256"), kit.verb()
     call = kit.checked(kit.raw_call("msg.sender", "amount"))
-    effects = f"{_debit(kit, f'{ledger}[msg.sender]', 'amount')} {_totals(kit, 'amount')}"
+    effects = f"{debit(kit, f'{ledger}[msg.sender]', 'amount')} {totals(kit, 'amount')}"
     check = kit.fail_unless(f"{ledger}[msg.sender] >= amount")
-    modifier, before, after = ("", "", "") if bad else _lock(kit)
+    modifier, before, after = ("", "", "") if bad else lock(kit)
     if kit.maybe():
         params, start = "uint256 amount", check
     else:
@@ -129,7 +127,7 @@ def mutex(kit: Kit, bad: bool) -> Member:
 def stipend(kit: Kit, bad: bool) -> Member:
     ledger, fn = kit.mapping("address", "uint256"), kit.verb()
     call = kit.checked(kit.raw_call("msg.sender", "amount")) if bad else kit.pay_safely(kit.sender, "amount")
-    effects = f"{_debit(kit, f'{ledger}[msg.sender]', 'amount')} {_totals(kit, 'amount')}"
+    effects = f"{debit(kit, f'{ledger}[msg.sender]', 'amount')} {totals(kit, 'amount')}"
     check = kit.fail_unless(f"{ledger}[msg.sender] >= amount")
     body = f"{kit.noise()} {check} {call} {effects} {kit.log()}"
     return kit.member("reentrancy.stipend", kit.function(fn, "uint256 amount", body), {fn: labeled(R, bad)})
@@ -138,9 +136,9 @@ def stipend(kit: Kit, bad: bool) -> Member:
 def other_recipient(kit: Kit, bad: bool) -> Member:
     ledger, fn = kit.mapping("address", "uint256"), kit.verb()
     call = kit.checked(kit.raw_call("to", "amount"))
-    effects = f"{_debit(kit, f'{ledger}[msg.sender]', 'amount')} {_totals(kit, 'amount')}"
+    effects = f"{debit(kit, f'{ledger}[msg.sender]', 'amount')} {totals(kit, 'amount')}"
     check = kit.fail_unless(f"{ledger}[msg.sender] >= amount")
-    body = f"{kit.noise()} {check} {_order(kit, bad, effects, call)}"
+    body = f"{kit.noise()} {check} {order(kit, bad, effects, call)}"
     params = f"{kit.payee} to, uint256 amount"
     return kit.member("reentrancy.other_recipient", kit.function(fn, params, body), {fn: labeled(R, bad)})
 
@@ -200,7 +198,7 @@ def nested_shares(kit: Kit, bad: bool) -> Member:
     effects = f"{place} = 0; {supply} = {supply} - part; {kit.pick(f'{pot} -= due;', '')}"
     body = (
         f"{kit.noise()} uint256 part = {place}; {kit.fail_unless('part > 0')}"
-        f" uint256 due = part * {kit.pick(pot, kit.self_balance)} / {supply}; {_order(kit, bad, effects, call)}"
+        f" uint256 due = part * {kit.pick(pot, kit.self_balance)} / {supply}; {order(kit, bad, effects, call)}"
     )
     return kit.member("reentrancy.nested_shares", kit.function(fn, "uint256 pool", body), {fn: labeled(R, bad)})
 
@@ -210,8 +208,8 @@ def rate_limited(kit: Kit, bad: bool) -> Member:
     kit.declare(f"uint256 {size} = {kit.rng.randrange(1, 10**9)};")
     wait = kit.fail_unless(f"{kit.now} - {last}[msg.sender] >= {kit.rng.randrange(1, 30)} days")
     call = kit.checked(kit.raw_call("msg.sender", size))
-    effects = f"{last}[msg.sender] = {kit.now}; {_totals(kit, size)}"
-    body = f"{kit.noise()} {wait} {_order(kit, bad, effects, call)}"
+    effects = f"{last}[msg.sender] = {kit.now}; {totals(kit, size)}"
+    body = f"{kit.noise()} {wait} {order(kit, bad, effects, call)}"
     return kit.member("reentrancy.rate_limited", kit.function(fn, "", body), {fn: labeled(R, bad)})
 
 
@@ -224,7 +222,7 @@ def bounty(kit: Kit, bad: bool) -> Member:
     check = kit.fail_unless(f"{solved} == 0" if number else f"!{solved}")
     call = kit.checked(kit.raw_call("msg.sender", kit.pick(prize, kit.self_balance)))
     effects = f"{solved} = {kit.pick('1', kit.now) if number else 'true'}; {kit.pick('', f'{prize} = 0;')}"
-    body = f"{check} {kit.fail_unless('answer > 7')} {_order(kit, bad, effects, call)}"
+    body = f"{check} {kit.fail_unless('answer > 7')} {order(kit, bad, effects, call)}"
     return kit.member("reentrancy.bounty", kit.function(fn, "uint256 answer", body), {fn: labeled(R, bad)})
 
 
@@ -233,8 +231,8 @@ def lots(kit: Kit, bad: bool) -> Member:
     kit.declare(f"mapping(address => uint256[]) {book};")
     place = f"{book}[msg.sender][index]"
     call = kit.checked(kit.raw_call("msg.sender", "due"))
-    effects = f"{kit.pick(f'{place} = 0;', f'delete {place};')} {_totals(kit, 'due')}"
-    body = f"{kit.noise()} uint256 due = {place}; {kit.fail_unless('due > 0')} {_order(kit, bad, effects, call)}"
+    effects = f"{kit.pick(f'{place} = 0;', f'delete {place};')} {totals(kit, 'due')}"
+    body = f"{kit.noise()} uint256 due = {place}; {kit.fail_unless('due > 0')} {order(kit, bad, effects, call)}"
     return kit.member("reentrancy.lots", kit.function(fn, "uint256 index", body), {fn: labeled(R, bad)})
 
 
@@ -245,9 +243,9 @@ def token_hook(kit: Kit, bad: bool) -> Member:
     hook = kit.pick("onReceived", "tokensReceived", "onMint")
     data = f'abi.encodeWithSignature("{hook}(uint256)", amount)'
     call = kit.checked(kit.raw_call("msg.sender", "", data))
-    effects = f"{count}[msg.sender] += amount; {_totals(kit, 'amount')}"
+    effects = f"{count}[msg.sender] += amount; {totals(kit, 'amount')}"
     check = kit.fail_unless(f"{count}[msg.sender] + amount <= {cap}")
-    body = f"{kit.noise()} {check} {_order(kit, bad, effects, call)}"
+    body = f"{kit.noise()} {check} {order(kit, bad, effects, call)}"
     return kit.member("reentrancy.token_hook", kit.function(fn, "uint256 amount", body), {fn: labeled(R, bad)})
 
 
@@ -255,9 +253,9 @@ def named_account(kit: Kit, bad: bool) -> Member:
     """Anybody may trigger the payment of an account named in the call."""
     ledger, fn = kit.mapping("address", "uint256"), kit.verb()
     call = kit.checked(kit.raw_call("account", "due"))
-    effects = f"{kit.pick(f'{ledger}[account] = 0;', _debit(kit, f'{ledger}[account]', 'due'))} {_totals(kit, 'due')}"
+    effects = f"{kit.pick(f'{ledger}[account] = 0;', debit(kit, f'{ledger}[account]', 'due'))} {totals(kit, 'due')}"
     body = (
-        f"{kit.noise()} uint256 due = {ledger}[account]; {kit.fail_unless('due > 0')} {_order(kit, bad, effects, call)}"
+        f"{kit.noise()} uint256 due = {ledger}[account]; {kit.fail_unless('due > 0')} {order(kit, bad, effects, call)}"
     )
     return kit.member("reentrancy.named_account", kit.function(fn, f"{kit.payee} account", body), {fn: labeled(R, bad)})
 
@@ -266,7 +264,7 @@ def pay_everybody(kit: Kit, bad: bool) -> Member:
     ledger, people, fn = kit.mapping("address", "uint256"), kit.name("people"), kit.verb()
     kit.declare(f"{kit.payee}[] {people};")
     call = kit.checked(kit.raw_call("one", "due"))
-    inner = _order(kit, bad, f"{ledger}[one] = 0;", call)
+    inner = order(kit, bad, f"{ledger}[one] = 0;", call)
     each = f"{kit.payee} one = {people}[i]; uint256 due = {ledger}[one];"
     body = f"for (uint256 i = 0; i < {people}.length; i++) {{ {each} {inner} }}"
     return kit.member("reentrancy.pay_everybody", kit.function(fn, "", body), {fn: labeled(R, bad)})

@@ -180,6 +180,138 @@ def split_payment(kit: Kit, bad: bool) -> Member:
     return kit.member("unchecked.split_payment", kit.function(fn, "", body), {fn: labeled(R, bad)})
 
 
+def batch_call(kit: Kit, bad: bool) -> Member:
+    """Many calls in one, by somebody in charge."""
+    fn, run = kit.verb(), kit.name("_run")
+    modifier, first = _guarded(kit)
+    call = kit.raw_call(
+        "to", "", kit.pick('abi.encodeWithSignature("poke()")', 'abi.encodeWithSignature("sync(uint256)", 1)')
+    )
+    kit.declare(f"function {run}(address to) internal {{ {kit.unchecked(call) if bad else kit.checked(call)} }}")
+    body = f"{first} for (uint256 i = 0; i < targets.length; i++) {{ {run}(targets[i]); }} {kit.log()}"
+    return kit.risky(
+        "unchecked.batch_call", R, bad, fn, f"{kit.array_in('address', 'public')} targets", body, modifier, "public"
+    )
+
+
+def overwritten(kit: Kit, bad: bool) -> Member:
+    """Two payments, one flag: the bad twin forgets what the first one said."""
+    fn, first, second = kit.verb(), kit.name("first"), kit.name("second")
+    kit.declare(f"{kit.payee} {first};")
+    kit.declare(f"{kit.payee} {second};")
+    flag = f"bool ok = {first}.send(amount);"
+    check = "" if bad else "require(ok);"
+    body = f"{kit.noise()} {flag} {check} ok = {second}.send(amount); require(ok); {kit.log('amount')}"
+    return kit.risky("unchecked.overwritten", R, bad, fn, "uint256 amount", body)
+
+
+def previous_leader(kit: Kit, bad: bool) -> Member:
+    """Who was outbid gets the stake back, if the payment works."""
+    fn, leader, top = kit.name(kit.pick("bid", "claimThrone")), kit.name("leader"), kit.name("top")
+    owed = kit.mapping("address", "uint256")
+    kit.declare(f"{kit.payee} {leader};")
+    kit.declare(f"uint256 {top};")
+    pay = (
+        "last.send(back);"
+        if bad
+        else kit.pick("require(last.send(back));", f"if (!last.send(back)) {{ {owed}[last] += back; }}")
+    )
+    start = f"{kit.fail_unless(f'msg.value > {top}')} {kit.payee} last = {leader}; uint256 back = {top};"
+    body = f"{start} {leader} = {kit.sender}; {top} = msg.value; {pay} {kit.log('back')}"
+    return kit.risky("unchecked.previous_leader", R, bad, fn, "", body, "payable")
+
+
+def reported(kit: Kit, bad: bool) -> Member:
+    """The good twin hands the flag to its caller; the bad one says yes in any case."""
+    fn = kit.verb()
+    modifier, first = _guarded(kit)
+    call = kit.pick("to.send(amount)", "to.send(amount / 2)")
+    answer = f"{call}; return true;" if bad else f"return {call};"
+    code = (
+        f"function {fn}({kit.payee} to, uint256 amount) public {modifier} returns (bool) {{ {first}"
+        f" {_tally(kit, 'amount')} {answer} }}"
+    )
+    return kit.member("unchecked.reported", code, {fn: labeled(R, bad)})
+
+
+def returned_data(kit: Kit, bad: bool) -> Member:
+    """The bad twin keeps what came back and forgets whether it worked."""
+    fn, result = kit.verb(), kit.name("Result")
+    modifier, first = kit.authorize()
+    kit.declare(f"event {result}(bytes what);")
+    call = kit.raw_call("target", "", "data")
+    if kit.v5:
+        head = f"(bool ok, bytes memory back) = {call}; {'' if bad else kit.fail_unless('ok')} ok; emit {result}(back);"
+    else:
+        head = f"{kit.unchecked(call) if bad else kit.checked(call)} emit {result}(data);"
+    data = "bytes memory data" if kit.v5 else "bytes data"
+    body = f"{first} {_tally(kit, '1')} {head}"
+    return kit.risky("unchecked.returned_data", R, bad, fn, f"address target, {data}", body, modifier, "public")
+
+
+def dividend(kit: Kit, bad: bool) -> Member:
+    """Shares of the balance to holders in turn."""
+    fn, holders, part = kit.verb(), kit.name("holders"), kit.mapping("address", "uint256")
+    kit.declare(f"{kit.payee}[] {holders};")
+    call = kit.raw_call("one", f"pot * {part}[one] / 100")
+    each = f"{kit.payee} one = {holders}[i]; {kit.unchecked(call) if bad else kit.checked(call)}"
+    body = (
+        f"uint256 pot = {kit.self_balance}; for (uint256 i = 0; i < {holders}.length;"
+        f" i++) {{ {each} }} {kit.log('pot')}"
+    )
+    return kit.risky("unchecked.dividend", R, bad, fn, "", body)
+
+
+def token_swap(kit: Kit, bad: bool) -> Member:
+    """Takes a token by a low-level call, then pays ether for it."""
+    fn, token, rate = kit.name(kit.pick("swap", "sell")), kit.name("token"), kit.name("rate")
+    kit.declare(f"address {token};")
+    kit.declare(f"uint256 {rate};")
+    selector = hex(kit.rng.getrandbits(32) | 1 << 31)
+    call = kit.raw_call(token, "", f"abi.encodeWithSelector(bytes4({selector}), msg.sender, address(this), amount)")
+    take = kit.unchecked(call) if bad else kit.checked(call)
+    body = f"{take} {_tally(kit, 'amount')} {kit.pay_safely(kit.sender, f'amount * {rate}')} {kit.log('amount')}"
+    return kit.risky("unchecked.token_swap", R, bad, fn, "uint256 amount", body)
+
+
+def relay(kit: Kit, bad: bool) -> Member:
+    """A signed request is forwarded."""
+    fn, nonces = kit.name(kit.pick("relay", "forward")), kit.mapping("address", "uint256")
+    data = "bytes memory data" if kit.v5 else "bytes data"
+    hash_ = kit.keccak("from", "to", f"{nonces}[from]", "keccak256(data)")
+    call = kit.raw_call("to", "", "data")
+    body = (
+        f"{kit.fail_unless(f'ecrecover({hash_}, v, r, s) == from')} {nonces}[from] += 1;"
+        f" {kit.unchecked(call) if bad else kit.checked(call)} {kit.log()}"
+    )
+    return kit.risky(
+        "unchecked.relay",
+        R,
+        bad,
+        fn,
+        f"address from, address to, {data}, uint8 v, bytes32 r, bytes32 s",
+        body,
+        "",
+        "public",
+    )
+
+
+def closing(kit: Kit, bad: bool) -> Member:
+    """Winner or draw: on one way out the flag is forgotten."""
+    fn, winner, loser = kit.name(kit.pick("close", "finish")), kit.name("winner"), kit.name("loser")
+    kit.declare(f"{kit.payee} {winner};")
+    kit.declare(f"{kit.payee} {loser};")
+    half = f"{kit.self_balance} / 2"
+    draw = (
+        f"{winner}.send({half}); {loser}.send({half});"
+        if bad
+        else f"require({winner}.send({half}) && {loser}.send({half}));"
+    )
+    modifier, first = _guarded(kit)
+    body = f"{first} if (draw) {{ {draw} }} else {{ {kit.pay_safely(winner, kit.self_balance)} }} {kit.log()}"
+    return kit.risky("unchecked.closing", R, bad, fn, "bool draw", body, modifier)
+
+
 TRAIN = (
     send_argument,
     call_value,
@@ -190,6 +322,11 @@ TRAIN = (
     token_call,
     limited_gas,
     owner_delegate,
+    batch_call,
+    overwritten,
+    previous_leader,
+    reported,
+    returned_data,
 )
-VALIDATION = (branch_refund, split_payment)
-TEST = (credit_on_failure, forwarded_flag)
+VALIDATION = (branch_refund, split_payment, dividend)
+TEST = (credit_on_failure, forwarded_flag, token_swap, relay, closing)

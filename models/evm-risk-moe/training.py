@@ -17,7 +17,6 @@ from network import CLASSES, RiskNetwork, Shape, function_logits
 from numpy.typing import NDArray
 from rich.progress import Progress
 from scoring import macro_f1_at_best
-from template_kit import Risk
 
 from themis.core.evm.trace import MAX_TOKENS
 
@@ -28,9 +27,6 @@ JITTERED: Final = 0.6
 BALANCE_WEIGHT: Final = 0.01
 JOINED: Final = 0.5
 """Share of functions that go on into another one."""
-STANDS_ALONE: Final = np.array(
-    [risk in (Risk.UNCHECKED_CALL, Risk.TX_ORIGIN_AUTH, Risk.BLOCK_DEPENDENCE) for risk in Risk], np.float32
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +126,7 @@ def _joined(
 ) -> tuple[list[bytes], NDArray[np.float32], NDArray[np.float32]]:
     """Let some functions go on into another one: functions, labels, and which labels count.
 
-    What comes before must not talk the network out of a risk that stands by itself. Classes that hang on the order of
-    guard, call and write do not count there: the joined code may well have others of them, or fewer.
+    What comes before must not talk the network out of a risk: a token says itself what guards and calls it is behind.
     """
     counted = np.ones_like(labels)
     found, merged = list(functions), labels.copy()
@@ -139,7 +134,7 @@ def _joined(
         other = int(rng.integers(len(functions)))
         found[row] = (functions[row] + functions[other][1:])[:MAX_TOKENS]
         merged[row] = np.maximum(labels[row], labels[other]) if len(found[row]) < MAX_TOKENS else labels[row]
-        counted[row] = STANDS_ALONE if len(found[row]) < MAX_TOKENS else 0
+        counted[row] = len(found[row]) < MAX_TOKENS
     return found, merged, counted
 
 

@@ -53,8 +53,40 @@ def test_a_mapping_of_the_caller_is_keyed_and_a_bool_in_it_is_membership() -> No
 def test_order_of_call_and_write_is_kept() -> None:
     write = f"5f5f{SSTORE}"
     call = CALL_CALLER_WITH_ALL_BALANCE + POP
-    assert tokens(call + write + "00") == ["BALANCE", "CALL.caller.value", "DROPPED", "SSTORE.slot.zero", "STOP"]
+    assert tokens(call + write + "00") == ["BALANCE", "CALL.caller.value", "DROPPED", "SSTORE.slot.zero.late", "STOP"]
     assert tokens(write + call + "00") == ["SSTORE.slot.zero", "BALANCE", "CALL.caller.value", "DROPPED", "STOP"]
+
+
+def test_a_place_read_before_a_call_and_written_after_it_is_stale_if_not_written_before() -> None:
+    read, write, call = f"5f{SLOAD}{POP}", f"600a5f{SSTORE}", CALL_CALLER_WITH_ALL_BALANCE + POP
+    assert tokens(read + call + write + "00")[-2] == "SSTORE.slot.const.stale"
+    assert tokens(read + write + call + write + "00")[-2] == "SSTORE.slot.const.late"
+    other = f"600a6001{SSTORE}"
+    assert tokens(read + call + other + "00")[-2] == "SSTORE.slot.const.late"
+    known = "5f5f5f5f5f" + "6007" + SLOAD + "5af1" + POP
+    assert tokens(read + known + write + "00")[-2] == "SSTORE.slot.const.trusted"
+
+
+def test_a_shut_mutex_makes_later_writes_harmless() -> None:
+    shut = require(f"5f{SLOAD}{ISZERO}") + f"60015f{SSTORE}"
+    rest = f"6001{SLOAD}{POP}" + CALL_CALLER_WITH_ALL_BALANCE + POP + f"600a6001{SSTORE}"
+    assert tokens(shut + rest + "00")[-2] == "SSTORE.slot.const.late"
+    assert tokens(rest + "00")[-2] == "SSTORE.slot.const.stale"
+
+
+def test_the_same_mapping_place_is_recognized() -> None:
+    place = f"{CALLER}5f525f60205260405f20"
+    code = place + SLOAD + POP + CALL_CALLER_WITH_ALL_BALANCE + POP + "5f" + place + SSTORE + "00"
+    assert tokens(code)[-2] == "SSTORE.caller.zero.stale"
+    foreign = code.replace(place + SSTORE, place.replace(CALLER, "600435", 1) + SSTORE)
+    assert tokens(foreign)[-2] == "SSTORE.hash.zero.late"
+
+
+def test_a_field_put_into_a_packed_word_is_named_by_the_field() -> None:
+    cleared = "60ff19" + f"5f{SLOAD}" + "16"
+    assert tokens(cleared + "6001" + "17" + f"5f{SSTORE}" + "00")[-2] == "SSTORE.slot.const"
+    assert tokens(cleared + "5f" + "17" + f"5f{SSTORE}" + "00")[-2] == "SSTORE.slot.zero"
+    assert tokens(cleared + "600435" + "17" + f"5f{SSTORE}" + "00")[-2] == "SSTORE.slot.data"
 
 
 def test_a_tested_result_is_not_dropped_later() -> None:
@@ -74,10 +106,46 @@ def test_luck_from_the_block_and_a_deadline() -> None:
 
 
 def test_delegatecall_and_selfdestruct_name_their_target() -> None:
-    assert tokens("5f5f5f5f" + "600435" + "5af4" + POP + "00") == ["DELEGATECALL.data", "DROPPED", "STOP"]
-    assert tokens("5f5f5f5f" + "30" + "5af4" + POP + "00") == ["DELEGATECALL.self", "DROPPED", "STOP"]
-    assert tokens(CALLER + "ff") == ["SELFDESTRUCT.caller"]
-    assert tokens("5f54ff") == ["SLOAD.slot", "SELFDESTRUCT.stored"]
+    assert tokens("5f5f5f5f" + "600435" + "5af4" + POP + "00") == ["DELEGATECALL.data.open", "DROPPED", "STOP"]
+    assert tokens("5f5f5f5f" + "30" + "5af4" + POP + "00") == ["DELEGATECALL.self.open", "DROPPED", "STOP"]
+    assert tokens(CALLER + "ff") == ["SELFDESTRUCT.caller.open"]
+    assert tokens("5f54ff") == ["SLOAD.slot", "SELFDESTRUCT.stored.open"]
+
+
+def test_what_a_path_got_past_is_told_with_what_it_reaches() -> None:
+    owner, kept = f"5f54{CALLER}{EQ}", f"{CALLER}5f5260016020526040" + "5f20" + SLOAD
+    assert tokens(require(owner) + CALLER + "ff")[-1] == "SELFDESTRUCT.caller.granted"
+    assert tokens(require(owner + ISZERO) + CALLER + "ff")[-1] == "SELFDESTRUCT.caller.open"
+    assert tokens(require(kept) + CALLER + "ff")[-1] == "SELFDESTRUCT.caller.keyed"
+    assert tokens(require(kept + "60ff16") + CALLER + "ff")[-1] == "SELFDESTRUCT.caller.granted"
+
+
+def test_a_guard_on_one_way_only_leaves_the_other_open() -> None:
+    """if (caller == owner) log(); selfdestruct(caller), and if (caller == owner) selfdestruct(caller)."""
+    looked = f"5f54{CALLER}{EQ}600a575b33ff5b5f5fa0600756"
+    assert tokens(looked) == [
+        *("SLOAD.slot", "EQ.auth", "IF.auth", "LOG", "SELFDESTRUCT.caller.granted", "SELFDESTRUCT.caller.open")
+    ]
+    assert tokens(f"5f54{CALLER}{EQ}600857005b33ff") == [
+        *("SLOAD.slot", "EQ.auth", "IF.auth", "SELFDESTRUCT.caller.granted", "STOP")
+    ]
+
+
+def test_a_target_that_was_looked_up_is_vouched_for() -> None:
+    listed = "6004355f5260016020526040" + "5f20" + SLOAD + "60ff16"
+    run = "5f5f5f5f" + "600435" + "5af4" + POP + "00"
+    assert "DELEGATECALL.data.granted" in tokens(require(listed) + run)
+    assert "DELEGATECALL.data.open" in tokens(require(listed.replace("600435", "602435", 1)) + run)
+
+
+def test_both_ways_out_of_a_short_circuit_are_followed_as_they_can_be() -> None:
+    """require(caller == owner && flag): who is not the owner does not get past on the other way to the same check."""
+    both = f"5f54{CALLER}{EQ}80{ISZERO}600d57{POP}6001{SLOAD}" + "5b601457" + "5f5ffd" + "5b33ff"
+    assert tokens(both)[2:] == ["IF.auth", "SLOAD.slot", "GUARD.stored", "SELFDESTRUCT.caller.granted", "REVERT"]
+    either = f"5f54{CALLER}{EQ}80600c57{POP}6001{SLOAD}" + "5b601357" + "5f5ffd" + "5b33ff"
+    assert tokens(either)[2:] == [
+        *("IF.auth", "SELFDESTRUCT.caller.granted", "SLOAD.slot", "GUARD.stored", "SELFDESTRUCT.caller.open")
+    ]
 
 
 def test_a_loop_joins_and_ends() -> None:
@@ -90,7 +158,7 @@ def test_functions_are_found_behind_any_comparison(compare: str) -> None:
     code += bytes([len(code) + 3]) + bytes.fromhex("5700") + bytes.fromhex("5b33ff")
     fallback, function = encode(code).functions
     assert function.selector == 0xAABBCCDD
-    assert [NAMES[token] for token in function.tokens] == ["ENTRY.function", "SELFDESTRUCT.caller"]
+    assert [NAMES[token] for token in function.tokens] == ["ENTRY.function", "SELFDESTRUCT.caller.open"]
     assert [NAMES[token] for token in fallback.tokens] == ["ENTRY.fallback", "STOP"]
     assert function.pcs[1] == len(code) - 1
 

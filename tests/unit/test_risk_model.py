@@ -85,12 +85,12 @@ def test_the_card_is_what_the_metrics_say(monkeypatch: pytest.MonkeyPatch) -> No
 def test_metrics_name_every_class_and_baseline() -> None:
     held = json.loads((FOLDER / "metrics.json").read_text())["heldout"]
     names = {risk.name.lower() for risk in RiskClass}
-    for table in (held, held["baselines"]["lr"], held["baselines"]["rules"]):
+    for table in (held, *held["baselines"].values()):
         assert set(table["per_class"]) == names
         for entry in table["per_class"].values():
             assert set(entry) == {"f1", "precision", "recall", "fpr", "support"}
             assert entry["support"] > 0
-    assert "slither" in held["baselines"]
+    assert list(held["baselines"]) == ["lr", "rules", "slither"]
 
 
 def test_it_beats_chance_clearly() -> None:
@@ -120,9 +120,9 @@ def test_templates_are_split_without_overlap_and_draw_the_same_twice(monkeypatch
 
     for risk in kit.Risk:
         mine = {split: {name for name in names(split) if synthesis.risk_of(name) == risk} for split in synthesis.SPLITS}
-        assert len(mine["train"]) >= 6
-        assert len(mine["test"]) >= 2
-        assert mine["validation"]
+        assert sum(map(len, mine.values())) >= 15
+        assert len(mine["test"]) >= 4
+        assert len(mine["validation"]) >= 3
         assert not mine["train"] & mine["test"]
         assert not mine["validation"] & (mine["train"] | mine["test"])
     first, second = (synthesis.contract((0, 8, 20), Random(5)) for _ in range(2))  # noqa: S311

@@ -23,22 +23,30 @@ PROGRAMS: Final = {
 def vector(encoded: Encoded) -> dict[str, Any]:
     """Tokens by name and, because they are many, a digest of the integers."""
     grams = [bucket for row in encoded.grams for bucket in row]
-    numbers = ",".join(map(str, [*encoded.tokens, *encoded.pcs, *encoded.starts, *grams]))
     return {
         "coverage_bps": encoded.coverage_bps,
         "functions": [
             {"selector": trace.selector, "tokens": " ".join(NAMES[token] for token in trace.tokens)}
             for trace in encoded.functions
         ],
-        "sha256": hashlib.sha256(numbers.encode()).hexdigest(),
+        "sha256": digest([*encoded.tokens, *encoded.pcs, *encoded.starts, *grams]),
     }
+
+
+def digest(numbers: list[int]) -> str:
+    return hashlib.sha256(",".join(map(str, numbers)).encode()).hexdigest()
 
 
 def vectors() -> dict[str, Any]:
     """Every vector, by name."""
+    return {name: vector(encode(code)) for name, code in programs().items()}
+
+
+def programs() -> dict[str, bytes]:
+    """The codes, by name."""
     demo = json.loads((HERE / "evm_demo_runtime.json").read_text())
-    programs = PROGRAMS | {name: demo[name].removeprefix("0x") for name in ("EthVault", "SafeEthVault")}
-    return {name: vector(encode(bytes.fromhex(code))) for name, code in programs.items()}
+    texts = PROGRAMS | {name: demo[name].removeprefix("0x") for name in ("EthVault", "SafeEthVault")}
+    return {name: bytes.fromhex(code) for name, code in texts.items()}
 
 
 def document() -> str:

@@ -9,7 +9,7 @@ from themis.core.evm.disassembly import disassemble, strip_metadata
 from themis.core.evm.trace import Trace, Tracer
 from themis.core.evm.vocabulary import NONE
 
-PREPROCESSING: Final = "evm-trace-1"
+PREPROCESSING: Final = "evm-trace-2"
 """Named in the manifest; any change to tokens or buckets gets a new one."""
 MAX_CODE_BYTES: Final = 24_576
 ORDERS: Final = (2, 3, 4, 5)

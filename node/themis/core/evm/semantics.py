@@ -1,19 +1,22 @@
-"""What one instruction does to abstract words: where they came from survives, their value only where it is constant."""
+"""What one instruction does to a path's state, and the token it leaves."""
 
-from collections.abc import Callable
 from typing import Final
 
+from themis.core.evm import arithmetic as a
 from themis.core.evm import opcodes as op
 from themis.core.evm import taint as t
 from themis.core.evm import vocabulary as v
-from themis.core.evm.machine import Machine
+from themis.core.evm.arithmetic import Handler
+from themis.core.evm.machine import GRANTED, Machine
 from themis.core.evm.taint import MASK, UNKNOWN, Word, taint
 
-_BOOL_MASK: Final = 0xFF
-_MAX_SELECTOR: Final = 0xFFFFFFFF
-_BITS: Final = 256
-_REACH: Final = 16
-"""Words of the stack that an instruction can still reach."""
+_KEY_BYTES: Final = 64
+"""What is hashed for a mapping's place: key and slot."""
+_SIGNATURES: Final = 1
+"""Address of the ecrecover precompile."""
+_PRECOMPILES: Final = 9
+_SOURCE_SEED, _DATA_SEED, _HASH_SEED, _TRANSIENT_SEED = 1, 2, 3, 7
+"""4 is free; 5 and 10 are Machine's, the others arithmetic's."""
 
 
 def execute(m: Machine, opcode: int, value: int) -> int:
@@ -40,12 +43,11 @@ def _generic(m: Machine, opcode: int) -> int:
     return v.NONE
 
 
-Handler = Callable[[Machine], int]
-
-
 def _source(bits: int, token: int = v.NONE) -> Handler:
+    word = t.unknown(bits, t.mixed(_SOURCE_SEED, bits))
+
     def run(m: Machine) -> int:
-        m.push(~bits)
+        m.push(word)
         return token
 
     return run
@@ -60,146 +62,21 @@ def _lookup(bits: int, token: int = v.NONE) -> Handler:
     return run
 
 
-def _binary(
-    fold: Callable[[int, int], int], join: Callable[[int], int], token: int = v.NONE, block_token: int = v.NONE
-) -> Handler:
-    """Two operands. `token` when storage is involved, `block_token` when a block value is."""
-
-    def run(m: Machine) -> int:
-        left, right = m.pop(), m.pop()
-        if left >= 0 and right >= 0:
-            m.push(fold(left, right) & MASK)
-            return v.NONE
-        bits = taint(left) | taint(right)
-        m.push(~join(bits))
-        if bits & t.BLOCK and block_token:
-            return block_token
-        return token if bits & t.STORED else v.NONE
-
-    return run
-
-
-def _scaled(fold: Callable[[int, int], int], token: int) -> Handler:
-    """MUL and DIV. By a power of two it only moves a packed field, which is no event."""
-
-    def run(m: Machine) -> int:
-        left, right = m.pop(), m.pop()
-        if left >= 0 and right >= 0:
-            m.push(fold(left, right) & MASK)
-            return v.NONE
-        bits = taint(left) | taint(right)
-        m.push(~bits)
-        constant = max(left, right)
-        moves = constant > 0 and constant & (constant - 1) == 0
-        return token if bits & t.STORED and not moves else v.NONE
-
-    return run
-
-
-def _compare(fold: Callable[[int, int], int]) -> Handler:
-    def run(m: Machine) -> int:
-        left, right = m.pop(), m.pop()
-        known = left >= 0 and right >= 0
-        m.push(fold(left, right) if known else ~((taint(left) | taint(right)) & ~(t.NOT | t.FLAG) | t.COMPARED))
-        return v.NONE
-
-    return run
-
-
-def _equal(fold: Callable[[int, int], int]) -> Handler:
-    """EQ, and SUB or XOR used as "differs": the optimizer jumps on the difference."""
-    equals = fold is _same
-    selector_bit = t.EQ_SELECTOR if equals else t.NE_SELECTOR
-
-    def run(m: Machine) -> int:
-        left, right = m.pop(), m.pop()
-        if left >= 0 and right >= 0:
-            m.push(fold(left, right) & MASK)
-            return v.NONE
-        constant = max(left, right)
-        if equals and constant == 0:
-            m.push(_negated(min(left, right)))
-            return v.NONE
-        known, bits = taint(left) | taint(right), t.equality(left, right)
-        if bits & t.SELECTOR and 0 <= constant <= _MAX_SELECTOR:
-            m.push(~(t.DATA | t.SELECTOR | selector_bit))
-            return v.NONE
-        identity = v.identity(bits & ~known)
-        if identity or equals:
-            m.push(~(bits if equals else bits | t.NOT))
-            return identity
-        m.push(~(t.summed(bits) | t.NOT if fold is _sub else bits | t.NOT))
-        return v.ID["SUB.stored"] if fold is _sub and bits & t.STORED else v.NONE
-
-    return run
-
-
-def _and(m: Machine) -> int:
-    left, right = m.pop(), m.pop()
-    if left >= 0 and right >= 0:
-        m.push(left & right)
-        return v.NONE
-    bits = taint(left) | taint(right)
-    m.push(~(bits | t.FLAG if max(left, right) == _BOOL_MASK else bits))
-    return v.NONE
-
-
-def _iszero(m: Machine) -> int:
-    word = m.pop()
-    m.push(int(word == 0) if word >= 0 else _negated(word))
-    return v.NONE
-
-
-def _negated(word: Word) -> Word:
-    bits = ~word ^ t.NOT
-    if bits & (t.EQ_SELECTOR | t.NE_SELECTOR):
-        bits ^= t.EQ_SELECTOR | t.NE_SELECTOR
-    return ~bits
-
-
-def _not(m: Machine) -> int:
-    word = m.pop()
-    m.push(word ^ MASK if word >= 0 else word)
-    return v.NONE
-
-
-def _keep(bits: int) -> int:
-    return bits
-
-
-def _modulo(bits: int) -> int:
-    return t.arithmetic(bits) | (t.RANDOM if bits & t.BLOCK else 0)
-
-
-def _same(left: int, right: int) -> int:
-    return int(left == right)
-
-
-def _differ(left: int, right: int) -> int:
-    return left ^ right
-
-
-def _sub(left: int, right: int) -> int:
-    return left - right
-
-
-def _shift_left(shift: int, word: int) -> int:
-    return word << shift if shift < _BITS else 0
-
-
-def _shift_right(shift: int, word: int) -> int:
-    return word >> shift if shift < _BITS else 0
-
-
 def _keccak(m: Machine) -> int:
     offset, size = m.pop(), m.pop()
     bits = t.hashed(m.read_bits(offset, size))
-    m.push(~bits)
+    within = m.read_identity(offset, size)
+    found = t.mixed(_HASH_SEED, within) if within else 0
+    if size == _KEY_BYTES and taint(m.read_word(offset)) & t.DATA:
+        m.relate(found, m.read_word(offset))
+    m.push(t.unknown(bits, found))
     return v.ID["HASH.random"] if bits & t.RANDOM else v.NONE
 
 
 def _calldataload(m: Machine) -> int:
-    m.push(~(t.DATA | t.SELECTOR if m.pop() == 0 else t.DATA))
+    offset = m.pop()
+    at = t.place(offset)
+    m.push(t.unknown(t.DATA | t.SELECTOR if offset == 0 else t.DATA, t.mixed(_DATA_SEED, at) if at else 0))
     return v.NONE
 
 
@@ -212,9 +89,14 @@ def _copy(bits: int) -> Handler:
     return run
 
 
+def _returndatacopy(m: Machine) -> int:
+    offset, _, _ = m.pop(), m.pop(), m.pop()
+    m.write(offset, ~m.returned)
+    return v.NONE
+
+
 def _mload(m: Machine) -> int:
-    offset = m.pop()
-    m.push(m.memory.get(offset, ~m.floating) if offset >= 0 else ~m.floating)
+    m.push(m.read_word(m.pop()))
     return v.NONE
 
 
@@ -225,32 +107,35 @@ def _mstore(m: Machine) -> int:
 
 
 def _pop(m: Machine) -> int:
-    if taint(m.pop()) & t.RESULT and m.untested and not any(taint(word) & t.RESULT for word in m.stack[-_REACH:]):
-        m.untested = False
-        return v.ID["DROPPED"]
-    return v.NONE
+    return v.ID["DROPPED"] if m.drops(m.pop()) else v.NONE
 
 
 def _sload(m: Machine) -> int:
     key = m.pop()
-    m.push(~t.loaded(key))
+    m.push(t.unknown(t.loaded(key), m.load(t.place(key))))
     return v.sload(key)
 
 
 def _sstore(m: Machine) -> int:
     key, value = m.pop(), m.pop()
-    return v.sstore(key, value)
+    kind = v.value(value)
+    state = m.store(t.place(key), fixed=key >= 0 and kind in ("zero", "const"))
+    return v.sstore(key, kind, state)
+
+
+def _transient(key: Word) -> int:
+    found = t.place(key)
+    return t.mixed(_TRANSIENT_SEED, found) if found else 0
 
 
 def _tload(m: Machine) -> int:
-    m.pop()
-    m.push(~t.STORED)
+    m.push(t.unknown(t.STORED, m.load(_transient(m.pop()))))
     return v.ID["TLOAD"]
 
 
 def _tstore(m: Machine) -> int:
-    m.pop()
-    m.pop()
+    key, value = m.pop(), m.pop()
+    m.store(_transient(key), fixed=key >= 0 and value >= 0)
     return v.ID["TSTORE"]
 
 
@@ -273,40 +158,54 @@ def _create(pops: int, token: int) -> Handler:
     return run
 
 
-def _finish_call(m: Machine) -> None:
-    """Pop the four memory operands, taint what comes back, push the success flag."""
-    _, _, offset, _ = m.pop(), m.pop(), m.pop(), m.pop()
-    m.write(offset, ~t.RETURNED)
-    m.push(~t.RESULT)
-    m.untested = True
+def _finish_call(m: Machine, target: Word, *, asks: bool) -> None:
+    """Pop the four memory operands, taint what comes back, push the success flag. `asks`: it only answers."""
+    sent, size, offset, _ = m.pop(), m.pop(), m.pop(), m.pop()
+    about = m.read_bits(sent, size) if asks else 0
+    bits = t.RETURNED | (t.SIGNED if target == _SIGNATURES else 0)
+    if target != _SIGNATURES:
+        bits |= (t.BY_CALLER if about & t.CALLER else 0) | (t.BY_ORIGIN if about & t.ORIGIN else 0)
+    if taint(target) & (t.DATA | t.STORED) == t.DATA:
+        bits |= t.DATA  # who answers is the caller's choice
+    m.write(offset, ~bits)
+    m.returned = bits
+    m.push(m.called(asks=asks))
 
 
 def _call(m: Machine) -> int:
     gas, target, amount_wei = m.pop(), m.pop(), m.pop()
-    _finish_call(m)
+    _finish_call(m, target, asks=False)
+    if not 0 <= target <= _PRECOMPILES and not v.stipend(gas):
+        bits = taint(target)
+        m.hand_over(known=amount_wei == 0 and (target >= 0 or bits & (t.STORED | t.BY_CALLER | t.DATA) == t.STORED))
     return v.call(gas, target, amount_wei)
 
 
 def _callcode(m: Machine) -> int:
     _, target, _ = m.pop(), m.pop(), m.pop()
-    _finish_call(m)
-    return v.delegatecall(target)
+    _finish_call(m, target, asks=False)
+    return v.delegatecall(target, _reached(m, target))
 
 
 def _delegatecall(m: Machine) -> int:
     _, target = m.pop(), m.pop()
-    _finish_call(m)
-    return v.delegatecall(target)
+    _finish_call(m, target, asks=False)
+    return v.delegatecall(target, _reached(m, target))
+
+
+def _reached(m: Machine, target: Word) -> int:
+    """A target that was looked up or compared is as good as a caller in charge."""
+    return GRANTED if t.identity(target) in m.vouched else m.level
 
 
 def _staticcall(m: Machine) -> int:
     _, target = m.pop(), m.pop()
-    _finish_call(m)
+    _finish_call(m, target, asks=True)
     return v.staticcall(target)
 
 
 def _selfdestruct(m: Machine) -> int:
-    return v.selfdestruct(m.pop())
+    return v.selfdestruct(m.pop(), m.level)
 
 
 def _end(token: int, pops: int) -> Handler:
@@ -320,27 +219,26 @@ def _end(token: int, pops: int) -> Handler:
 
 def _handlers() -> tuple[Handler | None, ...]:
     table: list[Handler | None] = [None] * 256
-    modulo = _binary(lambda a, b: a % b if b else 0, _modulo, v.ID["MOD"], v.ID["MOD.block"])
     named: dict[int, Handler] = {
-        op.ADD: _binary(lambda a, b: a + b, t.summed, v.ID["ADD.stored"]),
-        op.MUL: _scaled(lambda a, b: a * b, v.ID["MUL.stored"]),
-        op.SUB: _equal(_sub),
-        op.DIV: _scaled(lambda a, b: a // b if b else 0, v.ID["DIV.stored"]),
-        op.MOD: modulo,
-        op.SMOD: modulo,
-        op.EXP: _binary(lambda a, b: pow(a, b, MASK + 1), t.arithmetic),
-        op.LT: _compare(lambda a, b: int(a < b)),
-        op.GT: _compare(lambda a, b: int(a > b)),
-        op.SLT: _compare(lambda _a, _b: UNKNOWN),
-        op.SGT: _compare(lambda _a, _b: UNKNOWN),
-        op.EQ: _equal(_same),
-        op.XOR: _equal(_differ),
-        op.ISZERO: _iszero,
-        op.NOT: _not,
-        op.AND: _and,
-        op.OR: _binary(lambda a, b: a | b, _keep),
-        op.SHL: _binary(_shift_left, _keep),
-        op.SHR: _binary(_shift_right, _keep),
+        op.ADD: a.add,
+        op.MUL: a.scaled(lambda x, y: x * y, v.ID["MUL.stored"]),
+        op.SUB: a.equal(a.difference),
+        op.DIV: a.scaled(lambda x, y: x // y if y else 0, v.ID["DIV.stored"]),
+        op.MOD: a.modulo,
+        op.SMOD: a.modulo,
+        op.EXP: a.binary(lambda x, y: pow(x, y, MASK + 1), t.arithmetic),
+        op.LT: a.compare(lambda x, y: int(x < y)),
+        op.GT: a.compare(lambda x, y: int(x > y)),
+        op.SLT: a.compare(lambda _x, _y: UNKNOWN),
+        op.SGT: a.compare(lambda _x, _y: UNKNOWN),
+        op.EQ: a.equal(a.same),
+        op.XOR: a.equal(a.differ),
+        op.ISZERO: a.iszero,
+        op.NOT: a.not_,
+        op.AND: a.and_,
+        op.OR: a.or_,
+        op.SHL: a.binary(a.shift_left, a.keep),
+        op.SHR: a.shr,
         op.KECCAK256: _keccak,
         op.ADDRESS: _source(t.SELF),
         op.BALANCE: _lookup(t.PAID, v.ID["BALANCE"]),
@@ -350,7 +248,7 @@ def _handlers() -> tuple[Handler | None, ...]:
         op.CALLVALUE: _source(t.PAID),
         op.CALLDATALOAD: _calldataload,
         op.CALLDATACOPY: _copy(t.DATA),
-        op.RETURNDATACOPY: _copy(t.RETURNED),
+        op.RETURNDATACOPY: _returndatacopy,
         op.EXTCODESIZE: _lookup(t.CODE, v.ID["EXTCODE"]),
         op.EXTCODEHASH: _lookup(t.CODE, v.ID["EXTCODE"]),
         op.BLOCKHASH: _lookup(t.ENTROPY, v.ID["ENTROPY"]),

@@ -1,6 +1,7 @@
 """Abstract words: what a stack or memory slot may hold, as one integer.
 
-A word >= 0 is a known constant. A word < 0 is unknown; `~word` is the set of bits below: where it came from.
+A word >= 0 is a known constant. A word < 0 is unknown; the low 32 bits of `~word` are the set below: where it is from.
+The bits above are its identity: equal for words computed in the same way, 0 where nobody kept track.
 """
 
 from enum import IntFlag
@@ -36,8 +37,14 @@ class Taint(IntFlag):
     ORIGIN_AUTH = 1 << 21  # origin compared for equality, not with the caller
     EOA = 1 << 22  # origin compared with the caller
     SUMMED = 1 << 23  # a storage word after + or -
-    FLAG = 1 << 25  # cut to one byte, as a bool is
     NOT = 1 << 24  # negated an odd number of times: holds when what it came from is zero
+    FLAG = 1 << 25  # cut to one byte, as a bool is
+    HOLDS = 1 << 26  # known not to be zero on this path: a branch was taken on it
+    FAILS = 1 << 27  # known to be zero on this path
+    CLEARED = 1 << 28  # a storage word with one of its packed fields masked out
+    SIGNED = 1 << 29  # what the ecrecover precompile returned; compared with somebody known: SIGNED and AUTH
+    BY_DATA = 1 << 30  # storage at a hash over call data
+    PINNED = 1 << 31  # call data compared for equality with a constant, storage or this contract
 
 
 # Plain integers: an IntFlag operation costs twenty times an int's, and the machine does thousands a contract.
@@ -67,32 +74,100 @@ EOA: Final = int(Taint.EOA)
 SUMMED: Final = int(Taint.SUMMED)
 NOT: Final = int(Taint.NOT)
 FLAG: Final = int(Taint.FLAG)
+HOLDS: Final = int(Taint.HOLDS)
+FAILS: Final = int(Taint.FAILS)
+CLEARED: Final = int(Taint.CLEARED)
+SIGNED: Final = int(Taint.SIGNED)
+BY_DATA: Final = int(Taint.BY_DATA)
+PINNED: Final = int(Taint.PINNED)
 
 BLOCK: Final = CLOCK | ENTROPY
+DISPATCH: Final = SELECTOR | EQ_SELECTOR | NE_SELECTOR
 UNKNOWN: Final[Word] = -1
 MASK: Final = (1 << 256) - 1
 GAS_STIPEND: Final = 2_300
-_TEST_BITS: Final = COMPARED | AUTH | ORIGIN_AUTH | EOA | EQ_SELECTOR | NE_SELECTOR | NOT | FLAG
+IDENTITY: Final = 32
+"""Bits of an unknown word from here on are its identity."""
+_BITS: Final = (1 << IDENTITY) - 1
+PRIME: Final = 4_294_967_291  # the largest prime below 2^32
+_MIX: Final = 0x85EBCA6B
+_SIGN: Final = 255
+_STRIDE: Final = 0x9E3779B1
+_INVERSE: Final = pow(_STRIDE, -1, PRIME)
+_PASSING: Final = HOLDS | FAILS | CLEARED
+"""Bits that no computation hands on."""
+_TEST_BITS: Final = COMPARED | AUTH | ORIGIN_AUTH | EOA | EQ_SELECTOR | NE_SELECTOR | NOT | FLAG | PINNED | _PASSING
 
 
 def taint(word: Word) -> int:
     """Bits of a word; a constant has none, but 2,300 is the stipend."""
     if word < 0:
-        return ~word
+        return ~word & _BITS
     return STIPEND if word == GAS_STIPEND else 0
+
+
+def both(left: Word, right: Word) -> int:
+    """Bits of something computed from two words."""
+    return (taint(left) | taint(right)) & ~_PASSING
+
+
+def identity(word: Word) -> int:
+    """A number below 2^32 that equal words share; 0 where unknown. Identities add up as (signed) words do."""
+    if word < 0:
+        return ~word >> IDENTITY
+    return (word - (MASK + 1) * (word >> _SIGN)) * _STRIDE % PRIME
+
+
+def place(key: Word) -> int:
+    """Identity of a storage key or an offset, in which zero is a place like any other; 0 where unknown."""
+    return PRIME + key % PRIME if key >= 0 else ~key >> IDENTITY
+
+
+def total(left: int, right: int) -> int:
+    """Identity of a sum, from those of its terms; 0 if one is unknown."""
+    return (left + right) % PRIME if left and right else 0
+
+
+def distance(left: int, right: int) -> int:
+    """How much the word with the first identity is above the other's, modulo a prime near 2^32."""
+    return (left - right) * _INVERSE % PRIME
+
+
+def unknown(bits: int, identity_: int = 0) -> Word:
+    return ~(bits | identity_ << IDENTITY)
+
+
+def mixed(seed: int, *parts: int) -> int:
+    """Identity of something computed from identities in this order, by the way that `seed` numbers."""
+    found = seed
+    for part in parts:
+        found = (found * _MIX + part + 1) % PRIME
+    return found or 1
 
 
 def equality(left: Word, right: Word) -> int:
     """Bits of `left == right` (or of their difference: a comparison with zero follows)."""
-    bits = (taint(left) | taint(right)) & ~(NOT | FLAG)
-    both = bits & (CALLER | ORIGIN)
-    if both == CALLER | ORIGIN:
-        return bits | EOA
-    if both == ORIGIN:
-        return bits | ORIGIN_AUTH
-    if both == CALLER and _names_someone(right if taint(left) & CALLER else left):
+    bits = both(left, right) & ~(NOT | FLAG)
+    if bits & SIGNED and _names_someone(right if taint(left) & SIGNED else left):
         return bits | AUTH
+    who = bits & (CALLER | ORIGIN)
+    if who == CALLER | ORIGIN:
+        return bits | EOA
+    if who == ORIGIN:
+        return bits | ORIGIN_AUTH
+    if who == CALLER and _names_someone(right if taint(left) & CALLER else left):
+        return bits | AUTH
+    if not who and bits & DATA and _pins(left if taint(left) & DATA else right, right if taint(left) & DATA else left):
+        return bits | PINNED
     return bits
+
+
+def _pins(chosen: Word, known: Word) -> bool:
+    """True if a word of the call's data is compared with one that the caller did not choose."""
+    free = not taint(chosen) & (STORED | RETURNED | HASHED)
+    return free and (
+        known > _BITS or (known < 0 and bool(~known & (STORED | SELF)) and not ~known & (DATA | BY_CALLER))
+    )
 
 
 def _names_someone(word: Word) -> bool:
@@ -103,7 +178,7 @@ def _names_someone(word: Word) -> bool:
 def hashed(bits: int) -> int:
     """Bits of keccak256 over memory with these bits: identity survives as BY_*, block values become RANDOM."""
     kept = HASHED | (bits & (BY_CALLER | BY_ORIGIN | DATA | RANDOM | STORED))
-    if bits & CALLER:
+    if bits & (CALLER | SIGNED):
         kept |= BY_CALLER
     if bits & ORIGIN:
         kept |= BY_ORIGIN
@@ -115,7 +190,9 @@ def hashed(bits: int) -> int:
 def loaded(key: Word) -> int:
     """Bits of the storage word at `key`."""
     bits = taint(key)
-    return STORED | (bits & (BY_CALLER | BY_ORIGIN) if bits & HASHED else 0)
+    if not bits & HASHED:
+        return STORED
+    return STORED | bits & (BY_CALLER | BY_ORIGIN) | (BY_DATA if bits & DATA else 0)
 
 
 def arithmetic(bits: int) -> int:

@@ -9,7 +9,7 @@ from themis.core.evm import vocabulary as v
 from themis.core.evm.disassembly import Program
 from themis.core.evm.machine import Machine
 from themis.core.evm.semantics import execute
-from themis.core.evm.taint import taint
+from themis.core.evm.taint import Word, taint
 
 MAX_FUNCTIONS: Final = 64
 MAX_TOKENS: Final = 192
@@ -17,7 +17,7 @@ MAX_STEPS: Final = 40_000
 """Instructions interpreted for one contract; bounds the time on hostile code."""
 _MAX_FUNCTION_STEPS: Final = 6_000
 _MAX_DOOM_STEPS: Final = 200
-_CONTEXT: Final = 4
+_CONTEXT: Final = 8
 _CONTEXT_DEPTH: Final = 48
 _DISPATCH_WINDOW: Final = 12
 """A dispatcher's PUSH of a selector is at most so many instructions before its JUMPI."""
@@ -99,6 +99,8 @@ class Tracer:
             elif opcode == op.JUMPDEST and self._joins(index, m):
                 following = None
             else:
+                if m.untested and opcode in (op.STOP, op.RETURN):
+                    self._emit(v.ID["DROPPED"], index)
                 self._emit(execute(m, opcode, program.values[index]), index)
                 if opcode in op.ENDING:
                     following = None
@@ -107,10 +109,10 @@ class Tracer:
             index = following
 
     def _joins(self, index: int, m: Machine) -> bool:
-        """A block runs once for each call context: the code addresses nearest the top of the stack."""
+        """A block runs once for each level, side of the first call, and context: the code addresses nearest the top."""
         jumpdests = self.program.jumpdests
         context = [word for word in m.stack[: -_CONTEXT_DEPTH - 1 : -1] if word in jumpdests]
-        key = (index, *context[:_CONTEXT])
+        key = (index, m.level, int(m.handed_over), *context[:_CONTEXT])
         if key in self._seen:
             self._emit(v.ID["JOIN"], index)
             return True
@@ -124,26 +126,30 @@ class Tracer:
         """
         target, condition = self.program.jumpdests.get(m.pop()), m.pop()
         bits = taint(condition)
-        m.decide(condition)
         if target is None:
             return index + 1
-        if bits & t.EQ_SELECTOR:
-            self._enter(index, target, m)
-            return index + 1
-        if bits & t.NE_SELECTOR:
-            self._enter(index, index + 1, m)
-            return target
+        if bits & (t.EQ_SELECTOR | t.NE_SELECTOR):
+            entry, rest = (target, index + 1) if bits & t.EQ_SELECTOR else (index + 1, target)
+            self._enter(index, entry, m)
+            return rest
+        if bits & (t.HOLDS | t.FAILS):
+            return target if bits & t.HOLDS else index + 1
+        m.decide(condition)
         dispatching = bits & t.SELECTOR
         stays_doomed, jumps_doomed = self._is_doomed(index + 1, m), self._is_doomed(target, m)
         if stays_doomed or jumps_doomed:
-            self._emit(v.NONE if dispatching else v.guard(condition, passes=stays_doomed), index)
-            if stays_doomed and jumps_doomed:
+            if (stays_doomed and jumps_doomed) or (condition == 0 and stays_doomed) or (condition > 0 and jumps_doomed):
                 self._emit(v.ID["REVERT"], index)
                 return None
+            self._emit(v.NONE if dispatching else v.guard(condition, passes=stays_doomed), index)
+            _learn(m, condition, nonzero=stays_doomed)
             return target if stays_doomed else index + 1
         self._emit(v.NONE if dispatching else v.fork(condition), index)
-        first, second = (index + 1, target) if bits & t.NOT else (target, index + 1)
-        self._work.append(_Path(second, m.fork()))
+        other, holds = m.fork(), not bits & t.NOT
+        _learn(m, condition, nonzero=holds)
+        _learn(other, condition, nonzero=not holds)
+        first, second = (target, index + 1) if holds else (index + 1, target)
+        self._work.append(_Path(second, other))
         return first
 
     def _enter(self, index: int, target: int, m: Machine) -> None:
@@ -186,3 +192,16 @@ class Tracer:
                 execute(m, opcode, program.values[index])
                 index += 1
         return False
+
+
+def _learn(m: Machine, condition: Word, *, nonzero: bool) -> None:
+    """What is true on one side of a branch: who may get here, and what a copy of the condition (as for &&) is."""
+    bits = taint(condition)
+    if nonzero != bool(bits & t.NOT):
+        m.level = max(m.level, v.level(condition))
+        if not bits & t.COMPARED:
+            m.vouch(condition)
+    top = m.stack[-1] if m.stack else 0
+    if top < 0 and condition < 0 and ~top | t.NOT == ~condition | t.NOT:
+        holds = nonzero == (not (~top ^ ~condition) & t.NOT)
+        m.stack[-1] = ~(~top | (t.HOLDS if holds else t.FAILS))

@@ -1,0 +1,242 @@
+// One path's abstract state: stack, memory, and what has happened on the way.
+
+import * as identity from './identity.js';
+import { Level } from './vocabulary.js';
+import * as w from './word.js';
+import { idOf, isConstant, NOTHING, placeOf, taint, unknown, type Word } from './word.js';
+
+const MAX_STACK = 160;
+const MAX_MEMORY_WORDS = 64;
+const MAX_RANGE = 1_024n;
+const RESERVED = 0x80n;
+const FREE_POINTER = 0x40n;
+const REACH = 16;
+
+interface Cell {
+  readonly at: Word;
+  readonly word: Word;
+}
+
+export class Machine {
+  stack: Word[] = [];
+  level: Level = Level.Open;
+  handedOver = false;
+  returned = w.RETURNED;
+  /** Kinds of what was written nowhere in particular; undefined while nothing was. */
+  private floating: number | undefined;
+  private memory = new Map<string, Cell>();
+  private pointers = 0;
+  private calls = 0;
+  private untested = new Set<number>();
+  /** What is kept at a storage key has the key's place: by id of the key, and of the word loaded from there. */
+  private places = new Map<number, number>();
+  private subjects = new Map<number, number>();
+  private vouched = new Set<number>();
+  private read = new Set<number>();
+  private written = new Set<number>();
+  private guarded = new Set<number>();
+  private exposed = new Set<number>();
+  private trusted = new Set<number>();
+  private lock = 0;
+
+  /** A copy for another path; places and subjects are the contract's, not the path's. */
+  fork(): Machine {
+    const other = new Machine();
+    Object.assign(other, this);
+    other.stack = [...this.stack];
+    other.memory = new Map(this.memory);
+    for (const name of ['untested', 'vouched', 'read', 'written', 'guarded', 'exposed', 'trusted'] as const) {
+      other[name] = new Set(this[name]);
+    }
+    return other;
+  }
+
+  pop(): Word {
+    return this.stack.pop() ?? NOTHING;
+  }
+
+  push(word: Word): void {
+    this.stack.push(word);
+    if (this.stack.length > MAX_STACK) this.stack.shift();
+  }
+
+  dup(depth: number): void {
+    this.push(this.stack.at(-depth) ?? NOTHING);
+  }
+
+  swap(depth: number): void {
+    while (this.stack.length <= depth) this.stack.unshift(NOTHING);
+    const top = this.stack.length - 1;
+    const held = this.stack[top] as Word;
+    this.stack[top] = this.stack[top - depth] as Word;
+    this.stack[top - depth] = held;
+  }
+
+  // Calls and whether anybody looked at their success flags.
+
+  called(asks: boolean): Word {
+    this.calls += 1;
+    if (!asks) this.untested.add(this.calls);
+    return unknown(w.RESULT, this.calls);
+  }
+
+  get forgetful(): boolean {
+    return this.untested.size > 0;
+  }
+
+  decide(condition: Word): void {
+    if (isConstant(condition)) return;
+    if (condition.bits & w.RESULT) {
+      if (condition.id > 0 && condition.id <= this.calls) this.untested.delete(condition.id);
+      else this.untested.clear();
+      return;
+    }
+    const place = this.places.get(condition.id);
+    if (place) this.guarded.add(place);
+  }
+
+  drops(word: Word): boolean {
+    if (isConstant(word) || !(word.bits & w.RESULT) || !this.untested.has(word.id)) return false;
+    const seen = this.stack
+      .slice(-REACH)
+      .some((other) => !isConstant(other) && other.bits & w.RESULT && (other.id === 0 || other.id === word.id));
+    if (seen) return false;
+    return this.untested.delete(word.id);
+  }
+
+  // Storage.
+
+  private place(key: number): number {
+    if (!key) return 0;
+    const known = this.places.get(key);
+    if (known) return known;
+    const place = this.places.size + 1; // grows by two, so it is new
+    this.places.set(key, place);
+    this.places.set(identity.mixed(identity.Seed.Loaded, key), place);
+    return place;
+  }
+
+  /** Note a read; the id of what is there. */
+  load(key: number): number {
+    const place = this.place(key);
+    if (place) this.read.add(place);
+    const found = key ? identity.mixed(identity.Seed.Loaded, key) : 0;
+    const subject = this.subjects.get(key);
+    if (subject !== undefined) this.subjects.set(found, subject);
+    return found;
+  }
+
+  /** Note a write; how it stands to the calls before. `fixed`: a constant into a constant slot. */
+  store(key: number, fixed: boolean): string {
+    const place = this.place(key);
+    let state = '';
+    if (this.handedOver) state = this.exposed.has(place) ? 'stale' : this.trusted.has(place) ? 'trusted' : 'late';
+    if (this.lock && place === this.lock) this.lock = 0;
+    else if (fixed && this.guarded.has(place) && !this.written.has(place)) this.lock = place;
+    if (place) this.written.add(place);
+    this.exposed.delete(place);
+    this.trusted.delete(place);
+    return state;
+  }
+
+  handOver(known: boolean): void {
+    this.handedOver = true;
+    if (this.lock) return;
+    for (const place of this.read) if (!this.written.has(place)) (known ? this.trusted : this.exposed).add(place);
+  }
+
+  // What has been said about words of the call's data.
+
+  /** `about` says something about `word`. */
+  relate(about: number, word: Word): void {
+    if (about && idOf(word)) this.subjects.set(about, idOf(word));
+  }
+
+  vouch(condition: Word): void {
+    const subject = this.subjects.get(idOf(condition));
+    if (subject !== undefined) this.vouched.add(subject);
+  }
+
+  reach(target: Word): Level {
+    return this.vouched.has(idOf(target)) ? Level.Granted : this.level;
+  }
+
+  // Memory: by offset, or by the id of an unknown offset.
+
+  write(offset: Word, word: Word): void {
+    if (taint(word) & w.RESULT) this.decide(word);
+    const kept = isConstant(word) ? word : unknown(word.bits & ~w.DISPATCH, word.id);
+    const name = nameOf(offset);
+    if (name === undefined || (!this.memory.has(name) && this.memory.size >= MAX_MEMORY_WORDS)) {
+      this.floating = (this.floating ?? 0) | taint(kept);
+    } else {
+      this.memory.set(name, { at: offset, word: kept });
+    }
+  }
+
+  readWord(offset: Word): Word {
+    const name = nameOf(offset);
+    const elsewhere = unknown(this.floating ?? 0);
+    if (name === undefined) return elsewhere;
+    let word = this.memory.get(name)?.word ?? elsewhere;
+    if (offset === FREE_POINTER && !isConstant(word) && !word.id) {
+      this.pointers += 1;
+      word = unknown(word.bits, identity.mixed(identity.Seed.Pointer, this.pointers));
+      this.memory.set(name, { at: offset, word });
+    }
+    if (this.floating === undefined || isReserved(offset)) return word;
+    return unknown(taint(word) | elsewhere.bits);
+  }
+
+  readBits(offset: Word, size: Word): number {
+    let bits = 0;
+    if (nameOf(offset) !== undefined && isConstant(size) && size <= MAX_RANGE) {
+      let found = 0;
+      for (const cell of this.memory.values()) {
+        const shared = overlap(offset, cell.at, Number(size));
+        if (shared) bits |= taint(cell.word);
+        found += shared;
+      }
+      if (found >= Number(size)) return bits;
+    }
+    bits |= this.floating ?? 0;
+    for (const cell of this.memory.values()) if (!isReserved(cell.at)) bits |= taint(cell.word);
+    return bits;
+  }
+
+  readIdentity(offset: Word, size: Word): number {
+    if (!isConstant(offset) || !isConstant(size) || size === 0n || size > MAX_RANGE || size % 32n) return 0;
+    const parts: number[] = [];
+    for (let at = offset; at < offset + size; at += 32n) {
+      const part = placeOf(this.memory.get(`${at}`)?.word ?? NOTHING);
+      if (!part) return 0;
+      parts.push(part);
+    }
+    return identity.mixed(Number(size), ...parts);
+  }
+}
+
+function nameOf(offset: Word): string | undefined {
+  if (isConstant(offset)) return `${offset}`;
+  return offset.id ? `#${offset.id}` : undefined;
+}
+
+function isReserved(offset: Word): boolean {
+  return isConstant(offset) && offset < RESERVED;
+}
+
+/** Bytes of the 32 at `at` that lie in a range. */
+function overlap(start: Word, at: Word, size: number): number {
+  let after: number;
+  if (isConstant(start) && isConstant(at)) {
+    const gap = at - start;
+    if (gap >= MAX_RANGE || gap <= -32n) return 0;
+    after = Number(gap);
+  } else if (!isConstant(start) && !isConstant(at)) {
+    after = identity.distance(at.id, start.id);
+    if (after >= Number(MAX_RANGE)) after -= identity.PRIME;
+  } else {
+    return 0;
+  }
+  return Math.max(0, Math.min(after + 32, size) - Math.max(after, 0));
+}
