@@ -31,7 +31,7 @@ help: ## this manual
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1 \t/' | expand -t 16
 
 .PHONY: setup
-setup: $(PACKAGES) $(CONTRACTS) $(TYPESCRIPT) ## install all that the demo on Anvil needs, into .venv and contracts/node_modules
+setup: $(PACKAGES) $(CONTRACTS) ## install all that the demo on Anvil needs, into .venv and contracts/node_modules
 
 .PHONY: chains
 chains: $(CHAINS) ## install Ganache and Hardhat, into demo/node_modules
@@ -44,7 +44,7 @@ demo: setup $(if $(filter-out anvil,$(CHAIN)),chains) ## tell the story on a rea
 	@python -m demo --chain $(CHAIN) $(if $(JSON),--json)
 
 .PHONY: test
-test: lint chains browser ## everything that must pass: lint, types, layers, Solidity and Python tests
+test: lint chains browser $(TYPESCRIPT) ## everything that must pass: lint, types, layers, Solidity and Python tests
 	cd contracts && $(FORGE) test
 	$(if $(CI),python -m benchmarks.isa --short)
 	PYTEST_ADDOPTS="$$(test -e $(BROWSER) || echo "-m 'not browser'")" pytest
