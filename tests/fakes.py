@@ -60,9 +60,12 @@ class FakeEngine:
     def __init__(self) -> None:
         self.refuse: Callable[[bytes], bool] = lambda _: False
         self.runs = 0
+        self.batched = True
 
     def models(self) -> Mapping[Hash32, ModelInfo]:
-        return {MODEL: ModelInfo(MODEL, "fake", "1", MODEL, MODEL, MODEL, 1_000, "Built with fake", exact=True)}
+        roots = (MODEL, MODEL, MODEL)
+        info = ModelInfo(MODEL, "fake", "1", *roots, 1_000, "Built with fake", exact=True, batched=self.batched)
+        return {MODEL: info}
 
     def code_needed(self, model_id: Hash32, input_: bytes) -> CodeRef | None:
         if model_id != MODEL:

@@ -167,6 +167,18 @@ def test_one_refused_input_does_not_take_its_batch_with_it(bench: Bench) -> None
     assert bench.job(ids[3]).reason is Reason.ENGINE_REFUSED
 
 
+def test_a_slow_models_answers_do_not_wait_for_each_other(bench: Bench) -> None:
+    """A decoder takes requests singly: each answer is recorded before the next one is computed."""
+    bench.engine.batched = False
+    ids = [bench.chain.ask(bytes([n])) for n in range(3)]
+    bench.see()
+    bench.judge.step()
+    for done in range(1, 4):
+        assert bench.infer.step()
+        assert [bench.job(id_).state for id_ in ids] == [State.COMPUTED] * done + [State.QUEUED] * (3 - done)
+    assert not bench.infer.step()
+
+
 def test_an_answer_too_late_is_not_sent(bench: Bench) -> None:
     id_ = bench.chain.ask(deadline_s=bench.chain.head().timestamp_s + 10)
     bench.see()

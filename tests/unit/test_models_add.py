@@ -367,3 +367,40 @@ def test_several_graphs_in_a_directory_are_ambiguous(tmp_path: Path, capsys: Cap
         (tmp_path / name).write_bytes(b"")
     assert add(tmp_path, str(tmp_path)) == 78
     assert "holds 2 ONNX files, none called model.onnx" in capsys.readouterr().err
+
+
+def test_results_are_read_for_people(tmp_path: Path, capsys: Captured) -> None:
+    golden = bundle.load(OLMOE).golden[1]
+    assert invoke(["models", "read", str(OLMOE), "0x" + golden.output.hex(), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["tokens"] == np.frombuffer(golden.output, ">u4").tolist()
+    assert said["tokens"][-1] == 0
+    assert "<|end|>" not in said["text"]
+    assert invoke(["models", "read", str(OLMOE), "0x0000"]) == 78
+    assert "this is no result of olmoe-tiny" in capsys.readouterr().err
+    assert invoke(["models", "read", str(ROOT / "models/selftest-moe"), "0x00"]) == 78
+    assert "see its model card" in capsys.readouterr().err
+
+
+def test_a_tolerant_golden_answer_may_differ_by_one_step(tmp_path: Path) -> None:
+    made(tmp_path, foreign.source(tmp_path / "source", foreign.perceptron()))
+    reader = Generic(bundle.load(tmp_path / "made"))
+    wire = [int(n).to_bytes(4, "big") for n in (5, 6, 7, 8)]
+    golden = b"".join(wire[:3])
+    assert reader.agrees(golden, b"".join(wire[1:]))
+    assert not reader.agrees(golden, b"".join(wire[1:][::-1]))
+    assert not reader.agrees(golden, golden[:-4])
+    exact = Generic(bundle.load(OLMOE))
+    assert not exact.agrees(golden, b"".join(wire[1:])), "ids are the answer or they are not"
+
+
+def test_a_bundle_has_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = foreign.beside(tmp_path / "source", foreign.perceptron(32))
+    (file.parent / "LICENSE").write_text("Terms.\n")
+    made(tmp_path, file)
+    monkeypatch.setattr(bundle, "MAX_BUNDLE_BYTES", 2_000)
+    with pytest.raises(Misconfigured, match="has more than 2000 bytes"):
+        bundle.load(tmp_path / "made")
+    monkeypatch.setattr(bundle, "MAX_FILES", 3)
+    with pytest.raises(Misconfigured, match=r"\[files\] lists 5, limit 3"):
+        bundle.load(tmp_path / "made")

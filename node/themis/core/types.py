@@ -166,3 +166,5 @@ class ModelInfo:
     attribution: str
     exact: bool
     """The same bits on every machine; otherwise only rounded alike, and inequality proves nothing."""
+    batched: bool
+    """Requests share a run; otherwise each takes its own time, and its answer should not wait for the next."""

@@ -31,7 +31,7 @@ class Infer:
         self._node = node
 
     def step(self) -> bool:
-        """Answer one batch of questions. False when there was none, or no code could be had."""
+        """Answer one batch of questions to each model, or one if it takes them singly. False when none could be."""
         node = self._node
         facts: list[tuple[Job, Fact]] = []
         by_model: dict[Hash32, list[Work]] = defaultdict(list)
@@ -41,8 +41,10 @@ class Infer:
                     facts.append((job, code))
                 case _:
                     by_model[job.request.model_id].append((job, code))
+        known = node.engine.models()
         for model_id, work in by_model.items():
-            facts += self._run(model_id, work)
+            alone = model_id in known and not known[model_id].batched
+            facts += self._run(model_id, work[:1] if alone else work)
         if facts:
             node.store.record(facts, node.clock.now_s())
         return bool(facts)

@@ -105,6 +105,7 @@ class Bundle:
             max_input_bytes=self.max_input_bytes,
             attribution=self.attribution,
             exact=self.manifest.exact,
+            batched=self.manifest.preprocessing not in GENERIC,
         )
 
 
