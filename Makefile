@@ -58,7 +58,8 @@ lint: setup ## style, types and layers, Python and Solidity
 	cd contracts && $(FORGE) fmt --check
 
 .PHONY: fuzz
-fuzz: setup ## fuzz the contracts for long: 20,000 runs a test, invariants 5,000 runs of 300 calls; for nights
+fuzz: setup ## fuzz for long: model files for an hour, contracts 20,000 runs a test, invariants 5,000 of 300 calls; for nights
+	python -m tests.fuzz_models --seconds 3600
 	cd contracts && FOUNDRY_PROFILE=long $(FORGE) test
 
 .PHONY: bench

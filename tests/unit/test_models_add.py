@@ -93,6 +93,9 @@ def test_without_a_tokenizer_a_decoder_reads_token_ids(tmp_path: Path) -> None:
     source = foreign.source(tmp_path / "source", graph, config_json=config, **{"MODEL_CARD.md": "A card.\n"})
     adopted = made(tmp_path, source)
     assert adopted.margin is not None
+    assert adopted.findings[0] == "model: imports ai.onnx 18: only ai.onnx 13-17"
+    assert "Cos, " in adopted.findings[1]
+    assert "Softmax" in adopted.findings[1]
     found = bundle.load(tmp_path / "made")
     generation = found.manifest.generation
     assert generation
@@ -113,7 +116,10 @@ def test_weights_beside_the_graph_are_hashed_mapped_and_run(tmp_path: Path) -> N
     file = foreign.beside(tmp_path / "source", foreign.perceptron(32))
     (tmp_path / "source/LICENSE").write_text("Terms.\n")
     adopted = made(tmp_path, file)
-    assert adopted.findings == ("model: keeps weights in another file, which an exact model does not",)
+    assert adopted.findings == (
+        "model: keeps weights in another file, which an exact model does not",
+        "model: operators outside the exact profile: Relu, Softmax",
+    )
     inside = tmp_path / "inside"
     inside.mkdir()
     adopt.adopt(foreign.source(tmp_path / "plain", foreign.perceptron(32)), inside, WISHES)

@@ -22,6 +22,7 @@ from themis.edge.publish import ONNXRUNTIME_TESTED
 from themis.edge.trial import trial
 from themis.exact.declare import read_declarations
 from themis.exact.lint import lint
+from themis.exact.rules import RULES
 
 MAX_INPUT_BYTES: Final = 24_640
 """The oracle takes no longer request."""
@@ -84,10 +85,19 @@ def adopt(source: Path, target: Path, wishes: Wishes) -> Adopted:
 
 
 def _findings(found: Foreign) -> list[str]:
-    """Why the graph is not exact."""
+    """Why the graph is not exact. What is wrong with a model as a whole does not hide its operators."""
     if found.weights:
-        return ["model: keeps weights in another file, which an exact model does not"]
-    return [f"{finding.node}: {finding.reason}" for finding in lint(found.model).findings]
+        reasons = ["model: keeps weights in another file, which an exact model does not"]
+    else:
+        findings = lint(found.model).findings
+        reasons = [f"{finding.node}: {finding.reason}" for finding in findings]
+        if any(finding.node != "model" for finding in findings):
+            return reasons
+    nodes = found.model.graph.node
+    strange = sorted(
+        {node.op_type for node in nodes if node.domain not in ("", "ai.onnx") or node.op_type not in RULES}
+    )
+    return [*reasons, f"model: operators outside the exact profile: {', '.join(strange)}"] if strange else reasons
 
 
 def _manifest(found: Foreign, wishes: Wishes, *, exact: bool) -> Manifest:
