@@ -97,6 +97,7 @@ def test_the_estimates_follow_from_their_formula() -> None:
 
 def test_the_limits_it_names_are_those_of_the_code() -> None:
     assert f"up to {adopt.MAX_INPUT_BYTES:,} bytes and results of up to {generic.MAX_OUTPUT_BYTES:,}" in PAGE
+    assert f"UTF-8 text of up to {adopt.MAX_TEXT_BYTES:,} bytes" in PAGE
     assert f"over {bundle.MAX_FILE_BYTES >> 20} MiB" in PAGE
     assert f"beside them: {bundle.MAX_BUNDLE_BYTES >> 30} GiB" in PAGE
     assert f"more than {hostile.MAX_NODES:,} nodes" in PAGE

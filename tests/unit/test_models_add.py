@@ -368,6 +368,11 @@ def test_errors_of_the_work_come_back(tmp_path: Path) -> None:
         confined(adopt.adopt, tmp_path / "nowhere", tmp_path, WISHES, file=tmp_path, size_bytes=0)
 
 
+def test_a_bundle_is_not_made_again(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="olmoe-tiny is a bundle already: `themis models register"):
+        made(tmp_path, OLMOE)
+
+
 def test_several_graphs_in_a_directory_are_ambiguous(tmp_path: Path, capsys: Captured) -> None:
     for name in ("a.onnx", "b.onnx"):
         (tmp_path / name).write_bytes(b"")

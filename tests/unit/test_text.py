@@ -1,6 +1,7 @@
 """tokenizer.json is other people's program: what it may be, and that it cannot stop a node."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -45,6 +46,11 @@ def test_special_tokens_are_read_and_not_shown() -> None:
     ids = TOKENIZER.ids(b"a<|end|>")
     assert ids[-1] == 0
     assert TOKENIZER.text(ids) == "a"
+
+
+def test_no_model_hub_is_in_it() -> None:
+    """The package brings a client of one along; nothing here loads it."""
+    assert "huggingface_hub" not in sys.modules
 
 
 def test_what_is_not_utf8_is_refused() -> None:

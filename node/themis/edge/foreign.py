@@ -9,7 +9,7 @@ import onnx
 
 from themis.core.errors import Misconfigured
 from themis.edge import bundle, hostile, jsontext
-from themis.edge.bundle import CARD, LICENSE, MAX_FILE_BYTES, MODEL, TOKENIZER
+from themis.edge.bundle import CARD, LICENSE, MANIFEST, MAX_FILE_BYTES, MODEL, TOKENIZER
 from themis.exact.external import is_external, place_of
 
 CONFIGS: Final = ("config.json", "generation_config.json")
@@ -57,6 +57,8 @@ def inspect(source: Path, license_file: Path | None) -> Foreign:
     """Read a model. Raises Misconfigured for one that nodes must not open, or without a license."""
     file = graph_file(source)
     folder = file.parent
+    if source.is_dir() and (source / MANIFEST).exists():
+        raise Misconfigured(f"{source} is a bundle already: `themis models register {source}`")
     content = bundle.read(folder, file.name, MAX_FILE_BYTES)
     model = bundle.decoded(file, content)
     weights: dict[str, int] = {}
