@@ -359,6 +359,24 @@ def test_what_crashes_is_an_error(tmp_path: Path) -> None:
             confined(crash, file=tmp_path / "it.onnx", size_bytes=0)
 
 
+def bomb() -> onnx.ModelProto:
+    """Well formed and small; wants 64 GiB when it runs."""
+    nodes = [
+        helper.make_node("ConstantOfShape", ["shape"], ["zeros"]),
+        helper.make_node("ReduceSum", ["zeros"], ["sum"], keepdims=0),
+        helper.make_node("Add", ["x", "sum"], ["y"]),
+    ]
+    x, y = (foreign.value(name, TensorProto.FLOAT, [1]) for name in "xy")
+    return foreign.model(nodes, [x], [y], {"shape": np.array([2**34], np.int64)})
+
+
+def test_a_graph_that_wants_too_much_when_it_runs_is_refused_when_it_is_added(tmp_path: Path) -> None:
+    source = foreign.source(tmp_path / "source", bomb())
+    (tmp_path / "target").mkdir()
+    with pytest.raises(Misconfigured, match="the model refuses .*allocate memory|took more than"):
+        confined(adopt.adopt, source, tmp_path / "target", WISHES, file=source, size_bytes=0)
+
+
 def use_up_memory() -> int:
     return len(bytes(12 * 2**30))
 
