@@ -96,7 +96,8 @@ def quantized(model: PreTrainedModel, bits: int) -> onnx.ModelProto:
 
 def _quantize_experts(module: Any, bits: int) -> None:
     """Gate and up rows alternate, as QMoE wants them. Raises ValueError for experts that it does not compute."""
-    if module.act_fn.__class__.__name__ not in ("SiLU", "SiLUActivation") or hasattr(module, "gate_up_proj_bias"):
+    gate = type(getattr(module, "act_fn", None)).__name__
+    if gate not in ("SiLU", "SiLUActivation") or hasattr(module, "gate_up_proj_bias"):
         raise ValueError("experts other than SiLU-gated ones without bias are not exported with --bits")
     gate_up = module.gate_up_proj.data
     half = gate_up.shape[1] // 2
