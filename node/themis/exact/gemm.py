@@ -10,8 +10,9 @@ from themis.exact.interval import Rejected, Value, proven
 def matmul(call: Call) -> list[Value]:
     """Integers only: float products differ between machines."""
     a, b = call.integer(0), call.integer(1)
-    reach = call.terms(0, 1) * a.largest * b.largest
-    return [proven(a.dtype, -reach, reach)]
+    corners = [x * y for x in (a.low, a.high) for y in (b.low, b.high)]
+    terms = call.terms(0, 1)
+    return [proven(a.dtype, min(0, terms * min(corners)), max(0, terms * max(corners)))]
 
 
 def matmul_integer(call: Call) -> list[Value]:
