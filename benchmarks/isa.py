@@ -27,7 +27,7 @@ from benchmarks.op_suite import suite
 from themis.core.errors import Unavailable
 from themis.edge import batch, bundle, preprocess
 from themis.edge.bundle import Bundle
-from themis.edge.engine import RUNTIME_ERRORS
+from themis.edge.runner import RUNTIME_ERRORS
 from themis.exact import selftest
 from themis.exact.graph import serialize
 from themis.exact.interpret import interpret

@@ -71,6 +71,12 @@ class FakeEngine:
             raise Refused(Reason.INVALID_INPUT, "empty")
         return CodeRef(Address(input_[:20]), Hash32(input_[20:])) if len(input_) == 52 else None
 
+    def step(self) -> int:
+        return 16
+
+    def tuned(self) -> Mapping[Hash32, str]:
+        return {}
+
     def infer(self, model_id: Hash32, work: Sequence[tuple[bytes, bytes | None]]) -> list[bytes]:
         self.code_needed(model_id, work[0][0])
         self.runs += len(work)

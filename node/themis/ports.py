@@ -93,6 +93,14 @@ class Engine(Protocol):
         """
         ...
 
+    def step(self) -> int:
+        """Requests it likes to get at once, at most."""
+        ...
+
+    def tuned(self) -> Mapping[Hash32, str]:
+        """For each model that was tuned: how it is run, unlike untuned ones. In words."""
+        ...
+
     def infer(self, model_id: Hash32, work: Sequence[tuple[bytes, bytes | None]]) -> list[bytes]:
         """Output bytes for each (input, fetched code or None), in order.
 

@@ -1,5 +1,9 @@
 """The `Engine` port: one suite, on the fake and on both kinds of real models; then what only these can get wrong."""
 
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -17,10 +21,14 @@ from themis.core.evm.encode import PREPROCESSING
 from themis.core.types import Address, CodeRef, Hash32
 from themis.edge import batch, bundle, preprocess
 from themis.edge.bundle import Golden
-from themis.edge.engine import RUNTIME_ERRORS, OnnxEngine, supported
+from themis.edge.crew import Crew
+from themis.edge.engine import OnnxEngine, open_model, open_runner, supported
 from themis.edge.manifest import RuntimeSchema
 from themis.edge.preprocess import Sample
+from themis.edge.runner import RUNTIME_ERRORS, Answers, Runner
+from themis.edge.tuning import Tuning
 from themis.exact import selftest
+from themis.exact.rewrite import REWRITES
 from themis.ports import Engine
 
 MODELS: Final = Path(__file__).parents[2] / "models"
@@ -254,3 +262,116 @@ def test_the_engine_knows_the_errors_of_the_runtime() -> None:
     assert {"Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NotImplemented", "RuntimeException"} <= {
         error.__name__ for error in RUNTIME_ERRORS
     }
+
+
+# Tuned.
+
+TUNINGS: Final = {
+    "threads": Tuning(threads=2, lanes=2, level="all", spinning=False),
+    "memory": Tuning(arena=False, patterns=False, prepacking=False, level="extended"),
+    "rewritten": Tuning(rewrites=tuple(REWRITES), level="basic"),
+    "small runs": Tuning(run_requests=3, run_tokens=100, spread=1.5),
+    "processes": Tuning(processes=2, rewrites=("unguarded",)),
+}
+
+
+@pytest.mark.parametrize("tuning", TUNINGS.values(), ids=TUNINGS)
+def test_tunings_do_not_change_answers(tuning: Tuning) -> None:
+    work = [(bytes(range(first, 256)), None) for first in range(0, 250, 11)]
+    engine = OnnxEngine({ID: SELFTEST}, 1, {ID: tuning})
+    try:
+        assert engine.tunings() == {ID: tuning}
+        assert engine.infer(ID, work) == REAL.infer(ID, work)
+        assert engine.infer(ID, work[:1]) == REAL.infer(ID, work[:1])
+    finally:
+        engine.close()
+
+
+def test_workers_refuse_as_the_engine_does() -> None:
+    crew = open_model(SELFTEST, Tuning(processes=2))
+    try:
+        with pytest.raises(Refused) as caught:
+            crew.answer([(b"a", None), (bytes(257), None)])
+        assert caught.value.reason == Reason.INVALID_INPUT
+        assert crew.answer([(b"a", None)]).outputs == REAL.infer(ID, [(b"a", None)])
+    finally:
+        crew.close()
+
+
+def test_workers_end_with_the_process_that_started_them() -> None:
+    """SIGKILL of a node leaves no worker behind, though nobody tells it to go."""
+    script = (
+        "import os, signal, sys\n"
+        "from tests.port.test_engine import SELFTEST, Tuning, open_model\n"
+        "crew = open_model(SELFTEST, Tuning(processes=2))\n"
+        "crew.answer([(b'a', None), (b'b', None)])\n"
+        "print(*(worker.pid for worker in crew.workers), flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    workers = [int(pid) for pid in done.stdout.split()]
+    assert workers
+    give_up = time.monotonic() + 20
+    while any(Path(f"/proc/{pid}").exists() and _runs(pid) for pid in workers):
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process still does something; one that nobody waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_a_dead_worker_stops_the_node() -> None:
+    crew = Crew(SELFTEST, Tuning(processes=2))
+    crew.answer([(b"a", None)])
+    for worker in crew.workers:
+        worker.kill()
+    with pytest.raises(Broken, match="a worker process of selftest-moe died"):
+        crew.answer([(b"a", None)] * 8)
+    crew.close()
+
+
+def test_an_engine_is_retuned_between_calls() -> None:
+    engine, seen = OnnxEngine({ID: SELFTEST}, 1), []
+    engine.observe = lambda model_id, work, timing: seen.append((model_id, len(work), timing.requests, timing.tokens))
+    assert engine.step() == 16
+    before = engine.infer(ID, [(b"abc", None), (b"de", None)])
+    engine.retune(ID, Tuning(step=32, level="basic"))
+    assert engine.infer(ID, [(b"abc", None), (b"de", None)]) == before
+    assert engine.step() == 32
+    assert seen == [(ID, 2, 2, 5)] * 2
+
+
+def test_a_tuning_that_gives_other_bits_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = OnnxEngine({ID: SELFTEST}, 1)
+    answers = engine.infer(ID, [(b"abc", None)])
+    monkeypatch.setattr(Runner, "answer", lambda *_: Answers([bytes(32)] * len(SELFTEST.golden), 1))
+    with pytest.raises(Misconfigured, match="Do not serve it"):
+        engine.retune(ID, Tuning(level="basic"))
+    monkeypatch.undo()
+    assert engine.tunings() == {ID: Tuning()}
+    assert engine.infer(ID, [(b"abc", None)]) == answers
+
+
+def test_runs_keep_within_the_bounds_of_a_tuning() -> None:
+    wide = {"T": 10**9}
+    samples = [sample(n) for n in (10, 10, 12, 30, 40, 200)]
+
+    def runs(bounds: batch.Bounds) -> list[int]:
+        return [len(group) for group in batch.batches(samples, wide, bounds)]
+
+    assert runs(batch.FREE) == [6]
+    assert runs(batch.Bounds(requests=4)) == [4, 2]
+    assert runs(batch.Bounds(tokens=62)) == [4, 1, 1], "one request may be larger alone"
+    assert runs(batch.Bounds(spread=1.5)) == [3, 2, 1]
+
+
+def test_padding_buckets_hold_similar_lengths() -> None:
+    found = open_runner(SELFTEST, Tuning(spread=2.0)).answer([(bytes(n), None) for n in (200, 1, 2, 100, 3)])
+    assert found.outputs == REAL.infer(ID, [(bytes(n), None) for n in (200, 1, 2, 100, 3)])
+    assert found.tokens == 306

@@ -66,6 +66,10 @@ class Refused(ThemisError):  # noqa: N818
         self.reason = reason
         self.detail = detail
 
+    def __reduce__(self) -> tuple[type["Refused"], tuple[Reason, str]]:
+        """Worker processes refuse too."""
+        return type(self), (self.reason, self.detail)
+
     @property
     def code(self) -> str:  # type: ignore[override]
         return str(self.reason)

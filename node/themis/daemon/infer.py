@@ -3,7 +3,6 @@
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Final
 
 from eth_utils.crypto import keccak
 
@@ -12,9 +11,6 @@ from themis.core.errors import Reason, Refused, Unavailable
 from themis.core.job import Answer, Closed, Computed, Fact, Job, State
 from themis.core.types import CodeRef, Hash32
 from themis.daemon.node import Node
-
-_BATCH: Final = 16
-"""Jobs in one run: enough to share the fixed costs, few enough that the first answer does not wait for the last."""
 
 Work = tuple[Job, bytes | None]
 """A job and the code it refers to, fetched and checked."""
@@ -35,7 +31,7 @@ class Infer:
         node = self._node
         facts: list[tuple[Job, Fact]] = []
         by_model: dict[Hash32, list[Work]] = defaultdict(list)
-        for job, code in self._with_code(node.store.jobs(State.QUEUED, limit=_BATCH)):
+        for job, code in self._with_code(node.store.jobs(State.QUEUED, limit=node.engine.step())):
             match code:
                 case Closed():
                     facts.append((job, code))

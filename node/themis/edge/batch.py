@@ -1,6 +1,7 @@
 """Lays several requests out as one run of a model, and takes its results apart again."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -19,14 +20,28 @@ MAX_CELLS: Final = 2**18
 """Requests to a padded model (with an extent L) share a run while sequences * longest^2, as attention takes, fits."""
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What one run may hold beyond what the model demands; 0: any number."""
+
+    requests: int = 0
+    tokens: int = 0
+    """Of several requests: one that has more runs alone."""
+    spread: float = 0.0
+    """Longest sequence of a run over the longest of its shortest request."""
+
+
+FREE: Final = Bounds()
+
+
 def sizes(samples: Sequence[Sample]) -> dict[str, int]:
     """Tokens T, sequences F, tokens of the longest sequence L, requests R."""
     lengths = [length for sample in samples for length in sample.lengths]
     return {"T": sum(lengths), "F": len(lengths), "L": max(lengths), "R": len(samples)}
 
 
-def batches(samples: Sequence[Sample], extents: Mapping[str, int]) -> Iterator[list[Sample]]:
-    """Group samples in order, as many together as extents and memory allow. Best given by length: a run is padded.
+def batches(samples: Sequence[Sample], extents: Mapping[str, int], bounds: Bounds = FREE) -> Iterator[list[Sample]]:
+    """Group samples in order, as many together as extents, memory and bounds allow. Best given by length: see padding.
 
     Raises Refused(INVALID_INPUT) for one that exceeds the extents alone.
     """
@@ -38,7 +53,7 @@ def batches(samples: Sequence[Sample], extents: Mapping[str, int]) -> Iterator[l
             raise Refused(Reason.INVALID_INPUT, f"too large for the model: {over}")
         together = _joined(size, alone) if batch else alone
         cells = together["F"] * together["L"] ** 2 if "L" in extents else 0
-        if batch and (_excess(together, extents) or cells > MAX_CELLS):
+        if batch and (_excess(together, extents) or cells > MAX_CELLS or _leaves(bounds, together, batch)):
             yield batch
             batch, together = [], alone
         batch.append(sample)
@@ -87,6 +102,14 @@ def take_apart(batch: Sequence[Sample], units: Mapping[str, str], results: Array
 
 def _joined(size: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
     return {name: max(count, other[name]) if name == "L" else count + other[name] for name, count in size.items()}
+
+
+def _leaves(bounds: Bounds, together: Mapping[str, int], batch: Sequence[Sample]) -> bool:
+    return (
+        0 < bounds.requests < together["R"]
+        or 0 < bounds.tokens < together["T"]
+        or 0 < bounds.spread * max(batch[0].lengths) < together["L"]
+    )
 
 
 def _excess(size: Mapping[str, int], extents: Mapping[str, int]) -> str:

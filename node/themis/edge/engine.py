@@ -1,28 +1,33 @@
 """The Engine port on ONNX Runtime: many requests in one run, the same bytes as one at a time."""
 
 import operator
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain
-from typing import Final
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import onnxruntime as ort
-from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from themis.core.errors import Misconfigured, Reason, Refused
 from themis.core.types import CodeRef, Hash32, ModelInfo
 from themis.edge import batch, preprocess
-from themis.edge.bundle import Bundle
+from themis.edge.bundle import MODEL, Bundle, parse_model
+from themis.edge.crew import Crew
 from themis.edge.generic import Generic
 from themis.edge.manifest import GENERIC, RuntimeSchema
-from themis.edge.preprocess import Preprocessing, Sample
+from themis.edge.preprocess import Preprocessing
+from themis.edge.runner import Answerer, OneByOne, Runner, Work
+from themis.edge.tuning import DEFAULTS, Tuning, differences
 from themis.exact import selftest
-from themis.exact.session import open_session
+from themis.exact.rewrite import rewrite
 
-RUNTIME_ERRORS: Final[tuple[type[Exception], ...]] = tuple(
-    value for value in vars(ort_errors).values() if isinstance(value, type) and issubclass(value, Exception)
-)
-"""ONNX Runtime's exceptions have no common base, and versions add some."""
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """One call of `infer`."""
+
+    requests: int
+    tokens: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +35,78 @@ class _Loaded:
     info: ModelInfo
     bundle: Bundle
     reader: Preprocessing | Generic
-    session: ort.InferenceSession
+    tuning: Tuning
+    answerer: Answerer
 
 
 class OnnxEngine:
-    """Holds one session per model. `infer` may be called from several threads."""
+    """Holds each model as its tuning says. `infer` may be called from several threads."""
 
-    def __init__(self, bundles: Mapping[Hash32, Bundle], threads: int) -> None:
-        """Check this machine, and every model on its golden answers. Raises Misconfigured when a bit is off."""
-        selftest.check(threads)
-        self._loaded = {model_id: _open(model_id, bundle, threads) for model_id, bundle in bundles.items()}
-        for model_id in self._loaded:
-            self._check_golden(model_id)
+    def __init__(
+        self,
+        bundles: Mapping[Hash32, Bundle],
+        threads: int,
+        tunings: Mapping[Hash32, Tuning] | None = None,
+        now_s: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """Check this machine, and every model on its golden answers. Raises Misconfigured when a bit is off.
+
+        Models without a tuning run with the defaults on so many threads.
+        """
+        self._defaults = Tuning(threads=threads)
+        chosen = {model_id: (tunings or {}).get(model_id, self._defaults) for model_id in bundles}
+        for count in sorted({threads, *(tuning.threads for tuning in chosen.values())}):
+            selftest.check(count)
+        self._loaded: dict[Hash32, _Loaded] = {}
+        try:
+            for model_id, bundle in bundles.items():
+                self._loaded[model_id] = _load(bundle.info(model_id), bundle, chosen[model_id])
+        except BaseException:
+            self.close()
+            raise
+        self.observe: Callable[[Hash32, Work, Timing], None] = lambda *_: None
+        """Told about each call of `infer`, in its thread."""
+        self._now_s = now_s
 
     def models(self) -> Mapping[Hash32, ModelInfo]:
         return {model_id: loaded.info for model_id, loaded in self._loaded.items()}
+
+    def tuned(self) -> Mapping[Hash32, str]:
+        return {
+            model_id: differences(self._defaults, loaded.tuning)
+            for model_id, loaded in self._loaded.items()
+            if loaded.tuning != self._defaults
+        }
+
+    def tunings(self) -> Mapping[Hash32, Tuning]:
+        """How each model runs now."""
+        return {model_id: loaded.tuning for model_id, loaded in self._loaded.items()}
+
+    def step(self) -> int:
+        return max((loaded.tuning.step for loaded in self._loaded.values()), default=DEFAULTS.step)
+
+    def answerer(self, model_id: Hash32) -> Answerer:
+        """The model as it runs now."""
+        return self._find(model_id).answerer
+
+    def opened(self, model_id: Hash32, tuning: Tuning) -> Answerer:
+        """The model as it would run another way. Raises Misconfigured when a bit is off. To be closed."""
+        loaded = self._find(model_id)
+        return _load(loaded.info, loaded.bundle, tuning).answerer
+
+    def retune(self, model_id: Hash32, tuning: Tuning) -> None:
+        """Run a model another way from the next call on. Raises Misconfigured, and changes nothing, when a bit is off.
+
+        Not while another thread asks this model.
+        """
+        old = self._find(model_id)
+        self._loaded[model_id] = _load(old.info, old.bundle, tuning)
+        old.answerer.close()
+
+    def close(self) -> None:
+        """End worker processes."""
+        for loaded in self._loaded.values():
+            loaded.answerer.close()
 
     def code_needed(self, model_id: Hash32, input_: bytes) -> CodeRef | None:
         loaded = self._find(model_id)
@@ -55,32 +117,19 @@ class OnnxEngine:
             return None
         return loaded.reader.code_needed(input_)
 
-    def infer(self, model_id: Hash32, work: Sequence[tuple[bytes, bytes | None]]) -> list[bytes]:
+    def infer(self, model_id: Hash32, work: Work) -> list[bytes]:
         loaded = self._find(model_id)
         for input_, _ in work:
             self.code_needed(model_id, input_)
-        try:
-            if isinstance(loaded.reader, Generic):
-                return [loaded.reader.answer(loaded.session, input_) for input_, _ in work]
-            return _in_batches(loaded, [loaded.reader.prepare(input_, code) for input_, code in work])
-        except RUNTIME_ERRORS as error:
-            raise Refused(Reason.ENGINE_REFUSED, str(error)) from error
+        start_s = self._now_s()
+        answers = loaded.answerer.answer(work)
+        self.observe(model_id, work, Timing(len(work), answers.tokens, self._now_s() - start_s))
+        return answers.outputs
 
     def _find(self, model_id: Hash32) -> _Loaded:
         if model_id not in self._loaded:
             raise Refused(Reason.UNKNOWN_MODEL, f"0x{model_id.hex()} is not served here")
         return self._loaded[model_id]
-
-    def _check_golden(self, model_id: Hash32) -> None:
-        bundle, reader = self._loaded[model_id].bundle, self._loaded[model_id].reader
-        found = self.infer(model_id, [(golden.input, golden.code) for golden in bundle.golden])
-        agrees = reader.agrees if isinstance(reader, Generic) else operator.eq
-        for index, (golden, output) in enumerate(zip(bundle.golden, found, strict=True)):
-            if not agrees(golden.output, output):
-                raise Misconfigured(
-                    f"{bundle.name} answers golden input {index} with 0x{output.hex()}, its publisher got "
-                    f"0x{golden.output.hex()}. Do not serve it: update themis-oracle or restore {bundle.path}."
-                )
 
 
 def supported(version: str, span: RuntimeSchema) -> bool:
@@ -92,23 +141,72 @@ def _numbers(version: str) -> list[int]:
     return ([int(part) for part in version.split(".")[:3] if part.isdigit()] + [0, 0])[:3]
 
 
-def _open(model_id: Hash32, bundle: Bundle, threads: int) -> _Loaded:
+def is_tunable(bundle: Bundle) -> bool:
+    """Whether a model can run in more than one way: exact, with many requests as rows of one run."""
+    return bundle.manifest.exact and bundle.manifest.preprocessing not in GENERIC
+
+
+def open_model(bundle: Bundle, tuning: Tuning) -> Answerer:
+    """Load a model as a tuning says. Raises Misconfigured for one that cannot be run here, or is not exact rewritten.
+
+    The registered file stays as it is: a rewritten graph is derived from it anew each time, and linted. Of a model that
+    is not tunable, only the threads are up to the tuning.
+    """
+    if bundle.manifest.preprocessing in GENERIC:
+        _check_runtime(bundle)
+        return OneByOne(bundle, Generic(bundle), tuning.threads)
+    return open_runner(bundle, tuning) if tuning.processes == 1 else Crew(_rewritten(bundle, tuning), tuning)
+
+
+def open_runner(bundle: Bundle, tuning: Tuning) -> Runner:
+    """As `open_model`, in this process whatever the tuning says."""
+    return Runner(_rewritten(bundle, tuning), tuning)
+
+
+def check_golden(bundle: Bundle, answerer: Answerer) -> None:
+    """Raises Misconfigured when an answer is not the publisher's, bit for bit."""
+    found = answerer.answer([(golden.input, golden.code) for golden in bundle.golden]).outputs
+    agrees = Generic(bundle).agrees if bundle.manifest.preprocessing in GENERIC else operator.eq
+    for index, (golden, output) in enumerate(zip(bundle.golden, found, strict=True)):
+        if not agrees(golden.output, output):
+            raise Misconfigured(
+                f"{bundle.name} answers golden input {index} with 0x{output.hex()}, its publisher got "
+                f"0x{golden.output.hex()}. Do not serve it: update themis-oracle or restore {bundle.path}."
+            )
+
+
+def _load(info: ModelInfo, bundle: Bundle, tuning: Tuning) -> _Loaded:
+    answerer = open_model(bundle, tuning)
+    try:
+        check_golden(bundle, answerer)
+    except BaseException:
+        answerer.close()
+        raise
+    id_ = bundle.manifest.preprocessing
+    return _Loaded(info, bundle, Generic(bundle) if id_ in GENERIC else preprocess.find(id_), tuning, answerer)
+
+
+def _rewritten(bundle: Bundle, tuning: Tuning) -> Bundle:
+    """A bundle that can be run here, its graph as the tuning wants it."""
+    _check_runtime(bundle)
+    _check_preprocessing(bundle)
+    if not tuning.rewrites:
+        return bundle
+    model = rewrite(bundle.model, tuning.rewrites)
+    parse_model(bundle.path / f"{MODEL}, rewritten by {', '.join(tuning.rewrites)},", model)
+    return replace(bundle, model=model)
+
+
+def _check_runtime(bundle: Bundle) -> None:
     span = bundle.manifest.runtime
     if not supported(ort.__version__, span):
         raise Misconfigured(
             f"{bundle.name} was tested with ONNX Runtime {span.onnxruntime_min} to below {span.onnxruntime_below}; "
             f"this is {ort.__version__}. Install one in that range."
         )
-    reader = Generic(bundle) if bundle.manifest.preprocessing in GENERIC else _rows(bundle)
-    try:
-        session = open_session(bundle.model, threads, folder=bundle.path)
-    except RUNTIME_ERRORS as error:
-        raise Misconfigured(f"ONNX Runtime cannot load {bundle.path}: {error}. Restore the bundle.") from error
-    return _Loaded(bundle.info(model_id), bundle, reader, session)
 
 
-def _rows(bundle: Bundle) -> Preprocessing:
-    """The preprocessing of a model that takes many requests as rows of one run."""
+def _check_preprocessing(bundle: Bundle) -> None:
     preprocessing = preprocess.find(bundle.manifest.preprocessing)
     unknown = bundle.dtypes.keys() - preprocessing.inputs - batch.LAYOUT
     if strange := ", ".join(sorted(unknown | (preprocessing.outputs ^ bundle.units.keys()))):
@@ -116,18 +214,3 @@ def _rows(bundle: Bundle) -> Preprocessing:
             f"{bundle.path}: model and preprocessing {bundle.manifest.preprocessing} disagree about {strange}. "
             "Restore the bundle, or update themis-oracle."
         )
-    return preprocessing
-
-
-def _in_batches(loaded: _Loaded, samples: Sequence[Sample]) -> list[bytes]:
-    order = sorted(range(len(samples)), key=lambda index: max(samples[index].lengths))
-    groups = batch.batches([samples[index] for index in order], loaded.bundle.declared.extents)
-    outputs = dict(zip(order, chain.from_iterable(_run(loaded, group) for group in groups), strict=True))
-    return [outputs[index] for index in range(len(samples))]
-
-
-def _run(loaded: _Loaded, group: Sequence[Sample]) -> list[bytes]:
-    bundle = loaded.bundle
-    feed = batch.collate(group, bundle.dtypes, bundle.declared)
-    results = loaded.session.run(list(bundle.units), feed)
-    return batch.take_apart(group, bundle.units, dict(zip(bundle.units, results, strict=True)))

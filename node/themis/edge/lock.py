@@ -1,8 +1,10 @@
-"""One instance per key and per home: two would race for the same nonces."""
+"""One instance per key and per home: two would race for the same nonces. And one optimizer per home."""
 
 import fcntl
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from themis.core.errors import Misconfigured
@@ -18,7 +20,7 @@ class InstanceLock:
         self._held: list[int] = []
         try:
             for path in (home / "themis.lock", key_file):
-                self._held.append(_flock(path))
+                self._held.append(_flock(path, "two nodes on one key lose transactions"))
         except Misconfigured:
             self.release()
             raise
@@ -29,7 +31,17 @@ class InstanceLock:
         self._held = []
 
 
-def _flock(path: Path) -> int:
+@contextmanager
+def optimizing(home: Path) -> Iterator[None]:
+    """Raises Misconfigured while another process optimizes in this home. Nodes may run meanwhile."""
+    descriptor = _flock(home / "optimize.lock", "two optimizers disturb each other's measurements")
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _flock(path: Path, because: str) -> int:
     descriptor = -1
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -37,7 +49,5 @@ def _flock(path: Path) -> int:
     except OSError as error:
         if descriptor >= 0:
             os.close(descriptor)
-        raise Misconfigured(
-            f"another themis holds {path}: stop it first; two nodes on one key lose transactions"
-        ) from error
+        raise Misconfigured(f"another themis holds {path}: stop it first; {because}") from error
     return descriptor

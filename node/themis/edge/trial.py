@@ -13,9 +13,9 @@ import onnxruntime as ort
 from themis.core.errors import Misconfigured, Refused
 from themis.edge import probes, tensors
 from themis.edge.bundle import Bundle
-from themis.edge.engine import RUNTIME_ERRORS
 from themis.edge.generic import Generic
 from themis.edge.manifest import TEXT
+from themis.edge.runner import RUNTIME_ERRORS
 from themis.exact.interpret import interpret
 from themis.exact.session import open_session
 
