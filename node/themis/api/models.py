@@ -53,6 +53,8 @@ class Model(_Model):
     """The same bits on every machine."""
     license: License | None
     """Whether this operator may be paid for answers; null until the node has read it."""
+    tuning: str | None
+    """How `themis optimize` made it run, unlike an untuned model; null where it is untuned."""
 
 
 class Status(_Model):

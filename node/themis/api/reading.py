@@ -51,9 +51,10 @@ class Reading:
         )
 
     def served(self) -> Iterator[models.Model]:
-        """The models it serves, each with the operator's license."""
+        """The models it serves, each with the operator's license and how it is run."""
+        tuned = self.node.engine.tuned()
         for model_id, info in self.node.engine.models().items():
-            yield views.model(info, self.node.standing.get(model_id))
+            yield views.model(info, self.node.standing.get(model_id), tuned.get(model_id))
 
     def ready(self) -> models.Ready:
         """Ready: every loop does its work, and the watcher has read the head just now."""

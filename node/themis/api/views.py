@@ -12,7 +12,7 @@ def head(block: types.Block) -> models.Head:
     return models.Head(number=block.number, hash=shown(block.hash), timestamp_s=block.timestamp_s)
 
 
-def model(info: types.ModelInfo, standing: permission.Standing | None) -> models.Model:
+def model(info: types.ModelInfo, standing: permission.Standing | None, tuning: str | None) -> models.Model:
     return models.Model(
         model_id=shown(info.model_id),
         name=info.name,
@@ -24,6 +24,7 @@ def model(info: types.ModelInfo, standing: permission.Standing | None) -> models
         attribution=info.attribution,
         exact=info.exact,
         license=_license(standing.explanation) if standing else None,
+        tuning=tuning,
     )
 
 

@@ -3,6 +3,7 @@
 import logging
 import sys
 import time
+from contextlib import closing
 from typing import Final
 
 import typer
@@ -32,10 +33,11 @@ def check(context: typer.Context, as_json: Json = False) -> None:
     """Check everything a node needs, and say what to do where something is missing."""
     home = home_of(context)
     done: list[Check] = []
-    for each in Preflight(home.path, home.config()).checks():
-        done.append(each)
-        if not as_json:
-            sys.stdout.write(_line(each) + "\n")
+    with closing(Preflight(home.path, home.config())) as preflight:
+        for each in preflight.checks():
+            done.append(each)
+            if not as_json:
+                sys.stdout.write(_line(each) + "\n")
     if as_json:
         print_json([{"name": each.name, "status": str(each.status), "detail": each.detail} for each in done])
     if (error := _failure(done[-1])) is not None:
@@ -71,6 +73,7 @@ def _serve(home: Home, preflight: Preflight, token: str | None, stop: Stop) -> N
     finally:
         port_file.unlink(missing_ok=True)
         server.stop()
+        running.engine.close()
         running.lock.release()
 
 

@@ -26,6 +26,8 @@ def status(found: models.Status) -> RenderableType:
         _row(facts, "model", f"{model.name} {model.version}  {model.model_id}")
         if model.license is not None:
             _row(facts, "license", model.license.rule)
+        if model.tuning is not None:
+            _row(facts, "tuning", model.tuning)
     _row(facts, "jobs", "  ".join(f"{name} {count}" for name, count in found.jobs.items()))
     closed = "  ".join(f"{name} {count}" for name, count in found.closed.items() if count)
     _row(facts, "closed", closed or "none")

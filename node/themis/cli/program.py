@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "status": "watching",
     "jobs": "watching",
     "models": "models",
+    "optimize": "optimize",
     "license": "license",
     "request": "request",
     "refund": "payment",

@@ -57,6 +57,11 @@ def of_home(home: Home) -> Source:
     return _Stored(config, operator, _store(home.path / STORE_FILE, config, operator))
 
 
+def is_running(home: Home) -> bool:
+    """Whether a node of this home answers."""
+    return _running(home, home.config()) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class _Running:
     url: str

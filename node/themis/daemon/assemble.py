@@ -15,8 +15,10 @@ from themis.daemon.supervisor import Supervisor
 from themis.daemon.watch import Watch
 from themis.edge.chain import RpcChain
 from themis.edge.clock import SystemClock
+from themis.edge.engine import OnnxEngine
 from themis.edge.lock import InstanceLock
 from themis.edge.store import SqliteStore
+from themis.optimize.guard import Guard
 from themis.telemetry import Telemetry
 
 
@@ -25,6 +27,7 @@ class Running:
     """A node that is ready to run, and what must be kept while it does."""
 
     node: Node
+    engine: OnnxEngine
     supervisor: Supervisor
     preflight: Preflight
     lock: InstanceLock
@@ -37,6 +40,7 @@ def assemble(home: Path, config: Config, preflight: Preflight) -> Running:
         raise Broken("the preflight did not pass: report this as a bug")
     chain_id, oracle = config.chain.chain_id, config.oracle()
     lock = InstanceLock(home, chain_id, signer.address)
+    Guard(engine, preflight.tuned.changes)
     node = Node(
         chain=RpcChain(preflight.client(), signer.address),
         store=SqliteStore(home / STORE_FILE, chain_id=chain_id, oracle=oracle, operator=signer.address),
@@ -55,4 +59,4 @@ def assemble(home: Path, config: Config, preflight: Preflight) -> Running:
     )
     loops = (Watch(node), Judge(node), Infer(node), Send(node), Settle(node))
     supervisor = Supervisor(node, loops, poll_interval_s=config.chain.poll_interval_s)
-    return Running(node, supervisor, preflight, lock)
+    return Running(node, engine, supervisor, preflight, lock)

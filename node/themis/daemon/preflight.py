@@ -1,5 +1,6 @@
 """Preflight: everything a node needs, checked in order, each with what to do. What passes is what `run` runs on."""
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -17,6 +18,10 @@ from themis.edge.keystore import KeystoreSigner
 from themis.edge.licenses import Licenses
 from themis.edge.rpc import Rpc
 from themis.edge.store import SqliteStore
+from themis.optimize import inforce
+from themis.optimize.inforce import InForce
+
+log = logging.getLogger(__name__)
 
 
 class Status(StrEnum):
@@ -49,6 +54,7 @@ class Preflight:
     rpc: Rpc = field(init=False)
     signer: KeystoreSigner | None = None
     engine: OnnxEngine | None = None
+    tuned: InForce = inforce.NOTHING
     _bundles: dict[Hash32, Bundle] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -81,6 +87,11 @@ class Preflight:
 
     def client(self) -> OracleClient:
         return OracleClient(self.rpc, self.config.chain.chain_id, self.config.oracle())
+
+    def close(self) -> None:
+        """End what the checks opened, where nothing will run on it."""
+        if self.engine is not None:
+            self.engine.close()
 
     def _key(self) -> str:
         if self.signer is None:
@@ -140,8 +151,20 @@ class Preflight:
         )
 
     def _engine(self) -> str:
-        self.engine = OnnxEngine(self._bundles, threads=self.config.engine.threads)
-        return f"self-test passed, {self.config.engine.threads} thread(s)"
+        """Models run as they were tuned here. Where that gives other bits or fails, they run untuned."""
+        self.close()
+        threads = self.config.engine.threads
+        self.tuned = inforce.tunings(self.home, self._bundles)
+        try:
+            self.engine = OnnxEngine(self._bundles, threads, self.tuned.tunings)
+        except Misconfigured as error:
+            if not self.tuned.tunings:
+                raise
+            log.warning("models run untuned: %s", error)
+            self.tuned = inforce.NOTHING
+            self.engine = OnnxEngine(self._bundles, threads)
+        names = ", ".join(self._bundles[model_id].name for model_id in self.tuned.tunings)
+        return f"self-test passed, {threads} thread(s)" + (f"; tuned: {names}" if names else "")
 
     def _license(self, model_id: Hash32) -> Check:
         """Whether this operator may be paid for answers now, and until when."""
