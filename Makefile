@@ -65,6 +65,10 @@ fuzz: setup ## fuzz the contracts for long: 20,000 runs a test, invariants 5,000
 bench: setup ## measure gas, latency and a burst; prints and stores the figures
 	python -m benchmarks
 
+.PHONY: optimize
+optimize: setup ## let a node tune itself on the default model, and compare it with ONNX Runtime's defaults (an hour)
+	python -m benchmarks.optimize
+
 .PHONY: isa
 isa: setup ## run the models on other processors and ONNX Runtime versions: they must give the same bits [SHORT=1]
 	python -m benchmarks.isa $(if $(SHORT),--short)
