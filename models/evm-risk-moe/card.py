@@ -173,7 +173,8 @@ def _verdict(held: dict[str, Any]) -> str:
     )
     reached = "; ".join(f"{goal}: {'reached' if done else 'not reached'}" for goal, done in goals)
     first = f" Where the model is not above all three: {'; '.join(beaten)}." if beaten else ""
-    return f"Goals: {reached}.{first}{_worst(held)}"
+    tried = " Stricter thresholds were tried on validation and not taken: tx.origin lost its recall." if beaten else ""
+    return f"Goals: {reached}.{first}{_worst(held)}{tried}"
 
 
 def _worst(held: dict[str, Any]) -> str:

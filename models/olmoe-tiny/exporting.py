@@ -123,7 +123,12 @@ def _qmoe(bits: int) -> Any:
         dense = torch.zeros(hidden.shape[0], module.packed1.shape[0]).scatter(1, chosen, weights.to(torch.float32))
         absent = [None] * 8
         operands = [hidden, dense, module.packed1, module.scales1, None, module.packed2, module.scales2]
-        attributes = {"k": chosen.shape[1], "block_size": BLOCK, "expert_weight_bits": bits, "accuracy_level": 4}
+        attributes: dict[str, Any] = {
+            "k": chosen.shape[1],
+            "block_size": BLOCK,
+            "expert_weight_bits": bits,
+            "accuracy_level": 4,
+        }
         attributes |= {"activation_type": "swiglu", "swiglu_fusion": 1, "activation_alpha": 1.0, "activation_beta": 0.0}
         return torch.onnx.ops.symbolic(
             "com.microsoft::QMoE",
