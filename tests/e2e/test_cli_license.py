@@ -268,7 +268,8 @@ def test_an_account_with_code_of_its_own_licenses_by_its_key(town: Town, tmp_pat
         "authorizationList": [authorized],
     }
     rpc("eth_sendRawTransaction", "0x" + bytes(sponsor.sign_transaction(transaction).raw_transaction).hex())
-    assert rpc("eth_getCode", town.licensor.address, "latest") == "0xef0100" + wallet.hex()
+    delegated = "0xef0100" + wallet.hex()
+    until(lambda: rpc("eth_getCode", town.licensor.address, "latest"), lambda code: code == delegated)
     town.licensor.tell("license", "grant", town.model_id, asker.address, *side(), "--days", "1")
     assert explained(asker, town)["allowed"]
 
