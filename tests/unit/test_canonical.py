@@ -74,7 +74,17 @@ def test_typed_data_survives_a_wallet_written_in_javascript(grant: Grant, oracle
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"modelId": "0x12"}, {"licensee": 7}, {"role": 2}, {"nonce": "many"}, {"payTo": None}]
+    "wrong",
+    [
+        {"modelId": "0x12"},
+        {"licensee": 7},
+        {"role": 2},
+        {"nonce": "many"},
+        {"nonce": str(2**256)},
+        {"royaltyBps": 2**16},
+        {"quota": -1},
+        {"payTo": None},
+    ],
 )
 def test_a_message_that_is_no_grant_is_refused(wrong: dict[str, Any]) -> None:
     message = canonical.grant_typed_data(ids.GRANTS[2], CHAIN_ID, ORACLE)["message"]

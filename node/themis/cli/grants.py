@@ -9,6 +9,7 @@ from themis.core.errors import Misconfigured
 from themis.core.modes import class_words
 from themis.core.spelling import shown
 from themis.core.types import Address
+from themis.edge import jsontext
 from themis.edge.keystore import KeystoreSigner
 from themis.edge.licenses import GrantRow
 
@@ -42,14 +43,14 @@ def write_voucher(path: Path, made: dict[str, Any]) -> None:
 def read_voucher(path: Path, chain_id: int, oracle: Address) -> tuple[Grant, bytes]:
     """Read a voucher for this chain and oracle. Raises Misconfigured."""
     try:
-        text = path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
+        content = path.read_bytes()
+    except OSError as error:
         raise Misconfigured(f"{path} cannot be read: give the file of a voucher") from error
     try:
-        data = json.loads(text)
+        data = jsontext.parse(content)
         grant, signature = grant_of_message(data["typed_data"]["message"]), bytes.fromhex(data["signature"][2:])
         same_domain = data["typed_data"] == grant_typed_data(grant, chain_id, oracle)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise Misconfigured(f"{path} is not a voucher: use what `license export FILE` wrote") from error
     if not same_domain:
         raise Misconfigured("the voucher was signed for another chain, oracle or version of themis: ask for a new one")

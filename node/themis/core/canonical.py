@@ -202,19 +202,19 @@ def grant_of_message(message: Mapping[str, Any]) -> Grant:
         licensor=Address(_sized(message["licensor"], 20)),
         licensee=Address(_sized(message["licensee"], 20)),
         role=Role(int(message["role"])),
-        classes=int(message["classes"]),
-        terms_version=int(message["termsVersion"]),
-        not_before_s=int(message["notBefore"]),
-        expiry_s=int(message["expiry"]),
-        quota=int(message["quota"]),
-        daily_rate=int(message["dailyRate"]),
-        royalty_bps=int(message["royaltyBps"]),
+        classes=_unsigned(message["classes"], 8),
+        terms_version=_unsigned(message["termsVersion"], 24),
+        not_before_s=_unsigned(message["notBefore"], 40),
+        expiry_s=_unsigned(message["expiry"], 40),
+        quota=_unsigned(message["quota"], 32),
+        daily_rate=_unsigned(message["dailyRate"], 32),
+        royalty_bps=_unsigned(message["royaltyBps"], 16),
         price_token=Address(_sized(message["priceToken"], 20)),
-        price_floor=int(message["priceFloor"]),
+        price_floor=_unsigned(message["priceFloor"], 96),
         pay_to=Address(_sized(message["payTo"], 20)),
-        epoch=int(message["epoch"]),
-        seq=int(message["seq"]),
-        nonce=int(message["nonce"]),
+        epoch=_unsigned(message["epoch"], 16),
+        seq=_unsigned(message["seq"], 32),
+        nonce=_unsigned(message["nonce"], 256),
     )
 
 
@@ -257,6 +257,13 @@ def _sized(text: object, length: int) -> bytes:
     if len(data) != length:
         raise ValueError(f"{text!r} is not {length} bytes")
     return data
+
+
+def _unsigned(number: Any, bits: int) -> int:
+    parsed = int(number)
+    if not 0 <= parsed < 2**bits:
+        raise ValueError(f"{number!r} is no uint{bits}")
+    return parsed
 
 
 def _members(type_: str) -> list[dict[str, str]]:
