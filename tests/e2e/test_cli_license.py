@@ -88,7 +88,7 @@ def test_from_an_ask_to_an_answer(town: Town, tmp_path: Path) -> None:
     assert asked["status"] == "granted"
     assert explained(asker, town)["expiry_s"] == message["expiry"]
     approve = ("license", "approve", town.model_id, asker.address, "--role", "requester")
-    assert "was granted already: use `themis license grant`" in town.licensor.fails(78, *approve)
+    assert "was granted already" in town.licensor.fails(78, *approve)
     assert "has not asked" in town.licensor.fails(78, *approve[:3], town.operator.address, *approve[4:])
 
 
@@ -108,7 +108,9 @@ def test_a_refusal_has_a_reason(town: Town, tmp_path: Path) -> None:
     asker.tell("license", "ask", town.model_id, *side("operator", "commercial,research"), "--purpose", "serve")
     refuse = ("license", "refuse", town.model_id, asker.address, "--role", "operator", "--reason", "not yet")
     assert "NotLicensor" in asker.fails(77, *refuse)
+    assert "it is empty: say something" in town.licensor.fails(64, *refuse[:-1], " ")
     town.licensor.tell(*refuse)
+    assert "was refused already" in town.licensor.fails(78, *refuse)
     (asked,) = asker.tell("license", "asks")
     assert (asked["status"], asked["reason"], asked["classes"]) == ("refused", "not yet", ["research", "commercial"])
     assert town.licensor.tell("license", "inbox") == []
@@ -169,6 +171,50 @@ def test_what_was_given_is_taken_back(town: Town, tmp_path: Path) -> None:
     assert explained(town.requester, town)["error"] == "GrantOutdated"
     town.licensor.tell(*grant)
     assert explained(asker, town)["allowed"]
+
+
+def test_a_voucher_is_canceled_by_its_file(town: Town, tmp_path: Path) -> None:
+    asker, file = stranger(town, tmp_path), tmp_path / "voucher.json"
+    export = ("license", "export", town.model_id, asker.address)
+    made = town.licensor.tell(*export, str(file), *side())
+    assert f"only {town.licensor.address}, who signed" in asker.fails(77, "license", "cancel", str(file))
+    canceled = town.licensor.tell("license", "cancel", str(file))
+    assert canceled["nonce"] == made["typed_data"]["message"]["nonce"]
+    assert "VoucherCanceled" in asker.fails(77, "license", "import", str(file))
+    used = str(tmp_path / "used.json")
+    town.licensor.tell(*export, used, *side())
+    asker.tell("license", "import", used)
+    assert "end a grant with `themis license revoke`" in town.licensor.fails(78, "license", "cancel", used)
+    assert "is no nonce" in town.licensor.fails(78, "license", "cancel", str(2**256))
+    assert "cannot be read" in town.licensor.fails(78, "license", "cancel", "no.json")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"royaltyBps": 100', '"royaltyBps": 65536', "is not a voucher"),
+        ('"royaltyBps": 100', '"royaltyBps": -1', "is not a voucher"),
+        ('"royaltyBps": 100', '"royaltyBps": Infinity', "is not a voucher"),
+        ('"role": 0', '"role": ' + "[" * 10**5, "is not a voucher"),
+        ('"signature": "0x', '"signature": "0xzz', "is not a voucher"),
+        ('"chainId": ', '"chainId": 1', "was signed for another chain, oracle or version"),
+    ],
+)
+def test_a_spoiled_voucher_is_said(town: Town, tmp_path: Path, old: str, new: str, said: str) -> None:
+    file = tmp_path / "voucher.json"
+    export = ("license", "export", town.model_id, town.requester.address, str(file), *side())
+    town.licensor.tell(*export, "--royalty-bps", "100")
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+    assert said in town.requester.fails(78, "license", "import", str(file))
+
+
+def test_a_request_takes_no_voucher_that_cannot_lift_it(town: Town, tmp_path: Path) -> None:
+    file = tmp_path / "voucher.json"
+    town.licensor.tell("license", "export", town.model_id, town.requester.address, str(file), *side("operator"))
+    said = town.requester.fails(78, *town.ask("--input-hex", "0x01", "--grant", str(file)))
+    assert "is no requester's voucher for this model" in said
 
 
 def test_a_hot_key_uses_its_licensees_grant(town: Town, tmp_path: Path) -> None:

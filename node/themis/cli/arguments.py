@@ -30,6 +30,12 @@ def hex_bytes(text: str) -> bytes:
     return _bytes(text, None)
 
 
+def words(text: str) -> str:
+    if not text.strip():
+        raise ValueError("it is empty: say something")
+    return text
+
+
 def token(text: str) -> Address:
     """A token's address, or `ether`."""
     return ETHER if text == IN_ETHER else address(text)

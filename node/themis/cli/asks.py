@@ -5,12 +5,14 @@ from typing import Annotated, Any
 import typer
 
 from themis.cli import desk
-from themis.cli.arguments import ClassesOption, Json, Licensee, ModelId, RoleOption, hash32
+from themis.cli.arguments import ClassesOption, Json, Licensee, ModelId, RoleOption, hash32, words
+from themis.cli.desk import Desk
 from themis.cli.home import home_of
 from themis.cli.output import print_record, print_rows, say
+from themis.core.errors import Misconfigured
 from themis.core.modes import class_words
 from themis.core.spelling import shown
-from themis.core.types import Address
+from themis.core.types import Address, Hash32, Role
 from themis.edge.abi import address
 from themis.edge.client import OracleClient
 from themis.edge.licenses import AskRow, Licenses
@@ -25,7 +27,9 @@ def ask(
     model_id: ModelId,
     role: RoleOption,
     classes: ClassesOption,
-    purpose: Annotated[str, typer.Option(help="What you want to do with the model; public.")],
+    purpose: Annotated[
+        Any, typer.Option(parser=words, metavar="TEXT", help="What you want to do with the model; public.")
+    ],
     uri: Annotated[str, typer.Option(help="Where the licensor learns more, or can reach you; public.")] = "",
     as_json: Json = False,
 ) -> None:
@@ -55,13 +59,13 @@ def inbox(
     home = home_of(context)
     config = home.config()
     client = desk.connect(config)
-    pending = [
+    waiting = [
         found for found in Licenses(client, config.chain.start_block).asks(model_id) if found.status == "pending"
     ]
     if model_id is None:
-        pending = _addressed_to(client, desk.own_address(home, config), pending)
-    print_rows([_row(found) for found in pending], as_json=as_json, empty="nobody waits for an answer")
-    if pending:
+        waiting = _addressed_to(client, desk.own_address(home, config), waiting)
+    print_rows([_row(found) for found in waiting], as_json=as_json, empty="nobody waits for an answer")
+    if waiting:
         say("answer with `themis license approve` or `themis license refuse`")
 
 
@@ -83,13 +87,28 @@ def refuse(
     model_id: ModelId,
     licensee: Licensee,
     role: RoleOption,
-    reason: Annotated[str, typer.Option(help="Why; public.")],
+    reason: Annotated[Any, typer.Option(parser=words, metavar="TEXT", help="Why; public.")],
     as_json: Json = False,
 ) -> None:
     """Say no to an ask, and why."""
-    done = desk.open_desk(home_of(context)).transact("refuseAuthorization", model_id, licensee, int(role), reason)
+    here = desk.open_desk(home_of(context))
+    pending(here, model_id, licensee, role)
+    done = here.transact("refuseAuthorization", model_id, licensee, int(role), reason)
     record = {"model_id": shown(model_id), "licensee": shown(licensee), "role": role.name.lower(), "reason": reason}
     print_record(record | done.facts, as_json=as_json)
+
+
+def pending(here: Desk, model_id: Hash32, licensee: Address, role: Role) -> AskRow:
+    """What an account asks for and has no answer to. Raises Misconfigured where there is no such ask."""
+    asked = f"{shown(licensee)} as {role.name.lower()}"
+    for found in here.licenses.asks(model_id):
+        if (found.licensee, found.role) == (licensee, role):
+            if found.status != "pending":
+                raise Misconfigured(
+                    f"the ask of {asked} was {found.status} already: `themis license grant` and `revoke` need none"
+                )
+            return found
+    raise Misconfigured(f"{asked} has not asked: see `themis license inbox`; `themis license grant` needs no ask")
 
 
 def _addressed_to(client: OracleClient, licensor: Address, found: list[AskRow]) -> list[AskRow]:

@@ -15,7 +15,7 @@ from themis.core.types import ETHER
 MAX_SEQ: Final = 2**32 - 1
 _YEAR_DAYS: Final = 365
 
-Days = Annotated[float, typer.Option(min=0, max=MAX_DAYS, help="How long it is valid, from now.")]
+Days = Annotated[float, typer.Option(min=0.01, max=MAX_DAYS, help="How long it is valid, from now.")]
 Royalty = Annotated[
     int, typer.Option("--royalty-bps", min=0, max=MAX_ROYALTY_BPS, help="Share of the fees, in 1/10,000.")
 ]

@@ -1,5 +1,6 @@
 """Granting: what a licensor signs, hands over and takes back."""
 
+import re
 from dataclasses import astuple
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,6 +9,7 @@ import typer
 
 from themis.cli import desk, grants
 from themis.cli.arguments import ClassesOption, Json, Licensee, ModelId, RoleOption
+from themis.cli.asks import pending
 from themis.cli.conditions import MAX_SEQ, conditional
 from themis.cli.desk import Desk
 from themis.cli.home import home_of
@@ -17,7 +19,6 @@ from themis.core.errors import Denied, Misconfigured
 from themis.core.modes import class_words
 from themis.core.spelling import shown
 from themis.core.types import Address, Hash32, Role
-from themis.edge.licenses import AskRow
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -51,7 +52,7 @@ def approve(
 ) -> None:
     """Grant what an account has asked for: the classes of its ask."""
     here = desk.open_desk(home_of(context))
-    classes = _pending(here, model_id, licensee, role).classes
+    classes = pending(here, model_id, licensee, role).classes
     _put_into_force(here, model_id, licensee, role, classes, conditions)
 
 
@@ -72,10 +73,8 @@ def export(
     made, _ = _signed(desk.open_desk(home_of(context)), model_id, licensee, role, classes, conditions)
     grants.write_voucher(file, made)
     print_json(made | {"activated": False})
-    say(
-        f"it is not in force: hand {file} to the licensee, who uses it with `themis request --grant FILE` "
-        "or `themis license import FILE`"
-    )
+    first = "`themis request --grant FILE` or " if role is Role.REQUESTER else ""
+    say(f"it is not in force: hand {file} to the licensee, who uses it with {first}`themis license import FILE`")
 
 
 @app.command("import")
@@ -137,12 +136,29 @@ def revoke_all(context: typer.Context, model_id: ModelId, as_json: Json = False)
 def cancel(
     context: typer.Context,
     *,
-    nonce: Annotated[int, typer.Argument(min=0, max=2**256 - 1, help="`nonce` in the voucher.")],
+    voucher: Annotated[str, typer.Argument(metavar="FILE|NONCE", help="The voucher's file, or the `nonce` in it.")],
     as_json: Json = False,
 ) -> None:
     """Cancel a voucher of this home's key that nobody has put into force; one in force takes `revoke`."""
-    done = desk.open_desk(home_of(context)).transact("cancel", nonce)
+    here = desk.open_desk(home_of(context))
+    nonce = int(voucher) if re.fullmatch("[0-9]{1,78}", voucher) else _nonce_of(here, Path(voucher))
+    if nonce >= 2**256:
+        raise Misconfigured(f"{nonce} is no nonce: give the voucher's file")
+    done = here.transact("cancel", nonce)
     print_record({"licensor": shown(done.sender), "nonce": str(nonce)} | done.facts, as_json=as_json)
+
+
+def _nonce_of(here: Desk, file: Path) -> int:
+    """The nonce of a voucher that `cancel` can still stop."""
+    granted, _ = grants.read_voucher(file, here.client.chain_id, here.client.oracle)
+    if granted.licensor != here.signer.address:
+        raise Denied(f"only {shown(granted.licensor)}, who signed this voucher, can cancel it: use its home")
+    if here.licenses.current_seq(granted.model_id, granted.licensee, granted.role) >= granted.seq:
+        raise Misconfigured(
+            f"{file} cannot be put into force any more, or is in force already: see `themis license list`, "
+            "and end a grant with `themis license revoke`"
+        )
+    return granted.nonce
 
 
 def _put_into_force(  # noqa: PLR0917 (who, what and how)
@@ -161,16 +177,6 @@ def _signed(  # noqa: PLR0917
     _require_signer(here, made.licensor)
     signature = grants.sign(made, here.signer, client.chain_id, client.oracle)
     return grants.voucher(made, signature, client.chain_id, client.oracle), (astuple(made), signature)
-
-
-def _pending(here: Desk, model_id: Hash32, licensee: Address, role: Role) -> AskRow:
-    asked = f"{shown(licensee)} as {role.name.lower()}"
-    for ask in here.licenses.asks(model_id):
-        if (ask.licensee, ask.role) == (licensee, role):
-            if ask.status != "pending":
-                raise Misconfigured(f"the ask of {asked} was {ask.status} already: use `themis license grant` instead")
-            return ask
-    raise Misconfigured(f"{asked} has not asked: see `themis license inbox`, or use `themis license grant`")
 
 
 def _require_signer(here: Desk, licensor: Address) -> None:

@@ -12,8 +12,9 @@ from themis.cli.arguments import IN_ETHER, ClassOption, Json, ModelId, TokenOpti
 from themis.cli.desk import Desk, Done
 from themis.cli.home import home_of
 from themis.cli.output import print_record, say
+from themis.core.errors import Misconfigured
 from themis.core.spelling import shown
-from themis.core.types import ETHER, Address, Fulfilled, Hash32, Request
+from themis.core.types import ETHER, Address, Fulfilled, Hash32, Request, Role
 from themis.edge import token as erc20
 from themis.edge.contracts import decode_request
 
@@ -72,16 +73,23 @@ def _ask(  # noqa: PLR0917 (one request has that many parts)
     here: Desk, ask: tuple[Any, ...], data: bytes, token: Address, fee: int, grant: Path | None
 ) -> Done:
     """Make the request: in a token, with a voucher, or plainly."""
+    voucher = () if grant is None else _voucher(here, grant, ask[0])
     if token != ETHER and erc20.allow(here.client, here.signer, here.config.fees.policy(), token, fee):
         say(f"the oracle may take {fee} of token {shown(token)} now")
     value_wei = fee if token == ETHER else 0
-    if grant is not None:
-        granted, signature = grants.read_voucher(grant, here.client.chain_id, here.client.oracle)
-        first = (token, fee, astuple(granted), signature)
-        return here.transact("requestWithGrant", ask, data, *first, value_wei=value_wei)
+    if voucher:
+        return here.transact("requestWithGrant", ask, data, token, fee, *voucher, value_wei=value_wei)
     if token != ETHER:
         return here.transact("requestWithToken", ask, data, token, fee)
     return here.transact("request", ask, data, value_wei=value_wei)
+
+
+def _voucher(here: Desk, file: Path, model_id: Hash32) -> tuple[Any, ...]:
+    """A grant and its signature. Another's would be put into force too, and lift nothing here."""
+    granted, signature = grants.read_voucher(file, here.client.chain_id, here.client.oracle)
+    if (granted.model_id, granted.role) != (model_id, Role.REQUESTER):
+        raise Misconfigured(f"{file} is no requester's voucher for this model: `themis license import` takes any")
+    return astuple(granted), signature
 
 
 def _fee(here: Desk, model_id: Hash32, operator: Address, token: Address, fee: int | None) -> int:

@@ -19,7 +19,7 @@ __all__ = ["AskRow", "Explanation", "GrantRow", "GrantState", "Licenses", "Offer
 
 _ANSWERS: Final = ("GrantActivated", "AuthorizationRefused")
 _NONCE_BITS: Final = 64
-"""So many that two vouchers never share one, and few enough to type for `license cancel`."""
+"""So many that two vouchers never share one, and few enough to type."""
 
 
 @dataclass(frozen=True, slots=True)
