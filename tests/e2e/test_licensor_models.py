@@ -1,5 +1,6 @@
 """What a licensor decides about a whole model, in a browser on a real chain: terms, every grant, the role itself."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
@@ -86,23 +87,50 @@ def test_every_grant_ends_at_once_after_it_was_said_how_many(scene: Scene) -> No
         world.ask(model_id, b"in")
 
 
-def test_a_voucher_is_canceled_by_its_nonce(scene: Scene) -> None:
+def test_a_voucher_is_canceled_by_its_file(scene: Scene, tmp_path: Path) -> None:
     world, model_id, nonce = scene.world, scene.model(), 2**255 + 3
     client = world.client
     conditions = Conditions(days=1, nonce=nonce)
     who = (model_id, world.requester.address, Role.REQUESTER, COMMERCIAL)
     grant = Licenses(client, world.start_block).draft(*who, conditions)
     signature = grants.sign(grant, world.licensor, client.chain_id, client.oracle)
-    with scene.opened() as (page, _):
+    voucher, at = grants.voucher(grant, signature, client.chain_id, client.oracle), tmp_path / "voucher.json"
+    text = json.dumps(voucher)
+    with scene.opened() as (page, wallet):
         page.get_by_role("button", name="Cancel a voucher…").click()
-        whose = f"for any model of {world.licensor.account.address.lower()}"
-        expect(page.locator("#decide-text")).to_contain_text(whose)
-        page.get_by_label("Nonce").fill(str(nonce))
+        for spoiled, said in (
+            ("{", "is not a voucher"),
+            ("null", "is not a voucher"),
+            (text.replace('"chainId": ', '"chainId": 1'), "for another chain or oracle"),
+            (text.replace(f"0x{grant.licensor.hex()}", "0x" + "71" * 20), "who signed this voucher, can cancel it"),
+        ):
+            at.write_text(spoiled)
+            page.get_by_label("The voucher").set_input_files(at)
+            page.get_by_role("button", name="Cancel the voucher").click()
+            expect(page.locator("#decide-error")).to_contain_text(said)
+        assert wallet.sent == []
+        at.write_text(text)
+        page.get_by_label("The voucher").set_input_files(at)
         page.get_by_role("button", name="Cancel the voucher").click()
-        expect(page.locator("#notices")).to_contain_text("The voucher is canceled.")
+        expect(page.locator("#notices")).to_contain_text("The voucher of voucher.json is canceled.")
     assert client.read("isCanceled", world.licensor.address, nonce) == (True,)
     with pytest.raises(ContractDenied, match="VoucherCanceled"):
         client.transact(world.requester, FEES, "activate", astuple(grant), signature)
+
+
+def test_a_voucher_in_force_is_not_canceled(scene: Scene, tmp_path: Path) -> None:
+    world, model_id, at = scene.world, scene.model(), tmp_path / "voucher.json"
+    client, who = world.client, (world.requester.address, Role.REQUESTER)
+    grant = Licenses(client, world.start_block).draft(model_id, *who, COMMERCIAL, Conditions(days=1))
+    signature = grants.sign(grant, world.licensor, client.chain_id, client.oracle)
+    grants.write_voucher(at, grants.voucher(grant, signature, client.chain_id, client.oracle))
+    client.transact(world.requester, FEES, "activate", astuple(grant), signature)
+    with scene.opened() as (page, wallet):
+        page.get_by_role("button", name="Cancel a voucher…").click()
+        page.get_by_label("The voucher").set_input_files(at)
+        page.get_by_role("button", name="Cancel the voucher").click()
+        expect(page.locator("#decide-error")).to_contain_text("Number 1 of this licensee is active")
+        assert wallet.sent == []
 
 
 def test_terms_are_published_with_notice_and_their_text_stays_here(scene: Scene, tmp_path: Path) -> None:

@@ -35,6 +35,8 @@ pytestmark = pytest.mark.browser
 COMMERCIAL = 1 << UseClass.COMMERCIAL
 INPUT: bytes = bytes.fromhex(json.loads((SELFTEST / "golden.json").read_text())[0]["input"][2:])
 NASTY = '<img src=x onerror="document.title=1"><b>Score our vaults</b>'
+TURNED = "not \u202esllup on"
+"""Shown as it stands it would read otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +120,13 @@ def scene(chain: RunningChain, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 def test_an_ask_is_approved_and_the_refused_request_goes_through(scene: Scene) -> None:
-    wallet, licensee = scene.wallet(), scene.licensee(NASTY, "javascript:alert(1)")
+    wallet, licensee = scene.wallet(), scene.licensee(NASTY + TURNED, "javascript:alert(1)")
     with pytest.raises(ContractDenied, match="AuthorizationRequired"):
         licensee.ask()
     with _opened(scene, wallet) as page:
         card = licensee.card(page)
         expect(card).to_contain_text(NASTY)
+        expect(card).to_contain_text(r"not \u202esllup on")
         expect(card).to_contain_text("javascript:alert(1)")
         expect(page).to_have_title("Themis: licensing")
         assert page.locator("#asks img, #asks a").count() == 0
@@ -271,6 +274,17 @@ def test_a_wallet_on_another_chain_is_told_and_switched(scene: Scene) -> None:
         page.get_by_role("button", name="Switch the wallet to chain 31337").click()
         expect(licensee.card(page).get_by_role("button", name="Approve…")).to_be_enabled()
         expect(page.locator("#notices")).to_be_empty()
+
+
+def test_a_wallet_that_does_not_answer_hides_nothing(scene: Scene) -> None:
+    class Dead(Wallet):
+        def answer(self, method: str, text: str) -> dict[str, Any]:
+            return {"error": "The wallet is disconnected."}
+
+    wallet = scene.wallet()
+    with browsers.opened(scene.browser, scene.url, Dead(wallet.chain, wallet.account, wallet.chain_id)) as page:
+        expect(page.locator("#models .card")).to_contain_text("Version 1")
+        expect(page.locator("#notices")).to_contain_text("The wallet is disconnected.")
 
 
 def test_who_is_not_the_licensor_can_only_read(scene: Scene) -> None:

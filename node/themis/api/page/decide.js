@@ -1,7 +1,7 @@
 // The dialog that names what is about to happen and asks whether it shall, and how a button runs what it starts.
 import { at } from "./page.js";
 
-const form = at("decide-form"), FIELDS = ["reason", "successor", "nonce"];
+const form = at("decide-form"), FIELDS = ["reason", "successor", "voucher"];
 
 // `field`: what else has to be said, if anything; `work` gets it. The dialog stays open with the error where `work` fails.
 export function decide({ heading, text, verb, field, work }) {
@@ -18,10 +18,12 @@ export function decide({ heading, text, verb, field, work }) {
   }
   form.onsubmit = (event) => {
     event.preventDefault();
-    run(at("decide-go"), at("decide-error"), async () => { await work(field && form.elements[field].value); at("decide").close() });
+    run(at("decide-go"), at("decide-error"), async () => { await work(field && said(form.elements[field])); at("decide").close() });
   };
   at("decide").showModal();
 }
+
+const said = (input) => input.type === "file" ? input.files[0] : input.value;
 
 // Once at a time, its error in the place meant for it.
 export async function run(button, error, work) {

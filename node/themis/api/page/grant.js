@@ -1,5 +1,5 @@
 // The dialog in which a licensor decides about a grant, has the wallet sign it, and puts it into force or hands it out.
-import { ask, at, make } from "./page.js";
+import { ask, at, make, plain } from "./page.js";
 import { run } from "./decide.js";
 import * as wallet from "./wallet.js";
 
@@ -13,7 +13,7 @@ export function openGrant(account, models, offered, activated) {
   form.hidden = false; at("signed").hidden = true;
   fields.model_id.replaceChildren(...models.map((m) => { const o = make("option", m.title); o.value = m.model_id; return o }));
   at("grant-note").hidden = !offered?.purpose;
-  at("grant-note").textContent = offered?.purpose ?? "";
+  at("grant-note").textContent = plain(offered?.purpose);
   for (const name of ["licensee", "model_id", "role"]) {
     if (offered) fields[name].value = offered[name];
     // Disabled controls keep their values, and the ask is what is answered.

@@ -5,7 +5,7 @@ import { openGrant } from "./grant.js";
 import { openTerms } from "./terms.js";
 import * as wallet from "./wallet.js";
 
-const PERIOD_MS = 15_000;
+const PERIOD_MS = 15_000, ROLES = ["requester", "operator"];
 const KIND = { active: "good", granted: "good", "in force": "good", pending: "warn", "not yet": "warn", expired: "faint", past: "faint", outdated: "bad", revoked: "bad", refused: "bad" };
 let seen = null, account = null, walletChain = null, said = null;
 
@@ -168,12 +168,26 @@ function showIncome() {
 const grant = (offered) => openGrant(account, licensed().filter((m) => same(m.licensor, account)).map((m) => ({ ...m, title: title(m) })), offered, finished);
 const holder = (of) => ({ model_id: of.model_id, licensee: of.licensee, role: of.role });
 
-const refuse = (a) => decide({ heading: "Refuse this ask", text: a.licensee + " asked to be a " + a.role + " for " + a.classes.join(" and ") + " use.", verb: "Refuse", field: "reason",
+const refuse = (a) => decide({ heading: "Refuse this ask", text: a.licensee + " asked to be " + (a.role === "operator" ? "an " : "a ") + a.role + " for " + a.classes.join(" and ") + " use.", verb: "Refuse", field: "reason",
   work: (reason) => send("refuse", { ...holder(a), reason }, "The ask is refused.") });
 const revoke = (g) => decide({ heading: "Revoke this grant", text: "It ends at once: " + g.licensee + " can no longer " + (g.role === "requester" ? "ask." : "answer, not even what is open."), verb: "Revoke",
   work: () => send("revoke", holder(g), "The grant is revoked.") });
-const cancel = () => decide({ heading: "Cancel a voucher", text: "Nobody can put a voucher with this nonce into force any more, for any model of " + account + ". A grant that is in force already takes Revoke.", verb: "Cancel the voucher", field: "nonce",
-  work: (nonce) => send("cancel", { nonce }, "The voucher is canceled.") });
+const cancel = () => decide({ heading: "Cancel a voucher", text: "Choose the file that you handed out: nobody can put that voucher into force any more. A grant that is in force already takes Revoke.", verb: "Cancel the voucher", field: "voucher",
+  work: async (file) => send("cancel", { nonce: await cancelable(file) }, "The voucher of " + file.name + " is canceled.") });
+
+// The nonce of a voucher, if canceling it would stop it.
+async function cancelable(file) {
+  let signed;
+  try { signed = JSON.parse(await file.text()).typed_data } catch { /* said below */ }
+  const { domain, message } = signed ?? {};
+  if (!domain || !message?.nonce) throw new Error(file.name + " is not a voucher.");
+  if (domain.chainId !== seen.place.chain_id || !same(domain.verifyingContract, seen.place.oracle)) throw new Error("This voucher is for another chain or oracle.");
+  if (!same(message.licensor, account)) throw new Error("Only " + message.licensor + ", who signed this voucher, can cancel it.");
+  const newest = seen.grants.find((g) => g.model_id === message.modelId && same(g.licensee, message.licensee) && g.role === ROLES[message.role]);
+  if (newest?.seq >= message.seq) throw new Error("Number " + newest.seq + " of this licensee is " + newest.state + ": this voucher cannot be put into force any more, or is in force already and takes Revoke.");
+  return message.nonce;
+}
+
 const withdraw = (i) => tell(() => send("withdraw", { token: i.token, account }, "Withdrawn."));
 
 function revokeAll(m) {
@@ -197,7 +211,7 @@ async function send(call, parameters, words) {
 async function finished(words) { said = { text: words, kind: "good" }; await read() }
 
 async function tell(work) {
-  try { await work() } catch (error) { said = { text: error.message ?? String(error), kind: "bad" }; show() }
+  try { await work() } catch (error) { said = { text: error.message ?? String(error), kind: "bad" }; await (seen ? show() : read()) }
 }
 
 async function readWallet() {
@@ -228,5 +242,5 @@ at("connect").addEventListener("click", () => tell(() => wallet.connect().then(r
 at("every").addEventListener("change", show);
 at("offer").addEventListener("click", () => grant(null));
 at("cancel").addEventListener("click", cancel);
-if (wallet.present()) { wallet.watch(readWallet); await tell(readWallet) } else await read();
+if (wallet.present()) { wallet.watch(() => tell(readWallet)); await tell(readWallet) } else await read();
 setTimeout(refresh, PERIOD_MS);

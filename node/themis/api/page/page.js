@@ -1,7 +1,8 @@
 // What both pages are written with.
 export const at = (id) => document.getElementById(id);
-// Text only, never markup: strangers choose some of what is shown here.
-export const make = (tag, text, kind) => { const e = document.createElement(tag); e.textContent = text ?? ""; if (kind) e.className = kind; return e };
+// Text only, never markup: strangers choose some of what is shown here. What turns the direction of writing could hide what a text says.
+export const plain = (text) => String(text ?? "").replace(/[\u202a-\u202e\u2066-\u2069]/g, (sign) => "\\u" + sign.charCodeAt(0).toString(16));
+export const make = (tag, text, kind) => { const e = document.createElement(tag); e.textContent = plain(text); if (kind) e.className = kind; return e };
 export const short = (hex) => hex ? hex.slice(0, 10) + "…" + hex.slice(-6) : "";
 export const code = (hex, tag = "td") => { const cell = document.createElement(tag), c = make("code", short(hex)); c.title = hex ?? ""; cell.append(c); return cell };
 export const ether = (wei) => (Number(BigInt(wei) / 10n ** 12n) / 1e6).toLocaleString("en", { maximumFractionDigits: 6 }) + " ETH";
