@@ -191,8 +191,11 @@ def test_a_voucher_is_handed_out_as_a_file_that_anyone_activates(scene: Scene, t
 
 
 def test_an_ask_is_refused_with_a_reason(scene: Scene) -> None:
-    licensee = scene.licensee("Sell your answers")
+    licensee = scene.licensee("Sell your answers. " * 500)
     with _opened(scene, scene.wallet()) as page:
+        box = licensee.card(page).bounding_box()
+        assert box is not None
+        assert box["height"] < 400, "nobody's words push the others away"
         licensee.card(page).get_by_role("button", name="Refuse…").click()
         page.get_by_label("Reason").fill("We do not license resale.")
         page.get_by_role("button", name="Refuse", exact=True).click()

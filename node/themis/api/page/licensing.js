@@ -15,6 +15,8 @@ const mine = (id) => same(model(id)?.licensor, account);
 const ready = () => account !== null && walletChain === seen.place.chain_id;
 const amount = (units, token) => cell(money(units, token), "number", units + " smallest units");
 const cell = (text, kind, full) => { const td = make("td", text, kind); if (full) td.title = full; return td };
+// As long as whoever wrote it likes: it scrolls.
+const words = (text, kind) => { const td = cell("", kind + " wrap"); if (text) td.append(make("div", text, "clip")); return td };
 const button = (text, action, kind) => { const b = make("button", text, kind); b.type = "button"; b.addEventListener("click", action); return b };
 
 function licensed() {
@@ -89,9 +91,9 @@ function grantRow(g) {
 }
 
 function pastRow(a) {
-  const answer = cell(a.reason ? a.state + ": " + a.reason : a.state, KIND[a.state] + " wrap");
+  const answer = words(a.reason ? a.state + ": " + a.reason : a.state, KIND[a.state]);
   return labeled(["Licensee", "Model", "Role", "Use", "Answer", "Purpose"],
-    [code(a.licensee), cell(title(model(a.model_id)), "", a.model_id), cell(a.role), cell(a.classes.join(", "), "wrap"), answer, cell(a.purpose, "wrap")]);
+    [code(a.licensee), cell(title(model(a.model_id)), "", a.model_id), cell(a.role), cell(a.classes.join(", "), "wrap"), answer, words(a.purpose, "")]);
 }
 
 function numbers(first, second) {
