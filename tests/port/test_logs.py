@@ -101,6 +101,14 @@ def test_ranges_fit_the_limit_and_leave_nothing_out(limit: int, status: int) -> 
     assert endpoint.refused <= 15 + len(ends) // 4
 
 
+def test_progress_is_told_range_by_range() -> None:
+    endpoint, told = Endpoint(5_000, {7}, blocks=1_000), list[tuple[int, int]]()
+    with served(endpoint) as rpc:
+        LogReader(rpc, lambda block, head: told.append((block, head))).read(QUERY, 1)
+    assert told == [(last, 5_000) for _, last in endpoint.asked]
+    assert len(told) > 1
+
+
 def test_where_there_is_no_limit_one_call_does() -> None:
     endpoint = Endpoint(20_000_000, {1, 19_999_999}, blocks=10**9)
     with served(endpoint) as rpc:

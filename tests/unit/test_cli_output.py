@@ -51,6 +51,18 @@ def test_an_empty_list_is_talk(capsys: pytest.CaptureFixture[str]) -> None:
     assert (captured.out, captured.err) == ("", "nothing yet\n")
 
 
+def test_a_long_reading_is_told_on_a_terminal_only(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output.progress(1_000, 2_000)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    output.progress(1_000, 2_000)
+    output.progress(2_000, 2_000)
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "reading logs: block 1,000 of 2,000\x1b[K\r\x1b[K\r")
+
+
 def test_rows_into_a_pipe_are_separated_by_tabs(capsys: pytest.CaptureFixture[str]) -> None:
     output.print_rows([{"a": "x" * 300, "b": ["p", "q"]}, {"a": 1, "b": {"k": "v"}}], as_json=False, empty="")
     assert capsys.readouterr().out == f"a\tb\n{'x' * 300}\tp, q\n1\tk v\n"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from themis.cli.home import Home
+from themis.cli.output import progress
 from themis.config import Config
 from themis.core.types import Address
 from themis.edge import keystore
@@ -64,7 +65,7 @@ def connect(config: Config) -> OracleClient:
 
     Raises Misconfigured, or Unavailable while the RPC is down.
     """
-    client = OracleClient(Rpc(config.chain.rpc_url), config.chain.chain_id, config.oracle())
+    client = OracleClient(Rpc(config.chain.rpc_url), config.chain.chain_id, config.oracle(), progress)
     require_chain(client.rpc, client.chain_id)
     require_oracle(client)
     return client

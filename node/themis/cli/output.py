@@ -16,6 +16,13 @@ def say(line: str) -> None:
     sys.stderr.write(line + "\n")
 
 
+def progress(block: int, head: int) -> None:
+    """Tell a person at a terminal how far a reading of logs has come, in a line that the next one replaces."""
+    if sys.stderr.isatty():
+        sys.stderr.write((f"reading logs: block {block:,} of {head:,}" if block < head else "") + "\x1b[K\r")
+        sys.stderr.flush()
+
+
 def print_json(data: Any) -> None:
     sys.stdout.write(json.dumps(data, indent=2) + "\n")
 

@@ -12,7 +12,7 @@ from themis.core.types import Address, Denial, LogPosition
 from themis.edge import contracts
 from themis.edge.abi import Artifact, Log
 from themis.edge.contracts import ORACLE
-from themis.edge.logs import LogReader, Query
+from themis.edge.logs import LogReader, Progress, Query
 from themis.edge.rpc import Call, Rpc, RpcError
 from themis.ports import Signer
 
@@ -32,11 +32,11 @@ class ContractDenied(Denied):
 class OracleClient:
     """Calls and transactions of one account on one oracle contract."""
 
-    def __init__(self, rpc: Rpc, chain_id: int, oracle: Address) -> None:
+    def __init__(self, rpc: Rpc, chain_id: int, oracle: Address, progress: Progress | None = None) -> None:
         self.rpc = rpc
         self.chain_id = chain_id
         self.oracle = oracle
-        self._logs = LogReader(rpc)
+        self._logs = LogReader(rpc, progress)
 
     def read(self, function: str, *arguments: Any, block: str = "latest") -> tuple[Any, ...]:
         """Values of a view function. Raises Denied with the contract's custom error."""

@@ -1,6 +1,7 @@
 """Past logs in as few calls as the endpoint allows; what no reorganization reaches any more is read once."""
 
 import json
+from collections.abc import Callable
 from typing import Any, Final
 
 from themis.core.span import Span
@@ -12,12 +13,16 @@ DEEP: Final = 64
 Query = dict[str, Any]
 """`address` and `topics` of an `eth_getLogs`."""
 
+Progress = Callable[[int, int], None]
+"""Told after each range that is read: its last block, and the head."""
+
 
 class LogReader:
     """Logs at one endpoint. Thread-safe."""
 
-    def __init__(self, rpc: Rpc) -> None:
+    def __init__(self, rpc: Rpc, progress: Progress | None = None) -> None:
         self._rpc = rpc
+        self._progress = progress
         self._kept: dict[str, tuple[int, list[Any]]] = {}
         """For each query: the next block to read, and the raw logs before it."""
 
@@ -46,4 +51,6 @@ class LogReader:
             else:
                 span.answered()
                 first = last + 1
+                if self._progress:
+                    self._progress(last, head)
         return head, found
