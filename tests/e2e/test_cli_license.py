@@ -173,7 +173,7 @@ def test_what_was_given_is_taken_back(town: Town, tmp_path: Path) -> None:
     assert explained(asker, town)["allowed"]
 
 
-def test_a_voucher_is_canceled_by_its_file(town: Town, tmp_path: Path) -> None:
+def test_a_voucher_is_canceled_by_its_file_or_with_its_licensees_grant(town: Town, tmp_path: Path) -> None:
     asker, file = stranger(town, tmp_path), tmp_path / "voucher.json"
     export = ("license", "export", town.model_id, asker.address)
     made = town.licensor.tell(*export, str(file), *side())
@@ -185,6 +185,12 @@ def test_a_voucher_is_canceled_by_its_file(town: Town, tmp_path: Path) -> None:
     town.licensor.tell(*export, used, *side())
     asker.tell("license", "import", used)
     assert "end a grant with `themis license revoke`" in town.licensor.fails(78, "license", "cancel", used)
+    waiting = str(tmp_path / "waiting.json")
+    town.licensor.tell(*export, waiting, *side())
+    assert town.licensor.tell("license", "revoke", *export[2:], "--role", "requester")["seq"] == 2
+    assert "GrantIsRevoked" in asker.fails(77, "license", "import", waiting)
+    town.licensor.tell("license", "grant", *export[2:], *side())
+    assert explained(asker, town)["allowed"]
     assert "is no nonce" in town.licensor.fails(78, "license", "cancel", str(2**256))
     assert "cannot be read" in town.licensor.fails(78, "license", "cancel", "no.json")
 

@@ -49,7 +49,7 @@ def _add_grants(app: FastAPI, licensing: Licensing) -> None:
     @app.get("/v1/licensing/calls/revoke")
     def revoke(sender: Account, model_id: ModelId, licensee: Account, role_name: RoleName) -> Call:
         holder = (hash32(model_id), address(licensee), role(role_name))
-        return licensing.call(sender, "revoke", *holder, max(1, licensing.licenses.current_seq(*holder)))
+        return licensing.call(sender, "revoke", *holder, licensing.licenses.next_seq(*holder))
 
     @app.get("/v1/licensing/calls/cancel")
     def cancel(sender: Account, nonce: Annotated[int, Query(ge=0, lt=2**256)]) -> Call:

@@ -109,14 +109,19 @@ def revoke(
     seq: Annotated[
         int | None,
         typer.Option(
-            min=1, max=MAX_SEQ, help="Revoke every voucher up to it, activated or not; none: the current one."
+            min=1,
+            max=MAX_SEQ,
+            help="Revoke every voucher up to it, activated or not; none: the current one and the next.",
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """End an account's grant at once: a requester cannot ask, an operator cannot answer, not even what is open."""
+    """End an account's grant at once, with vouchers that nobody has put into force yet.
+
+    Where the terms ask for a grant, a requester cannot ask any more, an operator not even answer open requests.
+    """
     here = desk.open_desk(home_of(context))
-    ended = seq or max(1, here.licenses.current_seq(model_id, licensee, role))
+    ended = seq or here.licenses.next_seq(model_id, licensee, role)
     done = here.transact("revoke", model_id, licensee, int(role), ended)
     record = {"model_id": shown(model_id), "licensee": shown(licensee), "role": role.name.lower(), "seq": ended}
     print_record(record | done.facts, as_json=as_json)

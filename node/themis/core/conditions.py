@@ -39,7 +39,7 @@ class Conditions:
         classes: int,
         licensor: Address,
         epoch: int,
-        current_seq: int,
+        next_seq: int,
         now_s: int,
         nonce: int,
     ) -> Grant:
@@ -60,6 +60,6 @@ class Conditions:
             price_floor=self.price_floor,
             pay_to=self.pay_to,
             epoch=epoch,
-            seq=self.seq or current_seq + 1,
+            seq=self.seq or next_seq,
             nonce=nonce if self.nonce is None else self.nonce,
         )

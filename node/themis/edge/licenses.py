@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from themis.core import permission
-from themis.core.canonical import Grant, grant_of_words
+from themis.core.canonical import UNLIMITED, Grant, grant_of_words
 from themis.core.conditions import Conditions
 from themis.core.errors import Misconfigured
 from themis.core.permission import Explanation, GrantState, Ground, Standing, Use
@@ -118,6 +118,10 @@ class Licenses:
         (state,) = self._client.read("grantOf", model_id, licensee, int(role))
         return _grant_state(state).seq
 
+    def next_seq(self, model_id: Hash32, licensee: Address, role: Role) -> int:
+        """What a new voucher gets. To revoke it ends the grant in force and every voucher that waits with it."""
+        return min(self.current_seq(model_id, licensee, role) + 1, UNLIMITED)
+
     def draft(self, model_id: Hash32, licensee: Address, role: Role, classes: int, conditions: Conditions) -> Grant:
         """A grant for the model's licensor to sign. Raises Misconfigured for a model that is not registered."""
         (text,), (epoch,) = self._client.read_all([("licensorOf", (model_id,)), ("epochOf", (model_id,))])
@@ -131,7 +135,7 @@ class Licenses:
             classes=classes,
             licensor=licensor,
             epoch=epoch,
-            current_seq=self.current_seq(model_id, licensee, role),
+            next_seq=self.next_seq(model_id, licensee, role),
             now_s=self._client.now_s(),
             nonce=secrets.randbits(_NONCE_BITS),
         )

@@ -172,7 +172,7 @@ const holder = (of) => ({ model_id: of.model_id, licensee: of.licensee, role: of
 
 const refuse = (a) => decide({ heading: "Refuse this ask", text: a.licensee + " asked to be " + (a.role === "operator" ? "an " : "a ") + a.role + " for " + a.classes.join(" and ") + " use.", verb: "Refuse", field: "reason",
   work: (reason) => send("refuse", { ...holder(a), reason }, "The ask is refused.") });
-const revoke = (g) => decide({ heading: "Revoke this grant", text: "It ends at once: " + g.licensee + " can no longer " + (g.role === "requester" ? "ask." : "answer, not even what is open."), verb: "Revoke",
+const revoke = (g) => decide({ heading: "Revoke this grant", text: "It ends at once, with vouchers that wait to be put into force: " + g.licensee + " can no longer " + (g.role === "requester" ? "ask" : "answer, not even requests that are open,") + " where the terms leave that to a grant.", verb: "Revoke",
   work: () => send("revoke", holder(g), "The grant is revoked.") });
 const cancel = () => decide({ heading: "Cancel a voucher", text: "Choose the file that you handed out: nobody can put that voucher into force any more. A grant that is in force already takes Revoke.", verb: "Cancel the voucher", field: "voucher",
   work: async (file) => send("cancel", { nonce: await cancelable(file) }, "The voucher of " + file.name + " is canceled.") });
