@@ -228,6 +228,24 @@ def test_a_model_without_terms_and_an_unknown_one_are_explained(scene: Scene) ->
     assert scene.licenses.terms(bare) == []
 
 
+def test_announced_terms_are_told_beforehand(scene: Scene) -> None:
+    world, model_id = scene.world, scene.models[Mode.OPEN]
+    snapshot = world.chain.rpc("evm_snapshot")
+    at_s = world.now_s() + 20 * DAY_S
+    terms = (model_id, b"\x55" * 32, Mode.GRANT, at_s, "", "")
+    world.client.transact(world.licensor, FEES, "publishTerms", *terms)
+    use = (model_id, world.requester.address, Role.REQUESTER, UseClass.PERSONAL, ETHER, 0)
+    before = scene.licenses.explain(*use)
+    assert before.allowed
+    assert before.rule.endswith("Z on it needs a grant (terms version 2)")
+    world.chain.rpc("evm_setNextBlockTimestamp", at_s)
+    world.chain.rpc("evm_mine")
+    after = scene.licenses.explain(*use)
+    assert not after.allowed
+    assert after.rule.endswith("needs a grant; the account has none")
+    assert world.chain.rpc("evm_revert", snapshot)
+
+
 def test_grants_are_listed_with_their_status(scene: Scene) -> None:
     rows = scene.licenses.grants(scene.models[Mode.GRANT])
     found = {(row.licensee, row.role): row.status for row in rows}

@@ -8,6 +8,7 @@ import pytest
 from themis.core.modes import Mode, mode_of
 from themis.core.permission import (
     EXPIRES_SOON_S,
+    Announced,
     Explanation,
     GrantState,
     Ground,
@@ -76,6 +77,16 @@ def test_a_permitted_use_says_until_when() -> None:
     )
     assert "themis models serve" in said.next_step
     assert said.expiry_s == NOW_S + 10
+
+
+def test_announced_terms_are_said_beside_those_in_force() -> None:
+    coming = replace(NEEDED, policy=Mode.OPEN << 10, announced=Announced(3, Mode.GRANT << 10, NOW_S))
+    assert explain(USE, None, coming).rule == (
+        "terms version 2: commercial use by an operator is open; "
+        "from 2027-01-15T08:00:00Z on it needs a grant (terms version 3)"
+    )
+    closing = replace(NEEDED, announced=Announced(3, 0, NOW_S))
+    assert explain(USE, None, closing).rule.endswith("; from 2027-01-15T08:00:00Z on it is closed (terms version 3)")
 
 
 def test_a_time_past_the_calendar_is_a_number() -> None:

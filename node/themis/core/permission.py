@@ -82,6 +82,15 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
+class Announced:
+    """Terms that are published and not yet in force."""
+
+    version: int
+    policy: int
+    effective_at_s: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ground:
     """What the contract's answer rests on."""
 
@@ -91,6 +100,7 @@ class Ground:
     licensee: Address
     """Whose grant counts for the account."""
     grant: GrantState
+    announced: Announced | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +154,7 @@ def explain(use: Use, denial: Denial | None, ground: Ground | None) -> Explanati
             step = step.replace(place, value)
     return Explanation(
         allowed=denial is None,
-        rule=_rule(use, denial, ground),
+        rule=_rule(use, denial, ground) + _coming(use, ground),
         denial=denial,
         next_step=step,
         expiry_s=_expiry_s(use, denial, ground),
@@ -162,9 +172,21 @@ def _rule(use: Use, denial: Denial | None, ground: Ground | None) -> str:
         return "no such model is registered" if denial and denial.error == "UnknownModel" else "no terms are in force"
     mode = mode_of(ground.policy, use.role, use.use_class)
     under = f"terms version {ground.version}: {_class(use)} use by {_WHO[use.role]}"
-    if mode is not Mode.GRANT:
-        return f"{under} is {mode.name.lower()}"
-    return f"{under} needs a grant; {_held(use, denial.error if denial else '', ground)}"
+    held = f"; {_held(use, denial.error if denial else '', ground)}" if mode is Mode.GRANT else ""
+    return f"{under} {_demand(mode)}{held}"
+
+
+def _coming(use: Use, ground: Ground | None) -> str:
+    """What announced terms will say of the use."""
+    if ground is None or ground.announced is None:
+        return ""
+    coming = ground.announced
+    demand = _demand(mode_of(coming.policy, use.role, use.use_class))
+    return f"; from {_time(coming.effective_at_s)} on it {demand} (terms version {coming.version})"
+
+
+def _demand(mode: Mode) -> str:
+    return "needs a grant" if mode is Mode.GRANT else f"is {mode.name.lower()}"
 
 
 def _held(use: Use, error: str, ground: Ground) -> str:

@@ -9,7 +9,7 @@ from themis.core import permission
 from themis.core.canonical import UNLIMITED, Grant, grant_of_words
 from themis.core.conditions import Conditions
 from themis.core.errors import Misconfigured
-from themis.core.permission import Explanation, GrantState, Ground, Standing, Use
+from themis.core.permission import Announced, Explanation, GrantState, Ground, Standing, Use
 from themis.core.spelling import shown
 from themis.core.types import ETHER, Address, Denial, Hash32, Role, UseClass
 from themis.edge.abi import Log, address
@@ -176,8 +176,10 @@ class Licenses:
         if denial is not None and denial.error in {"UnknownModel", "TermsNotInForce"}:
             return permission.explain(use, denial, None)
         version, policy = self._client.read("termsInForce", model_id, block=block)
-        ground = Ground(version, policy, *self.grant_used_by(model_id, account, role, block))
-        return permission.explain(use, denial, ground)
+        holds = self.grant_used_by(model_id, account, role, block)
+        return permission.explain(
+            use, denial, Ground(version, policy, *holds, self._announced(model_id, version, block))
+        )
 
     def offers(self, model_id: Hash32, operator: Address) -> list[Offer]:
         """What an operator offers for a model, in ether and in tokens."""
@@ -191,6 +193,14 @@ class Licenses:
         said = self.explain(model_id, operator, Role.OPERATOR, UseClass.COMMERCIAL, ETHER, 0)
         serving, min_fee_wei, _ = self._client.read("offerOf", model_id, operator, ETHER)
         return Standing(said, asks_fee=not serving or min_fee_wei > 0)
+
+    def _announced(self, model_id: Hash32, in_force: int, block: str) -> Announced | None:
+        (latest,) = self._client.read("latestTerms", model_id, block=block)
+        if latest == in_force:
+            return None
+        (terms,) = self._client.read("termsOf", model_id, latest, block=block)
+        found = _terms(latest, terms)
+        return Announced(latest, found.policy, found.effective_at_s)
 
     def _refused(self, function: str, *arguments: Any, block: str) -> Denial | None:
         try:
