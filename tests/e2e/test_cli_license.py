@@ -155,6 +155,19 @@ def test_a_quota_is_spent_and_comes_back_with_a_refund(town: Town, tmp_path: Pat
     assert town.world.chain.rpc("evm_revert", snapshot)
 
 
+def test_an_operator_whose_uses_are_spent_computes_nothing(town: Town) -> None:
+    grant = ("license", "grant", town.model_id, town.operator.address, *side("operator"), "--quota", "1")
+    town.licensor.tell(*grant)
+    with running(town.operator.home) as process:
+        wait_until_ready(town.operator.home, process)
+        answered = town.requester.tell(*town.ask("--input-hex", GOLDEN["input"]))
+        assert answered["output"] == GOLDEN["output"]
+        asked = town.requester.tell(*town.ask("--input-hex", GOLDEN["input"], "--no-wait"))
+        closed = wait_for_state(town.operator, asked["request_id"], "closed")
+    assert closed["reason"] == "unlicensed_operator"
+    assert "QuotaExhausted" in json.dumps(closed)
+
+
 def test_what_was_given_is_taken_back(town: Town, tmp_path: Path) -> None:
     """A voucher by its nonce, everybody by the epoch."""
     asker, file = stranger(town, tmp_path), tmp_path / "voucher.json"

@@ -110,7 +110,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class LicenseQuery:
-    """May `account` use the model in this way, under one version of its terms, at a block?"""
+    """May `account` use the model in this way, under the version of its terms that is in force at a block?"""
 
     model_id: Hash32
     terms_version: int

@@ -7,6 +7,7 @@ from typing import Any, Final
 from themis.core import canonical
 from themis.core.canonical import Grant
 from themis.core.types import (
+    ETHER,
     Address,
     ChainEvent,
     Fulfilled,
@@ -15,6 +16,7 @@ from themis.core.types import (
     LogPosition,
     Request,
     Requested,
+    Role,
     Terms,
     TermsKey,
 )
@@ -40,15 +42,14 @@ def activate(grant: Grant, signature: bytes) -> bytes:
 
 
 def check_license(query: LicenseQuery) -> bytes:
-    """Calldata of the contract's own answer to a license question; it reverts with the reason."""
-    return ORACLE.call(
-        "checkLicense",
-        query.model_id,
-        query.terms_version,
-        query.account,
-        int(query.role),
-        int(query.use_class),
-    )
+    """Calldata of the contract's own answer to a license question; it reverts with the reason.
+
+    A requester's use is reserved already; an operator, whose grant has no least fee, needs one more.
+    """
+    side = query.account, int(query.role), int(query.use_class)
+    if query.role is Role.OPERATOR:
+        return ORACLE.call("checkUse", query.model_id, *side, ETHER, 0)
+    return ORACLE.call("checkLicense", query.model_id, query.terms_version, *side)
 
 
 def terms_of(key: TermsKey) -> bytes:
