@@ -22,7 +22,7 @@ ADVICE: Final[Mapping[str, str]] = {
     "InsufficientGas": "Send it with more gas",
     "InvalidGrant": "A grant needs a class, an expiry after its start, a royalty of at most 5000 bps, and no "
     "price floor for an operator",
-    "InvalidSignature": "Sign with the licensor's key: `themis --home LICENSORS_HOME license grant`",
+    "InvalidSignature": "Only the licensor's key or wallet contract can sign: ask for a new voucher, or use its home",
     "LaneBusy": "Use another --lane, or wait until the request in this one is answered or refunded",
     "ModelExists": "Nothing needs to be done: this licensor has registered this very bundle before",
     "NotLicensor": "Use the home of the model's licensor (`themis license show MODEL_ID`)",
