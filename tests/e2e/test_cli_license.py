@@ -163,7 +163,11 @@ def test_an_operator_whose_uses_are_spent_computes_nothing(town: Town) -> None:
         answered = town.requester.tell(*town.ask("--input-hex", GOLDEN["input"]))
         assert answered["output"] == GOLDEN["output"]
         asked = town.requester.tell(*town.ask("--input-hex", GOLDEN["input"], "--no-wait"))
-        closed = wait_for_state(town.operator, asked["request_id"], "closed")
+        until(
+            lambda: {job["id"]: job["state"] for job in town.operator.tell("jobs")},
+            lambda states: states.get(asked["request_id"]) == "closed",
+        )
+        closed = town.operator.tell("jobs", asked["request_id"])
     assert closed["reason"] == "unlicensed_operator"
     assert "QuotaExhausted" in json.dumps(closed)
 
