@@ -175,7 +175,8 @@ contract TokenPaymentTest is Fixture {
         _activate(second);
         token.mint(requester, fee);
         Plain memory made = _in(address(token), requester, 1, fee);
-        (made.royaltyBps, made.payTo, made.grantSeq) = (first.royaltyBps, stranger, 2);
+        (made.royaltyBps, made.payTo, made.grantSeq) =
+        (first.royaltyBps, first.royaltyBps > 0 ? stranger : address(0), 2);
 
         VM.expectEmit(address(oracle));
         emit IInferenceOracle.Requested(oracle.idOf(made.wire()), operator, made.wire(), "in");

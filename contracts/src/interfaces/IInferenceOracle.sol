@@ -23,8 +23,8 @@ struct Request {
     address operator;
     address token; // what the fee is paid in; zero: ether
     uint96 fee; // smallest units
-    address payTo; // receives the royalty
-    address licensee; // whose grant permits it, one use of which is reserved; zero where the policy is open
+    address payTo; // receives the royalty; zero: there is none
+    address licensee; // whose grant permits it, where that is not the requester's own
     Facts facts; // its small numbers, in one word: each word costs 400 gas
 }
 

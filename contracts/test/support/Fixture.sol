@@ -121,7 +121,7 @@ abstract contract Fixture {
             token: address(0),
             fee: fee,
             payTo: royaltyBps > 0 && fee > 0 ? licensor : address(0),
-            royaltyBps: royaltyBps,
+            royaltyBps: fee > 0 ? royaltyBps : 0,
             termsVersion: 1,
             useClass: ask.useClass,
             licensee: royaltyBps > 0 ? from : address(0),
