@@ -130,7 +130,7 @@ class Bench:
     def answer(self, request: Any) -> int:
         """Fulfill with another answer than the last one, so that the consumer's word changes; gas used."""
         output = OUTPUT if request["facts"] >> 152 & 1 else OUTPUT[::-1]
-        receipt = send(self.oracle.functions.fulfill(tuple(request.values()), output), self.operator)
+        receipt = send(self.oracle.functions.fulfillRequest(tuple(request.values()), output), self.operator)
         assert not self.oracle.events.CallbackFailed().process_receipt(receipt, errors=DISCARD)  # noqa: S101
         return receipt["gasUsed"]
 

@@ -23,8 +23,8 @@ import {Requests} from "./libraries/Requests.sol";
 
 /// @title Themis: requests, answers and payment
 /// @notice The one contract that is deployed. Immutable, without owner; it holds open fees and credits and nothing else.
-/// @dev Every function: checks, effects, event, interaction. Only `fulfill`, `withdraw` and requests paid in tokens interact, as their
-/// last step, so there is nothing a reentrant call could find half done. Payments are taken one at a time: see `_pull`.
+/// @dev Every function: checks, effects, event, interaction. Only `fulfillRequest`, `withdraw` and requests paid in tokens interact,
+/// as their last step, so there is nothing a reentrant call could find half done. Payments are taken one at a time: see `_pull`.
 contract InferenceOracle is IInferenceOracle, IERC165, LicenseRegistry, Payments {
     /// @dev What an operator offers for a model: one slot.
     struct Offer {
@@ -109,7 +109,7 @@ contract InferenceOracle is IInferenceOracle, IERC165, LicenseRegistry, Payments
     }
 
     /// @inheritdoc IInferenceOracle
-    function fulfill(Request calldata request_, bytes calldata output) external {
+    function fulfillRequest(Request calldata request_, bytes calldata output) external {
         (bytes32 id, Lane storage lane, LaneWord word) = _requireOpen(request_);
         if (block.timestamp > request_.facts.deadline()) revert DeadlinePassed(request_.facts.deadline());
         if (msg.sender != request_.operator) revert NotOperator(id, msg.sender, request_.operator);

@@ -46,7 +46,7 @@ contract TokenUser {
             try _ORACLE.requestWithToken(_ask, "in", address(_TOKEN), 10) {} catch {}
             _TOKEN.setToll(toll);
         } else {
-            _ORACLE.fulfill(_made.wire(), "out");
+            _ORACLE.fulfillRequest(_made.wire(), "out");
             _ORACLE.withdraw(address(_TOKEN), address(this));
         }
     }
@@ -156,7 +156,7 @@ contract TokenPaymentTest is Fixture {
         ask.operator = address(user);
         Plain memory made = _in(address(hooked), address(user), 1, 20);
         (made.royaltyBps, made.payTo) = (ROYALTY_BPS, licensor);
-        user.reenter(IInferenceOracle.fulfill.selector, ask, made);
+        user.reenter(IInferenceOracle.fulfillRequest.selector, ask, made);
         VM.expectRevert(abi.encodeWithSelector(IPayments.FeeNotReceived.selector, address(hooked), 4, 20));
         user.ask(ask, 20);
         VM.assertEq(hooked.balanceOf(address(oracle)), 500);

@@ -119,7 +119,7 @@ interface IInferenceOracle is IPayments {
     /// at once, a change of terms or a raised epoch, does not touch requests made before it; revoking the operator's grant does.
     /// A fee above zero makes the operator's use commercial. Royalties of both grants are taken from the fee.
     /// The callback can neither revert this nor take more than its gas.
-    function fulfill(Request calldata request_, bytes calldata output) external;
+    function fulfillRequest(Request calldata request_, bytes calldata output) external;
 
     /// @notice Returns the whole fee of an unanswered request to its requester's credit, and its use to the grant. Anyone, after the
     /// deadline.

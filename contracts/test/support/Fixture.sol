@@ -138,7 +138,7 @@ abstract contract Fixture {
 
     function _fulfill(Plain memory made) internal {
         VM.prank(made.operator);
-        oracle.fulfill(made.wire(), OUTPUT);
+        oracle.fulfillRequest(made.wire(), OUTPUT);
     }
 
     function _assertLane(address owner, uint64 lane, State state, uint32 seq, bytes32 hash) internal view {

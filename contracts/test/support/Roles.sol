@@ -200,7 +200,7 @@ contract Roles {
         bool allowed = known.settlements == 0 && block.timestamp <= made.deadline
             && (mode == Mode.OPEN || (licensed && _usable(licensee, Role.OPERATOR, made.token, made.fee)));
         VM.prank(made.operator);
-        try ORACLE.fulfill(made.wire(), output) {
+        try ORACLE.fulfillRequest(made.wire(), output) {
             _check(allowed, "answered without a license");
             if (mode == Mode.GRANT) _use(licensee, Role.OPERATOR, true);
             if (made.licensee != address(0)) _give(made, true);
