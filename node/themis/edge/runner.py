@@ -14,7 +14,7 @@ from themis.edge.bundle import Bundle
 from themis.edge.generic import Generic
 from themis.edge.preprocess import Sample
 from themis.edge.tuning import Tuning
-from themis.exact.session import open_session, open_with
+from themis.exact.session import SessionSettings, open_session
 
 Work = Sequence[tuple[bytes, bytes | None]]
 """Inputs, each with the code it refers to, if any."""
@@ -55,7 +55,7 @@ class Runner:
         self._bounds = batch.Bounds(tuning.run_requests, tuning.run_tokens, tuning.spread)
         self._preprocessing = preprocess.find(bundle.manifest.preprocessing)
         try:
-            self._session = open_with(bundle.model, tuning.session)
+            self._session = open_session(bundle.model, tuning)
         except RUNTIME_ERRORS as error:
             raise Misconfigured(f"ONNX Runtime cannot load {bundle.path}: {error}. Restore the bundle.") from error
 
@@ -104,7 +104,7 @@ class OneByOne:
         """Raises Misconfigured for a model that ONNX Runtime cannot load."""
         self._reader = reader
         try:
-            self._session = open_session(bundle.model, threads, folder=bundle.path)
+            self._session = open_session(bundle.model, SessionSettings(threads), folder=bundle.path)
         except RUNTIME_ERRORS as error:
             raise Misconfigured(f"ONNX Runtime cannot load {bundle.path}: {error}. Restore the bundle.") from error
 

@@ -17,7 +17,7 @@ from themis.edge.generic import Generic
 from themis.edge.manifest import TEXT
 from themis.edge.runner import RUNTIME_ERRORS
 from themis.exact.interpret import interpret
-from themis.exact.session import open_session
+from themis.exact.session import SessionSettings, open_session
 
 THREADS: Final = (1, 2)
 MAX_ANSWERS: Final = 6
@@ -100,6 +100,6 @@ def _as_specified(draft: Bundle, reader: Generic, tried: Sequence[Tried]) -> boo
 
 def _open(draft: Bundle, threads: int) -> ort.InferenceSession:
     try:
-        return open_session(draft.model, threads, folder=draft.path)
+        return open_session(draft.model, SessionSettings(threads), folder=draft.path)
     except RUNTIME_ERRORS as error:
         raise Misconfigured(f"ONNX Runtime cannot load {draft.path}: {error}. It cannot be served.") from error

@@ -35,29 +35,21 @@ class SessionSettings:
     """Weights are laid out for the processor when the session opens."""
 
 
+PLAIN: Final = SessionSettings()
+"""Where nobody chose: one thread, no rewriting."""
+
+
 def open_session(
-    model: bytes,
-    threads: int = 1,
-    level: ort.GraphOptimizationLevel = ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
-    *,
-    folder: Path | None = None,
+    model: bytes, settings: SessionSettings = PLAIN, *, folder: Path | None = None, profile_prefix: str = ""
 ) -> ort.InferenceSession:
-    """Open a session. Results depend neither on `threads` nor, tests show, on the `level`, which nodes leave alone.
+    """Open a session.
 
-    `folder` holds weights that the model keeps in other files.
+    `folder` holds weights that the model keeps in other files; with a prefix the session profiles itself into a file,
+    see `end_profiling`.
     """
-    options = _options()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.graph_optimization_level = level
-    if folder is not None:
-        options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder))
-    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-
-def open_with(model: bytes, settings: SessionSettings, *, profile_prefix: str = "") -> ort.InferenceSession:
-    """Open a session with all settings; with a prefix it profiles itself into a file, see `end_profiling`."""
-    options = _options()
+    options = ort.SessionOptions()
+    options.log_severity_level = 4  # errors are raised too
+    options.add_session_config_entry("mlas.disable_kleidiai", "1")
     options.intra_op_num_threads = settings.threads
     options.inter_op_num_threads = settings.lanes
     if settings.lanes > 1:
@@ -67,14 +59,9 @@ def open_with(model: bytes, settings: SessionSettings, *, profile_prefix: str = 
     options.enable_mem_pattern = settings.patterns
     options.add_session_config_entry("session.intra_op.allow_spinning", str(int(settings.spinning)))
     options.add_session_config_entry("session.disable_prepacking", str(int(not settings.prepacking)))
+    if folder is not None:
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder))
     if profile_prefix:
         options.enable_profiling = True
         options.profile_file_prefix = profile_prefix
     return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-
-def _options() -> ort.SessionOptions:
-    options = ort.SessionOptions()
-    options.log_severity_level = 4  # errors are raised too
-    options.add_session_config_entry("mlas.disable_kleidiai", "1")
-    return options
