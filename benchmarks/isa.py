@@ -27,12 +27,11 @@ from benchmarks.op_suite import suite
 from themis.core.errors import Unavailable
 from themis.edge import batch, bundle, preprocess
 from themis.edge.bundle import Bundle
-from themis.edge.runner import RUNTIME_ERRORS
 from themis.exact import selftest
 from themis.exact.graph import serialize
 from themis.exact.interpret import interpret
 from themis.exact.lint import lint
-from themis.exact.session import open_session
+from themis.exact.session import RUNTIME_ERRORS, open_session
 
 RESULTS: Final = Path(__file__).with_name("isa.json")
 RISK: Final = Path(__file__).parents[1] / "models" / "evm-risk-moe"

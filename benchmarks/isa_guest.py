@@ -13,15 +13,10 @@ from typing import Any
 
 import numpy as np
 import onnxruntime as ort
-from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "node"))
 
-from themis.exact.session import SessionSettings, open_session
-
-RUNTIME_ERRORS = tuple(
-    value for value in vars(ort_errors).values() if isinstance(value, type) and issubclass(value, Exception)
-)
+from themis.exact.session import RUNTIME_ERRORS, SessionSettings, open_session
 
 
 def digest(outputs: list[Any]) -> str:

@@ -15,9 +15,8 @@ from themis.edge import probes, tensors
 from themis.edge.bundle import Bundle
 from themis.edge.generic import Generic
 from themis.edge.manifest import TEXT
-from themis.edge.runner import RUNTIME_ERRORS
 from themis.exact.interpret import interpret
-from themis.exact.session import SessionSettings, open_session
+from themis.exact.session import RUNTIME_ERRORS, SessionSettings, open_session
 
 THREADS: Final = (1, 2)
 MAX_ANSWERS: Final = 6

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 import onnxruntime as ort
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 LEVELS: Final = {
     "none": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
@@ -13,6 +14,11 @@ LEVELS: Final = {
     "all": ort.GraphOptimizationLevel.ORT_ENABLE_ALL,
 }
 """ONNX Runtime's own rewriting of graphs. Results do not depend on it, tests show; nodes use none unless tuned."""
+
+RUNTIME_ERRORS: Final[tuple[type[Exception], ...]] = tuple(
+    value for value in vars(ort_errors).values() if isinstance(value, type) and issubclass(value, Exception)
+)
+"""ONNX Runtime's exceptions have no common base, and versions add some."""
 
 
 @dataclass(frozen=True, slots=True)
