@@ -45,7 +45,7 @@ def trial(draft: Bundle, asked: Sequence[bytes]) -> tuple[list[Tried], list[str]
     """
     reader = Generic(draft)
     if draft.manifest.preprocessing == TEXT:
-        for text in probes.longest(draft.max_input_bytes):
+        for text in probes.longest(draft.manifest.max_input_bytes):
             reader.ids(text)
     tried = _answers(draft, reader, asked)
     problems = [
