@@ -97,8 +97,8 @@ def measure(folder: Path, *, short: bool) -> dict[str, Any]:
     exact, outside = list(exact_kit(short=short)), list(outside_kit())
     names = [write_kit(folder / part, kit) for part, kit in (("exact", exact), ("outside", outside))]
     want = {entry[0]: specified(entry) for entry in exact}
-    usual = _native_outside(folder, names[1])
-    usual |= {entry[0]: specified(entry) for entry in outside if entry[0] in CONTROLS.values()}  # it may do so too
+    controls = {entry[0]: specified(entry) for entry in outside if entry[0] in CONTROLS.values()}
+    usual = _native_outside(folder, names[1]) | controls  # which may be wrong on this processor too
     rows: list[dict[str, Any]] = []
     for machine in machines(short=short):
         started = time.monotonic()
