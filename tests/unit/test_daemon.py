@@ -9,7 +9,7 @@ from eth_utils.crypto import keccak
 
 from tests.daemon_kit import GWEI, Bench, Killed
 from tests.fakes import MODEL, OPERATOR, REQUESTER
-from themis.core.errors import Broken, Reason, Refused, Unavailable
+from themis.core.errors import Misconfigured, Reason, Refused, Unavailable
 from themis.core.job import Closed, State
 from themis.core.permission import Explanation, Standing
 from themis.core.span import Span
@@ -458,7 +458,7 @@ def test_a_chain_that_was_reset_stops_the_node(bench: Bench) -> None:
     object.__setattr__(bench.chain.chain[0].header, "hash", Hash32(b"\x99" * 32))
     for _ in range(5):
         bench.chain.mine()
-    with pytest.raises(Broken, match="was reset"):
+    with pytest.raises(Misconfigured, match="was reset"):
         bench.work()
 
 
