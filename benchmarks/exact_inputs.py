@@ -21,18 +21,16 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
-from onnxruntime import GraphOptimizationLevel as Level
 
 from benchmarks import isa, isa_machines
 from themis.edge import batch, bundle, preprocess
 from themis.edge.bundle import Bundle
 from themis.exact.interpret import interpret
-from themis.exact.session import open_session
+from themis.exact.session import LEVELS, SessionSettings, open_session
 
 ROOT: Final = Path(__file__).parents[1]
 CODES: Final = ROOT / "tests" / "vectors" / "evm_codes.xz"
 RISK: Final = ROOT / "models" / "evm-risk-moe"
-LEVELS: Final = (Level.ORT_DISABLE_ALL, Level.ORT_ENABLE_BASIC, Level.ORT_ENABLE_EXTENDED, Level.ORT_ENABLE_ALL)
 THREADS: Final = (1, 2)
 BATCH: Final = 8
 Feed = dict[str, NDArray[Any]]
@@ -53,7 +51,7 @@ def compare(loaded: Bundle, work: Sequence[bytes]) -> dict[str, Any]:
     """Run all settings. Raises AssertionError naming the first that differs from the specification."""
     model, runs = onnx.load_from_string(loaded.model), 0
     sessions = [
-        (f"{threads} threads, {level}", open_session(loaded.model, threads, level))
+        (f"{threads} threads, {level}", open_session(loaded.model, SessionSettings(threads, level=level)))
         for threads, level in product(THREADS, LEVELS)
     ]
     scores = []

@@ -27,12 +27,11 @@ from benchmarks.op_suite import suite
 from themis.core.errors import Unavailable
 from themis.edge import batch, bundle, preprocess
 from themis.edge.bundle import Bundle
-from themis.edge.runner import RUNTIME_ERRORS
 from themis.exact import selftest
 from themis.exact.graph import serialize
 from themis.exact.interpret import interpret
 from themis.exact.lint import lint
-from themis.exact.session import open_session
+from themis.exact.session import RUNTIME_ERRORS, open_session
 
 RESULTS: Final = Path(__file__).with_name("isa.json")
 RISK: Final = Path(__file__).parents[1] / "models" / "evm-risk-moe"
@@ -98,7 +97,8 @@ def measure(folder: Path, *, short: bool) -> dict[str, Any]:
     exact, outside = list(exact_kit(short=short)), list(outside_kit())
     names = [write_kit(folder / part, kit) for part, kit in (("exact", exact), ("outside", outside))]
     want = {entry[0]: specified(entry) for entry in exact}
-    usual = _native_outside(folder, names[1])
+    controls = {entry[0]: specified(entry) for entry in outside if entry[0] in CONTROLS.values()}
+    usual = _native_outside(folder, names[1]) | controls  # which may be wrong on this processor too
     rows: list[dict[str, Any]] = []
     for machine in machines(short=short):
         started = time.monotonic()

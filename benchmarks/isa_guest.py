@@ -13,15 +13,10 @@ from typing import Any
 
 import numpy as np
 import onnxruntime as ort
-from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "node"))
 
-from themis.exact.session import open_session
-
-RUNTIME_ERRORS = tuple(
-    value for value in vars(ort_errors).values() if isinstance(value, type) and issubclass(value, Exception)
-)
+from themis.exact.session import RUNTIME_ERRORS, SessionSettings, open_session
 
 
 def digest(outputs: list[Any]) -> str:
@@ -33,9 +28,9 @@ def digest(outputs: list[Any]) -> str:
     return state.hexdigest()
 
 
-def answers(model: Path, threads: int, level: ort.GraphOptimizationLevel) -> list[str]:
+def answers(model: Path, settings: SessionSettings) -> list[str]:
     """Digest of the outputs for each of the model's inputs."""
-    session = open_session(model.read_bytes(), threads, level)
+    session = open_session(model.read_bytes(), settings)
     found = []
     for feed in sorted(model.parent.glob(f"{model.stem}.*.npz")):
         with np.load(feed) as arrays:
@@ -44,11 +39,11 @@ def answers(model: Path, threads: int, level: ort.GraphOptimizationLevel) -> lis
 
 
 def main() -> None:
-    kit, threads, level = Path(sys.argv[1]), int(sys.argv[2]), ort.GraphOptimizationLevel(int(sys.argv[3]))
+    kit, settings = Path(sys.argv[1]), SessionSettings(int(sys.argv[2]), level=sys.argv[3])
     digests = {}
     for model in sorted(kit.glob("*.onnx")):
         try:
-            found = answers(model, threads, level)
+            found = answers(model, settings)
         except RUNTIME_ERRORS as error:
             digests[model.stem] = f"cannot run: {error}"
             continue

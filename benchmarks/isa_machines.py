@@ -16,14 +16,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from themis.core.errors import Unavailable
+from themis.exact.session import LEVELS
 
 ROOT: Final = Path(__file__).parents[1]
 CACHE: Final = Path(sys.prefix) / "isa"
 GUEST: Final = Path(__file__).with_name("isa_guest.py")
 VERSIONS: Final = ("1.20.1", "1.23.2")
 """The oldest ONNX Runtime that manifests allow, and one with the int64 bug of 1.21-1.31."""
-LEVELS: Final = {"none": 0, "basic": 1, "extended": 2, "all": 99}
-"""ONNX Runtime's numbers for graph optimization."""
 X86: Final = {"Nehalem": "SSE4.2", "SandyBridge": "AVX", "Haswell": "AVX2", "max": "AVX2, all that qemu has"}
 ARM: Final = {
     "cortex-a72": ("NEON", "0x41", "0xd08", ""),
@@ -57,7 +56,7 @@ class Machine:
         if self.cpuinfo is not None:
             (CACHE / "arm64" / "proc").mkdir(exist_ok=True)
             (CACHE / "arm64" / "proc" / "cpuinfo").write_text(self.cpuinfo)
-        arguments = [*self.command, str(GUEST), str(kit), str(self.threads), str(LEVELS[self.level])]
+        arguments = [*self.command, str(GUEST), str(kit), str(self.threads), self.level]
         found = subprocess.run(
             arguments, env={**os.environ, **self.environment}, capture_output=True, timeout=TIMEOUT_S, check=False
         )

@@ -29,7 +29,7 @@ from benchmarks.qmoe import SETTINGS, Setting, qmoe
 from themis.exact.blocks import U8, ZERO_POINT, Experts
 from themis.exact.emit import Emitter
 from themis.exact.graph import Graph, serialize
-from themis.exact.session import open_session
+from themis.exact.session import SessionSettings, open_session
 from themis.exact.spec import product
 
 RESULTS: Final = Path(__file__).with_name("moe.json")
@@ -141,13 +141,14 @@ def sorted_rows(x: U8, experts: Experts) -> dict[str, NDArray[Any]]:
 def candidates(shape: Shape, threads: int) -> Callable[[int], dict[str, Run]]:
     """Open all sessions of a shape. The result gives, for a number of tokens, one run of each, its inputs in turn."""
     experts = layer(shape)
+    settings = SessionSettings(threads)
     groups = [range(first, first + shape.top_k) for first in range(0, shape.experts, shape.top_k)]
-    ideal = [open_session(dense(experts, group), threads) for group in groups]
+    ideal = [open_session(dense(experts, group), settings) for group in groups]
     single = {
-        "sparse": open_session(sparse(experts), threads),
-        "dense": open_session(dense(experts, range(shape.experts)), threads),
+        "sparse": open_session(sparse(experts), settings),
+        "dense": open_session(dense(experts, range(shape.experts)), settings),
     }
-    products = open_session(experts_only(experts), threads)
+    products = open_session(experts_only(experts), settings)
     others = {setting: _others_session(experts, setting, threads) for setting in SETTINGS}
 
     def at(tokens: int) -> dict[str, Run]:
@@ -165,7 +166,7 @@ def candidates(shape: Shape, threads: int) -> Callable[[int], dict[str, Run]]:
 
 def _others_session(experts: Experts, setting: Setting, threads: int) -> ort.InferenceSession:
     """ONNX Runtime's own operator with its own defaults: all optimizations."""
-    return open_session(qmoe(experts, setting), threads, ort.GraphOptimizationLevel.ORT_ENABLE_ALL)
+    return open_session(qmoe(experts, setting), SessionSettings(threads, level="all"))
 
 
 def _turns(sessions: Sequence[ort.InferenceSession], feeds: Sequence[Mapping[str, NDArray[Any]]]) -> Run:

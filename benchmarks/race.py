@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from themis.exact.graph import Graph, serialize
-from themis.exact.session import open_session
+from themis.exact.session import SessionSettings, open_session
 
 RUNS: Final = 100
 UPDATES: Final = 20_000
@@ -27,7 +27,7 @@ def wrong_runs(threads: int) -> int:
     graph = Graph("race")
     added = graph.input("x", np.int64, ("N", SHAPE[1]))
     graph.output("y", graph.op("ScatterND", np.zeros(SHAPE, np.int64), rows, added, reduction="add"))
-    session = open_session(serialize(graph.build()), threads)
+    session = open_session(serialize(graph.build()), SessionSettings(threads))
     return sum(not np.array_equal(session.run(None, {"x": updates})[0], expected) for _ in range(RUNS))
 
 

@@ -56,10 +56,14 @@ class Bench:
     requester: str
 
     def model(self, name: int, policy: int, token: str = ETHER) -> Hash32:
-        """Register a model, publish its terms, serve it; its id."""
-        receipt = send(self.oracle.functions.registerModel(*[bytes([name]) * 32] * 3, ""), self.licensor.address)
-        (registered,) = self.oracle.events.ModelRegistered().process_receipt(receipt, errors=DISCARD)
-        model_id = Hash32(bytes(registered["args"]["modelId"]))
+        """Register a model, publish its terms, serve it; its id, in which no byte is zero: those cost less to send."""
+        names = ([bytes([name]) * 32, bytes([name]) * 32, bytes([salt]) * 32] for salt in range(1, 256))
+        model_id, roots = next(
+            (model_id, roots)
+            for roots in names
+            if 0 not in (model_id := Hash32(self.oracle.functions.modelIdOf(self.licensor.address, *roots).call()))
+        )
+        send(self.oracle.functions.registerModel(*roots, ""), self.licensor.address)
         send(self.oracle.functions.publishTerms(model_id, b"\x44" * 32, policy, 0, "", ""), self.licensor.address)
         send(self.oracle.functions.serve(model_id, token, 0, CALLBACK_GAS), self.operator)
         return model_id
@@ -126,7 +130,7 @@ class Bench:
     def answer(self, request: Any) -> int:
         """Fulfill with another answer than the last one, so that the consumer's word changes; gas used."""
         output = OUTPUT if request["facts"] >> 152 & 1 else OUTPUT[::-1]
-        receipt = send(self.oracle.functions.fulfill(tuple(request.values()), output), self.operator)
+        receipt = send(self.oracle.functions.fulfillRequest(tuple(request.values()), output), self.operator)
         assert not self.oracle.events.CallbackFailed().process_receipt(receipt, errors=DISCARD)  # noqa: S101
         return receipt["gasUsed"]
 

@@ -120,6 +120,11 @@ class Bench:
         while sum(loop.step() for loop in self.loops):
             pass
 
+    def mine(self) -> None:
+        """Mine a block, and let the loops see it."""
+        self.chain.mine()
+        self.work()
+
     def see(self) -> None:
         """Run the watcher alone until everything is recorded."""
         while self.watch.step():

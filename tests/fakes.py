@@ -134,7 +134,7 @@ class FakeChain:
             royalty_bps=1_000,
             terms_version=1,
             use_class=UseClass.COMMERCIAL,
-            licensee=REQUESTER,
+            licensee=Address(bytes(20)),
             grant_seq=1,
             deadline_s=self.chain[-1].header.timestamp_s + 1_000,
             callback_gas=0,

@@ -6,13 +6,12 @@ from typing import Any, Final
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnxruntime import GraphOptimizationLevel as Level
 
 from themis.exact.emit import Emitter
 from themis.exact.graph import serialize
 from themis.exact.interpret import interpret
 from themis.exact.lint import lint
-from themis.exact.session import open_session
+from themis.exact.session import LEVELS, PLAIN, SessionSettings, open_session
 from themis.exact.spec import Spec
 
 Feed = Mapping[str, NDArray[Any]]
@@ -20,9 +19,8 @@ Network = Callable[[Any], None]
 """A function over Blocks of either kind."""
 
 EXTENTS: Final = {"T": 20_000, "F": 1_024, "L": 192, "R": 64}
-LEVELS: Final = (Level.ORT_DISABLE_ALL, Level.ORT_ENABLE_BASIC, Level.ORT_ENABLE_EXTENDED, Level.ORT_ENABLE_ALL)
-SETTINGS: Final = ((1, LEVELS[0]), (2, LEVELS[0]), (1, LEVELS[-1]), (2, LEVELS[-1]))
-"""Threads, graph optimization."""
+SETTINGS: Final = [SessionSettings(threads, level=level) for threads in (1, 2) for level in ("none", "all")]
+ALL_SETTINGS: Final = [SessionSettings(threads, level=level) for threads in (1, 2) for level in LEVELS]
 
 
 def emit(network: Network) -> onnx.ModelProto:
@@ -31,8 +29,8 @@ def emit(network: Network) -> onnx.ModelProto:
     return emitter.build()
 
 
-def run(model: onnx.ModelProto, feed: Feed, threads: int = 1, level: Level = LEVELS[0]) -> dict[str, NDArray[Any]]:
-    session = open_session(serialize(model), threads, level)
+def run(model: onnx.ModelProto, feed: Feed, settings: SessionSettings = PLAIN) -> dict[str, NDArray[Any]]:
+    session = open_session(serialize(model), settings)
     names = [output.name for output in session.get_outputs()]
     return dict(zip(names, session.run(names, dict(feed)), strict=True))
 
@@ -45,11 +43,11 @@ def assert_twins(network: Network, feed: Feed) -> dict[str, NDArray[Any]]:
     spec = Spec(feed)
     network(spec)
     by_operator = interpret(model, feed)
-    for threads, level in SETTINGS:
-        for name, found in run(model, feed, threads, level).items():
+    for settings in SETTINGS:
+        for name, found in run(model, feed, settings).items():
             expected = spec.outputs[name]
             assert found.shape == expected.shape
-            assert np.array_equal(found, expected), f"{name} differs at {threads} threads, {level}"
+            assert np.array_equal(found, expected), f"{name} differs with {settings}"
             assert np.array_equal(found, by_operator[name])
             proven = report.certificate[name]
             assert expected.size == 0 or (proven.low <= expected.min() and expected.max() <= proven.high)

@@ -23,8 +23,8 @@ import {Requests} from "./libraries/Requests.sol";
 
 /// @title Themis: requests, answers and payment
 /// @notice The one contract that is deployed. Immutable, without owner; it holds open fees and credits and nothing else.
-/// @dev Every function: checks, effects, event, interaction. Only `fulfill`, `withdraw` and requests paid in tokens interact, as their
-/// last step, so there is nothing a reentrant call could find half done. Payments are taken one at a time: see `_pull`.
+/// @dev Every function: checks, effects, event, interaction. Only `fulfillRequest`, `withdraw` and requests paid in tokens interact,
+/// as their last step, so there is nothing a reentrant call could find half done. Payments are taken one at a time: see `_pull`.
 contract InferenceOracle is IInferenceOracle, IERC165, LicenseRegistry, Payments {
     /// @dev What an operator offers for a model: one slot.
     struct Offer {
@@ -109,7 +109,7 @@ contract InferenceOracle is IInferenceOracle, IERC165, LicenseRegistry, Payments
     }
 
     /// @inheritdoc IInferenceOracle
-    function fulfill(Request calldata request_, bytes calldata output) external {
+    function fulfillRequest(Request calldata request_, bytes calldata output) external {
         (bytes32 id, Lane storage lane, LaneWord word) = _requireOpen(request_);
         if (block.timestamp > request_.facts.deadline()) revert DeadlinePassed(request_.facts.deadline());
         if (msg.sender != request_.operator) revert NotOperator(id, msg.sender, request_.operator);
@@ -117,10 +117,10 @@ contract InferenceOracle is IInferenceOracle, IERC165, LicenseRegistry, Payments
 
         bytes32 resultHash = resultHashOf(id, request_.modelId, output);
         lane.word = LaneWords.pack(State.FINAL, request_.facts.seq(), resultHash);
-        uint16 royaltyBps;
-        address payTo;
-        if (word.mode() == Mode.GRANT) (royaltyBps, payTo) = _useAsOperator(request_, word.epoch());
-        if (request_.fee > 0) _settle(request_, royaltyBps, payTo);
+        GrantWord grant; // zero where the policy is open
+        address licensee;
+        if (word.mode() == Mode.GRANT) (licensee, grant) = _useAsOperator(request_, word);
+        if (request_.fee > 0) _settle(request_, licensee, grant);
 
         bytes32 termsHash = _termsHashOf(request_.modelId, request_.facts.termsVersion());
         emit Fulfilled(id, msg.sender, resultHash, termsHash, output);
@@ -135,8 +135,9 @@ contract InferenceOracle is IInferenceOracle, IERC165, LicenseRegistry, Payments
 
         lane.word = LaneWords.pack(State.REFUNDED, request_.facts.seq(), 0);
         _credit(request_.token, request_.requester, request_.fee);
-        if (request_.licensee != address(0)) {
-            _release(request_.modelId, request_.licensee, Role.REQUESTER, request_.facts.grantSeq());
+        if (request_.facts.grantSeq() > 0) {
+            address licensee = _holder(request_.licensee, request_.requester);
+            _release(request_.modelId, licensee, Role.REQUESTER, request_.facts.grantSeq());
         }
 
         emit Refunded(id, request_.requester, request_.fee);
@@ -191,11 +192,11 @@ contract InferenceOracle is IInferenceOracle, IERC165, LicenseRegistry, Payments
         LaneWord last = lane.word;
         if (last.state() == State.OPEN) revert LaneBusy(msg.sender, ask.lane);
         uint32 seq = last.seq() + 1;
-        (Request memory made, Mode operatorMode, uint16 epoch) = _licensed(ask, token, fee, seq);
+        (Request memory made, LaneWord pins) = _licensed(ask, token, fee, seq);
         made.inputHash = keccak256(input);
         id = Requests.ofMemory(made);
 
-        lane.word = LaneWords.pack(State.OPEN, seq, id).pinning(operatorMode, epoch);
+        lane.word = LaneWords.pack(State.OPEN, seq, id).with(pins);
 
         emit Requested(id, made.operator, made, input);
     }
@@ -217,46 +218,59 @@ contract InferenceOracle is IInferenceOracle, IERC165, LicenseRegistry, Payments
     }
 
     /// @dev Uses the requester's license, and checks that an operator can have one; fills in all but `inputHash`.
+    /// @return made The request.
+    /// @return pins What the lane's word keeps besides: what the operator's license must be.
     function _licensed(Ask calldata ask, address token, uint96 fee, uint32 seq)
         private
-        returns (Request memory made, Mode operatorMode, uint16 epoch)
+        returns (Request memory made, LaneWord pins)
     {
         Model storage model = _knownModel(ask.modelId);
-        epoch = model.epoch;
+        uint16 epoch = model.epoch;
         (uint24 version, Policy policy) = _termsInForce(ask.modelId, model);
-        operatorMode = _modeOf(ask.modelId, version, policy, Role.OPERATOR, _operatorsUse(fee, ask.useClass));
         GrantWord word; // zero where the policy is open
         if (_modeOf(ask.modelId, version, policy, Role.REQUESTER, ask.useClass) == Mode.GRANT) {
-            (made.licensee, word, made.payTo) =
-                _use(ask.modelId, epoch, version, msg.sender, Role.REQUESTER, ask.useClass, token, fee);
+            word = _kept(ask.modelId, msg.sender, Role.REQUESTER).word;
+            if (!word.suffices(ask.useClass, epoch)) {
+                (made.licensee, word) =
+                    _useLimited(ask.modelId, epoch, version, msg.sender, Role.REQUESTER, ask.useClass, token, fee);
+            }
         }
+        UseClass operatorsUse = ask.useClass;
+        uint16 royaltyBps;
+        if (fee > 0) {
+            operatorsUse = UseClass.COMMERCIAL; // of whoever is paid for serving, whatever the requester's is
+            royaltyBps = word.royaltyBps();
+            made.payTo = _payeeOf(word, ask.modelId, _holder(made.licensee, msg.sender), Role.REQUESTER);
+        }
+        pins = LaneWords.pins(_modeOf(ask.modelId, version, policy, Role.OPERATOR, operatorsUse), operatorsUse, epoch);
         made.requester = msg.sender;
         made.modelId = ask.modelId;
         made.operator = ask.operator;
         made.token = token;
         made.fee = fee;
         made.facts = RequestFacts.pack(
-            ask.lane, seq, word.seq(), ask.deadline, ask.callbackGas, version, word.royaltyBps(), ask.useClass
+            ask.lane, seq, word.seq(), ask.deadline, ask.callbackGas, version, royaltyBps, ask.useClass
         );
     }
 
     /// @dev Uses the operator's license at the moment of its answer, under the terms the request is pinned to.
-    function _useAsOperator(Request calldata request_, uint16 epoch)
+    function _useAsOperator(Request calldata request_, LaneWord pinned)
         private
-        returns (uint16 royaltyBps, address payTo)
+        returns (address licensee, GrantWord word)
     {
-        GrantWord word;
-        (, word, payTo) = _use(
-            request_.modelId,
-            epoch,
-            request_.facts.termsVersion(),
-            msg.sender,
-            Role.OPERATOR,
-            _operatorsUse(request_.fee, request_.facts.useClass()),
-            request_.token,
-            request_.fee
-        );
-        royaltyBps = word.royaltyBps();
+        word = _kept(request_.modelId, msg.sender, Role.OPERATOR).word;
+        if (!word.suffices(pinned.useClass(), pinned.epoch())) {
+            (licensee, word) = _useLimited(
+                request_.modelId,
+                pinned.epoch(),
+                request_.facts.termsVersion(),
+                msg.sender,
+                Role.OPERATOR,
+                pinned.useClass(),
+                request_.token,
+                request_.fee
+            );
+        }
     }
 
     function _requireOpen(Request calldata request_)
@@ -270,20 +284,21 @@ contract InferenceOracle is IInferenceOracle, IERC165, LicenseRegistry, Payments
         if (!word.holds(State.OPEN, request_.facts.seq(), id)) revert NotOpen(id);
     }
 
-    /// @dev Whoever is paid for serving serves commercially, whatever the requester is.
-    function _operatorsUse(uint256 fee, UseClass requesters) private pure returns (UseClass) {
-        return fee > 0 ? UseClass.COMMERCIAL : requesters;
-    }
-
     /// @dev Royalties, of the requester's and of the operator's grant, are rounded down; the rest is the operator's, so that
     /// nothing is lost. Each grant's is half the fee at most.
-    function _settle(Request calldata request_, uint16 operatorsBps, address operatorsPayTo) private {
+    function _settle(Request calldata request_, address operatorsLicensee, GrantWord operatorsGrant) private {
         uint256 fee = request_.fee;
         uint256 requesters = fee * request_.facts.royaltyBps() / 10_000;
-        uint256 operators = fee * operatorsBps / 10_000;
+        uint256 operators = fee * operatorsGrant.royaltyBps() / 10_000;
+        address licensee = _holder(operatorsLicensee, msg.sender);
         _credit(request_.token, request_.payTo, requesters);
-        _credit(request_.token, operatorsPayTo, operators);
+        _credit(request_.token, _payeeOf(operatorsGrant, request_.modelId, licensee, Role.OPERATOR), operators);
         _credit(request_.token, request_.operator, fee - requesters - operators);
+    }
+
+    /// @dev Whose grant it is: the licensee's, or where none is named the account's own.
+    function _holder(address licensee, address account) private pure returns (address) {
+        return licensee == address(0) ? account : licensee;
     }
 
     /// @dev Exactly `gasLimit` gas or a revert: the operator cannot starve a callback and be paid for it (EIP-150 passes on

@@ -210,11 +210,11 @@ abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
         if (mode == Mode.CLOSED) revert UseClosed(modelId, version, role, useClass);
     }
 
-    /// @dev Makes one use of a grant. Reverts with the reason where it cannot be made.
-    /// @return licensee Whose grant it is: the account's, or that of the licensee it acts for.
+    /// @dev Makes one use of a grant whose word alone does not suffice: one with limits, or of the licensee that the account acts
+    /// for. Reverts with the reason where it cannot be made.
+    /// @return licensee Whose grant it is; zero: the account's own.
     /// @return word The grant before this use.
-    /// @return payTo Who receives its royalty; zero where there is no fee.
-    function _use(
+    function _useLimited(
         bytes32 modelId,
         uint16 epoch,
         uint24 version,
@@ -223,18 +223,19 @@ abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
         UseClass useClass,
         address token,
         uint96 fee
-    ) internal returns (address licensee, GrantWord word, address payTo) {
-        licensee = account;
-        Kept storage kept = _kept(modelId, account, role);
-        word = kept.word;
-        if (!word.suffices(useClass, version, epoch)) {
-            (licensee, word) = _valid(epoch, modelId, version, account, role, useClass);
-            kept = _kept(modelId, licensee, role);
-            _requireUse(kept, word, modelId, licensee, role, token, fee);
-            if (word.has(GrantWords.METERED)) kept.word = word.used();
-            if (word.has(GrantWords.RATED)) (kept.usedToday, kept.day) = (_usedToday(kept) + 1, _today());
-        }
-        if (fee > 0) payTo = word.has(GrantWords.PAYS_OTHER) ? kept.payTo : _models[modelId].licensor;
+    ) internal returns (address licensee, GrantWord word) {
+        (licensee, word) = _valid(epoch, modelId, version, account, role, useClass);
+        Kept storage kept = _kept(modelId, licensee, role);
+        _requireUse(kept, word, modelId, licensee, role, token, fee);
+        if (word.has(GrantWords.METERED)) kept.word = word.used();
+        if (word.has(GrantWords.RATED)) (kept.usedToday, kept.day) = (_usedToday(kept) + 1, _today());
+        if (licensee == account) licensee = address(0);
+    }
+
+    /// @dev Who receives the royalty of a grant, if it has any.
+    function _payeeOf(GrantWord word, bytes32 modelId, address licensee, Role role) internal view returns (address) {
+        if (word.royaltyBps() == 0) return address(0);
+        return word.has(GrantWords.PAYS_OTHER) ? _kept(modelId, licensee, role).payTo : _models[modelId].licensor;
     }
 
     /// @dev Gives a use back to the quota it was taken from. The day's rate is not given back.
@@ -290,15 +291,13 @@ abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
         }
     }
 
-    /// @dev keccak256(abi.encode(modelId, licensee, role)): one hash where nested mappings take three. No slot of a mapping can be
-    /// the same: theirs are hashes of two words.
-    function _kept(bytes32 modelId, address licensee, Role role) private pure returns (Kept storage kept) {
+    /// @dev At the hash of licensee and model id, 52 bytes, behind a zero byte where the role is the operator's. Slots of mappings
+    /// are hashes of 64 bytes.
+    function _kept(bytes32 modelId, address licensee, Role role) internal pure returns (Kept storage kept) {
         assembly ("memory-safe") {
-            let free := mload(0x40)
-            mstore(free, modelId)
-            mstore(add(free, 0x20), licensee)
-            mstore(add(free, 0x40), role)
-            kept.slot := keccak256(free, 0x60)
+            mstore(0x00, licensee)
+            mstore(0x20, modelId)
+            kept.slot := keccak256(sub(0x0c, role), add(0x34, role))
         }
     }
 
@@ -318,6 +317,8 @@ abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
             flags |= GrantWords.PAYS_OTHER;
             kept.payTo = grant.payTo;
         }
+        if (grant.termsVersion != 0) flags |= GrantWords.BOUND;
+        if (grant.notBefore > block.timestamp) flags |= GrantWords.LATER;
         kept.word = GrantWords.pack(
             grant.expiry,
             grant.notBefore,

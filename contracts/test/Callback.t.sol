@@ -88,7 +88,7 @@ contract CallbackTest is Fixture {
     function testFuzz_callback_cannotBeStarved(uint256 gas_) public {
         gas_ = bound(gas_, 20_000, 450_000);
         VM.prank(operator);
-        try oracle.fulfill{gas: gas_}(made.wire(), OUTPUT) {
+        try oracle.fulfillRequest{gas: gas_}(made.wire(), OUTPUT) {
             // at entry a few hundred gas went to dispatching and to the check of the caller
             VM.assertTrue(consumer.gasAtEntry() > CALLBACK_GAS - 1000);
             VM.assertTrue(consumer.gasAtEntry() < CALLBACK_GAS);
@@ -102,8 +102,9 @@ contract CallbackTest is Fixture {
     /// @dev Just below what is needed the operator is told so.
     function test_callback_reverts_insufficientGas() public {
         VM.prank(operator);
-        (bool done, bytes memory reason) =
-            address(oracle).call{gas: CALLBACK_GAS + 40_000}(abi.encodeCall(oracle.fulfill, (made.wire(), OUTPUT)));
+        (bool done, bytes memory reason) = address(oracle).call{gas: CALLBACK_GAS + 40_000}(
+            abi.encodeCall(oracle.fulfillRequest, (made.wire(), OUTPUT))
+        );
         VM.assertFalse(done);
         VM.assertTrue(bytes4(reason) == IInferenceOracle.InsufficientGas.selector);
     }

@@ -27,7 +27,7 @@ contract FulfillTest is Fixture {
 
     /// @dev Whoever changes one parameter has another id, which is not open.
     function testFuzz_fulfill_reverts_tampered(uint96 fee, uint16 bps, address to, uint24 version) public {
-        VM.assume(fee != made.fee && bps != made.royaltyBps && to != licensor && version != 1);
+        VM.assume(fee != made.fee && bps != made.royaltyBps && to != made.payTo && version != 1);
         Plain memory honest = made;
         made.fee = fee;
         _refused(abi.encodeWithSelector(IInferenceOracle.NotOpen.selector, oracle.idOf(made.wire())));
@@ -44,7 +44,7 @@ contract FulfillTest is Fixture {
 
     /// @dev Bits above a field's width are either refused by the decoder or part of another id.
     function test_fulfill_reverts_dirtyCalldata() public {
-        bytes memory call = abi.encodeCall(IInferenceOracle.fulfill, (made.wire(), OUTPUT));
+        bytes memory call = abi.encodeCall(IInferenceOracle.fulfillRequest, (made.wire(), OUTPUT));
         for (uint256 word; word < 9; ++word) {
             if (word == 1 || word == 2 || word == 8) continue; // whole words
             bytes memory dirty = bytes.concat(call);
@@ -78,14 +78,14 @@ contract FulfillTest is Fixture {
         VM.assume(from != operator);
         VM.expectRevert(abi.encodeWithSelector(IInferenceOracle.NotOperator.selector, id, from, operator));
         VM.prank(from);
-        oracle.fulfill(made.wire(), OUTPUT);
+        oracle.fulfillRequest(made.wire(), OUTPUT);
     }
 
     function testFuzz_fulfill_reverts_outputTooLarge(uint256 size) public {
         size = bound(size, 1025, 10_000);
         VM.expectRevert(abi.encodeWithSelector(IInferenceOracle.OutputTooLarge.selector, size, 1024));
         VM.prank(operator);
-        oracle.fulfill(made.wire(), new bytes(size));
+        oracle.fulfillRequest(made.wire(), new bytes(size));
     }
 
     /// @dev The operator's license counts at this moment, not when the request was made.
@@ -119,7 +119,7 @@ contract FulfillTest is Fixture {
         (ask.useClass, ask.lane) = (UseClass.COMMERCIAL, 99);
         bytes32 request = _request(ask, fee);
         Plain memory paid = _made(ask, requester, 1, fee, grant.royaltyBps);
-        (paid.licensee, paid.grantSeq, paid.payTo) = (requester, 2, licensor);
+        (paid.licensee, paid.grantSeq, paid.payTo) = (requester, 2, grant.royaltyBps > 0 ? licensor : address(0));
         VM.warp(bound(at, START, paid.deadline));
 
         bytes32 resultHash = keccak256(
@@ -131,7 +131,7 @@ contract FulfillTest is Fixture {
         VM.expectEmit(address(oracle));
         emit IInferenceOracle.Fulfilled(request, operator, resultHash, TERMS_HASH, output);
         VM.prank(operator);
-        oracle.fulfill(paid.wire(), output);
+        oracle.fulfillRequest(paid.wire(), output);
 
         _assertLane(requester, 99, State.FINAL, 1, resultHash);
         VM.assertTrue(oracle.finalized(paid.wire(), output));
@@ -228,7 +228,7 @@ contract FulfillTest is Fixture {
         (State state, uint32 seq, uint200 digest) = oracle.stateOf(requester, made.lane);
         VM.expectRevert(reason);
         VM.prank(operator);
-        oracle.fulfill(made.wire(), OUTPUT);
+        oracle.fulfillRequest(made.wire(), OUTPUT);
         (State stateAfter, uint32 seqAfter, uint200 digestAfter) = oracle.stateOf(requester, made.lane);
         VM.assertEq(abi.encode(state, seq, digest), abi.encode(stateAfter, seqAfter, digestAfter));
     }

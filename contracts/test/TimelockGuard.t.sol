@@ -278,7 +278,7 @@ contract TimelockGuardTest is Fixture {
 
     function _answer(uint32 seq, bytes memory output) private {
         VM.prank(operator);
-        oracle.fulfill(_requestOf(seq, 0).wire(), output);
+        oracle.fulfillRequest(_requestOf(seq, 0).wire(), output);
     }
 
     function _requestOf(uint32 seq, uint96 fee) private view returns (Plain memory made) {

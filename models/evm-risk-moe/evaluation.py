@@ -27,7 +27,7 @@ from training import contract_labels, contract_logits
 from themis.core.evm import report
 from themis.core.evm.encode import encode
 from themis.exact.lint import lint
-from themis.exact.session import open_session
+from themis.exact.session import SessionSettings, open_session
 from themis.exact.spec import Spec
 
 FLAG_BPS: Final = 5_000
@@ -119,7 +119,7 @@ def _exactness(
     """ONNX Runtime against the NumPy specification bit for bit, and integers against the float network."""
     sample = sorted(test, key=lambda contract: sum(map(len, contract.functions)))[:: max(1, len(test) // SPEC_INPUTS)]
     sample = sample[:SPEC_INPUTS]
-    sessions = [open_session(model, threads) for threads in (1, 2)]
+    sessions = [open_session(model, SessionSettings(threads)) for threads in (1, 2)]
     equal = {1: 0, 2: 0}
     for contract in sample:
         inputs = feed(contract.functions)

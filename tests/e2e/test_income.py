@@ -107,7 +107,7 @@ def market() -> Iterator[Market]:
 def test_each_royalty_goes_where_the_grants_say(market: Market) -> None:
     world, fee = market.world, 1_000_001
     words = market.ask(market.licensed, world.operator, ETHER, fee)
-    market.transact(world.operator, "fulfill", words, b"out")
+    market.transact(world.operator, "fulfillRequest", words, b"out")
     requesters, operators = fee * 1_234 // 10_000, fee * 777 // 10_000
     (licensors,) = market.income.of(world.licensor.address).earnings
     assert licensors == Earnings(market.licensed, ETHER, requesters, 0, 0, 1)
@@ -127,7 +127,7 @@ def test_a_story_of_changes_adds_up_to_the_smallest_unit(market: Market) -> None
             operator = rng.choice((world.operator, market.hot))
             token, model_id = rng.choice((ETHER, market.token)), rng.choice((market.licensed, market.open))
             words = market.ask(model_id, operator, token, rng.choice((0, 1, 3, 9_999, rng.randrange(10**9))))
-            market.transact(operator, "fulfill", words, b"out")
+            market.transact(operator, "fulfillRequest", words, b"out")
         late = [market.ask(market.licensed, market.hot, market.token, 7) for _ in range(refunded)]
         world.chain.rpc("evm_increaseTime", 61 * bool(late))
         for words in late:
@@ -138,7 +138,7 @@ def test_a_story_of_changes_adds_up_to_the_smallest_unit(market: Market) -> None
     open_at_the_change = market.ask(market.licensed, market.hot, ETHER, 5_003)
     world.grant(market.licensed, world.requester.address, Role.REQUESTER, seq=2, royalty_bps=5_000, pay_to=PAYEE)
     world.grant(market.licensed, market.hot.address, Role.OPERATOR, seq=3, royalty_bps=5_000)
-    market.transact(market.hot, "fulfill", open_at_the_change, b"out")
+    market.transact(market.hot, "fulfillRequest", open_at_the_change, b"out")
     trade(5, 0)
     for account, token in (
         (world.licensor.address, ETHER),

@@ -199,7 +199,7 @@ def test_a_grant_that_is_used_up_is_explained_as_the_contract_counts(scene: Scen
         ask = (model_id, world.operator.address, UseClass.COMMERCIAL, lane, world.now_s() + 60, 0)
         _, (log,) = world.client.transact(world.requester, FEES, "request", ask, b"in", value_wei=FEE)
         if role is Role.OPERATOR:
-            world.client.transact(world.operator, FEES, "fulfill", log.values["request"], b"out")
+            world.client.transact(world.operator, FEES, "fulfillRequest", log.values["request"], b"out")
         return log.values["request"]
 
     next_day_s = (world.now_s() // DAY_S + 1) * DAY_S

@@ -25,10 +25,11 @@ from themis.edge.crew import Crew
 from themis.edge.engine import OnnxEngine, open_model, open_runner, supported
 from themis.edge.manifest import RuntimeSchema
 from themis.edge.preprocess import Sample
-from themis.edge.runner import RUNTIME_ERRORS, Answers, Runner
+from themis.edge.runner import Answers, Runner
 from themis.edge.tuning import Tuning
 from themis.exact import selftest
 from themis.exact.rewrite import REWRITES
+from themis.exact.session import RUNTIME_ERRORS
 from themis.ports import Engine
 
 MODELS: Final = Path(__file__).parents[2] / "models"

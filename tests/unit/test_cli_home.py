@@ -147,8 +147,7 @@ def remembered(home: Path) -> tuple[Path, Hash32]:
     bench = Bench(home / "themis.db")
     id_ = bench.chain.ask()
     bench.work()
-    bench.chain.mine()
-    bench.work()
+    bench.mine()
     bench.settle.step()
     bench.store.close()
     return home, id_

@@ -9,7 +9,7 @@ from eth_utils.crypto import keccak
 
 from tests.daemon_kit import GWEI, Bench, Killed
 from tests.fakes import MODEL, OPERATOR, REQUESTER
-from themis.core.errors import Broken, Reason, Refused, Unavailable
+from themis.core.errors import Misconfigured, Reason, Refused, Unavailable
 from themis.core.job import Closed, State
 from themis.core.permission import Explanation, Standing
 from themis.core.span import Span
@@ -36,8 +36,7 @@ def test_a_request_is_answered_in_the_next_block(bench: Bench) -> None:
     id_ = bench.chain.ask()
     bench.work()
     assert bench.job(id_).state is State.SENDING
-    bench.chain.mine()
-    bench.work()
+    bench.mine()
     job = bench.job(id_)
     (answer,) = bench.chain.answers()[id_]
     assert job.state is State.DONE
@@ -51,8 +50,7 @@ def test_a_request_is_answered_in_the_next_block(bench: Bench) -> None:
 def test_a_burst_shares_calls_and_keeps_its_order(bench: Bench) -> None:
     ids = [bench.chain.ask(bytes([n])) for n in range(100)]
     bench.work()
-    bench.chain.mine()
-    bench.work()
+    bench.mine()
     assert all(bench.job(id_).state is State.DONE for id_ in ids)
     assert list(bench.chain.answers()) == ids
     assert bench.engine.runs == 100
@@ -62,10 +60,8 @@ def test_no_more_than_the_limit_is_in_flight(bench: Bench) -> None:
     ids = [bench.chain.ask(n.to_bytes(2, "big")) for n in range(MAX_IN_FLIGHT + 20)]
     bench.work()
     assert len(bench.store.unsettled()) == MAX_IN_FLIGHT
-    bench.chain.mine()
-    bench.work()
-    bench.chain.mine()
-    bench.work()
+    bench.mine()
+    bench.mine()
     assert all(bench.job(id_).state is State.DONE for id_ in ids)
 
 
@@ -198,8 +194,7 @@ def test_a_refused_broadcast_is_tried_again(bench: Bench) -> None:
     bench.chain.refuse_send = None
     bench.wait(RESEND_AFTER_S)
     bench.work()
-    bench.chain.mine()
-    bench.work()
+    bench.mine()
     assert bench.job(id_).state is State.DONE
     assert len(set(bench.chain.sent)) == 1
 
@@ -210,8 +205,7 @@ def test_a_forgotten_transaction_is_broadcast_again(bench: Bench) -> None:
     bench.chain.mempool.clear()
     bench.wait(RESEND_AFTER_S)
     bench.work()
-    bench.chain.mine()
-    bench.work()
+    bench.mine()
     assert bench.job(id_).state is State.DONE
 
 
@@ -219,14 +213,12 @@ def test_a_stuck_transaction_is_replaced_by_a_dearer_one(bench: Bench) -> None:
     id_ = bench.chain.ask()
     bench.work()
     bench.chain.base_fee_wei = 20 * GWEI
-    bench.chain.mine()
-    bench.work()
+    bench.mine()
     assert bench.job(id_).state is State.SENDING
     bench.wait(RESEND_AFTER_S)
     bench.work()
     assert {transaction.nonce for transaction in bench.store.unsettled()} == {0}
-    bench.chain.mine()
-    bench.work()
+    bench.mine()
     assert bench.job(id_).state is State.DONE
     assert len(bench.chain.answers()[id_]) == 1
     assert bench.store.unsettled() == []
@@ -253,8 +245,7 @@ def test_a_closed_job_still_settles_its_nonce(bench: Bench) -> None:
     assert bench.job(late).reason is Reason.EXPIRED
     next_one = bench.chain.ask(b"next")
     bench.work()
-    bench.chain.mine()
-    bench.work()
+    bench.mine()
     assert bench.job(next_one).state is State.DONE
     bench.wait(RESEND_AFTER_S)
     bench.work()
@@ -265,8 +256,7 @@ def test_a_reverted_answer_says_why(bench: Bench) -> None:
     bench.chain.fail_next_fulfillments = 1
     id_ = bench.chain.ask()
     bench.work()
-    bench.chain.mine()
-    bench.work()
+    bench.mine()
     bench.wait(RESEND_AFTER_S)
     bench.work()
     job = bench.job(id_)
@@ -282,16 +272,14 @@ def test_a_nonce_used_by_another_tool_costs_only_time(bench: Bench) -> None:
     bench.wait(LOST_AFTER_S)
     bench.work()
     assert [transaction.nonce for transaction in bench.store.unsettled()] == [1]
-    bench.chain.mine()
-    bench.work()
+    bench.mine()
     assert bench.job(id_).state is State.DONE
 
 
 def test_an_answer_of_an_earlier_life_is_not_given_twice(bench: Bench, tmp_path: Path) -> None:
     id_ = bench.chain.ask()
     bench.work()
-    bench.chain.mine()
-    bench.work()
+    bench.mine()
     sent = len(bench.chain.sent)
     reborn = Bench(tmp_path / "lost.db")
     reborn.chain = bench.chain
@@ -423,8 +411,7 @@ def test_finality_waits_for_the_depth_asked_for(tmp_path: Path) -> None:
     id_ = bench.chain.ask()
     bench.work()
     for state in (State.MINED, State.MINED, State.DONE):
-        bench.chain.mine()
-        bench.work()
+        bench.mine()
         assert bench.job(id_).state is state
 
 
@@ -433,14 +420,12 @@ def test_finality_waits_for_the_depth_asked_for(tmp_path: Path) -> None:
 def test_a_reorganization_moves_a_request_and_never_its_meaning(bench: Bench, depth: int, keep_answers: bool) -> None:
     id_ = bench.chain.ask()
     bench.work()
-    bench.chain.mine()
-    bench.work()
+    bench.mine()
     bench.chain.reorg(depth, keep_requests=True, keep_answers=keep_answers)
     bench.work()
     bench.wait(RESEND_AFTER_S)
     bench.work()
-    bench.chain.mine()
-    bench.work()
+    bench.mine()
     assert bench.job(id_).state is State.DONE
     assert len(bench.chain.answers()[id_]) == 1
     assert len(set(bench.chain.sent)) == 1
@@ -462,8 +447,7 @@ def test_a_lagging_endpoint_is_not_a_reorganization(bench: Bench) -> None:
     bench.work()
     assert bench.job(id_).state is State.SENDING
     bench.chain.chain.append(newer)
-    bench.chain.mine()
-    bench.work()
+    bench.mine()
     assert bench.job(id_).state is State.DONE
 
 
@@ -474,7 +458,7 @@ def test_a_chain_that_was_reset_stops_the_node(bench: Bench) -> None:
     object.__setattr__(bench.chain.chain[0].header, "hash", Hash32(b"\x99" * 32))
     for _ in range(5):
         bench.chain.mine()
-    with pytest.raises(Broken, match="was reset"):
+    with pytest.raises(Misconfigured, match="was reset"):
         bench.work()
 
 
@@ -507,8 +491,7 @@ def test_an_endpoint_that_is_down_loses_nothing(bench: Bench) -> None:
             loop.step()
     bench.chain.down = False
     bench.work()
-    bench.chain.mine()
-    bench.work()
+    bench.mine()
     assert bench.job(id_).state is State.DONE
 
 

@@ -20,6 +20,7 @@ from tests.twins import run
 from themis.exact.declare import Range, write_declarations
 from themis.exact.interpret import interpret
 from themis.exact.lint import lint
+from themis.exact.session import SessionSettings
 
 MOVERS = frozenset(
     (
@@ -126,7 +127,7 @@ def test_the_linter_finds_work_here() -> None:
 @pytest.mark.parametrize("test", ACCEPTED.values(), ids=ACCEPTED.keys())
 def test_an_accepted_node_test_gives_the_reference_output(test: NodeTest) -> None:
     feed = {entry.name: value for entry, value in zip(test.model.graph.input, test.inputs, strict=True)}
-    for found in (run(test.model, feed), run(test.model, feed, threads=2), interpret(test.model, feed)):
+    for found in (run(test.model, feed), run(test.model, feed, SessionSettings(2)), interpret(test.model, feed)):
         for value, expected in zip(found.values(), test.outputs, strict=True):
             assert (value.dtype, value.shape) == (expected.dtype, expected.shape)
             assert np.array_equal(value, expected)

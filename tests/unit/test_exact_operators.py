@@ -13,7 +13,7 @@ from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from benchmarks.op_suite import Case, suite
-from tests.twins import LEVELS, Feed, run
+from tests.twins import ALL_SETTINGS, Feed, run
 from themis.exact.interpret import OPERATORS, interpret
 from themis.exact.lint import lint
 from themis.exact.rules import RULES
@@ -55,9 +55,8 @@ def test_the_suite_uses_every_operator_inside_and_outside_the_profile() -> None:
 def test_what_the_linter_calls_exact_is_what_everybody_computes(case: Case) -> None:
     expected = interpret(case.model, case.feed)["y"]
     assert same(reference(case.model, case.feed), expected)
-    for threads in (1, 2):
-        for level in LEVELS:
-            assert same(run(case.model, case.feed, threads, level)["y"], expected), (threads, level)
+    for setting in ALL_SETTINGS:
+        assert same(run(case.model, case.feed, setting)["y"], expected), setting
     proven = lint(case.model).certificate["y"]
     assert expected.size == 0 or (proven.low <= expected.min() and expected.max() <= proven.high)
 
@@ -86,10 +85,9 @@ def agreed(nodes: list[onnx.NodeProto], feed: Feed, *outputs: str) -> dict[str, 
     by_reference = dict(zip(outputs, ReferenceEvaluator(model).run(None, dict(feed)), strict=True))
     for name in outputs:
         assert same(np.asarray(by_reference[name]), expected[name])
-    for threads in (1, 2):
-        for level in LEVELS:
-            found = run(model, feed, threads, level)
-            assert all(same(found[name], expected[name]) for name in outputs), (threads, level)
+    for setting in ALL_SETTINGS:
+        found = run(model, feed, setting)
+        assert all(same(found[name], expected[name]) for name in outputs), setting
     return expected
 
 

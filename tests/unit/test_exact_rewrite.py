@@ -14,7 +14,7 @@ from themis.exact.graph import Graph, serialize
 from themis.exact.interpret import interpret
 from themis.exact.lint import lint
 from themis.exact.rewrite import REWRITES, rewrite
-from themis.exact.session import SessionSettings, open_with
+from themis.exact.session import SessionSettings, open_session
 
 MODELS: Final = Path(__file__).parents[2] / "models"
 BUNDLES: Final = {name: bundle.load(MODELS / name) for name in ("selftest-moe", "evm-risk-moe")}
@@ -37,7 +37,7 @@ def test_a_rewritten_model_is_exact_and_gives_the_same_bits(chosen: tuple[str, .
     loaded = BUNDLES[name]
     model = rewrite(loaded.model, chosen)
     assert lint(onnx.load_from_string(model)).findings == ()
-    plain, other = open_with(loaded.model, SessionSettings()), open_with(model, SessionSettings(level="all"))
+    plain, other = open_session(loaded.model), open_session(model, SessionSettings(level="all"))
     names = list(loaded.units)
     for feed in feeds(loaded):
         for expected, found in zip(plain.run(names, feed), other.run(names, feed), strict=True):
@@ -103,5 +103,5 @@ def test_a_table_read_in_two_ways_is_folded_for_neither() -> None:
     model = rewrite(serialize(graph.build()), ["folded-tables"])
     assert operators(model)["Mul"] == operators(model)["Sub"] == 1
     assert operators(model)["Cast"] == 0
-    doubled, lowered = open_with(model, SessionSettings()).run(None, {"ids": np.array([3, 0])})
+    doubled, lowered = open_session(model).run(None, {"ids": np.array([3, 0])})
     assert (doubled.tolist(), lowered.tolist()) == ([[12, 14], [0, 2]], [[5, 6], [-1, 0]])

@@ -12,7 +12,7 @@ from themis.core.errors import Misconfigured
 from themis.exact import selftest
 from themis.exact.lint import lint
 from themis.exact.roots import parameters
-from themis.exact.session import open_session
+from themis.exact.session import SessionSettings, open_session
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -31,8 +31,8 @@ def test_a_runtime_that_saturates_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     """As AVX2 does for u8 x s8: one element of the extreme products off by one."""
 
     class Saturating:
-        def __init__(self, model: bytes, threads: int) -> None:
-            self._session = open_session(model, threads)
+        def __init__(self, model: bytes, settings: SessionSettings) -> None:
+            self._session = open_session(model, settings)
             self.get_outputs = self._session.get_outputs
 
         def run(self, names: list[str], feed: Mapping[str, Any]) -> list[NDArray[Any]]:

@@ -24,7 +24,7 @@ from themis.edge.adopt import Adopted, Wishes
 from themis.edge.engine import OnnxEngine
 from themis.edge.generic import Generic
 from themis.edge.sandbox import confined
-from themis.exact.session import open_session
+from themis.exact.session import SessionSettings, open_session
 
 OLMOE: Final = ROOT / "models/olmoe-tiny"
 TOKENIZER: Final = (OLMOE / "tokenizer.json").read_bytes()
@@ -257,8 +257,8 @@ def test_a_model_that_answers_otherwise_at_two_threads(
 ) -> None:
     """As kernels that add in the threads' order do: here another model stands in for them."""
 
-    def open_other(model: bytes, threads: int, **options: Any) -> Any:
-        return open_session(model if threads == 1 else other.SerializeToString(), threads, **options)
+    def open_other(model: bytes, settings: SessionSettings, **options: Any) -> Any:
+        return open_session(model if settings.threads == 1 else other.SerializeToString(), settings, **options)
 
     monkeypatch.setattr(trial, "open_session", open_other)
     source = foreign.source(tmp_path / "source", graph)

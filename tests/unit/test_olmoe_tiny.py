@@ -15,7 +15,7 @@ from themis.edge import bundle, decoder
 from themis.edge.generic import Generic
 from themis.edge.manifest import GenerationSchema
 from themis.exact.graph import serialize
-from themis.exact.session import open_session
+from themis.exact.session import SessionSettings, open_session
 
 HERE: Final = Path(__file__).parents[2] / "models" / "olmoe-tiny"
 LOADED: Final = bundle.load(HERE)
@@ -75,7 +75,7 @@ def test_rounding_is_far_below_the_margin() -> None:
 
 
 def test_threads_do_not_change_the_answers() -> None:
-    two = open_session(LOADED.model, 2)
+    two = open_session(LOADED.model, SessionSettings(2))
     for entry in GOLDEN:
         assert "0x" + READER.answer(two, bytes.fromhex(entry["input"][2:])).hex() == entry["output"]
 

@@ -15,6 +15,7 @@ from themis.optimize.journal import History
 from themis.optimize.machine import here
 from themis.optimize.records import Outcome, from_record, to_record
 
+BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "optimize.jsonl"
 ID = Hash32(b"\x07" * 32)
 
 
@@ -30,6 +31,11 @@ def read(path: Path) -> History:
 @pytest.mark.parametrize("record", STORY, ids=lambda record: type(record).__name__)
 def test_records_come_back_as_they_were_written(record: object) -> None:
     assert from_record(json.loads(json.dumps(to_record(record)))) == record  # type: ignore[arg-type]
+
+
+def test_journals_of_earlier_nodes_are_read_and_written_alike() -> None:
+    for line in BENCHMARK.read_text().splitlines():
+        assert json.dumps(to_record(from_record(json.loads(line)))) == line
 
 
 def test_a_journal_that_was_never_begun_is_empty(path: Path) -> None:

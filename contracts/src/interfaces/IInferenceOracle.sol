@@ -23,8 +23,8 @@ struct Request {
     address operator;
     address token; // what the fee is paid in; zero: ether
     uint96 fee; // smallest units
-    address payTo; // receives the royalty
-    address licensee; // whose grant permits it, one use of which is reserved; zero where the policy is open
+    address payTo; // receives the royalty; zero: there is none
+    address licensee; // whose grant permits it, where that is not the requester's own
     Facts facts; // its small numbers, in one word: each word costs 400 gas
 }
 
@@ -119,7 +119,7 @@ interface IInferenceOracle is IPayments {
     /// at once, a change of terms or a raised epoch, does not touch requests made before it; revoking the operator's grant does.
     /// A fee above zero makes the operator's use commercial. Royalties of both grants are taken from the fee.
     /// The callback can neither revert this nor take more than its gas.
-    function fulfill(Request calldata request_, bytes calldata output) external;
+    function fulfillRequest(Request calldata request_, bytes calldata output) external;
 
     /// @notice Returns the whole fee of an unanswered request to its requester's credit, and its use to the grant. Anyone, after the
     /// deadline.

@@ -2,18 +2,20 @@
 pragma solidity 0.8.30;
 
 import {State} from "../interfaces/IInferenceOracle.sol";
+import {UseClass} from "../interfaces/ILicenseRegistry.sol";
 import {Mode} from "./Policies.sol";
 
-/// @notice All that storage keeps of a request: mode 4 | epoch 16 | state 4 | seq 32 | digest 200.
-/// The digest is the request id while OPEN, the result hash when FINAL, zero when REFUNDED. Mode and epoch are pinned while OPEN:
-/// what the terms ask of the operator, and the licensor's epoch in which its grant must have been given.
+/// @notice All that storage keeps of a request: mode 2 | useClass 2 | epoch 16 | state 4 | seq 32 | digest 200.
+/// The digest is the request id while OPEN, the result hash when FINAL, zero when REFUNDED. The first three are pinned while OPEN:
+/// what the terms ask of the operator, for which use, and the licensor's epoch in which its grant must have been given.
 type LaneWord is uint256;
 
 using LaneWords for LaneWord global;
 
 /// @title Packing and reading a lane's word
 library LaneWords {
-    uint256 private constant MODE_OFFSET = 252;
+    uint256 private constant MODE_OFFSET = 254;
+    uint256 private constant CLASS_OFFSET = 252;
     uint256 private constant EPOCH_OFFSET = 236;
     uint256 private constant STATE_OFFSET = 232;
     uint256 private constant SEQ_OFFSET = 200;
@@ -22,9 +24,14 @@ library LaneWords {
         return LaneWord.wrap(uint256(state_) << STATE_OFFSET | uint256(seq_) << SEQ_OFFSET | uint200(uint256(hash)));
     }
 
-    function pinning(LaneWord word, Mode mode_, uint16 epoch_) internal pure returns (LaneWord) {
-        uint256 pins = uint256(mode_) << MODE_OFFSET | uint256(epoch_) << EPOCH_OFFSET;
-        return LaneWord.wrap(LaneWord.unwrap(word) | pins);
+    /// @notice What is pinned, and nothing else.
+    function pins(Mode mode_, UseClass useClass_, uint16 epoch_) internal pure returns (LaneWord) {
+        uint256 need = uint256(mode_) << MODE_OFFSET | uint256(useClass_) << CLASS_OFFSET;
+        return LaneWord.wrap(need | uint256(epoch_) << EPOCH_OFFSET);
+    }
+
+    function with(LaneWord word, LaneWord pins_) internal pure returns (LaneWord) {
+        return LaneWord.wrap(LaneWord.unwrap(word) | LaneWord.unwrap(pins_));
     }
 
     /// @notice Whether state, sequence number and digest are these, whatever is pinned.
@@ -32,8 +39,16 @@ library LaneWords {
         return LaneWord.unwrap(word) << 20 == LaneWord.unwrap(pack(state_, seq_, hash)) << 20;
     }
 
-    function mode(LaneWord word) internal pure returns (Mode) {
-        return Mode(LaneWord.unwrap(word) >> MODE_OFFSET);
+    function mode(LaneWord word) internal pure returns (Mode mode_) {
+        assembly ("memory-safe") {
+            mode_ := shr(MODE_OFFSET, word) // one of its values, as it was pinned
+        }
+    }
+
+    function useClass(LaneWord word) internal pure returns (UseClass useClass_) {
+        assembly ("memory-safe") {
+            useClass_ := and(shr(CLASS_OFFSET, word), 3) // likewise
+        }
     }
 
     function epoch(LaneWord word) internal pure returns (uint16) {

@@ -46,7 +46,7 @@ library RequestFacts {
         return uint32(Facts.unwrap(facts) >> SEQ);
     }
 
-    /// @notice Sequence number of the licensee's grant.
+    /// @notice Sequence number of the grant that permits it, one use of which is reserved; zero where the policy is open.
     function grantSeq(Facts facts) internal pure returns (uint32) {
         return uint32(Facts.unwrap(facts) >> GRANT_SEQ);
     }
@@ -66,7 +66,7 @@ library RequestFacts {
         return uint24(Facts.unwrap(facts) >> VERSION);
     }
 
-    /// @notice Of the fee, to `payTo`.
+    /// @notice Of the fee, to `payTo`; zero where there is no fee.
     function royaltyBps(Facts facts) internal pure returns (uint16) {
         return uint16(Facts.unwrap(facts) >> ROYALTY);
     }

@@ -42,7 +42,7 @@ contract Callbacks is InferenceConsumer {
     }
 
     function fulfillAsOperator(Plain calldata made, bytes calldata output_) external {
-        ORACLE.fulfill(made.wire(), output_);
+        ORACLE.fulfillRequest(made.wire(), output_);
     }
 
     function serve(bytes32 modelId, uint32 maxCallbackGas) external {
@@ -61,7 +61,9 @@ contract Callbacks is InferenceConsumer {
             }
         }
         (gasAtEntry, answered, output) = (entry, id, output_);
-        if (reaction == Reaction.FULFILL_AGAIN) inner = _try(abi.encodeCall(ORACLE.fulfill, (_made.wire(), "other")));
+        if (reaction == Reaction.FULFILL_AGAIN) {
+            inner = _try(abi.encodeCall(ORACLE.fulfillRequest, (_made.wire(), "other")));
+        }
         if (reaction == Reaction.REFUND) inner = _try(abi.encodeCall(ORACLE.refund, (_made.wire())));
         if (reaction == Reaction.WITHDRAW) inner = _try(abi.encodeCall(ORACLE.withdraw, (address(0), _made.operator)));
         if (reaction == Reaction.ASK_AGAIN) inner = _try(abi.encodeCall(ORACLE.request, (_next, "again")));

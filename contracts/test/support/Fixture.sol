@@ -121,7 +121,7 @@ abstract contract Fixture {
             token: address(0),
             fee: fee,
             payTo: royaltyBps > 0 && fee > 0 ? licensor : address(0),
-            royaltyBps: royaltyBps,
+            royaltyBps: fee > 0 ? royaltyBps : 0,
             termsVersion: 1,
             useClass: ask.useClass,
             licensee: royaltyBps > 0 ? from : address(0),
@@ -138,7 +138,7 @@ abstract contract Fixture {
 
     function _fulfill(Plain memory made) internal {
         VM.prank(made.operator);
-        oracle.fulfill(made.wire(), OUTPUT);
+        oracle.fulfillRequest(made.wire(), OUTPUT);
     }
 
     function _assertLane(address owner, uint64 lane, State state, uint32 seq, bytes32 hash) internal view {

@@ -5,7 +5,7 @@ import {Request} from "../../src/interfaces/IInferenceOracle.sol";
 import {UseClass} from "../../src/interfaces/ILicenseRegistry.sol";
 import {RequestFacts} from "../../src/libraries/RequestFacts.sol";
 
-/// @notice A request with its facts unpacked, for tests to change one by one.
+/// @notice A request with its facts unpacked, for tests to change one by one, and its licensee named even if it is the requester.
 struct Plain {
     address requester;
     uint64 lane;
@@ -36,7 +36,7 @@ function wire(Plain memory plain) pure returns (Request memory) {
         token: plain.token,
         fee: plain.fee,
         payTo: plain.payTo,
-        licensee: plain.licensee,
+        licensee: plain.licensee == plain.requester ? address(0) : plain.licensee,
         facts: RequestFacts.pack(
             plain.lane,
             plain.seq,

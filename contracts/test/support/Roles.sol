@@ -200,7 +200,7 @@ contract Roles {
         bool allowed = known.settlements == 0 && block.timestamp <= made.deadline
             && (mode == Mode.OPEN || (licensed && _usable(licensee, Role.OPERATOR, made.token, made.fee)));
         VM.prank(made.operator);
-        try ORACLE.fulfill(made.wire(), output) {
+        try ORACLE.fulfillRequest(made.wire(), output) {
             _check(allowed, "answered without a license");
             if (mode == Mode.GRANT) _use(licensee, Role.OPERATOR, true);
             if (made.licensee != address(0)) _give(made, true);
@@ -335,8 +335,11 @@ contract Roles {
             (bool licensed, address licensee) = _licensed(from, Role.REQUESTER, ask_.useClass, version, _epoch);
             allowed = allowed && licensed && _usable(licensee, Role.REQUESTER, token, fee);
             Grant storage grant = _books[licensee][Role.REQUESTER].grant;
-            (made.licensee, made.grantSeq, made.royaltyBps) = (licensee, grant.seq, grant.royaltyBps);
-            if (fee > 0) made.payTo = grant.payTo == address(0) ? VM.addr(LICENSOR_KEY) : grant.payTo;
+            (made.licensee, made.grantSeq) = (licensee, grant.seq);
+            if (fee > 0 && grant.royaltyBps > 0) {
+                made.royaltyBps = grant.royaltyBps;
+                made.payTo = grant.payTo == address(0) ? VM.addr(LICENSOR_KEY) : grant.payTo;
+            }
         }
     }
 

@@ -108,8 +108,9 @@ class Request(_Model):
     terms_version: int
     use_class: str
     licensee: str
-    """Whose grant permits it; zero where the policy is open."""
+    """Whose grant permits it, where that is not the requester's own."""
     grant_seq: int
+    """Of that grant; zero where the policy is open."""
     deadline_s: int
     callback_gas: int
 

@@ -182,8 +182,8 @@ def _described(loaded: Bundle) -> dict[str, Any]:
         "manifest_hash": shown(loaded.manifest_hash),
         "exactness": loaded.manifest.exactness,
         "preprocessing": loaded.manifest.preprocessing,
-        "max_input_bytes": loaded.max_input_bytes,
-        "attribution": loaded.attribution,
+        "max_input_bytes": loaded.manifest.max_input_bytes,
+        "attribution": loaded.manifest.attribution,
     }
 
 

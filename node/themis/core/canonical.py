@@ -4,7 +4,7 @@ Every hash is keccak256(abi.encode(type hash, chain id, contract, fields...)); a
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from io import BytesIO
 from typing import Any, Final
 
@@ -33,6 +33,9 @@ DOMAIN_NAME: Final = "Themis"
 DOMAIN_VERSION: Final = "1"
 
 _FACT_SIZES: Final = (8, 4, 4, 5, 4, 3, 2, 1)
+_LENGTHS: Final = {"bytes32": 32, "address": 20}
+_SAFE_BITS: Final = 53
+"""Of integers that JavaScript does not round."""
 
 UNLIMITED: Final = 2**32 - 1
 """A quota or daily rate of any number."""
@@ -40,7 +43,7 @@ UNLIMITED: Final = 2**32 - 1
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Field for field `Grant` in ILicenseRegistry.sol: what a licensor signs."""
+    """Field for field GRANT_TYPE, in its order: what a licensor signs."""
 
     model_id: Hash32
     licensor: Address
@@ -136,26 +139,7 @@ def result_hash(id_: Hash32, model: Hash32, output: bytes, chain_id: int, oracle
 def grant_digest(grant: Grant, chain_id: int, oracle: Address) -> Hash32:
     """`hashGrant`: the EIP-712 digest a licensor signs."""
     domain = _hash(DOMAIN_TYPE, keccak(text=DOMAIN_NAME), keccak(text=DOMAIN_VERSION), chain_id, oracle)
-    struct = _hash(
-        GRANT_TYPE,
-        grant.model_id,
-        grant.licensor,
-        grant.licensee,
-        grant.role,
-        grant.classes,
-        grant.terms_version,
-        grant.not_before_s,
-        grant.expiry_s,
-        grant.quota,
-        grant.daily_rate,
-        grant.royalty_bps,
-        grant.price_token,
-        grant.price_floor,
-        grant.pay_to,
-        grant.epoch,
-        grant.seq,
-        grant.nonce,
-    )
+    struct = _hash(GRANT_TYPE, *astuple(grant))
     return Hash32(keccak(b"\x19\x01" + domain + struct))
 
 
@@ -174,52 +158,19 @@ def grant_typed_data(grant: Grant, chain_id: int, oracle: Address) -> dict[str, 
             "verifyingContract": "0x" + oracle.hex(),
         },
         "message": {
-            "modelId": "0x" + grant.model_id.hex(),
-            "licensor": "0x" + grant.licensor.hex(),
-            "licensee": "0x" + grant.licensee.hex(),
-            "role": int(grant.role),
-            "classes": grant.classes,
-            "termsVersion": grant.terms_version,
-            "notBefore": grant.not_before_s,
-            "expiry": grant.expiry_s,
-            "quota": grant.quota,
-            "dailyRate": grant.daily_rate,
-            "royaltyBps": grant.royalty_bps,
-            "priceToken": "0x" + grant.price_token.hex(),
-            "priceFloor": str(grant.price_floor),
-            "payTo": "0x" + grant.pay_to.hex(),
-            "epoch": grant.epoch,
-            "seq": grant.seq,
-            "nonce": str(grant.nonce),
+            member["name"]: _shown(member["type"], value)
+            for member, value in zip(_members(GRANT_TYPE), astuple(grant), strict=True)
         },
     }
 
 
 def grant_of_message(message: Mapping[str, Any]) -> Grant:
     """Read the `message` of a grant's typed data back. Raises KeyError, TypeError or ValueError for anything else."""
-    return Grant(
-        model_id=Hash32(_sized(message["modelId"], 32)),
-        licensor=Address(_sized(message["licensor"], 20)),
-        licensee=Address(_sized(message["licensee"], 20)),
-        role=Role(int(message["role"])),
-        classes=_unsigned(message["classes"], 8),
-        terms_version=_unsigned(message["termsVersion"], 24),
-        not_before_s=_unsigned(message["notBefore"], 40),
-        expiry_s=_unsigned(message["expiry"], 40),
-        quota=_unsigned(message["quota"], 32),
-        daily_rate=_unsigned(message["dailyRate"], 32),
-        royalty_bps=_unsigned(message["royaltyBps"], 16),
-        price_token=Address(_sized(message["priceToken"], 20)),
-        price_floor=_unsigned(message["priceFloor"], 96),
-        pay_to=Address(_sized(message["payTo"], 20)),
-        epoch=_unsigned(message["epoch"], 16),
-        seq=_unsigned(message["seq"], 32),
-        nonce=_unsigned(message["nonce"], 256),
-    )
+    return grant_of_words(tuple(_read(member["type"], message[member["name"]]) for member in _members(GRANT_TYPE)))
 
 
 def grant_of_words(words: tuple[Any, ...]) -> Grant:
-    """Read the members of the contract's `Grant` in order; addresses are hex."""
+    """Read the members of the contract's `Grant` in order; addresses are hex or bytes."""
     values: list[Any] = [bytes.fromhex(word[2:]) if isinstance(word, str) else word for word in words]
     model, licensor, licensee, role, *rest = values
     return Grant(model, licensor, licensee, Role(role), *rest)
@@ -252,18 +203,24 @@ def _hash(type_: str, *values: Any) -> Hash32:
     return Hash32(keccak(encode(types, [type_hash(type_), *values])))
 
 
-def _sized(text: object, length: int) -> bytes:
-    data = bytes.fromhex(str(text).removeprefix("0x"))
-    if len(data) != length:
-        raise ValueError(f"{text!r} is not {length} bytes")
+def _shown(type_: str, value: Any) -> str | int:
+    """As a member of JSON typed data."""
+    if isinstance(value, bytes):
+        return "0x" + value.hex()
+    return int(value) if int(type_.removeprefix("uint")) <= _SAFE_BITS else str(value)
+
+
+def _read(type_: str, shown: Any) -> bytes | int:
+    """Read `_shown` back, whether numbers are strings or not."""
+    if type_ not in _LENGTHS:
+        number = int(shown)
+        if not 0 <= number < 2 ** int(type_.removeprefix("uint")):
+            raise ValueError(f"{shown!r} is no {type_}")
+        return number
+    data = bytes.fromhex(str(shown).removeprefix("0x"))
+    if len(data) != _LENGTHS[type_]:
+        raise ValueError(f"{shown!r} is not {_LENGTHS[type_]} bytes")
     return data
-
-
-def _unsigned(number: Any, bits: int) -> int:
-    parsed = int(number)
-    if not 0 <= parsed < 2**bits:
-        raise ValueError(f"{number!r} is no uint{bits}")
-    return parsed
 
 
 def _members(type_: str) -> list[dict[str, str]]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from themis.core.errors import Broken
+from themis.core.errors import Misconfigured
 from themis.core.types import Hash32
 
 TAIL_LENGTH: Final = 128
@@ -28,12 +28,12 @@ def extended(tail: Sequence[BlockRef], newest: BlockRef) -> list[BlockRef]:
 def fork_point(tail: Sequence[BlockRef], canonical: Mapping[int, Hash32]) -> BlockRef:
     """Return the newest block of the tail that `canonical` (height to hash) still holds.
 
-    Raises Broken where there is none: deeper than any reorganization this node can follow.
+    Raises Misconfigured where there is none: deeper than any reorganization this node can follow.
     """
     for ref in reversed(tail):
         if canonical.get(ref.number) == ref.hash:
             return ref
-    raise Broken(
+    raise Misconfigured(
         f"the chain no longer holds any of the last {len(tail)} blocks this node saw, back to {tail[0].number}: "
         "it was reset, or the RPC serves another chain. Check chain.rpc_url, or start with a new home"
     )

@@ -54,13 +54,15 @@ class Request:
     fee: int
     """Smallest units of `token`; wei for ether."""
     pay_to: Address
-    """Receives the royalty."""
+    """Receives the royalty; zero: there is none."""
     royalty_bps: int
+    """Of the fee; zero where there is no fee."""
     terms_version: int
     use_class: UseClass
     licensee: Address
-    """Whose grant permits it; zero where the policy is open."""
+    """Whose grant permits it, where that is not the requester's own."""
     grant_seq: int
+    """Of that grant; zero where the policy is open."""
     deadline_s: int
     callback_gas: int
 

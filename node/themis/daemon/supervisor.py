@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from themis.core.errors import Broken, Unavailable
+from themis.core.errors import Broken, Misconfigured, Unavailable
 from themis.daemon.node import Node
 
 _FIRST_PAUSE_S: Final = 0.25
@@ -40,7 +40,7 @@ class Health:
 
 
 class Supervisor:
-    """Runs loops until told to stop, or until one of them meets a bug."""
+    """Runs loops until told to stop, or until one of them meets a bug or what only the operator can mend."""
 
     def __init__(self, node: Node, loops: Sequence[Loop], *, poll_interval_s: float) -> None:
         self._node = node
@@ -49,11 +49,11 @@ class Supervisor:
         self._stop = threading.Event()
         self._wake = threading.Condition()
         self._rounds = 0
-        self._failure: BaseException | None = None
+        self._failure: Exception | None = None
         self.health = {loop.name: Health() for loop in loops}
 
     def run(self) -> None:
-        """Block until `stop`. Raises Broken, with its cause, when a loop met a bug."""
+        """Block until `stop`. Raises Misconfigured when a loop met what the operator must mend, Broken for a bug."""
         threads = [
             threading.Thread(target=self._run, args=(loop,), name=loop.name, daemon=True) for loop in self._loops
         ]
@@ -62,6 +62,8 @@ class Supervisor:
         self._stop.wait()
         for thread in threads:
             thread.join(_FAREWELL_S)
+        if isinstance(self._failure, Misconfigured):
+            raise self._failure
         if self._failure is not None:
             raise Broken(f"stopped: {self._failure}") from self._failure
 
@@ -83,10 +85,12 @@ class Supervisor:
                 health.error = str(error)
                 self._stop.wait(pause_s)
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            except Misconfigured as error:
+                log.error("%s stops the node: %s", loop.name, error)  # noqa: TRY400 (no bug: nobody needs its traceback)
+                self._fail(error)
             except Exception as error:
                 log.exception("%s met a bug", loop.name)
-                self._failure = error
-                self.stop()
+                self._fail(error)
             else:
                 health.stepped_at_s, health.error, pause_s = self._node.clock.now_s(), "", _FIRST_PAUSE_S
                 if worked:
@@ -95,6 +99,10 @@ class Supervisor:
                     self._stop.wait(self._poll_interval_s)
                 else:
                     self._sleep(rounds)
+
+    def _fail(self, error: Exception) -> None:
+        self._failure = error
+        self.stop()
 
     def _notify(self) -> None:
         with self._wake:

@@ -39,6 +39,7 @@ MAX_FILE_BYTES: Final = 512 * 1_024**2
 MAX_BUNDLE_BYTES: Final = 256 * 1_024**3
 """Of all files together: the largest open mixtures of experts take about 140 GB in 4 bits."""
 MAX_FILES: Final = 1_024
+RESTORE: Final = "Restore the bundle from its publisher."
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +86,6 @@ class Bundle:
         """What the rows of each output are: T tokens, F sequences or R requests."""
         return {tensor.name: str(tensor.shape[0]) for tensor in self.manifest.outputs}
 
-    @property
-    def max_input_bytes(self) -> int:
-        return self.manifest.max_input_bytes
-
-    @property
-    def attribution(self) -> str:
-        return self.manifest.attribution
-
     def info(self, model_id: Hash32) -> ModelInfo:
         """Facts about the bundle under the id it is registered by."""
         return ModelInfo(
@@ -102,8 +95,8 @@ class Bundle:
             program_root=self.program_root,
             weights_root=self.weights_root,
             manifest_hash=self.manifest_hash,
-            max_input_bytes=self.max_input_bytes,
-            attribution=self.attribution,
+            max_input_bytes=self.manifest.max_input_bytes,
+            attribution=self.manifest.attribution,
             exact=self.manifest.exact,
             batched=self.manifest.preprocessing not in GENERIC,
         )
@@ -135,9 +128,6 @@ def load(path: Path) -> Bundle:
         weights_root=roots[1],
         manifest_hash=Hash32(keccak(text)),
     )
-
-
-RESTORE: Final = "Restore the bundle from its publisher."
 
 
 def read(path: Path, name: str, limit: int) -> bytes:

@@ -27,12 +27,12 @@ ORACLE: Final = Artifact("InferenceOracle")
 
 def fulfill(request: Request, output: bytes) -> bytes:
     """Calldata of the answer to a request."""
-    return ORACLE.call("fulfill", canonical.request_words(request), output)
+    return ORACLE.call("fulfillRequest", canonical.request_words(request), output)
 
 
 def decode_fulfill(data: bytes) -> tuple[Request, bytes]:
-    """Read `fulfill` calldata back."""
-    request, output = ORACLE.arguments("fulfill", data)
+    """Read the calldata of `fulfillRequest` back."""
+    request, output = ORACLE.arguments("fulfillRequest", data)
     return decode_request(request), output
 
 

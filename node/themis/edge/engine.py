@@ -110,7 +110,7 @@ class OnnxEngine:
 
     def code_needed(self, model_id: Hash32, input_: bytes) -> CodeRef | None:
         loaded = self._find(model_id)
-        if len(input_) > (limit := loaded.bundle.max_input_bytes):
+        if len(input_) > (limit := loaded.bundle.manifest.max_input_bytes):
             raise Refused(Reason.INVALID_INPUT, f"{len(input_)} bytes; {loaded.info.name} takes up to {limit}")
         if isinstance(loaded.reader, Generic):
             loaded.reader.check(input_)

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
+import onnxruntime as ort
 from numpy.typing import NDArray
-from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from themis.core.errors import Misconfigured, Reason, Refused
 from themis.edge import batch, preprocess
@@ -14,15 +14,10 @@ from themis.edge.bundle import Bundle
 from themis.edge.generic import Generic
 from themis.edge.preprocess import Sample
 from themis.edge.tuning import Tuning
-from themis.exact.session import open_session, open_with
+from themis.exact.session import RUNTIME_ERRORS, SessionSettings, open_session
 
 Work = Sequence[tuple[bytes, bytes | None]]
 """Inputs, each with the code it refers to, if any."""
-
-RUNTIME_ERRORS: Final[tuple[type[Exception], ...]] = tuple(
-    value for value in vars(ort_errors).values() if isinstance(value, type) and issubclass(value, Exception)
-)
-"""ONNX Runtime's exceptions have no common base, and versions add some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +49,7 @@ class Runner:
         self._bundle = bundle
         self._bounds = batch.Bounds(tuning.run_requests, tuning.run_tokens, tuning.spread)
         self._preprocessing = preprocess.find(bundle.manifest.preprocessing)
-        try:
-            self._session = open_with(bundle.model, tuning.session)
-        except RUNTIME_ERRORS as error:
-            raise Misconfigured(f"ONNX Runtime cannot load {bundle.path}: {error}. Restore the bundle.") from error
+        self._session = _opened(bundle, tuning)
 
     def answer(self, work: Work) -> Answers:
         samples = [self._preprocessing.prepare(input_, code) for input_, code in work]
@@ -103,10 +95,7 @@ class OneByOne:
     def __init__(self, bundle: Bundle, reader: Generic, threads: int) -> None:
         """Raises Misconfigured for a model that ONNX Runtime cannot load."""
         self._reader = reader
-        try:
-            self._session = open_session(bundle.model, threads, folder=bundle.path)
-        except RUNTIME_ERRORS as error:
-            raise Misconfigured(f"ONNX Runtime cannot load {bundle.path}: {error}. Restore the bundle.") from error
+        self._session = _opened(bundle, SessionSettings(threads))
 
     def answer(self, work: Work) -> Answers:
         try:
@@ -116,3 +105,10 @@ class OneByOne:
 
     def close(self) -> None:
         """Nothing is held beyond memory."""
+
+
+def _opened(bundle: Bundle, settings: SessionSettings) -> ort.InferenceSession:
+    try:
+        return open_session(bundle.model, settings, folder=bundle.path)
+    except RUNTIME_ERRORS as error:
+        raise Misconfigured(f"ONNX Runtime cannot load {bundle.path}: {error}. Restore the bundle.") from error

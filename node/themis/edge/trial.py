@@ -15,9 +15,8 @@ from themis.edge import probes, tensors
 from themis.edge.bundle import Bundle
 from themis.edge.generic import Generic
 from themis.edge.manifest import TEXT
-from themis.edge.runner import RUNTIME_ERRORS
 from themis.exact.interpret import interpret
-from themis.exact.session import open_session
+from themis.exact.session import RUNTIME_ERRORS, SessionSettings, open_session
 
 THREADS: Final = (1, 2)
 MAX_ANSWERS: Final = 6
@@ -46,7 +45,7 @@ def trial(draft: Bundle, asked: Sequence[bytes]) -> tuple[list[Tried], list[str]
     """
     reader = Generic(draft)
     if draft.manifest.preprocessing == TEXT:
-        for text in probes.longest(draft.max_input_bytes):
+        for text in probes.longest(draft.manifest.max_input_bytes):
             reader.ids(text)
     tried = _answers(draft, reader, asked)
     problems = [
@@ -100,6 +99,6 @@ def _as_specified(draft: Bundle, reader: Generic, tried: Sequence[Tried]) -> boo
 
 def _open(draft: Bundle, threads: int) -> ort.InferenceSession:
     try:
-        return open_session(draft.model, threads, folder=draft.path)
+        return open_session(draft.model, SessionSettings(threads), folder=draft.path)
     except RUNTIME_ERRORS as error:
         raise Misconfigured(f"ONNX Runtime cannot load {draft.path}: {error}. It cannot be served.") from error

@@ -13,18 +13,9 @@ MAX_REQUESTS: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Tuning:
-    """One way to run a model. Raises Misconfigured for one that this version cannot run."""
+class Tuning(SessionSettings):
+    """One way to run a model: in what session, and what around it. Raises Misconfigured for what cannot be run here."""
 
-    threads: int = 1
-    """Of one session; 0: as many as ONNX Runtime likes."""
-    lanes: int = 1
-    level: str = "none"
-    spinning: bool = True
-    arena: bool = True
-    patterns: bool = True
-    prepacking: bool = True
-    """See SessionSettings."""
     rewrites: tuple[str, ...] = ()
     """Of the graph: keys of REWRITES, in their order there."""
     processes: int = 1
@@ -56,12 +47,6 @@ class Tuning:
     def sequential(self) -> bool:
         """Whether one thread does all the work."""
         return self.threads == self.lanes == self.processes == 1
-
-    @property
-    def session(self) -> SessionSettings:
-        return SessionSettings(
-            self.threads, self.lanes, self.level, self.spinning, self.arena, self.patterns, self.prepacking
-        )
 
 
 DEFAULTS: Final = Tuning()

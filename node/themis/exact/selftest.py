@@ -20,7 +20,7 @@ from themis.exact.blocks import I32, U8, Blocks, Experts, V, gains
 from themis.exact.emit import Emitter
 from themis.exact.graph import serialize
 from themis.exact.layout import layout
-from themis.exact.session import open_session
+from themis.exact.session import SessionSettings, open_session
 from themis.exact.spec import Spec
 
 SEED: Final = b"themis selftest-moe 1"
@@ -96,7 +96,7 @@ def check(threads: int) -> None:
     for name, (model, feed) in cases().items():
         spec = Spec(feed)
         (network if name == "network" else extremes)(spec)
-        session = open_session(serialize(model), threads)
+        session = open_session(serialize(model), SessionSettings(threads))
         outputs = [output.name for output in session.get_outputs()]
         found = session.run(outputs, dict(feed))
         agrees = all(np.array_equal(spec.outputs[key], value) for key, value in zip(outputs, found, strict=True))

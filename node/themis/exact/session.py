@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 import onnxruntime as ort
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 LEVELS: Final = {
     "none": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
@@ -13,6 +14,11 @@ LEVELS: Final = {
     "all": ort.GraphOptimizationLevel.ORT_ENABLE_ALL,
 }
 """ONNX Runtime's own rewriting of graphs. Results do not depend on it, tests show; nodes use none unless tuned."""
+
+RUNTIME_ERRORS: Final[tuple[type[Exception], ...]] = tuple(
+    value for value in vars(ort_errors).values() if isinstance(value, type) and issubclass(value, Exception)
+)
+"""ONNX Runtime's exceptions have no common base, and versions add some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,29 +41,21 @@ class SessionSettings:
     """Weights are laid out for the processor when the session opens."""
 
 
+PLAIN: Final = SessionSettings()
+"""Where nobody chose: one thread, no rewriting."""
+
+
 def open_session(
-    model: bytes,
-    threads: int = 1,
-    level: ort.GraphOptimizationLevel = ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
-    *,
-    folder: Path | None = None,
+    model: bytes, settings: SessionSettings = PLAIN, *, folder: Path | None = None, profile_prefix: str = ""
 ) -> ort.InferenceSession:
-    """Open a session. Results depend neither on `threads` nor, tests show, on the `level`, which nodes leave alone.
+    """Open a session.
 
-    `folder` holds weights that the model keeps in other files.
+    `folder` holds weights that the model keeps in other files; with a prefix the session profiles itself into a file,
+    see `end_profiling`.
     """
-    options = _options()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.graph_optimization_level = level
-    if folder is not None:
-        options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder))
-    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-
-def open_with(model: bytes, settings: SessionSettings, *, profile_prefix: str = "") -> ort.InferenceSession:
-    """Open a session with all settings; with a prefix it profiles itself into a file, see `end_profiling`."""
-    options = _options()
+    options = ort.SessionOptions()
+    options.log_severity_level = 4  # errors are raised too
+    options.add_session_config_entry("mlas.disable_kleidiai", "1")
     options.intra_op_num_threads = settings.threads
     options.inter_op_num_threads = settings.lanes
     if settings.lanes > 1:
@@ -67,14 +65,9 @@ def open_with(model: bytes, settings: SessionSettings, *, profile_prefix: str = 
     options.enable_mem_pattern = settings.patterns
     options.add_session_config_entry("session.intra_op.allow_spinning", str(int(settings.spinning)))
     options.add_session_config_entry("session.disable_prepacking", str(int(not settings.prepacking)))
+    if folder is not None:
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder))
     if profile_prefix:
         options.enable_profiling = True
         options.profile_file_prefix = profile_prefix
     return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-
-def _options() -> ort.SessionOptions:
-    options = ort.SessionOptions()
-    options.log_severity_level = 4  # errors are raised too
-    options.add_session_config_entry("mlas.disable_kleidiai", "1")
-    return options

@@ -1,23 +1,20 @@
 """What may be changed about a tuning, one knob at a time."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
 from themis.core.errors import Misconfigured
 from themis.edge.tuning import Tuning
 from themis.exact.rewrite import REWRITES
-from themis.exact.session import LEVELS
+from themis.exact.session import LEVELS, SessionSettings
 
 _STEPS: Final = (4, 8, 16, 32, 64)
 _RUN_REQUESTS: Final = (0, 1, 2, 4, 8, 16)
 _RUN_TOKENS: Final = (0, 256, 512, 1_024, 2_048, 4_096)
 _SPREADS: Final = (0.0, 1.25, 1.5, 2.0, 3.0)
 
-
-_OF_THE_SESSION: Final = frozenset(
-    ("threads", "lanes", "level", "spinning", "arena", "patterns", "prepacking", *REWRITES)
-)
+_OF_THE_MODEL: Final = {field.name for field in fields(SessionSettings)} | REWRITES.keys()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +52,7 @@ def moves(cores: int, *, padded: bool) -> Iterator[Move]:
 
 def in_model(moves_: tuple[Move, ...]) -> bool:
     """Whether moves change the model's part of a request only."""
-    return all(move.knob in _OF_THE_SESSION for move in moves_)
+    return all(move.knob in _OF_THE_MODEL for move in moves_)
 
 
 def applied(tuning: Tuning, move: Move) -> Tuning:

@@ -139,11 +139,11 @@ def _tstore(m: Machine) -> int:
     return v.ID["TSTORE"]
 
 
-def _log(topics: int) -> Handler:
+def _popped(count: int, token: int) -> Handler:
     def run(m: Machine) -> int:
-        for _ in range(2 + topics):
+        for _ in range(count):
             m.pop()
-        return v.ID["LOG"]
+        return token
 
     return run
 
@@ -208,78 +208,64 @@ def _selfdestruct(m: Machine) -> int:
     return v.selfdestruct(m.pop(), m.level)
 
 
-def _end(token: int, pops: int) -> Handler:
-    def run(m: Machine) -> int:
-        for _ in range(pops):
-            m.pop()
-        return token
+_NAMED: Final[dict[int, Handler]] = {
+    op.ADD: a.add,
+    op.MUL: a.scaled(lambda x, y: x * y, v.ID["MUL.stored"]),
+    op.SUB: a.equal(a.difference),
+    op.DIV: a.scaled(lambda x, y: x // y if y else 0, v.ID["DIV.stored"]),
+    op.MOD: a.modulo,
+    op.SMOD: a.modulo,
+    op.EXP: a.binary(lambda x, y: pow(x, y, MASK + 1), t.arithmetic),
+    op.LT: a.compare(lambda x, y: int(x < y)),
+    op.GT: a.compare(lambda x, y: int(x > y)),
+    op.SLT: a.compare(lambda _x, _y: UNKNOWN),
+    op.SGT: a.compare(lambda _x, _y: UNKNOWN),
+    op.EQ: a.equal(a.same),
+    op.XOR: a.equal(a.differ),
+    op.ISZERO: a.iszero,
+    op.NOT: a.not_,
+    op.AND: a.and_,
+    op.OR: a.or_,
+    op.SHL: a.binary(a.shift_left, a.keep),
+    op.SHR: a.shr,
+    op.KECCAK256: _keccak,
+    op.ADDRESS: _source(t.SELF),
+    op.BALANCE: _lookup(t.PAID, v.ID["BALANCE"]),
+    op.SELFBALANCE: _source(t.PAID, v.ID["BALANCE"]),
+    op.ORIGIN: _source(t.ORIGIN, v.ID["ORIGIN"]),
+    op.CALLER: _source(t.CALLER),
+    op.CALLVALUE: _source(t.PAID),
+    op.CALLDATALOAD: _calldataload,
+    op.CALLDATACOPY: _copy(t.DATA),
+    op.RETURNDATACOPY: _returndatacopy,
+    op.EXTCODESIZE: _lookup(t.CODE, v.ID["EXTCODE"]),
+    op.EXTCODEHASH: _lookup(t.CODE, v.ID["EXTCODE"]),
+    op.BLOCKHASH: _lookup(t.ENTROPY, v.ID["ENTROPY"]),
+    op.TIMESTAMP: _source(t.CLOCK, v.ID["CLOCK"]),
+    op.NUMBER: _source(t.CLOCK, v.ID["CLOCK"]),
+    **{code: _source(t.ENTROPY, v.ID["ENTROPY"]) for code in (op.COINBASE, op.PREVRANDAO, op.GASLIMIT)},
+    op.POP: _pop,
+    op.MLOAD: _mload,
+    op.MSTORE: _mstore,
+    op.MSTORE8: _mstore,
+    op.SLOAD: _sload,
+    op.SSTORE: _sstore,
+    op.TLOAD: _tload,
+    op.TSTORE: _tstore,
+    **{op.LOG0 + topics: _popped(2 + topics, v.ID["LOG"]) for topics in range(5)},
+    op.CREATE: _create(3, v.ID["CREATE"]),
+    op.CREATE2: _create(4, v.ID["CREATE2"]),
+    op.CALL: _call,
+    op.CALLCODE: _callcode,
+    op.DELEGATECALL: _delegatecall,
+    op.STATICCALL: _staticcall,
+    op.SELFDESTRUCT: _selfdestruct,
+    op.JUMPDEST: _popped(0, v.NONE),
+    op.STOP: _popped(0, v.ID["STOP"]),
+    op.RETURN: _popped(2, v.ID["RETURN"]),
+    op.REVERT: _popped(2, v.ID["REVERT"]),
+    op.INVALID: _popped(0, v.ID["REVERT"]),
+}
 
-    return run
-
-
-def _handlers() -> tuple[Handler | None, ...]:
-    table: list[Handler | None] = [None] * 256
-    named: dict[int, Handler] = {
-        op.ADD: a.add,
-        op.MUL: a.scaled(lambda x, y: x * y, v.ID["MUL.stored"]),
-        op.SUB: a.equal(a.difference),
-        op.DIV: a.scaled(lambda x, y: x // y if y else 0, v.ID["DIV.stored"]),
-        op.MOD: a.modulo,
-        op.SMOD: a.modulo,
-        op.EXP: a.binary(lambda x, y: pow(x, y, MASK + 1), t.arithmetic),
-        op.LT: a.compare(lambda x, y: int(x < y)),
-        op.GT: a.compare(lambda x, y: int(x > y)),
-        op.SLT: a.compare(lambda _x, _y: UNKNOWN),
-        op.SGT: a.compare(lambda _x, _y: UNKNOWN),
-        op.EQ: a.equal(a.same),
-        op.XOR: a.equal(a.differ),
-        op.ISZERO: a.iszero,
-        op.NOT: a.not_,
-        op.AND: a.and_,
-        op.OR: a.or_,
-        op.SHL: a.binary(a.shift_left, a.keep),
-        op.SHR: a.shr,
-        op.KECCAK256: _keccak,
-        op.ADDRESS: _source(t.SELF),
-        op.BALANCE: _lookup(t.PAID, v.ID["BALANCE"]),
-        op.SELFBALANCE: _source(t.PAID, v.ID["BALANCE"]),
-        op.ORIGIN: _source(t.ORIGIN, v.ID["ORIGIN"]),
-        op.CALLER: _source(t.CALLER),
-        op.CALLVALUE: _source(t.PAID),
-        op.CALLDATALOAD: _calldataload,
-        op.CALLDATACOPY: _copy(t.DATA),
-        op.RETURNDATACOPY: _returndatacopy,
-        op.EXTCODESIZE: _lookup(t.CODE, v.ID["EXTCODE"]),
-        op.EXTCODEHASH: _lookup(t.CODE, v.ID["EXTCODE"]),
-        op.BLOCKHASH: _lookup(t.ENTROPY, v.ID["ENTROPY"]),
-        op.TIMESTAMP: _source(t.CLOCK, v.ID["CLOCK"]),
-        op.NUMBER: _source(t.CLOCK, v.ID["CLOCK"]),
-        **{code: _source(t.ENTROPY, v.ID["ENTROPY"]) for code in (op.COINBASE, op.PREVRANDAO, op.GASLIMIT)},
-        op.POP: _pop,
-        op.MLOAD: _mload,
-        op.MSTORE: _mstore,
-        op.MSTORE8: _mstore,
-        op.SLOAD: _sload,
-        op.SSTORE: _sstore,
-        op.TLOAD: _tload,
-        op.TSTORE: _tstore,
-        **{op.LOG0 + topics: _log(topics) for topics in range(5)},
-        op.CREATE: _create(3, v.ID["CREATE"]),
-        op.CREATE2: _create(4, v.ID["CREATE2"]),
-        op.CALL: _call,
-        op.CALLCODE: _callcode,
-        op.DELEGATECALL: _delegatecall,
-        op.STATICCALL: _staticcall,
-        op.SELFDESTRUCT: _selfdestruct,
-        op.JUMPDEST: _end(v.NONE, 0),
-        op.STOP: _end(v.ID["STOP"], 0),
-        op.RETURN: _end(v.ID["RETURN"], 2),
-        op.REVERT: _end(v.ID["REVERT"], 2),
-        op.INVALID: _end(v.ID["REVERT"], 0),
-    }
-    for opcode, handler in named.items():
-        table[opcode] = handler
-    return tuple(table)
-
-
-_HANDLERS: Final = _handlers()
+_HANDLERS: Final = tuple(_NAMED.get(opcode) for opcode in range(256))
+"""By opcode; None: only what it pops and pushes matters."""
