@@ -193,7 +193,7 @@ abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
         }
         _requireWellFormed(grant);
         if (isCanceled(grant.licensor, grant.nonce)) revert VoucherCanceled(grant.licensor, grant.nonce);
-        if (!Signatures.isValid(grant.licensor, digest, signature)) revert InvalidSignature(grant.licensor);
+        Signatures.requireValid(grant.licensor, digest, signature);
 
         _keep(kept, grant, digest);
 

@@ -105,7 +105,8 @@ contract DelegationTest is Fixture {
         _activate(cold, Role.OPERATOR);
         Plain memory made = _made(_ask(), requester, 1, 0, ROYALTY_BPS);
         VM.assertEq(id, oracle.idOf(made.wire()));
-        VM.expectRevert();
+        bytes4 selector = ILicenseRegistry.AuthorizationRequired.selector;
+        VM.expectRevert(abi.encodeWithSelector(selector, modelId, 1, operator, Role.OPERATOR, UseClass.PERSONAL));
         _fulfill(made);
         VM.prank(cold);
         oracle.delegate(operator, true);

@@ -92,15 +92,30 @@ contract GrantsTest is Fixture {
     function test_activate_reverts_malleable() public {
         Grant memory grant = _grant(requester, Role.REQUESTER, 1);
         (uint8 v, bytes32 r, bytes32 s) = VM.sign(LICENSOR_KEY, oracle.hashGrant(grant));
-        bytes32 high = bytes32(CURVE_ORDER - uint256(s));
-        _expectBadSignature(grant, abi.encodePacked(r, high, v == 27 ? uint8(28) : uint8(27)));
+        bytes memory twin = abi.encodePacked(r, bytes32(CURVE_ORDER - uint256(s)), v == 27 ? uint8(28) : uint8(27));
+        VM.expectRevert(abi.encodeWithSelector(ILicenseRegistry.MalleableSignature.selector, licensor));
+        oracle.activate(grant, twin);
     }
 
     /// @dev Any signed field that differs from the grant that is activated spoils the signature.
-    function testFuzz_activate_reverts_tampered(uint8 field) public {
+    function test_activate_reverts_tampered() public {
+        VM.prank(licensor);
+        bytes32 sibling = oracle.registerModel("program", "weights", "another manifest", "");
+        bytes memory signature = _sign(LICENSOR_KEY, _grant(requester, Role.REQUESTER, 1));
+        for (uint256 field; field < 15; ++field) {
+            _expectBadSignature(_tampered(field, sibling), signature);
+        }
         Grant memory grant = _grant(requester, Role.REQUESTER, 1);
-        bytes memory signature = _sign(LICENSOR_KEY, grant);
-        field = field % 14;
+        grant.licensor = stranger;
+        VM.expectRevert(abi.encodeWithSelector(IModelRegistry.NotLicensor.selector, modelId, stranger, licensor));
+        oracle.activate(grant, signature);
+        VM.prank(licensor);
+        (grant.licensor, grant.epoch) = (licensor, oracle.raiseEpoch(modelId));
+        _expectBadSignature(grant, signature);
+    }
+
+    function _tampered(uint256 field, bytes32 sibling) private view returns (Grant memory grant) {
+        grant = _grant(requester, Role.REQUESTER, 1);
         if (field == 0) grant.licensee = stranger;
         if (field == 1) grant.role = Role.OPERATOR;
         if (field == 2) grant.classes = 3;
@@ -115,7 +130,7 @@ contract GrantsTest is Fixture {
         if (field == 11) grant.payTo = stranger;
         if (field == 12) grant.seq = 2;
         if (field == 13) grant.nonce = 2;
-        _expectBadSignature(grant, signature);
+        if (field == 14) grant.modelId = sibling;
     }
 
     function test_activate_reverts_otherChain() public {
@@ -304,10 +319,12 @@ contract GrantsTest is Fixture {
     function test_checkLicense_grantIsForRoleAndLicensee() public {
         _activate(operator, Role.OPERATOR);
         oracle.checkLicense(modelId, 1, operator, Role.OPERATOR, UseClass.COMMERCIAL);
-        VM.expectRevert();
-        oracle.checkLicense(modelId, 1, operator, Role.REQUESTER, UseClass.COMMERCIAL);
-        VM.expectRevert();
-        oracle.checkLicense(modelId, 1, stranger, Role.OPERATOR, UseClass.COMMERCIAL);
+        bytes4 selector = ILicenseRegistry.AuthorizationRequired.selector;
+        UseClass use = UseClass.COMMERCIAL;
+        VM.expectRevert(abi.encodeWithSelector(selector, modelId, 1, operator, Role.REQUESTER, use));
+        oracle.checkLicense(modelId, 1, operator, Role.REQUESTER, use);
+        VM.expectRevert(abi.encodeWithSelector(selector, modelId, 1, stranger, Role.OPERATOR, use));
+        oracle.checkLicense(modelId, 1, stranger, Role.OPERATOR, use);
     }
 
     function test_eip712Domain() public {

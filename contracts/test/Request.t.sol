@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
+
 import {Plain} from "./support/Plain.sol";
 import {ITermsRegistry} from "../src/interfaces/ITermsRegistry.sol";
 import {Ask, IInferenceOracle, State} from "../src/interfaces/IInferenceOracle.sol";
@@ -118,7 +120,7 @@ contract RequestTest is Fixture {
         uint256 fee = uint256(type(uint96).max) + 1;
         VM.deal(requester, fee);
         VM.prank(requester);
-        VM.expectRevert();
+        _expect(SafeCastLib.Overflow.selector);
         oracle.request{value: fee}(_ask(), INPUT);
     }
 

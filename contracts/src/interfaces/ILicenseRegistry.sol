@@ -103,6 +103,8 @@ interface ILicenseRegistry {
     error InvalidGrant();
     /// @notice Neither the licensor's key nor its contract has signed this.
     error InvalidSignature(address licensor);
+    /// @notice The licensor's key has signed this, in the other of two forms: `s` must be in the lower half (EIP-2).
+    error MalleableSignature(address licensor);
 
     /// @notice Activates a voucher. Idempotent; anyone may call it; the signer must be the licensor (EOA or ERC-1271).
     function activate(Grant calldata grant, bytes calldata signature) external;

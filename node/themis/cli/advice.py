@@ -24,6 +24,7 @@ ADVICE: Final[Mapping[str, str]] = {
     "price floor for an operator",
     "InvalidSignature": "Only the licensor's key or wallet contract can sign: ask for a new voucher, or use its home",
     "LaneBusy": "Use another --lane, or wait until the request in this one is answered or refunded",
+    "MalleableSignature": "The signature is the twin of a real one: use the voucher as its licensor wrote it",
     "ModelExists": "Nothing needs to be done: this licensor has registered this very bundle before",
     "NotLicensor": "Use the home of the model's licensor (`themis license show MODEL_ID`)",
     "NotOpen": "The request is answered or refunded already, or was never made on this oracle",
