@@ -229,8 +229,9 @@ contract InferenceOracle is IInferenceOracle, IERC165, LicenseRegistry, Payments
         (uint24 version, Policy policy) = _termsInForce(ask.modelId, model);
         GrantWord word; // zero where the policy is open
         if (_modeOf(ask.modelId, version, policy, Role.REQUESTER, ask.useClass) == Mode.GRANT) {
-            word = _kept(ask.modelId, msg.sender, Role.REQUESTER).word;
-            if (!word.suffices(ask.useClass, epoch)) {
+            bool enough;
+            (word, enough) = _ownGrant(ask.modelId, Role.REQUESTER, ask.useClass, epoch);
+            if (!enough) {
                 (made.licensee, word) =
                     _useLimited(ask.modelId, epoch, version, msg.sender, Role.REQUESTER, ask.useClass, token, fee);
             }
@@ -258,8 +259,9 @@ contract InferenceOracle is IInferenceOracle, IERC165, LicenseRegistry, Payments
         private
         returns (address licensee, GrantWord word)
     {
-        word = _kept(request_.modelId, msg.sender, Role.OPERATOR).word;
-        if (!word.suffices(pinned.useClass(), pinned.epoch())) {
+        bool enough;
+        (word, enough) = _ownGrant(request_.modelId, Role.OPERATOR, pinned.useClass(), pinned.epoch());
+        if (!enough) {
             (licensee, word) = _useLimited(
                 request_.modelId,
                 pinned.epoch(),

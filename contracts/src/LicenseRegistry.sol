@@ -210,6 +210,16 @@ abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
         if (mode == Mode.CLOSED) revert UseClosed(modelId, version, role, useClass);
     }
 
+    /// @dev The caller's own grant, and whether it is a plain one that permits the use: one read and one comparison.
+    function _ownGrant(bytes32 modelId, Role role, UseClass useClass, uint16 epoch)
+        internal
+        view
+        returns (GrantWord word, bool enough)
+    {
+        word = _kept(modelId, msg.sender, role).word;
+        enough = word.suffices(useClass, epoch);
+    }
+
     /// @dev Makes one use of a grant whose word alone does not suffice: one with limits, or of the licensee that the account acts
     /// for. Reverts with the reason where it cannot be made.
     /// @return licensee Whose grant it is; zero: the account's own.
@@ -293,7 +303,7 @@ abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
 
     /// @dev At the hash of licensee and model id, 52 bytes, behind a zero byte where the role is the operator's. Slots of mappings
     /// are hashes of 64 bytes.
-    function _kept(bytes32 modelId, address licensee, Role role) internal pure returns (Kept storage kept) {
+    function _kept(bytes32 modelId, address licensee, Role role) private pure returns (Kept storage kept) {
         assembly ("memory-safe") {
             mstore(0x00, licensee)
             mstore(0x20, modelId)
