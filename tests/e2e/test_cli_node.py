@@ -162,7 +162,7 @@ def test_a_node_with_a_token_tells_its_own_people_only(town: Town, tmp_path: Pat
 
 
 def test_an_unlicensed_operator_is_warned_and_the_fee_is_not_lost(town: Town, tmp_path: Path) -> None:
-    """The grant ends between request and answer: the node refuses, the requester is refunded."""
+    """The grant ends before anything is computed: the node refuses, the requester is refunded."""
     snapshot = town.world.chain.rpc("evm_snapshot")
     revoke = ("license", "revoke", town.model_id, town.operator.address, "--role", "operator")
     asked = town.requester.tell(*town.ask("--input-hex", "0x01", "--fee-wei", "55", "--no-wait", "--lane", "20"))
@@ -175,8 +175,8 @@ def test_an_unlicensed_operator_is_warned_and_the_fee_is_not_lost(town: Town, tm
     with running(person.home) as process:
         wait_until_ready(person.home, process)
         job = wait_for_state(person, asked["request_id"], "closed")
-        assert job["reason"] == "reverted"
-        assert "GrantIsRevoked" in job["detail"]
+        assert job["reason"] == "unlicensed_operator"
+        assert "uses left of the operator's grant: 0" in job["detail"]
     town.world.chain.rpc("evm_increaseTime", 601)
     town.world.chain.rpc("evm_mine")
     assert town.requester.tell("refund", asked["request_id"])["fee"] == "55"

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from themis.core.canonical import UNLIMITED
 from themis.core.modes import Mode, mode_of
 from themis.core.spelling import instant
 from themis.core.types import Address, Denial, Hash32, Role, UseClass
@@ -57,6 +58,13 @@ class GrantState:
     price_floor: int
     pay_to: Address
     epoch: int
+
+    @property
+    def uses_left(self) -> int | None:
+        """How many more uses its quota and its day permit; None: any number."""
+        today = UNLIMITED if self.daily_rate == UNLIMITED else self.daily_rate - self.used_today
+        left = min(self.quota_left, today)
+        return None if left == UNLIMITED else left
 
     def status(self, now_s: int, epoch: int) -> str:
         """Whether it counts: active, expired, revoked, outdated or not yet; `epoch` is the model's."""
