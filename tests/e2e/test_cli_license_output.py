@@ -64,3 +64,10 @@ def test_terms_are_told_with_dates(town: Town) -> None:
     version = town.requester.tell("license", "show", town.model_id)["versions"][0]
     assert told["published_at"].endswith("Z")
     assert isinstance(version["published_at_s"], int)
+
+
+def test_nobody_is_licensed(town: Town, tmp_path: Path) -> None:
+    nobody, file = "0x" + "00" * 20, tmp_path / "voucher.json"
+    for line in (("license", "grant", town.model_id, nobody), ("license", "export", town.model_id, nobody, str(file))):
+        assert "the zero address is nobody's" in town.licensor.fails(78, *line, *SIDE)
+    assert not file.exists()

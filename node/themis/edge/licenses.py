@@ -124,7 +124,12 @@ class Licenses:
         return min(self.current_seq(model_id, licensee, role) + 1, UNLIMITED)
 
     def draft(self, model_id: Hash32, licensee: Address, role: Role, classes: int, conditions: Conditions) -> Grant:
-        """A grant for the model's licensor to sign. Raises Misconfigured for a model that is not registered."""
+        """A grant for the model's licensor to sign.
+
+        Raises Misconfigured for a model that is not registered, and for the zero address.
+        """
+        if not any(licensee):
+            raise Misconfigured("the zero address is nobody's: give the account that is to be licensed")
         (text,), (epoch,) = self._client.read_all([("licensorOf", (model_id,)), ("epochOf", (model_id,))])
         licensor = address(text)
         if not any(licensor):
