@@ -2,8 +2,9 @@
 
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from tests.patience import PATIENCE_S
 from tests.world import World
 from themis.core.types import Hash32
 from themis.edge.abi import Artifact
+from themis.edge.rpc import Call, Rpc, RpcError
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +29,29 @@ def test_a_home_is_not_set_up_twice(town: Town) -> None:
     said = town.requester.fails(78, "init", "--rpc-url", town.world.chain.rpc_url)
     assert said.endswith("config.toml exists: edit it, or choose another --home")
     assert (town.requester.home / "config.toml").read_text() == before
+
+
+def test_a_home_knows_where_its_oracles_history_begins(
+    town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    oracle = "0x" + town.world.client.oracle.hex()
+    init = ("init", "--rpc-url", town.world.chain.rpc_url, "--oracle", oracle)
+    told = Person(tmp_path / "found", town.requester.signer).tell(*init)
+    assert told["start_block"] == town.world.start_block > 0
+    told = Person(tmp_path / "given", town.requester.signer).tell(*init, "--start-block", "0")
+    assert told["start_block"] == 0
+    batch = Rpc.batch
+
+    def pruned(rpc: Rpc, calls: Sequence[Call]) -> list[Any]:
+        missing = RpcError("eth_getCode", "missing trie node")
+        return [missing] if calls[0][0] == "eth_getCode" else batch(rpc, calls)
+
+    monkeypatch.setattr(Rpc, "batch", pruned)
+    said = Person(tmp_path / "pruned", town.requester.signer).run(*init)
+    assert said.status == 0
+    assert "missing trie node" in said.err
+    assert "set chain.start_block in config.toml to the block that it was deployed in" in said.err
+    assert "start_block = 0 " in (tmp_path / "pruned/config.toml").read_text()
 
 
 def test_a_wrong_chain_is_said_before_anything_is_sent(town: Town, tmp_path: Path) -> None:
