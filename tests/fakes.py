@@ -12,6 +12,7 @@ from hexbytes import HexBytes
 from themis.core import canonical
 from themis.core.errors import Reason, Refused, Unavailable
 from themis.core.permission import Explanation, Standing
+from themis.core.policy import operators_use
 from themis.core.types import (
     ETHER,
     Address,
@@ -105,6 +106,8 @@ class FakeChain:
         self.denials: dict[Address, Denial] = {}
         self.standings: dict[Hash32, Standing] = {}
         self.terms_read = 0
+        self.quota: int | None = None
+        """Paid or commercial answers that the operator's grant permits in all; None: any number."""
         self.untold = False
         """Whether the endpoint has pruned the state that questions are about."""
         self.code_at: dict[Address, bytes] = {}
@@ -216,6 +219,15 @@ class FakeChain:
         self._require_up()
         return [Unavailable("pruned") if self.untold else self.denials.get(query.account) for query in queries]
 
+    def uses_left(self, queries: Sequence[LicenseQuery]) -> list[int | None]:
+        self._require_up()
+        if self.quota is None:
+            return [None for _ in queries]
+        left = [max(0, self.quota - self._spent(query.block_number)) for query in queries]
+        return [
+            uses if query.use_class is UseClass.COMMERCIAL else None for query, uses in zip(queries, left, strict=True)
+        ]
+
     def terms(self, places: Sequence[tuple[TermsKey, int]]) -> list[Terms | Unavailable]:
         self._require_up()
         self.terms_read += len(places)
@@ -253,6 +265,13 @@ class FakeChain:
         known = {tx_hash: receipt for block in self.chain for tx_hash, receipt in block.receipts.items()}
         return [known.get(tx_hash) for tx_hash in tx_hashes]
 
+    def _spent(self, block_number: int) -> int:
+        """Commercial answers up to a block."""
+        events = [event for block in self.chain for event in block.events]
+        asked = {event.id: event.request for event in events if isinstance(event, Requested)}
+        answered = [asked[e.id] for e in events if isinstance(e, Fulfilled) and e.at.block_number <= block_number]
+        return [operators_use(each.fee, each.use_class) for each in answered].count(UseClass.COMMERCIAL)
+
     def _require_up(self) -> None:
         if self.down:
             raise Unavailable("the fake chain is down")
@@ -278,6 +297,8 @@ class FakeChain:
         id_ = canonical.request_id(request, CHAIN_ID, ORACLE_ADDRESS)
         asked = any(isinstance(e, Requested) and e.id == id_ for b in self.chain for e in b.events)
         good = asked and id_ not in self.answers() and block.header.timestamp_s <= request.deadline_s
+        if operators_use(request.fee, request.use_class) is UseClass.COMMERCIAL and self.quota is not None:
+            good = good and self._spent(block.header.number) < self.quota
         if self.fail_next_fulfillments:
             self.fail_next_fulfillments -= 1
             good = False

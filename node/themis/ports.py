@@ -50,6 +50,13 @@ class Chain(Protocol):
         """For each query the contract's refusal at that block, None where it permits, or why it cannot be told now."""
         ...
 
+    def uses_left(self, queries: Sequence[LicenseQuery]) -> list[int | None]:
+        """For each query the uses that the account's grant has left at that block.
+
+        None: any number, or the terms ask for no grant. A grant that was revoked has none.
+        """
+        ...
+
     def terms(self, places: Sequence[tuple[TermsKey, int]]) -> list[Terms | Unavailable]:
         """Published terms at each (version, block number); why they cannot be told now."""
         ...
@@ -190,6 +197,10 @@ class Store(Protocol):
 
     def jobs(self, state: State | None = None, *, limit: int = 100, newest_first: bool = False) -> list[Job]:
         """Jobs in one state (or any), oldest first unless asked otherwise."""
+        ...
+
+    def pending(self, block_number: int) -> list[Job]:
+        """Jobs that are accepted and that no block up to this one answers, oldest first."""
         ...
 
     def history(self, job_id: Hash32) -> list[HistoryEntry]:

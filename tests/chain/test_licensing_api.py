@@ -246,6 +246,7 @@ def test_a_model_that_is_not_registered_has_no_licensor_to_sign(scene: Scene) ->
         {"price_floor": 2**96},
         {"quota": 2**32},
         {"licensee": "0x12"},
+        {"licensee": "0x" + "00" * 20},
         {"pay_to": "themis.eth"},
         {"royalty": 1},
     ],

@@ -178,6 +178,8 @@ def test_an_unknown_model_is_said(town: Town) -> None:
     unknown = "0x" + "77" * 32
     for line in (
         ("license", "show", unknown),
+        ("license", "list", "--model", unknown),
+        ("license", "inbox", "--model", unknown),
         ("license", "publish", unknown, "--terms", __file__, "--requester", POLICY, "--operator", POLICY),
     ):
         assert "UnknownModel" in town.licensor.fails(77, *line)

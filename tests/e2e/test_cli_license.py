@@ -155,21 +155,22 @@ def test_a_quota_is_spent_and_comes_back_with_a_refund(town: Town, tmp_path: Pat
     assert town.world.chain.rpc("evm_revert", snapshot)
 
 
-def test_an_operator_whose_uses_are_spent_computes_nothing(town: Town) -> None:
-    grant = ("license", "grant", town.model_id, town.operator.address, *side("operator"), "--quota", "1")
+def test_an_operator_computes_nothing_beyond_its_uses(town: Town) -> None:
+    """Neither for one of many requests that are open at once nor for one that comes too late."""
+    grant = ("license", "grant", town.model_id, town.operator.address, *side("operator"), "--quota", "2")
     town.licensor.tell(*grant)
+    ask = town.ask("--input-hex", GOLDEN["input"], "--no-wait")
+    first, second, beyond = (town.requester.tell(*ask)["request_id"] for _ in range(3))
     with running(town.operator.home) as process:
         wait_until_ready(town.operator.home, process)
-        answered = town.requester.tell(*town.ask("--input-hex", GOLDEN["input"]))
-        assert answered["output"] == GOLDEN["output"]
-        asked = town.requester.tell(*town.ask("--input-hex", GOLDEN["input"], "--no-wait"))
-        until(
-            lambda: {job["id"]: job["state"] for job in town.operator.tell("jobs")},
-            lambda states: states.get(asked["request_id"]) == "closed",
-        )
-        closed = town.operator.tell("jobs", asked["request_id"])
-    assert closed["reason"] == "unlicensed_operator"
-    assert "QuotaExhausted" in json.dumps(closed)
+        wait_for_state(town.operator, first, "done")
+        wait_for_state(town.operator, second, "done")
+        late = town.requester.tell(*ask)["request_id"]
+        until(lambda: {job["id"] for job in town.operator.tell("jobs")}, lambda known: late in known)
+        closed = [wait_for_state(town.operator, each, "closed") for each in (beyond, late)]
+    assert {each["reason"] for each in closed} == {"unlicensed_operator"}
+    assert "accepted requests need" in closed[0]["detail"]
+    assert "QuotaExhausted" in closed[1]["detail"]
 
 
 def test_what_was_given_is_taken_back(town: Town, tmp_path: Path) -> None:

@@ -2,8 +2,9 @@
 
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from tests.patience import PATIENCE_S
 from tests.world import World
 from themis.core.types import Hash32
 from themis.edge.abi import Artifact
+from themis.edge.rpc import Call, Rpc, RpcError
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +29,29 @@ def test_a_home_is_not_set_up_twice(town: Town) -> None:
     said = town.requester.fails(78, "init", "--rpc-url", town.world.chain.rpc_url)
     assert said.endswith("config.toml exists: edit it, or choose another --home")
     assert (town.requester.home / "config.toml").read_text() == before
+
+
+def test_a_home_knows_where_its_oracles_history_begins(
+    town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    oracle = "0x" + town.world.client.oracle.hex()
+    init = ("init", "--rpc-url", town.world.chain.rpc_url, "--oracle", oracle)
+    told = Person(tmp_path / "found", town.requester.signer).tell(*init)
+    assert told["start_block"] == town.world.start_block > 0
+    told = Person(tmp_path / "given", town.requester.signer).tell(*init, "--start-block", "0")
+    assert told["start_block"] == 0
+    batch = Rpc.batch
+
+    def pruned(rpc: Rpc, calls: Sequence[Call]) -> list[Any]:
+        missing = RpcError("eth_getCode", "missing trie node")
+        return [missing] if calls[0][0] == "eth_getCode" else batch(rpc, calls)
+
+    monkeypatch.setattr(Rpc, "batch", pruned)
+    said = Person(tmp_path / "pruned", town.requester.signer).run(*init)
+    assert said.status == 0
+    assert "missing trie node" in said.err
+    assert "set chain.start_block in config.toml to the block that it was deployed in" in said.err
+    assert "start_block = 0 " in (tmp_path / "pruned/config.toml").read_text()
 
 
 def test_a_wrong_chain_is_said_before_anything_is_sent(town: Town, tmp_path: Path) -> None:
@@ -162,7 +187,7 @@ def test_a_node_with_a_token_tells_its_own_people_only(town: Town, tmp_path: Pat
 
 
 def test_an_unlicensed_operator_is_warned_and_the_fee_is_not_lost(town: Town, tmp_path: Path) -> None:
-    """The grant ends between request and answer: the node refuses, the requester is refunded."""
+    """The grant ends before anything is computed: the node refuses, the requester is refunded."""
     snapshot = town.world.chain.rpc("evm_snapshot")
     revoke = ("license", "revoke", town.model_id, town.operator.address, "--role", "operator")
     asked = town.requester.tell(*town.ask("--input-hex", "0x01", "--fee-wei", "55", "--no-wait", "--lane", "20"))
@@ -175,8 +200,8 @@ def test_an_unlicensed_operator_is_warned_and_the_fee_is_not_lost(town: Town, tm
     with running(person.home) as process:
         wait_until_ready(person.home, process)
         job = wait_for_state(person, asked["request_id"], "closed")
-        assert job["reason"] == "reverted"
-        assert "GrantIsRevoked" in job["detail"]
+        assert job["reason"] == "unlicensed_operator"
+        assert "uses left of the operator's grant: 0" in job["detail"]
     town.world.chain.rpc("evm_increaseTime", 601)
     town.world.chain.rpc("evm_mine")
     assert town.requester.tell("refund", asked["request_id"])["fee"] == "55"

@@ -12,7 +12,7 @@ from tests.patience import until
 from tests.world import DAY_S, FEES, World
 from themis.core.modes import Mode
 from themis.core.permission import NEXT_STEPS
-from themis.core.types import ETHER, Address, Hash32, Role, UseClass
+from themis.core.types import ETHER, Address, Hash32, LicenseQuery, Role, UseClass
 from themis.edge.client import ContractDenied
 from themis.edge.contracts import ORACLE
 from themis.edge.licenses import Licenses
@@ -150,6 +150,15 @@ def test_the_explanation_is_the_contracts_answer(scene: Scene, mode: Mode, role:
         word = {Mode.CLOSED: "is closed", Mode.OPEN: "is open", Mode.GRANT: "needs a grant; "}[mode]
         assert said.rule.startswith(f"terms version 1: {use_class.name.lower()} use by ")
         assert word in said.rule
+
+
+def test_the_uses_left_are_those_of_the_grant_that_counts(scene: Scene) -> None:
+    block = int(scene.world.client.rpc.call("eth_blockNumber"), 16)
+    limits = {"good": None, "no quota": 0, "no rate": 0, "revoked": 0}
+    for mode, (state, left), prefix in product((Mode.OPEN, Mode.GRANT), limits.items(), ("", "hot key of ")):
+        who, use = account(f"{prefix}{state}", UseClass.PERSONAL), UseClass.COMMERCIAL
+        query = LicenseQuery(scene.models[mode], 1, who, Role.OPERATOR, use, block)
+        assert scene.licenses.uses_left(query) == (left if mode is Mode.GRANT else None), (mode, prefix, state)
 
 
 def test_the_rule_says_how_a_grant_falls_short(scene: Scene) -> None:

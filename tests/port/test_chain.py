@@ -15,7 +15,7 @@ from themis.core.errors import Unavailable
 from themis.core.fees import FeePolicy, fulfill_gas
 from themis.core.job import Job
 from themis.core.transaction import Transaction
-from themis.core.types import Address, Denial, Fulfilled, Hash32, Requested, Terms, TermsKey
+from themis.core.types import Address, Denial, Fulfilled, Hash32, Requested, Role, Terms, TermsKey
 from themis.edge import contracts
 from themis.edge.chain import RpcChain
 from themis.edge.keystore import KeystoreSigner
@@ -40,6 +40,7 @@ class Stage(Protocol):
     def mine(self) -> None: ...
     def put_code(self) -> None: ...
     def unlicense(self) -> None: ...
+    def limit(self, quota: int) -> None: ...
     def down(self) -> None: ...
 
 
@@ -60,6 +61,9 @@ class FakeStage:
 
     def unlicense(self) -> None:
         self.chain.denials[REQUESTER] = Denial("GrantIsRevoked", "seq=1")
+
+    def limit(self, quota: int) -> None:
+        self.chain.quota = quota
 
     def down(self) -> None:
         self.chain.down = True
@@ -88,6 +92,9 @@ class AnvilStage:
         world = self._world
         fees = FeePolicy(10**12, GWEI)
         world.client.transact(world.licensor, fees, "revoke", self._model, world.requester.address, 0, 1)
+
+    def limit(self, quota: int) -> None:
+        self._world.grant(self._model, self._world.operator.address, Role.OPERATOR, seq=2, quota=quota)
 
     def down(self) -> None:
         self.chain.rpc = Rpc(f"http://127.0.0.1:{chains.free_port()}")
@@ -206,6 +213,22 @@ def test_licenses_are_asked_at_their_block(stage: Stage) -> None:
     assert isinstance(requester, Denial)
     assert (requester.error, operator) == ("GrantIsRevoked", None)
     assert "seq=1" in requester.detail
+
+
+def test_the_uses_of_a_grant_are_counted_at_a_block(stage: Stage) -> None:
+    id_ = stage.ask(b"in")
+    event = requested(stage)
+    _, operators = policy.license_queries(Job(id_, event.request, event.input, event.at))
+
+    def left() -> list[int | None]:
+        return stage.chain.uses_left([replace(operators, block_number=stage.chain.head().number)])
+
+    assert left() == [None]
+    stage.limit(2)
+    assert left() == [2]
+    stage.chain.send([answer(stage)])
+    stage.mine()
+    assert left() == [1]
 
 
 def test_code_is_read(stage: Stage) -> None:

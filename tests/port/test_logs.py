@@ -8,6 +8,8 @@ from threading import Thread
 from typing import Any
 
 import pytest
+import requests
+from web3.types import RPCEndpoint, RPCResponse
 
 from themis.core.span import LONGEST
 from themis.core.types import Address
@@ -87,7 +89,7 @@ def blocks_of(raws: list[Any]) -> list[int]:
     return [int(raw["blockNumber"], 16) for raw in raws]
 
 
-@pytest.mark.parametrize("status", [200, 400, 413])
+@pytest.mark.parametrize("status", [200, 400, 408, 413, 504])
 @pytest.mark.parametrize("limit", [1, 7, 100, LONGEST])
 def test_ranges_fit_the_limit_and_leave_nothing_out(limit: int, status: int) -> None:
     head = min(60 * limit, 50_000)
@@ -140,6 +142,22 @@ def test_an_endpoint_that_refuses_a_single_block_is_given_up() -> None:
     with served(endpoint) as rpc, pytest.raises(RpcError, match="query exceeds limits"):
         LogReader(rpc).read(QUERY, 0)
     assert endpoint.refused < 15
+
+
+def test_ranges_that_take_too_long_are_split(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The endpoint lets the connection run into its timeout."""
+    endpoint = Endpoint(20_000, {5, 19_999}, blocks=10**9)
+    with served(endpoint) as rpc:
+        request = rpc._provider.make_request
+
+        def slow(method: RPCEndpoint, params: Any) -> RPCResponse:
+            if method == "eth_getLogs" and int(params[0]["toBlock"], 16) - int(params[0]["fromBlock"], 16) > 6_000:
+                raise requests.ReadTimeout
+            return request(method, params)
+
+        monkeypatch.setattr(rpc._provider, "make_request", slow)
+        assert blocks_of(LogReader(rpc).read(QUERY, 0)) == [5, 19_999]
+    assert len(endpoint.asked) > 1
 
 
 def test_an_endpoint_that_is_behind_the_start_has_none() -> None:

@@ -171,6 +171,20 @@ def test_jobs_are_listed_by_state_and_age(path: Path) -> None:
     assert set(store.counts().by_state) == set(State)
 
 
+def test_what_is_accepted_and_not_mined_up_to_a_block_is_pending(path: Path) -> None:
+    store = open_store(path)
+    seen, queued, mined, later, closed = events = [requested(bytes([n])) for n in range(5)]
+    store.record_events(events, [REF], 0)
+    store.record([(job_of(store, each.id), Accepted()) for each in (queued, mined, later, closed)], 1)
+    store.record([(job_of(store, closed.id), Closed(Reason.EXPIRED))], 2)
+    store.record_events([Fulfilled(mined.id, RESULT, TERMS_HASH, OUTPUT, at(6))], [REF], 3)
+    store.record_events([Fulfilled(later.id, RESULT, TERMS_HASH, OUTPUT, at(7))], [REF], 3)
+    store.record([(job_of(store, later.id), Finalized())], 4)
+    assert [job.id for job in store.pending(6)] == [queued.id, later.id]
+    assert [job.id for job in store.pending(5)] == [queued.id, mined.id, later.id]
+    assert job_of(store, seen.id).state is State.SEEN
+
+
 def test_it_survives_power_loss(path: Path) -> None:
     store = open_store(path)
     assert store._all("PRAGMA journal_mode") == [("wal",)]

@@ -72,3 +72,16 @@ def test_rows_on_a_terminal_are_a_table(capsys: pytest.CaptureFixture[str], monk
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     output.print_rows([{"uri": "[/not markup]"}], as_json=False, empty="")
     assert "[/not markup]" in capsys.readouterr().out
+
+
+def test_a_person_reads_times_where_json_has_seconds(capsys: pytest.CaptureFixture[str]) -> None:
+    record = {"expiry_s": 1_900_000_000, "not_before_s": None, "deadline_s": 2**40 - 1, "seq": 1}
+    output.print_record(record, as_json=False)
+    output.print_rows([record], as_json=False, empty="")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == ["expiry      2030-03-17T17:46:40Z", "not_before  -"]
+    assert lines[4] == "expiry\tnot_before\tdeadline\tseq"
+    assert lines[5] == "2030-03-17T17:46:40Z\t-\tsecond 1099511627775\t1"
+    output.print_record(record, as_json=True)
+    output.print_rows([record], as_json=True, empty="")
+    assert capsys.readouterr().out.count('"expiry_s": 1900000000') == 2

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from themis.core.canonical import UNLIMITED
 from themis.core.modes import Mode, mode_of
 from themis.core.permission import (
     EXPIRES_SOON_S,
@@ -44,6 +45,21 @@ NEEDED = Ground(2, Mode.GRANT << 10, WHO, GRANT)
 def standing(denial: Denial | None = None, *, asks_fee: bool = True, expiry_s: int = NOW_S) -> Standing:
     ground = replace(NEEDED, grant=replace(GRANT, expiry_s=expiry_s))
     return Standing(explain(USE, denial, ground), asks_fee)
+
+
+@pytest.mark.parametrize(
+    ("quota_left", "daily_rate", "used_today", "left"),
+    [
+        (UNLIMITED, UNLIMITED, 0, None),
+        (5, UNLIMITED, 0, 5),
+        (UNLIMITED, 7, 3, 4),
+        (2, 7, 3, 2),
+        (9, 7, 7, 0),
+    ],
+)
+def test_the_uses_left_are_the_fewest(quota_left: int, daily_rate: int, used_today: int, left: int | None) -> None:
+    grant = replace(GRANT, quota_left=quota_left, daily_rate=daily_rate, used_today=used_today)
+    assert grant.uses_left == left
 
 
 def test_an_undefined_mode_is_closed() -> None:

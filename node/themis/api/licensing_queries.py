@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from themis.core.canonical import UNLIMITED, Grant, grant_of_message
@@ -24,13 +24,19 @@ Uint32 = Annotated[int, Field(ge=0, le=UNLIMITED)]
 _NOBODY: Final = "0x" + "00" * 20
 
 
+def _somebody(text: str) -> str:
+    if text == _NOBODY:
+        raise ValueError("the zero address is nobody's")
+    return text
+
+
 class GrantQuery(BaseModel):
     """What a licensor decides about a grant. The rest comes from the chain, or from chance (the nonce)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     model_id: HashText
-    licensee: AddressText
+    licensee: Annotated[AddressText, AfterValidator(_somebody)]
     role: RoleText
     classes: ClassesText
     """Comma-separated use classes."""

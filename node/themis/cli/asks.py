@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from themis.cli import desk
+from themis.cli import desk, terms
 from themis.cli.arguments import ClassesOption, Json, Licensee, ModelId, RoleOption, hash32, words
 from themis.cli.desk import Desk
 from themis.cli.home import home_of
@@ -59,6 +59,8 @@ def inbox(
     home = home_of(context)
     config = home.config()
     client = desk.connect(config)
+    if model_id is not None:
+        terms.require_known(client, model_id)
     waiting = [
         found for found in Licenses(client, config.chain.start_block).asks(model_id) if found.status == "pending"
     ]

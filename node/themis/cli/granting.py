@@ -1,7 +1,7 @@
 """Granting: what a licensor signs, hands over and takes back."""
 
 import re
-from dataclasses import astuple
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,14 +13,16 @@ from themis.cli.asks import pending
 from themis.cli.conditions import MAX_SEQ, conditional
 from themis.cli.desk import Desk
 from themis.cli.home import home_of
-from themis.cli.output import print_json, print_record, say
+from themis.cli.output import print_record, say
+from themis.core.canonical import Grant
 from themis.core.conditions import Conditions
 from themis.core.errors import Denied, Misconfigured
-from themis.core.modes import class_words
 from themis.core.spelling import shown
 from themis.core.types import Address, Hash32, Role
 
 app = typer.Typer(rich_markup_mode=None)
+
+VoucherJson = Annotated[bool, typer.Option("--json", help="Print JSON, with the whole voucher.")]
 
 
 @app.command()
@@ -33,10 +35,11 @@ def grant(
     role: RoleOption,
     classes: ClassesOption,
     conditions: Conditions,
-    as_json: Json = False,  # noqa: ARG001 (a voucher is always JSON)
+    as_json: VoucherJson = False,
 ) -> None:
-    """Sign a grant (EIP-712), put it into force and print it as a voucher."""
-    _put_into_force(desk.open_desk(home_of(context)), model_id, licensee, role, classes, conditions)
+    """Sign a grant (EIP-712) and put it into force."""
+    made = _signed(desk.open_desk(home_of(context)), model_id, licensee, role, classes, conditions)
+    _put_into_force(made, as_json=as_json)
 
 
 @app.command()
@@ -48,12 +51,12 @@ def approve(
     licensee: Licensee,
     role: RoleOption,
     conditions: Conditions,
-    as_json: Json = False,  # noqa: ARG001 (a voucher is always JSON)
+    as_json: VoucherJson = False,
 ) -> None:
     """Grant what an account has asked for: the classes of its ask."""
     here = desk.open_desk(home_of(context))
     classes = pending(here, model_id, licensee, role).classes
-    _put_into_force(here, model_id, licensee, role, classes, conditions)
+    _put_into_force(_signed(here, model_id, licensee, role, classes, conditions), as_json=as_json)
 
 
 @app.command()
@@ -67,12 +70,12 @@ def export(
     role: RoleOption,
     classes: ClassesOption,
     conditions: Conditions,
-    as_json: Json = False,  # noqa: ARG001 (a voucher is always JSON)
+    as_json: VoucherJson = False,
 ) -> None:
     """Sign a grant into a file, to be handed out: it is in force once somebody uses or imports it."""
-    made, _ = _signed(desk.open_desk(home_of(context)), model_id, licensee, role, classes, conditions)
-    grants.write_voucher(file, made)
-    print_json(made | {"activated": False})
+    made = _signed(desk.open_desk(home_of(context)), model_id, licensee, role, classes, conditions)
+    grants.write_voucher(file, made.voucher)
+    _print(made, {"activated": False, "file": str(file)}, as_json=as_json)
     first = "`themis request --grant FILE` or " if role is Role.REQUESTER else ""
     say(f"it is not in force: hand {file} to the licensee, who uses it with {first}`themis license import FILE`")
 
@@ -88,15 +91,7 @@ def import_(
     here = desk.open_desk(home_of(context))
     granted, signature = grants.read_voucher(file, here.client.chain_id, here.client.oracle)
     done = here.transact("activate", astuple(granted), signature)
-    record = {
-        "model_id": shown(granted.model_id),
-        "licensee": shown(granted.licensee),
-        "role": granted.role.name.lower(),
-        "classes": class_words(granted.classes),
-        "expiry_s": granted.expiry_s,
-        "seq": granted.seq,
-    }
-    print_record(record | done.facts, as_json=as_json)
+    print_record(grants.record(granted) | done.facts, as_json=as_json)
 
 
 @app.command()
@@ -166,22 +161,36 @@ def _nonce_of(here: Desk, file: Path) -> int:
     return granted.nonce
 
 
-def _put_into_force(  # noqa: PLR0917 (who, what and how)
-    here: Desk, model_id: Hash32, licensee: Address, role: Role, classes: int, conditions: Conditions
-) -> None:
-    made, activation = _signed(here, model_id, licensee, role, classes, conditions)
-    print_json(made | {"activated": True} | here.transact("activate", *activation).facts)
+@dataclass(frozen=True, slots=True)
+class _Signed:
+    """A grant that this home's key has signed."""
+
+    here: Desk
+    grant: Grant
+    signature: bytes
+
+    @property
+    def voucher(self) -> dict[str, Any]:
+        client = self.here.client
+        return grants.voucher(self.grant, self.signature, client.chain_id, client.oracle)
 
 
-def _signed(  # noqa: PLR0917
+def _put_into_force(made: _Signed, *, as_json: bool) -> None:
+    done = made.here.transact("activate", astuple(made.grant), made.signature)
+    _print(made, {"activated": True} | done.facts, as_json=as_json)
+    say("it is in force, and its licensee needs no file; `themis license export` writes a voucher to be handed out")
+
+
+def _print(made: _Signed, more: dict[str, Any], *, as_json: bool) -> None:
+    print_record((made.voucher if as_json else grants.record(made.grant)) | more, as_json=as_json)
+
+
+def _signed(  # noqa: PLR0917 (who, what and how)
     here: Desk, model_id: Hash32, licensee: Address, role: Role, classes: int, conditions: Conditions
-) -> tuple[dict[str, Any], tuple[Any, bytes]]:
-    """A voucher, and the arguments of `activate` that put it into force."""
-    client = here.client
+) -> _Signed:
     made = here.licenses.draft(model_id, licensee, role, classes, conditions)
     _require_signer(here, made.licensor)
-    signature = grants.sign(made, here.signer, client.chain_id, client.oracle)
-    return grants.voucher(made, signature, client.chain_id, client.oracle), (astuple(made), signature)
+    return _Signed(here, made, grants.sign(made, here.signer, here.client.chain_id, here.client.oracle))
 
 
 def _require_signer(here: Desk, licensor: Address) -> None:

@@ -57,6 +57,26 @@ def read_voucher(path: Path, chain_id: int, oracle: Address) -> tuple[Grant, byt
     return grant, signature
 
 
+def record(grant: Grant) -> dict[str, Any]:
+    """What a voucher says, without its signature; conditions that few licensors set only where they are."""
+    said = {
+        "model_id": shown(grant.model_id),
+        "licensee": shown(grant.licensee),
+        "role": grant.role.name.lower(),
+        "classes": class_words(grant.classes),
+        "terms_version": grant.terms_version or "every",
+        "expiry_s": grant.expiry_s,
+        "quota": _count(grant.quota),
+        "daily_rate": _count(grant.daily_rate),
+        "royalty_bps": grant.royalty_bps,
+    }
+    if grant.price_floor:
+        said |= {"price_token": shown(grant.price_token), "price_floor": str(grant.price_floor)}
+    if any(grant.pay_to):
+        said["pay_to"] = shown(grant.pay_to)
+    return said | {"seq": grant.seq, "nonce": str(grant.nonce)}
+
+
 def row(found: GrantRow) -> dict[str, Any]:
     """A grant as commands print it."""
     state = found.state

@@ -83,7 +83,10 @@ def list_(
 ) -> None:
     """List the grants the chain knows, with their state."""
     config = home_of(context).config()
-    found = desk.licenses(config).grants(model_id)
+    client = desk.connect(config)
+    if model_id is not None:
+        terms.require_known(client, model_id)
+    found = Licenses(client, config.chain.start_block).grants(model_id)
     print_rows([grants.row(each) for each in found], as_json=as_json, empty="no grant was ever activated")
 
 

@@ -8,7 +8,11 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
+from themis.core.spelling import instant
+
 _WIDE: Final = 200
+_MOMENTS: Final = ("not_before_s", "expiry_s", "effective_at_s", "published_at_s", "deadline_s")
+"""Fields with seconds since the epoch: JSON has those, a person the time."""
 
 
 def say(line: str) -> None:
@@ -32,6 +36,7 @@ def print_record(record: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(record)
         return
+    record = _dated(record)
     width = max(map(len, record), default=0)
     for name, value in record.items():
         sys.stdout.write(f"{name:<{width}}  {_text(value)}\n")
@@ -45,6 +50,7 @@ def print_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str) 
     if not rows:
         say(empty)
         return
+    rows = [_dated(row) for row in rows]
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in rows[0]:
         table.add_column(name, overflow="fold")
@@ -65,6 +71,17 @@ def console() -> Console:
 def printable(text: str) -> str:
     """Escape what a terminal would obey: names, URIs and reasons are chosen by strangers on the chain."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def _dated(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The record with times in the place of seconds."""
+    return dict(_dated_field(name, value) for name, value in record.items())
+
+
+def _dated_field(name: str, value: Any) -> tuple[str, Any]:
+    if name not in _MOMENTS:
+        return name, value
+    return name.removesuffix("_s"), None if value is None else instant(value)
 
 
 def _print_plain(rows: Sequence[Mapping[str, Any]]) -> None:

@@ -8,7 +8,7 @@ from themis.cli import desk, tomlfile
 from themis.cli.arguments import Json, address
 from themis.cli.home import home_of
 from themis.cli.output import print_record, say
-from themis.core.errors import Misconfigured
+from themis.core.errors import Misconfigured, Unavailable
 from themis.core.spelling import shown
 from themis.core.types import Address
 from themis.edge import client
@@ -26,7 +26,9 @@ def init(
     *,
     rpc_url: Annotated[str, typer.Option(help="HTTP endpoint of the chain; asked for the chain's id.")],
     oracle: Annotated[Any, typer.Option(parser=address, metavar="ADDRESS", help="None: deploy next.")] = None,
-    start_block: Annotated[int, typer.Option(min=0, help="Block the oracle was deployed in.")] = 0,
+    start_block: Annotated[
+        int | None, typer.Option(min=0, help="Block the oracle was deployed in; none: found on the chain.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write config.toml into a new home."""
@@ -38,7 +40,10 @@ def init(
     rpc = Rpc(rpc_url)
     chain_id = int(rpc.call("eth_chainId"), 16)
     if oracle is not None:
-        client.require_oracle(OracleClient(rpc, chain_id, Address(oracle)))
+        found = OracleClient(rpc, chain_id, Address(oracle))
+        client.require_oracle(found)
+        start_block = _deployed_in(found) if start_block is None else start_block
+    start_block = start_block or 0
     oracle_text = None if oracle is None else shown(oracle)
     tomlfile.create(home.config_file, rpc_url=rpc_url, chain_id=chain_id, oracle=oracle_text, start_block=start_block)
     record = {
@@ -50,6 +55,18 @@ def init(
     }
     print_record(record, as_json=as_json)
     say("next: `themis keys new`" + ("" if oracle else ", then `themis deploy`"))
+
+
+def _deployed_in(oracle: OracleClient) -> int:
+    """Where the oracle's history begins; 0, and a word about it, where the endpoint cannot tell."""
+    try:
+        return client.deployment_block(oracle)
+    except Unavailable as error:
+        say(
+            f"the oracle's first block is unknown ({error}), so lists read the whole chain: "
+            "set chain.start_block in config.toml to the block that it was deployed in"
+        )
+        return 0
 
 
 @app.command()

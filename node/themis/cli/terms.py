@@ -27,6 +27,11 @@ def of_model(client: OracleClient, licenses: Licenses, model_id: Hash32) -> dict
     }
 
 
+def require_known(client: OracleClient, model_id: Hash32) -> None:
+    """Raises ContractDenied for an unknown model: logs do not tell it from one of which nothing is logged."""
+    version_in_force(client, model_id)
+
+
 def version_in_force(client: OracleClient, model_id: Hash32) -> int | None:
     """None where there is none. Raises ContractDenied for an unknown model."""
     try:

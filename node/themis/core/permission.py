@@ -3,10 +3,11 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 
+from themis.core.canonical import UNLIMITED
 from themis.core.modes import Mode, mode_of
+from themis.core.spelling import instant
 from themis.core.types import Address, Denial, Hash32, Role, UseClass
 
 NEXT_STEPS: Final[Mapping[str, str]] = {
@@ -57,6 +58,13 @@ class GrantState:
     price_floor: int
     pay_to: Address
     epoch: int
+
+    @property
+    def uses_left(self) -> int | None:
+        """How many more uses its quota and its day permit; None: any number."""
+        today = UNLIMITED if self.daily_rate == UNLIMITED else self.daily_rate - self.used_today
+        left = min(self.quota_left, today)
+        return None if left == UNLIMITED else left
 
     def status(self, now_s: int, epoch: int) -> str:
         """Whether it counts: active, expired, revoked, outdated or not yet; `epoch` is the model's."""
@@ -130,7 +138,7 @@ class Standing:
         if said.expiry_s is None or said.expiry_s - now_s > EXPIRES_SOON_S:
             return ""
         return (
-            f"the operator's grant ends at {_time(said.expiry_s)}; paid requests are refused after it: "
+            f"the operator's grant ends at {instant(said.expiry_s)}; paid requests are refused after it: "
             "ask the licensor for a new one in time (`themis license ask`)"
         )
 
@@ -182,7 +190,7 @@ def _coming(use: Use, ground: Ground | None) -> str:
         return ""
     coming = ground.announced
     demand = _demand(mode_of(coming.policy, use.role, use.use_class))
-    return f"; from {_time(coming.effective_at_s)} on it {demand} (terms version {coming.version})"
+    return f"; from {instant(coming.effective_at_s)} on it {demand} (terms version {coming.version})"
 
 
 def _demand(mode: Mode) -> str:
@@ -198,13 +206,13 @@ def _held(use: Use, error: str, ground: Ground) -> str:
     whose = f"the grant of 0x{ground.licensee.hex()}, for whom it acts," if acts else "its grant"
     named = f"{whose} number {grant.seq}"
     falls_short = {
-        "": f"permits it until {_time(grant.expiry_s)}, royalty {grant.royalty_bps} bps",
+        "": f"permits it until {instant(grant.expiry_s)}, royalty {grant.royalty_bps} bps",
         "AuthorizationRequired": f"is not for {_class(use)} use",
         "DailyRateReached": f"allows {grant.daily_rate} uses a day, all made today",
-        "GrantExpired": f"ended at {_time(grant.expiry_s)}",
+        "GrantExpired": f"ended at {instant(grant.expiry_s)}",
         "GrantForOtherTerms": f"is for terms version {grant.terms_version} only",
         "GrantIsRevoked": "was revoked",
-        "GrantNotYetValid": f"starts at {_time(grant.not_before_s)}",
+        "GrantNotYetValid": f"starts at {instant(grant.not_before_s)}",
         "GrantOutdated": f"is of epoch {grant.epoch}, which the licensor has ended",
         "PriceBelowFloor": f"asks for a fee of at least {grant.price_floor}, in {_money(grant.price_token)}",
         "QuotaExhausted": "has no use left",
@@ -222,11 +230,3 @@ def _role(use: Use) -> str:
 
 def _money(token: Address) -> str:
     return f"token 0x{token.hex()}" if any(token) else "wei"
-
-
-def _time(at_s: int) -> str:
-    """ISO 8601 where the calendar reaches; the contract's times reach further."""
-    try:
-        return datetime.fromtimestamp(at_s, UTC).isoformat().replace("+00:00", "Z")
-    except (ValueError, OverflowError, OSError):
-        return f"second {at_s}"

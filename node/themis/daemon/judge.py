@@ -1,13 +1,15 @@
 """Judge: decides whether a request is one we answer. Fails closed: what cannot be known is not served."""
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from themis.core import policy
 from themis.core.errors import Reason, Refused, Unavailable
 from themis.core.job import Accepted, Closed, Fact, Job, State
-from themis.core.types import Denial, LicenseQuery, TermsKey
+from themis.core.types import Denial, Hash32, LicenseQuery, TermsKey
 from themis.daemon.node import Node
 
 _BATCH: Final = 256
@@ -86,12 +88,49 @@ class Judge:
         if questions:
             answers = dict(zip(questions, self._node.chain.license_denials(questions), strict=True))
         facts: list[tuple[Job, Fact]] = []
+        permitted: list[Job] = []
         for job in jobs:
             requesters, operators = asked[job.id]
             fact = _verdict(answers[requesters], answers[operators])
-            if fact is not None:
+            if isinstance(fact, Accepted):
+                permitted.append(job)
+            elif fact is not None:
                 facts.append((job, fact))
+        return facts + self._within_uses(permitted)
+
+    def _within_uses(self, jobs: Sequence[Job]) -> list[tuple[Job, Fact]]:
+        """Accept as many as the operator's grants have uses for, less what is accepted and spends one later.
+
+        All is counted at the newest block that is recorded: up to there the store knows which answers are mined.
+        """
+        node = self._node
+        block = node.store.tail()[-1].number
+        left = self._uses_left(jobs, block)
+        taken: Counter[Hash32] = Counter()
+        if any(uses is not None for uses in left.values()):
+            pending = node.store.pending(block)
+            spending = self._uses_left(pending, block)
+            taken.update(job.request.model_id for job in pending if spending[job.id] is not None)
+        facts: list[tuple[Job, Fact]] = []
+        for job in jobs:
+            model_id, uses = job.request.model_id, left[job.id]
+            if uses is not None and taken[model_id] >= uses:
+                detail = (
+                    f"uses left of the operator's grant: {uses}; accepted requests need {taken[model_id]} "
+                    "(see `themis license explain`)"
+                )
+                facts.append((job, Closed(Reason.UNLICENSED_OPERATOR, detail)))
+                continue
+            taken[model_id] += uses is not None
+            facts.append((job, Accepted()))
         return facts
+
+    def _uses_left(self, jobs: Sequence[Job], block_number: int) -> dict[Hash32, int | None]:
+        """For each job what the grant that its answer needs has left at a block; None: any number, or it needs none."""
+        asked = {job.id: replace(policy.license_queries(job)[1], block_number=block_number) for job in jobs}
+        questions = list(dict.fromkeys(asked.values()))
+        answers = dict(zip(questions, self._node.chain.uses_left(questions), strict=True))
+        return {job_id: answers[query] for job_id, query in asked.items()}
 
 
 def _terms_key(job: Job) -> TermsKey:

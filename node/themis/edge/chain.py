@@ -73,6 +73,12 @@ class RpcChain:
         ]
         return [_denial(result) for result in self.rpc.batch(calls)]
 
+    def uses_left(self, queries: Sequence[LicenseQuery]) -> list[int | None]:
+        try:
+            return [self._licenses.uses_left(query) for query in queries]
+        except (Denied, Misconfigured, RpcError) as error:
+            raise Unavailable(f"what is left of the operator's grant cannot be read: {error}") from error
+
     def terms(self, places: Sequence[tuple[TermsKey, int]]) -> list[Terms | Unavailable]:
         calls: list[Call] = [
             ("eth_call", [{"to": self._oracle, "data": _hex(contracts.terms_of(key))}, hex(block)])

@@ -124,6 +124,21 @@ def require_oracle(client: OracleClient) -> None:
         )
 
 
+def deployment_block(client: OracleClient) -> int:
+    """The block in which the contract was deployed, by bisection: one small call for each halving of the chain.
+
+    Raises Unavailable where the endpoint does not keep the state of old blocks.
+    """
+    first, last = 0, int(client.rpc.call("eth_blockNumber"), 16)
+    while first < last:
+        middle = (first + last) // 2
+        code = client.rpc.call("eth_getCode", _hex(client.oracle), hex(middle))
+        if not isinstance(code, str):
+            raise Unavailable(f"the RPC does not know the state of block {middle}")
+        first, last = (middle + 1, last) if code == "0x" else (first, middle)
+    return last
+
+
 def deploy(rpc: Rpc, chain_id: int, signer: Signer, fees: FeePolicy, artifact: Artifact, *arguments: Any) -> Any:
     """Create a contract and wait for it: its receipt."""
     return transact(rpc, chain_id, signer, fees, None, artifact.creation(*arguments), 0)

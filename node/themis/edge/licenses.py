@@ -9,9 +9,10 @@ from themis.core import permission
 from themis.core.canonical import UNLIMITED, Grant, grant_of_words
 from themis.core.conditions import Conditions
 from themis.core.errors import Misconfigured
+from themis.core.modes import Mode, mode_of
 from themis.core.permission import Announced, Explanation, GrantState, Ground, Standing, Use
 from themis.core.spelling import shown
-from themis.core.types import ETHER, Address, Denial, Hash32, Role, UseClass
+from themis.core.types import ETHER, Address, Denial, Hash32, LicenseQuery, Role, UseClass
 from themis.edge.abi import Log, address
 from themis.edge.client import ContractDenied, OracleClient
 
@@ -123,7 +124,12 @@ class Licenses:
         return min(self.current_seq(model_id, licensee, role) + 1, UNLIMITED)
 
     def draft(self, model_id: Hash32, licensee: Address, role: Role, classes: int, conditions: Conditions) -> Grant:
-        """A grant for the model's licensor to sign. Raises Misconfigured for a model that is not registered."""
+        """A grant for the model's licensor to sign.
+
+        Raises Misconfigured for a model that is not registered, and for the zero address.
+        """
+        if not any(licensee):
+            raise Misconfigured("the zero address is nobody's: give the account that is to be licensed")
         (text,), (epoch,) = self._client.read_all([("licensorOf", (model_id,)), ("epochOf", (model_id,))])
         licensor = address(text)
         if not any(licensor):
@@ -158,13 +164,23 @@ class Licenses:
         self, model_id: Hash32, account: Address, role: Role, block: str = "latest"
     ) -> tuple[Address, GrantState]:
         """The licensee whose grant counts for an account, and that grant: its own if it ever had one."""
-        (own,) = self._client.read("grantOf", model_id, account, int(role), block=block)
-        (text,) = self._client.read("principalOf", account, block=block)
+        calls = [("grantOf", (model_id, account, int(role))), ("principalOf", (account,))]
+        (own,), (text,) = self._client.read_all(calls, block)
         principal = address(text)
         if _grant_state(own).seq or principal == account:
             return account, _grant_state(own)
         (theirs,) = self._client.read("grantOf", model_id, principal, int(role), block=block)
         return principal, _grant_state(theirs)
+
+    def uses_left(self, query: LicenseQuery) -> int | None:
+        """How many more uses the account's grant permits at that block; None: any number, or no grant is needed."""
+        block = hex(query.block_number)
+        (terms,) = self._client.read("termsOf", query.model_id, query.terms_version, block=block)
+        policy = _terms(query.terms_version, terms).policy
+        if mode_of(policy, query.role, query.use_class) is not Mode.GRANT:
+            return None
+        _, grant = self.grant_used_by(query.model_id, query.account, query.role, block)
+        return grant.uses_left
 
     def explain(  # noqa: PLR0917 (the contract's own order)
         self, model_id: Hash32, account: Address, role: Role, use_class: UseClass, token: Address, fee: int

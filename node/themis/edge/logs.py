@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from themis.core.span import Span
-from themis.edge.rpc import Rpc, RpcError
+from themis.edge.rpc import Rpc, RpcError, TimedOut
 
 DEEP: Final = 64
 """Blocks below the head from which on logs are kept: the depth at which Ethereum finalizes."""
@@ -44,7 +44,7 @@ class LogReader:
             last = span.last(first, head)
             try:
                 found += self._rpc.call("eth_getLogs", query | {"fromBlock": hex(first), "toBlock": hex(last)})
-            except RpcError:
+            except (RpcError, TimedOut):
                 if first == last:
                     raise
                 span.refused()

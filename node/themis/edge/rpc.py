@@ -18,6 +18,8 @@ MAX_BATCH: Final = 100
 
 _TOO_MUCH: Final = frozenset((400, 413))
 """HTTP statuses with which public endpoints refuse a question that is too large."""
+_TOO_SLOW: Final = frozenset((408, 504))
+"""HTTP statuses with which they, or what stands before them, give up on one that takes too long."""
 
 Call = tuple[str, list[Any]]
 
@@ -33,6 +35,10 @@ class RpcError(Unavailable):
         self.data = data
 
 
+class TimedOut(Unavailable):
+    """The endpoint took the question and had no answer in time."""
+
+
 class Rpc:
     """One endpoint. Thread-safe: web3 keeps a session per thread."""
 
@@ -43,7 +49,10 @@ class Rpc:
         """Calls made, by method."""
 
     def call(self, method: str, *params: Any) -> Any:
-        """One call's result. Raises RpcError when the endpoint says no, Unavailable when it does not answer."""
+        """One call's result. Raises RpcError when the endpoint says no, Unavailable when it does not answer.
+
+        Where it was only too slow, that is TimedOut.
+        """
         (result,) = self.batch([(method, list(params))])
         if isinstance(result, RpcError):
             raise result
@@ -67,16 +76,16 @@ class Rpc:
         except requests.HTTPError as error:
             status = 0 if error.response is None else error.response.status_code
             if status not in _TOO_MUCH:
-                raise self._silent(error) from error
+                raise self._silent(error, slow=status in _TOO_SLOW) from error
             return [{"error": {"message": f"HTTP status {status}"}} for _ in named]
         except (requests.RequestException, Web3Exception, ValueError) as error:
-            raise self._silent(error) from error
+            raise self._silent(error, slow=isinstance(error, requests.ReadTimeout)) from error
         if not isinstance(replies, list) or len(replies) != len(named):
             raise Unavailable(f"the RPC at {self._shown} refused a batch of {len(named)} calls: use one that allows it")
         return [dict(reply) for reply in replies]
 
-    def _silent(self, error: Exception) -> Unavailable:
-        return Unavailable(
+    def _silent(self, error: Exception, *, slow: bool) -> Unavailable:
+        return (TimedOut if slow else Unavailable)(
             f"the RPC at {self._shown} did not answer ({type(error).__name__}): start it, or correct chain.rpc_url"
         )
 

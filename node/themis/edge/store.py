@@ -164,6 +164,11 @@ class SqliteStore:
         query = f"SELECT * FROM jobs {where} ORDER BY seq {order} LIMIT ?"  # noqa: S608 (both parts are ours)
         return [rows.to_job(row) for row in self._all(query, *([] if state is None else [str(state)]), limit)]
 
+    def pending(self, block_number: int) -> list[Job]:
+        accepted = "state IN ('queued', 'computed', 'sending')"
+        query = f"SELECT * FROM jobs WHERE {accepted} OR mined_block > ? ORDER BY seq"  # noqa: S608 (our own words)
+        return [rows.to_job(row) for row in self._all(query, block_number)]
+
     def history(self, job_id: Hash32) -> list[HistoryEntry]:
         found = self._all("SELECT at_s, fact, detail FROM facts WHERE job_id = ? ORDER BY rowid", job_id)
         return [HistoryEntry(*row) for row in found]
