@@ -23,8 +23,9 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from benchmarks import isa, isa_machines
-from themis.edge import batch, bundle, preprocess
-from themis.edge.bundle import Bundle
+from themis.bundles import bundle
+from themis.bundles.bundle import Bundle
+from themis.engine import batch, preprocess
 from themis.exact.interpret import interpret
 from themis.exact.session import LEVELS, SessionSettings, open_session
 

@@ -12,9 +12,9 @@ from typing import Any, Final, TypeVar
 
 import onnxruntime
 
+from themis.bundles import bundle
 from themis.core.types import Hash32
-from themis.edge import bundle
-from themis.edge.engine import OnnxEngine
+from themis.engine.engine import OnnxEngine
 
 T = TypeVar("T")
 ID: Final = Hash32(bytes(32))

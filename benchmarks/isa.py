@@ -24,9 +24,10 @@ from benchmarks import isa_machines
 from benchmarks.isa_guest import digest
 from benchmarks.isa_machines import Machine
 from benchmarks.op_suite import suite
+from themis.bundles import bundle
+from themis.bundles.bundle import Bundle
 from themis.core.errors import Unavailable
-from themis.edge import batch, bundle, preprocess
-from themis.edge.bundle import Bundle
+from themis.engine import batch, preprocess
 from themis.exact import selftest
 from themis.exact.graph import serialize
 from themis.exact.interpret import interpret

@@ -25,6 +25,8 @@ from eth_utils.crypto import keccak
 
 from benchmarks.exact_inputs import RISK, codes
 from tests.fakes import CHAIN_ID, KEY, MODEL, OPERATOR, ORACLE_ADDRESS, FakeChain, FakeClock
+from themis.bundles import bundle
+from themis.bundles.bundle import Bundle
 from themis.core import canonical
 from themis.core.fees import FeePolicy
 from themis.core.types import Address, Hash32, Request
@@ -32,21 +34,19 @@ from themis.daemon.infer import Infer
 from themis.daemon.judge import Judge
 from themis.daemon.node import Node, Settings
 from themis.daemon.watch import Watch
-from themis.edge import bundle, traffic
-from themis.edge.bundle import Bundle
-from themis.edge.engine import OnnxEngine, open_model
-from themis.edge.keystore import KeystoreSigner
-from themis.edge.store import SqliteStore
-from themis.edge.traffic import Traffic
-from themis.edge.tuning import DEFAULTS, RUNTIME_DEFAULTS, Tuning
-from themis.optimize import journal, paired, plot, report
+from themis.engine.engine import OnnxEngine, open_model
+from themis.engine.tuning import DEFAULTS, RUNTIME_DEFAULTS, Tuning
+from themis.keys.keystore import KeystoreSigner
+from themis.optimize import journal, paired, plot, report, traffic
 from themis.optimize.evidence import Interval
 from themis.optimize.gate import pieces
 from themis.optimize.loop import Loop, Subject
 from themis.optimize.machine import here
 from themis.optimize.paired import Timed
 from themis.optimize.profile import samples_of
+from themis.optimize.traffic import Traffic
 from themis.optimize.trial import PIECE, rehearsed, timed
+from themis.store.store import SqliteStore
 from themis.telemetry import Telemetry
 
 FILE: Final = Path(__file__)

@@ -26,10 +26,10 @@ from rich.table import Table
 from demo import chains
 from tests.homes import RISK, SELFTEST, make_home, register, running, wait_until_ready
 from tests.world import FEES, World
+from themis.chain.abi import Artifact
+from themis.chain.contracts import ORACLE
 from themis.core.transaction import Transaction
 from themis.core.types import Address, Hash32, UseClass
-from themis.edge.abi import Artifact
-from themis.edge.contracts import ORACLE
 
 RESULTS: Final = Path(__file__).with_name("requests.json")
 SEQUENTIAL: Final = 50

@@ -15,7 +15,7 @@ from requests.exceptions import RequestException
 from solcx.exceptions import SolcInstallationError
 
 CONTRACTS: Final = Path(__file__).resolve().parent
-ARTIFACTS: Final = CONTRACTS.parent / "node/themis/edge/artifacts"
+ARTIFACTS: Final = CONTRACTS.parent / "node/themis/chain/artifacts"
 SOLC_VERSION: Final = "0.8.30"
 SOLC_NPM: Final = CONTRACTS / "solc-npm.js"
 

@@ -5,8 +5,8 @@ from typing import Final
 
 from demo.wallet import Mined, Wallet
 from demo.witness import Witness, check
+from themis.chain.abi import Artifact, address
 from themis.core.types import Address, Denial, Hash32, UseClass
-from themis.edge.abi import Artifact, address
 
 GUARD: Final = Artifact("TimelockGuard")
 DAY_S: Final = 86_400

@@ -4,7 +4,7 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
-from themis.core.evm.report import RiskClass
+from themis.evm.report import RiskClass
 
 CLASSES: Final = tuple(risk.name.lower().replace("_", " ") for risk in RiskClass)
 _LANES: Final = struct.Struct(">16H")

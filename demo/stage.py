@@ -12,9 +12,9 @@ from demo.programs import ROOT
 from demo.transcript import Transcript, ether, short
 from demo.wallet import Wallet
 from demo.witness import Witness, check
+from themis.chain.rpc import Rpc
 from themis.core.types import Address, Hash32
-from themis.edge.keystore import KeystoreSigner
-from themis.edge.rpc import Rpc
+from themis.keys.keystore import KeystoreSigner
 
 MODEL: Final = "evm-risk-moe"
 MODEL_PATH: Final = ROOT / "models" / MODEL

@@ -15,8 +15,8 @@ from demo.guard import Guard, Operation
 from demo.stage import FEE_WEI, GRANT_DAYS, Stage
 from demo.transcript import Transcript, ether, percent, short
 from demo.witness import Answer, check
+from themis.chain.abi import Artifact
 from themis.core.types import Address
-from themis.edge.abi import Artifact
 
 ROYALTY_BPS: Final = 1_000
 DEPOSIT_WEI: Final = 10 * 10**18

@@ -7,14 +7,14 @@ from typing import Any, Final, Self
 
 from eth_utils.crypto import keccak
 
+from themis.chain import client
+from themis.chain.abi import Artifact, Log, address
+from themis.chain.contracts import ORACLE
+from themis.chain.rpc import Rpc, RpcError
 from themis.core.errors import Broken
 from themis.core.fees import FeePolicy
 from themis.core.transaction import Transaction
 from themis.core.types import Address, Denial, Hash32
-from themis.edge import client
-from themis.edge.abi import Artifact, Log, address
-from themis.edge.contracts import ORACLE
-from themis.edge.rpc import Rpc, RpcError
 from themis.ports import Signer
 
 FEES: Final = FeePolicy(cap_wei=200 * 10**9, priority_fee_wei=10**9)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from demo.wallet import Mined, wait
+from themis.chain.abi import Artifact, address
+from themis.chain.contracts import ORACLE, decode_request, decode_terms, terms_of
+from themis.chain.rpc import Rpc
 from themis.core import canonical
 from themis.core.errors import Broken
 from themis.core.types import ETHER, Address, Hash32, Request, Terms, TermsKey
-from themis.edge.abi import Artifact, address
-from themis.edge.contracts import ORACLE, decode_request, decode_terms, terms_of
-from themis.edge.rpc import Rpc
 
 ANSWER_TIMEOUT_S: Final = 60
 FINAL: Final = 2

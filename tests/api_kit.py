@@ -2,7 +2,7 @@
 
 from tests.fakes import CHAIN_ID, ORACLE_ADDRESS
 from themis.api.licensing import Licensing
-from themis.edge.client import OracleClient
-from themis.edge.rpc import Rpc
+from themis.chain.client import OracleClient
+from themis.chain.rpc import Rpc
 
 UNREACHABLE = Licensing(OracleClient(Rpc("http://127.0.0.1:9"), CHAIN_ID, ORACLE_ADDRESS), 0, {})

@@ -14,7 +14,7 @@ from tests.homes import SELFTEST, THEMIS, make_home, register, write_key
 from tests.patience import PATIENCE_S, until
 from tests.world import World
 from themis.cli.program import invoke
-from themis.edge.keystore import KeystoreSigner
+from themis.keys.keystore import KeystoreSigner
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from themis.daemon.send import Send
 from themis.daemon.settle import Settle
 from themis.daemon.supervisor import Loop
 from themis.daemon.watch import Watch
-from themis.edge.keystore import KeystoreSigner
-from themis.edge.store import SqliteStore
+from themis.keys.keystore import KeystoreSigner
+from themis.store.store import SqliteStore
 from themis.telemetry import Telemetry
 
 GWEI = 10**9

@@ -19,7 +19,7 @@ from contracts import compile as compiler
 from demo import chains
 from demo.chains import RunningChain
 from demo.programs import ROOT
-from themis.edge.contracts import ORACLE
+from themis.chain.contracts import ORACLE
 
 TIMEOUT_S: Final = 300
 WAIT_FOR_NODE: Final = """themis run & NODE=$!

@@ -9,6 +9,7 @@ from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from eth_utils.crypto import keccak
 from hexbytes import HexBytes
 
+from themis.chain import contracts
 from themis.core import canonical
 from themis.core.errors import Reason, Refused, Unavailable
 from themis.core.permission import Explanation, Standing
@@ -32,7 +33,6 @@ from themis.core.types import (
     TermsKey,
     UseClass,
 )
-from themis.edge import contracts
 
 CHAIN_ID = 31_337
 ORACLE_ADDRESS = Address(b"\x0a" * 20)

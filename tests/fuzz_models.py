@@ -21,9 +21,9 @@ import onnx
 from onnx import AttributeProto, TensorProto
 
 from tests import foreign_models as foreign
+from themis.adopt import adopt, sandbox
+from themis.adopt.adopt import Wishes
 from themis.core.errors import Misconfigured, Refused
-from themis.edge import adopt, sandbox
-from themis.edge.adopt import Wishes
 from themis.exact import selftest
 
 OLMOE: Final = Path(__file__).parents[1] / "models/olmoe-tiny"

@@ -12,9 +12,9 @@ from urllib.request import urlopen
 
 from tests.patience import PATIENCE_S, until
 from tests.world import World
+from themis.bundles.bundle import load
 from themis.core.types import Hash32
-from themis.edge.bundle import load
-from themis.edge.keystore import KeystoreSigner
+from themis.keys.keystore import KeystoreSigner
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 SELFTEST: Final = ROOT / "models/selftest-moe"

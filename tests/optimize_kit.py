@@ -7,9 +7,8 @@ from typing import Final
 
 from onnx import numpy_helper
 
-from themis.edge import bundle
-from themis.edge.traffic import Traffic
-from themis.edge.tuning import DEFAULTS, Tuning
+from themis.bundles import bundle
+from themis.engine.tuning import DEFAULTS, Tuning
 from themis.exact.rewrite.net import Net
 from themis.optimize.evidence import Interval
 from themis.optimize.journal import append, digest_of
@@ -17,6 +16,7 @@ from themis.optimize.machine import Machine, here
 from themis.optimize.pace import Line, Pace
 from themis.optimize.records import REQUEST_PART, WALL, Outcome, Record, RolledBack, Round, Started
 from themis.optimize.space import Move
+from themis.optimize.traffic import Traffic
 
 SELFTEST: Final = bundle.load(Path(__file__).parents[1] / "models" / "selftest-moe")
 TRAFFIC: Final = Traffic(tuple((bytes([n]) * (3 * n + 1), None) for n in range(24)), {1: 8, 16: 1})

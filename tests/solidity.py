@@ -4,7 +4,7 @@ from functools import cache
 from typing import Any
 
 from contracts import compile as compiler
-from themis.edge.abi import Artifact
+from themis.chain.abi import Artifact
 
 
 @cache

@@ -10,16 +10,16 @@ from eth_account.signers.local import LocalAccount
 
 from demo.chains import RunningChain
 from tests.patience import until
+from themis.chain import contracts
+from themis.chain.abi import Artifact, address
+from themis.chain.client import OracleClient, deploy
+from themis.chain.contracts import ORACLE
+from themis.chain.rpc import Rpc
 from themis.core import canonical
 from themis.core.canonical import UNLIMITED, Grant
 from themis.core.fees import FeePolicy
 from themis.core.types import ETHER, Address, Hash32, Role, UseClass
-from themis.edge import contracts
-from themis.edge.abi import Artifact, address
-from themis.edge.client import OracleClient, deploy
-from themis.edge.contracts import ORACLE
-from themis.edge.keystore import KeystoreSigner
-from themis.edge.rpc import Rpc
+from themis.keys.keystore import KeystoreSigner
 
 FEES: Final = FeePolicy(10**12, 10**9)
 GRANT_COMMERCIAL: Final = 0b10_01_01_10_01_01

@@ -14,8 +14,8 @@ from scoring import best_threshold
 from template_kit import Risk
 from training import contract_labels
 
-from themis.core.evm.encode import BUCKETS, ORDERS
-from themis.core.evm.vocabulary import NAMES
+from themis.evm.encode import BUCKETS, ORDERS
+from themis.evm.vocabulary import NAMES
 
 _ROWS: Final = BUCKETS * len(ORDERS) + len(NAMES)
 

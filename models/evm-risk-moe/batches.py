@@ -1,4 +1,4 @@
-"""Token sequences to the flat arrays the network reads, vectorized; equal to themis.core.evm.encode by test."""
+"""Token sequences to the flat arrays the network reads, vectorized; equal to themis.evm.encode by test."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from themis.core.evm.encode import BUCKET_BITS, BUCKETS, ORDERS
+from themis.evm.encode import BUCKET_BITS, BUCKETS, ORDERS
 
 _MULTIPLIER: Final = np.uint64(0x9E3779B97F4A7C15)
 

@@ -21,7 +21,7 @@ from network import Shape
 from training import Recipe
 from training import train as fit
 
-from themis.core.evm.encode import PREPROCESSING
+from themis.evm.encode import PREPROCESSING
 from themis.exact.graph import serialize
 from themis.exact.roots import parameters
 

@@ -17,7 +17,7 @@ from rich.progress import track
 from synthesis import Labeled
 from template_kit import Risk
 
-from themis.core.evm.encode import MAX_CODE_BYTES, encode
+from themis.evm.encode import MAX_CODE_BYTES, encode
 
 SYNTHETIC: Final = {"train": 1_100, "validation": 400}
 PER_PACKAGE: Final = 25

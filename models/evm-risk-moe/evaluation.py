@@ -24,8 +24,8 @@ from robustness import by_setting
 from scoring import summary
 from training import contract_labels, contract_logits
 
-from themis.core.evm import report
-from themis.core.evm.encode import encode
+from themis.evm import report
+from themis.evm.encode import encode
 from themis.exact.lint import lint
 from themis.exact.session import SessionSettings, open_session
 from themis.exact.spec import Spec

@@ -9,9 +9,9 @@ from network import GRAM_STEP, TOKEN_STEP, ExpertLayer, Mixing, RiskNetwork, wei
 from numpy.typing import NDArray
 from torch import Tensor
 
-from themis.core.evm.encode import BUCKETS, ORDERS
-from themis.core.evm.trace import MAX_TOKENS
-from themis.core.evm.vocabulary import NAMES
+from themis.evm.encode import BUCKETS, ORDERS
+from themis.evm.trace import MAX_TOKENS
+from themis.evm.vocabulary import NAMES
 from themis.exact.blocks import I32, U8, Blocks, Experts, V, centered, gains
 
 MAX_ROWS: Final = 2**16

@@ -16,8 +16,8 @@ from network import CLASSES, RiskNetwork, Shape
 from numpy.typing import NDArray
 from training import contract_labels, contract_logits
 
-from themis.core.evm.encode import MAX_CODE_BYTES, PREPROCESSING
-from themis.edge.publish import Facts, publish
+from themis.adopt.publish import Facts, publish
+from themis.evm.encode import MAX_CODE_BYTES, PREPROCESSING
 from themis.exact.emit import Emitter
 from themis.exact.roots import parameters
 

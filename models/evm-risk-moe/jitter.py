@@ -5,8 +5,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from themis.core.evm.trace import MAX_TOKENS
-from themis.core.evm.vocabulary import ID
+from themis.evm.trace import MAX_TOKENS
+from themis.evm.vocabulary import ID
 
 SWAP_CHANCE: Final = 0.3
 INSERTIONS: Final = 0.1

@@ -7,7 +7,7 @@ from typing import Final
 
 from template_kit import Risk
 
-from themis.core.evm.vocabulary import ID, NAMES
+from themis.evm.vocabulary import ID, NAMES
 
 _HEADER: Final = re.compile(r"(\bfunction\s+\w+\s*\([^)]*\))([^{;]*)(\{)")
 _AUTHORITY: Final = re.compile(

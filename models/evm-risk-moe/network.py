@@ -12,9 +12,9 @@ import torch
 from template_kit import Risk
 from torch import Tensor, nn
 
-from themis.core.evm.encode import BUCKETS, ORDERS
-from themis.core.evm.trace import MAX_TOKENS
-from themis.core.evm.vocabulary import NAMES
+from themis.evm.encode import BUCKETS, ORDERS
+from themis.evm.trace import MAX_TOKENS
+from themis.evm.vocabulary import NAMES
 
 CLASSES: Final = len(Risk)
 TOKEN_STEP: Final = 2.0**-5

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from rich.progress import Progress
 from scoring import macro_f1_at_best
 
-from themis.core.evm.trace import MAX_TOKENS
+from themis.evm.trace import MAX_TOKENS
 
 BATCH_TOKENS: Final = 12_000
 GRAM_DROP: Final = 0.5

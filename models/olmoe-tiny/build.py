@@ -16,8 +16,8 @@ from exporting import export
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import OlmoeConfig, OlmoeForCausalLM
 
-from themis.edge.adopt import Wishes, adopt
-from themis.edge.bundle import CARD, GOLDEN, LICENSE, MANIFEST, MODEL, TOKENIZER
+from themis.adopt.adopt import Wishes, adopt
+from themis.bundles.bundle import CARD, GOLDEN, LICENSE, MANIFEST, MODEL, TOKENIZER
 
 HERE: Final = Path(__file__).parent
 WRITTEN: Final = (MODEL, TOKENIZER, GOLDEN, MANIFEST)

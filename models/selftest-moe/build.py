@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from themis.edge.publish import Facts, publish
+from themis.adopt.publish import Facts, publish
 from themis.exact import selftest
 from themis.exact.roots import parameters
 

@@ -10,11 +10,11 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from themis.chain.oracle import RpcChain
 from themis.cli import main
 from themis.core.job import Fact
 from themis.core.types import Fulfilled, Requested
-from themis.edge.chain import RpcChain
-from themis.edge.store import SqliteStore
+from themis.store.store import SqliteStore
 
 
 def die(*_: Any) -> None:

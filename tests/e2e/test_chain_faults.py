@@ -10,8 +10,8 @@ from demo import chains
 from tests.homes import SELFTEST, make_home, register, running, said, wait_for_log, wait_until_ready
 from tests.patience import until
 from tests.world import World
+from themis.chain.contracts import ORACLE
 from themis.core.types import Hash32, UseClass
-from themis.edge.contracts import ORACLE
 
 GWEI = 10**9
 

@@ -15,7 +15,7 @@ from tests.cli_kit import Person, Town, spoil, wait_for_state
 from tests.homes import SELFTEST, running, wait_until_ready
 from tests.patience import PATIENCE_S
 from themis.api import models
-from themis.edge.keystore import KeystoreSigner
+from themis.keys.keystore import KeystoreSigner
 
 POLICY = "personal=open,research=open,commercial=grant"
 DAY_S = 86_400

@@ -18,10 +18,10 @@ from tests.homes import SELFTEST, make_home, running, wait_until_ready
 from tests.patience import until
 from tests.solidity import compiled
 from tests.world import DAY_S, FEES, World
+from themis.chain import client as clients
+from themis.chain.abi import Artifact
 from themis.core.types import Address, Hash32
-from themis.edge import client as clients
-from themis.edge.abi import Artifact
-from themis.edge.keystore import KeystoreSigner
+from themis.keys.keystore import KeystoreSigner
 
 ETHER = "0x" + "00" * 20
 GOLDEN = json.loads((SELFTEST / "golden.json").read_text())[0]

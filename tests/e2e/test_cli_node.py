@@ -13,9 +13,9 @@ from tests.cli_kit import Person, Town, copied, run_fails, spoil, wait_for_state
 from tests.homes import SELFTEST, make_home, register, running, wait_for_log, wait_until_ready
 from tests.patience import PATIENCE_S
 from tests.world import World
+from themis.chain.abi import Artifact
+from themis.chain.rpc import Call, Rpc, RpcError
 from themis.core.types import Hash32
-from themis.edge.abi import Artifact
-from themis.edge.rpc import Call, Rpc, RpcError
 
 
 @pytest.fixture(scope="module")

@@ -15,13 +15,13 @@ from tests.homes import SELFTEST, THEMIS, make_home, register, running, wait_for
 from tests.optimize_kit import FASTER, flip, round_, started, write
 from tests.optimize_kit import SELFTEST as BUNDLE
 from tests.world import World
-from themis.edge import lock
-from themis.edge.keystore import KeystoreSigner
-from themis.edge.tuning import DEFAULTS, Tuning
+from themis.engine.tuning import DEFAULTS, Tuning
 from themis.exact.rewrite import REWRITES, Rewrite
+from themis.keys.keystore import KeystoreSigner
 from themis.optimize import journal
 from themis.optimize.machine import here
 from themis.optimize.records import Outcome, Round
+from themis.store import lock
 
 DOOMED = (sys.executable, str(Path(__file__).with_name("doomed_optimizer.py")))
 TIMEOUT_S = 300

@@ -14,7 +14,7 @@ from tests.world import World
 from themis.config import STORE_FILE
 from themis.core.job import State
 from themis.core.types import Hash32
-from themis.edge.store import SqliteStore
+from themis.store.store import SqliteStore
 
 DOOMED = Path(__file__).with_name("doomed.py")
 POINTS = ("tail", "Accepted", "Computed", "unsent", "broadcast", "Mined", "Finalized")

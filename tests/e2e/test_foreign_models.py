@@ -15,10 +15,10 @@ from tests import foreign_models as foreign
 from tests.cli_kit import Person, spoil, wait_for_state
 from tests.homes import ROOT, make_home, register, running, wait_until_ready
 from tests.world import World
-from themis.edge import bundle
-from themis.edge.adopt import MAX_INPUT_BYTES
-from themis.edge.generic import MAX_OUTPUT_BYTES, Generic
-from themis.edge.keystore import KeystoreSigner
+from themis.adopt.adopt import MAX_INPUT_BYTES
+from themis.bundles import bundle
+from themis.engine.generic import MAX_OUTPUT_BYTES, Generic
+from themis.keys.keystore import KeystoreSigner
 
 OLMOE: Final = ROOT / "models/olmoe-tiny"
 POLICY: Final = "personal=open,research=open,commercial=open"

@@ -11,13 +11,13 @@ from eth_account import Account
 from demo import chains
 from tests.solidity import compiled
 from tests.world import FEES, World
+from themis.chain import client as clients
+from themis.chain.contracts import decode_request
 from themis.core.canonical import request_words
 from themis.core.types import ETHER, Address, Hash32, Role, UseClass
-from themis.edge import client as clients
-from themis.edge.contracts import decode_request
-from themis.edge.income import Earnings, Income
-from themis.edge.keystore import KeystoreSigner
-from themis.edge.ledger import Source
+from themis.keys.keystore import KeystoreSigner
+from themis.licensing.income import Earnings, Income
+from themis.licensing.ledger import Source
 
 ALL_OPEN = 0b01_01_01_01_01_01
 PAYEE, PROMOTER = Address(b"\x71" * 20), Address(b"\x72" * 20)

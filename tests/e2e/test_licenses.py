@@ -10,12 +10,13 @@ from eth_utils.crypto import keccak
 from demo import chains
 from tests.patience import until
 from tests.world import DAY_S, FEES, World
+from themis.chain.client import ContractDenied
+from themis.chain.contracts import ORACLE
+from themis.chain.uses import Uses
 from themis.core.modes import Mode
 from themis.core.permission import NEXT_STEPS
 from themis.core.types import ETHER, Address, Hash32, LicenseQuery, Role, UseClass
-from themis.edge.client import ContractDenied
-from themis.edge.contracts import ORACLE
-from themis.edge.licenses import Licenses
+from themis.licensing.licenses import Licenses
 
 FEE = 10
 TOKEN = Address(b"\x70" * 20)
@@ -53,6 +54,7 @@ class Scene:
     def __init__(self, world: World) -> None:
         self.world = world
         self.licenses = Licenses(world.client, world.start_block)
+        self.uses = Uses(world.client)
         self.models: dict[Mode, Hash32] = {}
         for mode in Mode:
             policy = sum(mode << 2 * shift for shift in range(6))
@@ -138,7 +140,7 @@ def test_the_explanation_is_the_contracts_answer(scene: Scene, mode: Mode, role:
     plain = [(state, PAYMENTS[0]) for state in (*OWN, *HOT, REVOKED_HOT)]
     for state, (token, fee) in dict.fromkeys([*plain, *(product(OWN, PAYMENTS) if mode is Mode.GRANT else ())]):
         who, model_id = account(state, use_class), scene.models[mode]
-        said = scene.licenses.explain(model_id, who, role, use_class, token, fee)
+        said = scene.uses.explain(model_id, who, role, use_class, token, fee)
         refused = _refused(scene.world, model_id, who, role, use_class, token, fee)
         assert refused == scene.refusal(mode, role, state, token, fee), (state, token, fee)
         assert (said.denial.error if said.denial else "") == refused, (state, token, fee)
@@ -158,7 +160,7 @@ def test_the_uses_left_are_those_of_the_grant_that_counts(scene: Scene) -> None:
     for mode, (state, left), prefix in product((Mode.OPEN, Mode.GRANT), limits.items(), ("", "hot key of ")):
         who, use = account(f"{prefix}{state}", UseClass.PERSONAL), UseClass.COMMERCIAL
         query = LicenseQuery(scene.models[mode], 1, who, Role.OPERATOR, use, block)
-        assert scene.licenses.uses_left(query) == (left if mode is Mode.GRANT else None), (mode, prefix, state)
+        assert scene.uses.uses_left(query) == (left if mode is Mode.GRANT else None), (mode, prefix, state)
 
 
 def test_the_rule_says_how_a_grant_falls_short(scene: Scene) -> None:
@@ -182,14 +184,14 @@ def test_the_rule_says_how_a_grant_falls_short(scene: Scene) -> None:
     assert set(OWN) < set(words)
     for state, word in words.items():
         who = account(state, UseClass.COMMERCIAL)
-        said = scene.licenses.explain(scene.models[Mode.GRANT], who, Role.REQUESTER, UseClass.COMMERCIAL, ETHER, FEE)
+        said = scene.uses.explain(scene.models[Mode.GRANT], who, Role.REQUESTER, UseClass.COMMERCIAL, ETHER, FEE)
         assert word in said.rule, state
 
 
 @pytest.mark.parametrize("role", list(Role))
 def test_a_grant_that_is_used_up_is_explained_as_the_contract_counts(scene: Scene, role: Role) -> None:
     """Two uses in all, one a day: by the requester's requests, by the operator's answers."""
-    world, licenses = scene.world, scene.licenses
+    world, uses = scene.world, scene.uses
     snapshot = world.chain.rpc("evm_snapshot")
     model_id = world.register(*(Hash32(bytes([0x20 + role]) * 32) for _ in range(3)), policy=0b101010_101010)
     meters = {"quota": 2, "daily_rate": 1}
@@ -199,7 +201,7 @@ def test_a_grant_that_is_used_up_is_explained_as_the_contract_counts(scene: Scen
     told = []
 
     def tell() -> None:
-        said = licenses.explain(model_id, who, role, UseClass.COMMERCIAL, ETHER, FEE)
+        said = uses.explain(model_id, who, role, UseClass.COMMERCIAL, ETHER, FEE)
         refused = _refused(world, model_id, who, role, UseClass.COMMERCIAL, ETHER, FEE)
         assert (said.denial.error if said.denial else "") == refused
         told.append(refused)
@@ -232,8 +234,8 @@ def test_a_model_without_terms_and_an_unknown_one_are_explained(scene: Scene) ->
     _, logs = world.client.transact(world.licensor, FEES, "registerModel", *(Hash32(b"\x09" * 32),) * 3, "")
     bare = Hash32(logs[0].values["modelId"])
     who = (world.requester.address, Role.REQUESTER, UseClass.PERSONAL, ETHER, 0)
-    assert scene.licenses.explain(bare, *who).rule == "no terms are in force"
-    assert scene.licenses.explain(Hash32(bytes(32)), *who).rule == "no such model is registered"
+    assert scene.uses.explain(bare, *who).rule == "no terms are in force"
+    assert scene.uses.explain(Hash32(bytes(32)), *who).rule == "no such model is registered"
     assert scene.licenses.terms(bare) == []
 
 
@@ -244,12 +246,12 @@ def test_announced_terms_are_told_beforehand(scene: Scene) -> None:
     terms = (model_id, b"\x55" * 32, Mode.GRANT, at_s, "", "")
     world.client.transact(world.licensor, FEES, "publishTerms", *terms)
     use = (model_id, world.requester.address, Role.REQUESTER, UseClass.PERSONAL, ETHER, 0)
-    before = scene.licenses.explain(*use)
+    before = scene.uses.explain(*use)
     assert before.allowed
     assert before.rule.endswith("Z on it needs a grant (terms version 2)")
     world.chain.rpc("evm_setNextBlockTimestamp", at_s)
     world.chain.rpc("evm_mine")
-    after = scene.licenses.explain(*use)
+    after = scene.uses.explain(*use)
     assert not after.allowed
     assert after.rule.endswith("needs a grant; the account has none")
     assert world.chain.rpc("evm_revert", snapshot)

@@ -15,7 +15,7 @@ from contracts import compile as compiler
 from demo import chains
 from demo.chains import RunningChain
 from demo.programs import ROOT
-from themis.edge.contracts import ORACLE
+from themis.chain.contracts import ORACLE
 
 DOC = (ROOT / "docs/licensing.md").read_text()
 TIMEOUT_S = 300

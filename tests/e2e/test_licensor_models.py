@@ -21,13 +21,13 @@ from themis.api.guard import LOOPBACK_NAMES
 from themis.api.licensing import Licensing
 from themis.api.reading import Reading
 from themis.api.server import Server
-from themis.cli import grants
+from themis.chain.client import ContractDenied
+from themis.cli.license import vouchers
 from themis.config import ApiConfig
 from themis.core.conditions import Conditions
 from themis.core.types import ETHER, Address, Hash32, Role, UseClass
-from themis.edge.client import ContractDenied
-from themis.edge.keystore import KeystoreSigner
-from themis.edge.licenses import Licenses
+from themis.keys.keystore import KeystoreSigner
+from themis.licensing.licenses import Licenses
 
 pytestmark = pytest.mark.browser
 
@@ -93,8 +93,8 @@ def test_a_voucher_is_canceled_by_its_file(scene: Scene, tmp_path: Path) -> None
     conditions = Conditions(days=1, nonce=nonce)
     who = (model_id, world.requester.address, Role.REQUESTER, COMMERCIAL)
     grant = Licenses(client, world.start_block).draft(*who, conditions)
-    signature = grants.sign(grant, world.licensor, client.chain_id, client.oracle)
-    voucher, at = grants.voucher(grant, signature, client.chain_id, client.oracle), tmp_path / "voucher.json"
+    signature = vouchers.sign(grant, world.licensor, client.chain_id, client.oracle)
+    voucher, at = vouchers.voucher(grant, signature, client.chain_id, client.oracle), tmp_path / "voucher.json"
     text = json.dumps(voucher)
     with scene.opened() as (page, wallet):
         page.get_by_role("button", name="Cancel a voucher…").click()
@@ -122,8 +122,8 @@ def test_a_voucher_in_force_is_not_canceled(scene: Scene, tmp_path: Path) -> Non
     world, model_id, at = scene.world, scene.model(), tmp_path / "voucher.json"
     client, who = world.client, (world.requester.address, Role.REQUESTER)
     grant = Licenses(client, world.start_block).draft(model_id, *who, COMMERCIAL, Conditions(days=1))
-    signature = grants.sign(grant, world.licensor, client.chain_id, client.oracle)
-    grants.write_voucher(at, grants.voucher(grant, signature, client.chain_id, client.oracle))
+    signature = vouchers.sign(grant, world.licensor, client.chain_id, client.oracle)
+    vouchers.write_voucher(at, vouchers.voucher(grant, signature, client.chain_id, client.oracle))
     client.transact(world.requester, FEES, "activate", astuple(grant), signature)
     with scene.opened() as (page, wallet):
         page.get_by_role("button", name="Cancel a voucher…").click()

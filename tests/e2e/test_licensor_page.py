@@ -23,12 +23,12 @@ from themis.api.guard import LOOPBACK_NAMES
 from themis.api.licensing import Licensing
 from themis.api.reading import Reading
 from themis.api.server import Server
-from themis.cli import grants
+from themis.chain.client import ContractDenied
+from themis.cli.license import vouchers
 from themis.config import ApiConfig
 from themis.core.types import ETHER, Hash32, Role, UseClass
-from themis.edge.client import ContractDenied
-from themis.edge.keystore import KeystoreSigner
-from themis.edge.licenses import Licenses
+from themis.keys.keystore import KeystoreSigner
+from themis.licensing.licenses import Licenses
 
 pytestmark = pytest.mark.browser
 
@@ -180,10 +180,12 @@ def test_a_voucher_is_handed_out_as_a_file_that_anyone_activates(scene: Scene, t
             page.get_by_role("button", name="Download voucher").click()
         download.value.save_as(file)
     assert licensee.granted()[0] == 0, "signing puts nothing into force"
-    grant, signature = grants.read_voucher(file, client.chain_id, client.oracle)
+    grant, signature = vouchers.read_voucher(file, client.chain_id, client.oracle)
     assert grant.price_floor == 10**18 + 1, "more digits than a JavaScript number has"
-    assert json.loads(file.read_text()) == grants.voucher(grant, signature, client.chain_id, client.oracle)
-    assert grants.sign(grant, world.licensor, client.chain_id, client.oracle) == signature, "page and CLI sign the same"
+    assert json.loads(file.read_text()) == vouchers.voucher(grant, signature, client.chain_id, client.oracle)
+    assert vouchers.sign(grant, world.licensor, client.chain_id, client.oracle) == signature, (
+        "page and CLI sign the same"
+    )
     (digest,) = client.read("hashGrant", astuple(grant))
     assert "0x" + digest.hex() == json.loads(file.read_text())["grant_hash"]
     client.transact(world.operator, FEES, "activate", astuple(grant), signature)

@@ -15,8 +15,10 @@ from tests import foreign_models as foreign
 from tests.doc_kit import Followed, blocks, compiled, deployed, following
 from tests.homes import write_key
 from tests.patience import until
-from themis.edge import adopt, bundle, generic, hostile, manifest
-from themis.edge.keystore import KeystoreSigner
+from themis.adopt import adopt
+from themis.bundles import bundle, hostile, manifest
+from themis.engine import generic
+from themis.keys.keystore import KeystoreSigner
 
 PAGE = (ROOT / "docs/models.md").read_text()
 OLMOE = ROOT / "models/olmoe-tiny"

@@ -10,16 +10,16 @@ import pytest
 from demo import chains
 from tests.fakes import CHAIN_ID, KEY, MODEL, ORACLE_ADDRESS, REQUESTER, FakeChain
 from tests.world import World
+from themis.chain import contracts
+from themis.chain.oracle import RpcChain
+from themis.chain.rpc import Rpc, RpcError
 from themis.core import canonical, policy
 from themis.core.errors import Unavailable
 from themis.core.fees import FeePolicy, fulfill_gas
 from themis.core.job import Job
 from themis.core.transaction import Transaction
 from themis.core.types import Address, Denial, Fulfilled, Hash32, Requested, Role, Terms, TermsKey
-from themis.edge import contracts
-from themis.edge.chain import RpcChain
-from themis.edge.keystore import KeystoreSigner
-from themis.edge.rpc import Rpc, RpcError
+from themis.keys.keystore import KeystoreSigner
 from themis.ports import Chain
 
 GWEI = 10**9

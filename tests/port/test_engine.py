@@ -16,17 +16,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes import MODEL, FakeEngine
+from themis.bundles import bundle
+from themis.bundles.bundle import Golden
+from themis.bundles.manifest import RuntimeSchema
 from themis.core.errors import Broken, Misconfigured, Reason, Refused
-from themis.core.evm.encode import PREPROCESSING
 from themis.core.types import Address, CodeRef, Hash32
-from themis.edge import batch, bundle, preprocess
-from themis.edge.bundle import Golden
-from themis.edge.crew import Crew
-from themis.edge.engine import OnnxEngine, open_model, open_runner, supported
-from themis.edge.manifest import RuntimeSchema
-from themis.edge.preprocess import Sample
-from themis.edge.runner import Answers, Runner
-from themis.edge.tuning import Tuning
+from themis.engine import batch, preprocess
+from themis.engine.crew import Crew
+from themis.engine.engine import OnnxEngine, open_model, open_runner, supported
+from themis.engine.preprocess import Sample
+from themis.engine.runner import Answers, Runner
+from themis.engine.tuning import Tuning
+from themis.evm.encode import PREPROCESSING
 from themis.exact import selftest
 from themis.exact.rewrite import REWRITES
 from themis.exact.session import RUNTIME_ERRORS

@@ -11,12 +11,12 @@ import pytest
 import requests
 from web3.types import RPCEndpoint, RPCResponse
 
+from themis.chain.client import OracleClient
+from themis.chain.contracts import ORACLE
+from themis.chain.logs import DEEP, LogReader
+from themis.chain.rpc import Rpc, RpcError
 from themis.core.span import LONGEST
 from themis.core.types import Address
-from themis.edge.client import OracleClient
-from themis.edge.contracts import ORACLE
-from themis.edge.logs import DEEP, LogReader
-from themis.edge.rpc import Rpc, RpcError
 
 QUERY = {"address": "0x" + "0a" * 20, "topics": []}
 ORACLE_ADDRESS = Address(b"\x0a" * 20)

@@ -14,7 +14,7 @@ from themis.core.job import Accepted, Answer, Closed, Computed, Finalized, Job, 
 from themis.core.reorg import BlockRef
 from themis.core.transaction import SentTransaction
 from themis.core.types import Address, Fulfilled, Hash32, LogPosition, Requested, Terms, TermsKey, UseClass
-from themis.edge.store import SqliteStore
+from themis.store.store import SqliteStore
 
 OUTPUT = b"\x07" * 32
 RESULT = Hash32(b"\x08" * 32)

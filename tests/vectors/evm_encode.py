@@ -1,12 +1,12 @@
-"""Write evm_encode.json: what `themis.core.evm.encode` makes of bytecode. Run it when the preprocessing id changes."""
+"""Write evm_encode.json: what `themis.evm.encode` makes of bytecode. Run it when the preprocessing id changes."""
 
 import hashlib
 import json
 from pathlib import Path
 from typing import Any, Final
 
-from themis.core.evm.encode import PREPROCESSING, Encoded, encode
-from themis.core.evm.vocabulary import NAMES
+from themis.evm.encode import PREPROCESSING, Encoded, encode
+from themis.evm.vocabulary import NAMES
 
 HERE: Final = Path(__file__).parent
 PROGRAMS: Final = {

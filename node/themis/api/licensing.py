@@ -9,16 +9,16 @@ from fastapi import FastAPI, HTTPException, Query
 from themis.api import licensing_models as models
 from themis.api import licensing_views as views
 from themis.api.licensing_queries import AddressText, GrantQuery, HashText, address, hash32, role
+from themis.chain.abi import address as decoded_address
+from themis.chain.client import ContractDenied, OracleClient
+from themis.chain.contracts import ORACLE
+from themis.chain.rpc import RpcError
 from themis.core import canonical
 from themis.core.errors import Misconfigured
 from themis.core.spelling import shown
 from themis.core.types import Hash32
-from themis.edge.abi import address as decoded_address
-from themis.edge.client import ContractDenied, OracleClient
-from themis.edge.contracts import ORACLE
-from themis.edge.income import Income
-from themis.edge.licenses import Licenses
-from themis.edge.rpc import RpcError
+from themis.licensing.income import Income
+from themis.licensing.licenses import Licenses
 
 _ROYALTIES_SHOWN: Final = 50
 

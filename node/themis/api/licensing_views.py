@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 from themis.api import licensing_models as models
+from themis.chain.uses import TermsVersion
 from themis.core.canonical import UNLIMITED
 from themis.core.modes import class_words, policy_words
 from themis.core.spelling import shown
 from themis.core.types import Address, Hash32
-from themis.edge.income import Statement
-from themis.edge.licenses import AskRow, GrantRow, TermsVersion
+from themis.licensing.income import Statement
+from themis.licensing.licenses import AskRow, GrantRow
 
 
 def model(

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from themis.api.guard import LOOPBACK_NAMES
 from themis.config import ApiConfig
 from themis.core.errors import Misconfigured
-from themis.edge import keystore
+from themis.keys import keystore
 
 _STOP_TIMEOUT_S: Final = 5
 _SHORTEST_TOKEN: Final = 16

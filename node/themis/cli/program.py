@@ -18,21 +18,21 @@ from themis.cli.output import printable
 from themis.core.errors import ThemisError
 
 COMMANDS: Final = {
-    "init": "start",
-    "keys": "keys",
-    "deploy": "start",
-    "check": "node",
-    "run": "node",
-    "status": "watching",
-    "jobs": "watching",
-    "models": "models",
-    "optimize": "optimize",
-    "license": "license",
-    "request": "request",
-    "refund": "payment",
-    "withdraw": "payment",
-    "config": "settings",
-    "version": "settings",
+    "init": "setup.commands",
+    "keys": "keys.commands",
+    "deploy": "setup.commands",
+    "check": "node.commands",
+    "run": "node.commands",
+    "status": "node.watching",
+    "jobs": "node.watching",
+    "models": "models.commands",
+    "optimize": "optimize.commands",
+    "license": "license.commands",
+    "request": "request.commands",
+    "refund": "request.payment",
+    "withdraw": "request.payment",
+    "config": "config.commands",
+    "version": "config.commands",
 }
 """Each command and the module it lives in, in the manual's order. Modules load when they are needed: web3 is slow."""
 

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from themis.chain.oracle import RpcChain
 from themis.config import STORE_FILE, Config
 from themis.core.errors import Broken
+from themis.daemon.clock import SystemClock
 from themis.daemon.infer import Infer
 from themis.daemon.judge import Judge
 from themis.daemon.node import Node, Settings
@@ -13,12 +15,10 @@ from themis.daemon.send import Send
 from themis.daemon.settle import Settle
 from themis.daemon.supervisor import Supervisor
 from themis.daemon.watch import Watch
-from themis.edge.chain import RpcChain
-from themis.edge.clock import SystemClock
-from themis.edge.engine import OnnxEngine
-from themis.edge.lock import InstanceLock
-from themis.edge.store import SqliteStore
+from themis.engine.engine import OnnxEngine
 from themis.optimize.guard import Guard
+from themis.store.lock import InstanceLock
+from themis.store.store import SqliteStore
 from themis.telemetry import Telemetry
 
 

@@ -6,20 +6,23 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from themis.bundles import bundle
+from themis.bundles.bundle import Bundle
+from themis.chain import client
+from themis.chain.client import ContractDenied, OracleClient
+from themis.chain.rpc import Rpc
+from themis.chain.uses import Uses
 from themis.config import STORE_FILE, Config
 from themis.core.errors import Misconfigured, ThemisError
 from themis.core.fees import LOW_BALANCE_ANSWERS, answers_paid
 from themis.core.types import ETHER, Hash32
-from themis.edge import bundle, client, keystore
-from themis.edge.bundle import Bundle
-from themis.edge.client import ContractDenied, OracleClient
-from themis.edge.engine import OnnxEngine
-from themis.edge.keystore import KeystoreSigner
-from themis.edge.licenses import Licenses
-from themis.edge.rpc import Rpc
-from themis.edge.store import SqliteStore
+from themis.engine.engine import OnnxEngine
+from themis.keys import keystore
+from themis.keys.keystore import KeystoreSigner
+from themis.licensing.licenses import Licenses
 from themis.optimize import inforce
 from themis.optimize.inforce import InForce
+from themis.store.store import SqliteStore
 
 log = logging.getLogger(__name__)
 
@@ -169,7 +172,7 @@ class Preflight:
     def _license(self, model_id: Hash32) -> Check:
         """Whether this operator may be paid for answers now, and until when."""
         name = f"license of {self._bundles[model_id].name}"
-        standing = self._licenses().standing(model_id, self._signer().address)
+        standing = Uses(self.client()).standing(model_id, self._signer().address)
         said = standing.explanation
         if said.denial is not None:
             denied = ContractDenied(said.denial)

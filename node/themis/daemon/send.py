@@ -6,13 +6,13 @@ from typing import Final
 
 from eth_utils.crypto import keccak
 
+from themis.chain import contracts
 from themis.core.errors import Broken, Reason
 from themis.core.fees import Fees, fulfill_gas
 from themis.core.job import Closed, Fact, Job, State
 from themis.core.transaction import SentTransaction, Transaction
 from themis.core.types import Block, Hash32
 from themis.daemon.node import Node
-from themis.edge import contracts
 
 _BATCH: Final = 64
 MAX_IN_FLIGHT: Final = 256

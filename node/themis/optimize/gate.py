@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
-from themis.edge.bundle import Bundle
-from themis.edge.engine import check_golden, open_model
-from themis.edge.runner import Answerer
-from themis.edge.traffic import Traffic
-from themis.edge.tuning import DEFAULTS, Tuning
+from themis.bundles.bundle import Bundle
+from themis.engine.engine import check_golden, open_model
+from themis.engine.runner import Answerer
+from themis.engine.tuning import DEFAULTS, Tuning
+from themis.optimize.traffic import Traffic
 
 W = TypeVar("W")
 

@@ -18,9 +18,9 @@ from typing import Final
 
 from themis.core.errors import Misconfigured
 from themis.core.types import Hash32
-from themis.edge.engine import OnnxEngine, Timing
-from themis.edge.runner import Answerer, Work
-from themis.edge.tuning import differences
+from themis.engine.engine import OnnxEngine, Timing
+from themis.engine.runner import Answerer, Work
+from themis.engine.tuning import differences
 from themis.optimize import journal, paired
 from themis.optimize.evidence import Bet
 from themis.optimize.journal import Change

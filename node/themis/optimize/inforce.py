@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from themis.bundles.bundle import Bundle
 from themis.core.errors import Misconfigured
 from themis.core.types import Hash32
-from themis.edge.bundle import Bundle
-from themis.edge.tuning import Tuning
+from themis.engine.tuning import Tuning
 from themis.optimize import journal
 from themis.optimize.journal import Change
 from themis.optimize.machine import here

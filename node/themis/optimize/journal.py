@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from themis.bundles.bundle import MODEL, Bundle
 from themis.core.errors import Misconfigured
-from themis.edge.bundle import MODEL, Bundle
-from themis.edge.tuning import Tuning
+from themis.engine.tuning import Tuning
 from themis.optimize.machine import Machine
 from themis.optimize.pace import Pace
 from themis.optimize.planner import Lesson

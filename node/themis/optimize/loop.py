@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from themis.bundles.bundle import Bundle
 from themis.core.errors import Misconfigured
-from themis.edge.bundle import Bundle
-from themis.edge.engine import open_model
-from themis.edge.runner import Answerer
-from themis.edge.traffic import Traffic
-from themis.edge.tuning import Tuning, differences
+from themis.engine.engine import open_model
+from themis.engine.runner import Answerer
+from themis.engine.tuning import Tuning, differences
 from themis.optimize import journal
 from themis.optimize.machine import Machine, here
 from themis.optimize.planner import Plan, Planner
 from themis.optimize.profile import Profile, profile
 from themis.optimize.records import Outcome, Round, Started
+from themis.optimize.traffic import Traffic
 from themis.optimize.trial import Court, Finding, clock_of, part_of
 
 RISK: Final = 0.05

@@ -6,7 +6,7 @@ from itertools import combinations
 from statistics import median
 from typing import Final
 
-from themis.edge.engine import Timing
+from themis.engine.engine import Timing
 
 _SAMPLES: Final = 48
 

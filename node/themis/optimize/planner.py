@@ -13,7 +13,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
-from themis.edge.tuning import Tuning
+from themis.engine.tuning import Tuning
 from themis.optimize.guess import guess
 from themis.optimize.profile import Profile
 from themis.optimize.space import Move, matters, moves, tuned

@@ -11,12 +11,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from themis.edge import batch, preprocess
-from themis.edge.bundle import Bundle
-from themis.edge.preprocess import Sample
-from themis.edge.traffic import Request, Traffic
-from themis.edge.tuning import DEFAULTS
+from themis.bundles.bundle import Bundle
+from themis.engine import batch, preprocess
+from themis.engine.preprocess import Sample
+from themis.engine.tuning import DEFAULTS
 from themis.exact.session import open_session
+from themis.optimize.traffic import Request, Traffic
 
 _MOST_REQUESTS: Final = 64
 

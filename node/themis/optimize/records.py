@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from themis.core.errors import Misconfigured
-from themis.edge.tuning import Tuning, from_json, to_json
+from themis.engine.tuning import Tuning, from_json, to_json
 from themis.optimize.evidence import Interval
 from themis.optimize.machine import Machine
 from themis.optimize.pace import Line, Pace

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from themis.edge.tuning import Tuning, differences, to_json
+from themis.engine.tuning import Tuning, differences, to_json
 from themis.optimize.evidence import Interval
 from themis.optimize.journal import History
 from themis.optimize.records import MODEL_PART, Outcome, RolledBack, Round, Started

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
 from themis.core.errors import Misconfigured
-from themis.edge.tuning import Tuning
+from themis.engine.tuning import Tuning
 from themis.exact.rewrite import REWRITES
 from themis.exact.session import LEVELS, SessionSettings
 

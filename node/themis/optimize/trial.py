@@ -9,15 +9,14 @@ from dataclasses import dataclass, field
 from itertools import cycle, islice
 from typing import Final
 
+from themis.bundles.bundle import Bundle
 from themis.core import canonical
 from themis.core.errors import Broken, Refused
 from themis.core.types import Address, Hash32
-from themis.edge.bundle import Bundle
-from themis.edge.engine import Timing, open_model, open_runner
-from themis.edge.preprocess import Sample
-from themis.edge.runner import Answerer
-from themis.edge.traffic import Request, Traffic
-from themis.edge.tuning import RUNTIME_DEFAULTS, Tuning
+from themis.engine.engine import Timing, open_model, open_runner
+from themis.engine.preprocess import Sample
+from themis.engine.runner import Answerer
+from themis.engine.tuning import RUNTIME_DEFAULTS, Tuning
 from themis.optimize import pace, paired
 from themis.optimize.evidence import Interval
 from themis.optimize.gate import Gate, pieces
@@ -25,6 +24,7 @@ from themis.optimize.paired import Comparison, Timed, Verdict
 from themis.optimize.profile import samples_of
 from themis.optimize.records import CPU, MODEL_PART, REQUEST_PART, WALL, Outcome
 from themis.optimize.space import Move, in_model
+from themis.optimize.traffic import Request, Traffic
 
 PIECE: Final = 16
 """Requests that are timed at once, at least."""

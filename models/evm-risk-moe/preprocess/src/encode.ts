@@ -1,4 +1,4 @@
-// EVM bytecode to what `evm-risk-moe` reads, as Python's themis.core.evm.encode does; written apart from it.
+// EVM bytecode to what `evm-risk-moe` reads, as Python's themis.evm.encode does; written apart from it.
 
 import { disassemble, withoutMetadata } from './program.js';
 import { Tracer, type Trace } from './tracer.js';

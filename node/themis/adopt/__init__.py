@@ -1,0 +1,1 @@
+"""Makes a bundle of a model, and tries it before anybody relies on it."""

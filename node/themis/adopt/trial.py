@@ -1,0 +1,105 @@
+"""Tries a model on requests: what it answers, and whether it answers the same again, at other threads and as specified.
+
+One session at a time: a large model fits this machine once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import onnx
+import onnxruntime as ort
+
+from themis.adopt import probes
+from themis.bundles.bundle import Bundle
+from themis.bundles.manifest import TEXT
+from themis.core.errors import Misconfigured, Refused
+from themis.engine import tensors
+from themis.engine.generic import Generic
+from themis.exact.interpret import interpret
+from themis.exact.session import RUNTIME_ERRORS, SessionSettings, open_session
+
+THREADS: Final = (1, 2)
+MAX_ANSWERS: Final = 6
+FAILURES: Final[tuple[type[Exception], ...]] = (Refused, *RUNTIME_ERRORS)
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A request with its answer."""
+
+    input: bytes
+    output: bytes
+    margin: float | None
+    """Of a decoder, see `decoder.Answer`."""
+
+    def entry(self) -> dict[str, Any]:
+        """As golden.json keeps it."""
+        known = {"input": "0x" + self.input.hex(), "code": None, "output": "0x" + self.output.hex()}
+        return known | ({} if self.margin is None else {"margin": self.margin})
+
+
+def trial(draft: Bundle, asked: Sequence[bytes]) -> tuple[list[Tried], list[str]]:
+    """Answers to what was asked, or to requests that are made up; and when a tolerant model answered otherwise.
+
+    Raises Misconfigured for a model that does not load, refuses, or is exact and yet answers otherwise.
+    """
+    reader = Generic(draft)
+    if draft.manifest.preprocessing == TEXT:
+        for text in probes.longest(draft.manifest.max_input_bytes):
+            reader.ids(text)
+    tried = _answers(draft, reader, asked)
+    problems = [
+        f"self-test: some answers differ {when}"
+        for when, threads in (("when asked again", THREADS[0]), (f"at {THREADS[1]} threads", THREADS[1]))
+        if _differs(draft, reader, threads, tried)
+    ]
+    if draft.manifest.exact and (problems or not _as_specified(draft, reader, tried)):
+        raise Misconfigured(f"ONNX Runtime {ort.__version__} is not exact here: update it, or serve elsewhere")
+    return tried, problems
+
+
+def _answers(draft: Bundle, reader: Generic, asked: Sequence[bytes]) -> list[Tried]:
+    session = _open(draft, THREADS[0])
+    tried: list[Tried] = []
+    refusals: list[str] = []
+    for probe in asked or probes.probes(draft.manifest, draft.declared):
+        try:
+            output = reader.answer(session, probe)
+        except FAILURES as error:
+            refusals.append(f"{probe[:32].hex()}: {error}")
+            continue
+        margin = reader.generate(session, probe).margin if draft.manifest.generation else None
+        # four digits: what follows differs between machines
+        tried.append(Tried(probe, output, None if margin is None else float(f"{margin:.4g}")))
+        if len(tried) == MAX_ANSWERS:
+            break
+    if not tried or (asked and refusals):
+        first = refusals[0] if refusals else "everything that was made up"
+        raise Misconfigured(f"the model refuses {first}. Give requests that it answers with --probe FILE.")
+    return tried
+
+
+def _differs(draft: Bundle, reader: Generic, threads: int, tried: Sequence[Tried]) -> bool:
+    """Ask the same in another session, last request first."""
+    session = _open(draft, threads)
+    return any(reader.answer(session, each.input) != each.output for each in reversed(tried))
+
+
+def _as_specified(draft: Bundle, reader: Generic, tried: Sequence[Tried]) -> bool:
+    """Whether the executable specification of a graph that answers in one run gives the same."""
+    model, outputs = onnx.load_from_string(draft.model), draft.manifest.outputs
+    if draft.manifest.generation:
+        return True
+    for each in tried:
+        found = interpret(model, reader.feed(each.input))
+        if tensors.encode([found[tensor.name] for tensor in outputs], outputs) != each.output:
+            return False
+    return True
+
+
+def _open(draft: Bundle, threads: int) -> ort.InferenceSession:
+    try:
+        return open_session(draft.model, SessionSettings(threads), folder=draft.path)
+    except RUNTIME_ERRORS as error:
+        raise Misconfigured(f"ONNX Runtime cannot load {draft.path}: {error}. It cannot be served.") from error

@@ -1,0 +1,118 @@
+"""Packaged contracts: bytecode, and encoding and decoding by ABI."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
+from typing import Any
+
+from eth_abi.abi import decode, encode
+from eth_abi.exceptions import DecodingError
+from eth_utils.abi import collapse_if_tuple, event_abi_to_log_topic, function_abi_to_4byte_selector
+
+from themis.core.types import Address, Denial, Hash32
+
+Entry = Mapping[str, Any]
+
+_BUILT_IN_ERRORS: tuple[Entry, ...] = (
+    {"type": "error", "name": "Error", "inputs": [{"name": "reason", "type": "string"}]},
+    {"type": "error", "name": "Panic", "inputs": [{"name": "code", "type": "uint256"}]},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A decoded event. Values as eth_abi gives them: bytes, int, lower-case 0x addresses, tuples."""
+
+    event: str
+    values: dict[str, Any]
+
+
+class Artifact:
+    """One packaged contract."""
+
+    def __init__(self, name: str) -> None:
+        text = resources.files("themis.chain.artifacts").joinpath(f"{name}.json").read_text()
+        packaged = json.loads(text)
+        self.abi: list[Entry] = packaged["abi"]
+        self.creation_code = bytes.fromhex(packaged["bytecode"][2:])
+
+    def call(self, function: str, *arguments: Any) -> bytes:
+        """Calldata of a call."""
+        entry = self._functions[function]
+        return function_abi_to_4byte_selector(entry) + encode(_types(entry["inputs"]), arguments)  # type: ignore[arg-type]
+
+    def arguments(self, function: str, data: bytes) -> tuple[Any, ...]:
+        """Decode the calldata of a call."""
+        return decode(_types(self._functions[function]["inputs"]), data[4:])
+
+    def creation(self, *arguments: Any) -> bytes:
+        """Data of the transaction that creates the contract."""
+        inputs = next((entry["inputs"] for entry in self.abi if entry["type"] == "constructor"), ())
+        return self.creation_code + encode(_types(inputs), arguments)
+
+    def result(self, function: str, data: bytes) -> tuple[Any, ...]:
+        """Decode what a call returned. Raises ValueError for anything else."""
+        try:
+            return decode(_types(self._functions[function]["outputs"]), data)
+        except DecodingError as error:
+            raise ValueError(f"{function} did not return what its ABI says") from error
+
+    def topic(self, event: str) -> Hash32:
+        """topic0 of an event."""
+        return next(topic for topic, entry in self._events.items() if entry["name"] == event)
+
+    def log(self, topics: Sequence[bytes], data: bytes) -> Log | None:
+        """Decode a log; None where the event is not this contract's."""
+        entry = self._events.get(Hash32(topics[0])) if topics else None
+        if entry is None:
+            return None
+        indexed = [item for item in entry["inputs"] if item["indexed"]]
+        plain = [item for item in entry["inputs"] if not item["indexed"]]
+        values = [decode([kind], topic)[0] for kind, topic in zip(_types(indexed), topics[1:], strict=True)]
+        values += decode(_types(plain), data)
+        return Log(entry["name"], dict(zip(_names([*indexed, *plain]), values, strict=True)))
+
+    def denial(self, data: bytes) -> Denial:
+        """Name a custom error (EIP-838) and its arguments; unknown data is shown as hex."""
+        entry = self._errors.get(data[:4])
+        if entry is None:
+            return Denial("UnknownError", "0x" + data.hex())
+        try:
+            values = decode(_types(entry["inputs"]), data[4:])
+        except DecodingError:
+            return Denial(entry["name"], "0x" + data[4:].hex())
+        named = zip(_names(entry["inputs"]), values, strict=True)
+        return Denial(entry["name"], ", ".join(f"{name}={_text(value)}" for name, value in named))
+
+    @cached_property
+    def _functions(self) -> dict[str, Entry]:
+        return {entry["name"]: entry for entry in self.abi if entry["type"] == "function"}
+
+    @cached_property
+    def _events(self) -> dict[Hash32, Entry]:
+        events = (entry for entry in self.abi if entry["type"] == "event")
+        return {Hash32(event_abi_to_log_topic(entry)): entry for entry in events}  # type: ignore[arg-type]
+
+    @cached_property
+    def _errors(self) -> dict[bytes, Entry]:
+        errors = [*_BUILT_IN_ERRORS, *(entry for entry in self.abi if entry["type"] == "error")]
+        return {function_abi_to_4byte_selector({**entry, "type": "function"}): entry for entry in errors}  # type: ignore[arg-type]
+
+
+def address(text: str) -> Address:
+    """`0x…` as eth_abi decodes it, to bytes."""
+    return Address(bytes.fromhex(text[2:]))
+
+
+def _types(inputs: Sequence[Entry]) -> list[str]:
+    return [collapse_if_tuple(item) for item in inputs]  # type: ignore[arg-type]
+
+
+def _names(inputs: Sequence[Entry]) -> list[str]:
+    return [item["name"] for item in inputs]
+
+
+def _text(value: object) -> str:
+    return "0x" + value.hex() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,44 @@
+"""A token (ERC-20) as somebody who pays with it needs it: what the oracle may take, and letting it."""
+
+from typing import Final
+
+from eth_abi.abi import encode
+from eth_utils.crypto import keccak
+
+from themis.chain import client
+from themis.chain.client import OracleClient
+from themis.chain.rpc import RpcError
+from themis.core.errors import Misconfigured
+from themis.core.fees import FeePolicy
+from themis.core.types import Address
+from themis.ports import Signer
+
+_ALLOWANCE: Final = keccak(text="allowance(address,address)")[:4]
+_APPROVE: Final = keccak(text="approve(address,uint256)")[:4]
+_WORD: Final = 32
+
+
+def allow(oracle: OracleClient, signer: Signer, fees: FeePolicy, token: Address, amount: int) -> bool:
+    """Let the oracle take `amount` of the signer's tokens, exactly; False where it may already.
+
+    An allowance that is too small is taken back first: USDT asks for that. Raises Misconfigured for no token.
+    """
+    allowed = _allowance(oracle, signer.address, token)
+    if allowed >= amount:
+        return False
+    for value in (0, amount) if allowed else (amount,):
+        data = _APPROVE + encode(["address", "uint256"], [oracle.oracle, value])
+        client.transact(oracle.rpc, oracle.chain_id, signer, fees, token, data, 0)
+    return True
+
+
+def _allowance(oracle: OracleClient, owner: Address, token: Address) -> int:
+    data = _ALLOWANCE + encode(["address", "address"], [owner, oracle.oracle])
+    call = {"to": "0x" + token.hex(), "data": "0x" + data.hex()}
+    try:
+        found = bytes.fromhex(oracle.rpc.call("eth_call", call, "latest")[2:])
+    except RpcError as error:
+        raise Misconfigured(f"0x{token.hex()} is not a token ({error}): correct --token") from error
+    if len(found) != _WORD:
+        raise Misconfigured(f"0x{token.hex()} is not a token: correct --token")
+    return int.from_bytes(found)

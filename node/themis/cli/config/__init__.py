@@ -1,0 +1,1 @@
+"""`themis config` and `version`."""

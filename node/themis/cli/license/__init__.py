@@ -1,0 +1,1 @@
+"""`themis license`: what licensors and licensees do."""

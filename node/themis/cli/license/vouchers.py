@@ -1,0 +1,105 @@
+"""Grants as people handle them: signing, vouchers in files, rows of a list."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from themis.bundles import jsontext
+from themis.core.canonical import UNLIMITED, Grant, grant_digest, grant_of_message, grant_typed_data
+from themis.core.errors import Misconfigured
+from themis.core.modes import class_words
+from themis.core.spelling import shown
+from themis.core.types import Address
+from themis.keys.keystore import KeystoreSigner
+from themis.licensing.licenses import GrantRow
+
+
+def sign(grant: Grant, signer: KeystoreSigner, chain_id: int, oracle: Address) -> bytes:
+    """Sign as EIP-712 says: 65 bytes."""
+    signed = signer.account.sign_typed_data(full_message=grant_typed_data(grant, chain_id, oracle))
+    return bytes(signed.signature)
+
+
+def voucher(grant: Grant, signature: bytes, chain_id: int, oracle: Address) -> dict[str, Any]:
+    """A signed grant as JSON: what any wallet can sign and anyone can activate."""
+    return {
+        "grant_hash": shown(grant_digest(grant, chain_id, oracle)),
+        "typed_data": grant_typed_data(grant, chain_id, oracle),
+        "signature": shown(signature),
+    }
+
+
+def write_voucher(path: Path, made: dict[str, Any]) -> None:
+    """Write a new file. Raises Misconfigured rather than overwrite one."""
+    try:
+        with path.open("x") as file:
+            file.write(json.dumps(made, indent=2) + "\n")
+    except FileExistsError as error:
+        raise Misconfigured(f"{path} exists: choose another file") from error
+    except OSError as error:
+        raise Misconfigured(f"{path} cannot be written ({error.strerror}): choose another place") from error
+
+
+def read_voucher(path: Path, chain_id: int, oracle: Address) -> tuple[Grant, bytes]:
+    """Read a voucher for this chain and oracle. Raises Misconfigured."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise Misconfigured(f"{path} cannot be read: give the file of a voucher") from error
+    try:
+        data = jsontext.parse(content)
+        grant, signature = grant_of_message(data["typed_data"]["message"]), bytes.fromhex(data["signature"][2:])
+        same_domain = data["typed_data"] == grant_typed_data(grant, chain_id, oracle)
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
+        raise Misconfigured(f"{path} is not a voucher: use what `license export FILE` wrote") from error
+    if not same_domain:
+        raise Misconfigured("the voucher was signed for another chain, oracle or version of themis: ask for a new one")
+    return grant, signature
+
+
+def record(grant: Grant) -> dict[str, Any]:
+    """What a voucher says, without its signature; conditions that few licensors set only where they are."""
+    said = {
+        "model_id": shown(grant.model_id),
+        "licensee": shown(grant.licensee),
+        "role": grant.role.name.lower(),
+        "classes": class_words(grant.classes),
+        "terms_version": grant.terms_version or "every",
+        "expiry_s": grant.expiry_s,
+        "quota": _count(grant.quota),
+        "daily_rate": _count(grant.daily_rate),
+        "royalty_bps": grant.royalty_bps,
+    }
+    if grant.price_floor:
+        said |= {"price_token": shown(grant.price_token), "price_floor": str(grant.price_floor)}
+    if any(grant.pay_to):
+        said["pay_to"] = shown(grant.pay_to)
+    return said | {"seq": grant.seq, "nonce": str(grant.nonce)}
+
+
+def row(found: GrantRow) -> dict[str, Any]:
+    """A grant as commands print it."""
+    state = found.state
+    return {
+        "model_id": shown(found.model_id),
+        "licensee": shown(found.licensee),
+        "role": found.role.name.lower(),
+        "classes": class_words(state.classes),
+        "status": found.status,
+        "seq": state.seq,
+        "terms_version": state.terms_version or "every",
+        "not_before_s": state.not_before_s,
+        "expiry_s": state.expiry_s,
+        "quota_left": _count(state.quota_left),
+        "daily_rate": _count(state.daily_rate),
+        "used_today": state.used_today,
+        "royalty_bps": state.royalty_bps,
+        "price_token": shown(state.price_token),
+        "price_floor": str(state.price_floor),
+        "pay_to": shown(state.pay_to) if any(state.pay_to) else "licensor",
+        "epoch": state.epoch,
+    }
+
+
+def _count(number: int) -> int | str:
+    return "any" if number == UNLIMITED else number

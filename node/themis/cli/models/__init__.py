@@ -1,0 +1,1 @@
+"""`themis models`: bundles made, registered, offered and verified."""

@@ -1,0 +1,194 @@
+"""`themis models`: registering, offering, listing and verifying model bundles."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from themis.bundles import bundle, hostile
+from themis.bundles.bundle import Bundle
+from themis.bundles.manifest import GENERIC
+from themis.chain.abi import address
+from themis.chain.client import OracleClient
+from themis.cli import configfile, wallet
+from themis.cli.fields import IN_ETHER, Json, ModelId, TokenOption, hex_bytes
+from themis.cli.home import Home, home_of
+from themis.cli.license.terms import version_in_force
+from themis.cli.models import adding
+from themis.cli.output import print_json, print_record, print_rows, say
+from themis.config import Config
+from themis.core.errors import Misconfigured
+from themis.core.spelling import shown
+from themis.core.types import Address, Hash32
+from themis.engine.generic import Generic
+from themis.exact import lint as linter
+from themis.licensing.licenses import Licenses
+
+app = typer.Typer(rich_markup_mode=None)
+models = typer.Typer(rich_markup_mode=None, help="Register, offer, list and verify models.")
+app.add_typer(models, name="models")
+
+NOT_EXACT_STATUS = 1
+BundlePath = Annotated[Path, typer.Argument(metavar="PATH", help="Directory of a model bundle.")]
+
+
+models.command()(adding.add)
+
+
+@models.command("list")
+def list_(context: typer.Context, as_json: Json = False) -> None:
+    """List the models registered at the oracle, and what this home's key offers."""
+    home = home_of(context)
+    config = home.config()
+    client = wallet.connect(config)
+    operator = wallet.own_address(home, config)
+    logs = client.logs("ModelRegistered", config.chain.start_block)
+    rows = [_row(client, config, operator, log.values) for log in logs]
+    print_rows(rows, as_json=as_json, empty="no model is registered: run `themis models register PATH`")
+
+
+@models.command()
+def verify(path: BundlePath, as_json: Json = False) -> None:
+    """Check every file of a bundle against its manifest and recompute its roots. Needs no chain."""
+    print_record(_described(bundle.load(path)), as_json=as_json)
+
+
+@models.command()
+def lint(
+    file: Annotated[Path, typer.Argument(metavar="FILE.onnx", help="An ONNX graph.")], as_json: Json = False
+) -> None:
+    """Say whether a graph is in the exact profile, or which nodes are not and why. Status 1 if not. Needs no chain."""
+    model = bundle.read_model(file)
+    hostility = [linter.Finding("model", reason) for reason in hostile.reasons(model, {})]
+    findings = hostility or linter.lint(model).findings
+    found = [{"node": finding.node, "reason": finding.reason} for finding in findings]
+    if as_json:
+        print_json({"file": str(file), "exact": not found, "findings": found})
+    else:
+        print_rows(found, as_json=False, empty=f"{file} is exact: the same bits on every machine")
+    if found:
+        raise typer.Exit(NOT_EXACT_STATUS)
+
+
+@models.command()
+def read(
+    path: BundlePath,
+    output: Annotated[Any, typer.Argument(parser=hex_bytes, metavar="HEX", help="A result of the model.")],
+    as_json: Json = False,
+) -> None:
+    """Say what a result means: tokens and their text, or numbers by output. Needs no chain."""
+    loaded = bundle.load(path)
+    if loaded.manifest.preprocessing not in GENERIC:
+        raise Misconfigured(f"results of {loaded.name} are not of a form that this command knows: see its model card")
+    try:
+        told = Generic(loaded).told(output)
+    except ValueError as error:
+        raise Misconfigured(f"this is no result of {loaded.name}: {error}. Copy it again.") from error
+    print_record(told, as_json=as_json)
+
+
+@models.command()
+def register(
+    context: typer.Context,
+    *,
+    path: BundlePath,
+    uri: Annotated[str, typer.Option(help="Where the bundle can be fetched: a hint, no identity.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Register a bundle with this home's key as its licensor; prints the model id."""
+    loaded = bundle.load(path)
+    roots = (loaded.program_root, loaded.weights_root, loaded.manifest_hash)
+    done = wallet.open_wallet(home_of(context)).transact("registerModel", *roots, uri)
+    values = done.values("ModelRegistered")
+    record = {"model_id": shown(values["modelId"]), "licensor": shown(address(values["licensor"]))}
+    print_record(record | _described(loaded) | done.facts, as_json=as_json)
+    say("every use is closed until you publish terms: `themis license publish`")
+
+
+@models.command()
+def serve(
+    context: typer.Context,
+    *,
+    path: BundlePath,
+    model_id: ModelId,
+    min_fee: Annotated[
+        int,
+        typer.Option("--min-fee-wei", "--min-fee", min=0, max=2**96 - 1, help="What an answer costs at least."),
+    ] = 0,
+    max_callback_gas: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The dearest callback you pay for.")] = 0,
+    token: TokenOption = IN_ETHER,
+    as_json: Json = False,
+) -> None:
+    """Offer to answer requests for a model and add it to config.toml. Restart a running node afterwards."""
+    home = home_of(context)
+    here = wallet.open_wallet(home)
+    loaded = bundle.load(path)
+    require_registered(here.client, loaded, model_id)
+    configfile.add_model(home.config_file, _relative(home, path), shown(model_id))
+    done = here.transact("serve", model_id, token, min_fee, max_callback_gas)
+    record = {
+        "model_id": shown(model_id),
+        "operator": shown(here.signer.address),
+        "token": shown(token),
+        "min_fee": str(min_fee),
+        "max_callback_gas": max_callback_gas,
+    }
+    print_record(record | done.facts, as_json=as_json)
+
+
+@models.command()
+def stop(context: typer.Context, *, model_id: ModelId, token: TokenOption = IN_ETHER, as_json: Json = False) -> None:
+    """Withdraw the offer. Open requests stay answerable, so the model stays in config.toml."""
+    done = wallet.open_wallet(home_of(context)).transact("stopServing", model_id, token)
+    print_record({"model_id": shown(model_id), "token": shown(token)} | done.facts, as_json=as_json)
+    say("keep the node running until its open requests are answered; then remove the model from config.toml")
+
+
+def require_registered(client: OracleClient, loaded: Bundle, model_id: Hash32) -> None:
+    """Check that a bundle is the one registered under an id. Raises Misconfigured."""
+    (registrant,) = client.read("registrantOf", model_id)
+    if not any(address(registrant)):
+        raise Misconfigured(f"model {shown(model_id)} is not registered: correct its id (`themis models list`)")
+    roots = (loaded.program_root, loaded.weights_root, loaded.manifest_hash)
+    (registered,) = client.read("modelIdOf", address(registrant), *roots)
+    if registered != model_id:
+        raise Misconfigured(
+            f"{loaded.path} is not the model registered as {shown(model_id)}: fetch the bundle again, or correct the id"
+        )
+
+
+def _row(client: OracleClient, config: Config, operator: Address, registered: dict[str, Any]) -> dict[str, Any]:
+    model_id = Hash32(registered["modelId"])
+    offers = Licenses(client, config.chain.start_block).offers(model_id, operator)
+    (licensor,) = client.read("licensorOf", model_id)
+    path = next((str(model.path) for model in config.models if model.model_id == model_id), None)
+    return {
+        "model_id": shown(model_id),
+        "licensor": shown(address(licensor)),
+        "terms": version_in_force(client, model_id),
+        "configured": path,
+        "offers": [
+            {"token": shown(o.token), "min_fee": str(o.min_fee), "max_callback_gas": o.max_callback_gas} for o in offers
+        ],
+        "uri": registered["uri"],
+    }
+
+
+def _described(loaded: Bundle) -> dict[str, Any]:
+    return {
+        "name": loaded.name,
+        "version": loaded.version,
+        "program_root": shown(loaded.program_root),
+        "weights_root": shown(loaded.weights_root),
+        "manifest_hash": shown(loaded.manifest_hash),
+        "exactness": loaded.manifest.exactness,
+        "preprocessing": loaded.manifest.preprocessing,
+        "max_input_bytes": loaded.manifest.max_input_bytes,
+        "attribution": loaded.manifest.attribution,
+    }
+
+
+def _relative(home: Home, path: Path) -> str:
+    """Give the path as config.toml keeps it: relative to the home where it lies inside."""
+    absolute = path.absolute()
+    return str(absolute.relative_to(home.path) if absolute.is_relative_to(home.path) else absolute)

@@ -1,0 +1,1 @@
+"""`themis check`, `run`, `status` and `jobs`: the node and what it does."""

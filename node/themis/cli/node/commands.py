@@ -1,0 +1,125 @@
+"""`themis check` and `themis run`."""
+
+import logging
+import sys
+import time
+from contextlib import closing
+from typing import Final
+
+import typer
+
+from themis.api import app as api
+from themis.api.licensing import Licensing
+from themis.api.reading import Reading
+from themis.api.server import Server, hosts_of, token_of
+from themis.chain.client import OracleClient
+from themis.cli.fields import Json
+from themis.cli.home import PORT_FILE, Home, home_of
+from themis.cli.node.signals import Stop
+from themis.cli.output import print_json, say
+from themis.core.errors import Broken, ThemisError, Unavailable
+from themis.daemon.assemble import assemble
+from themis.daemon.preflight import Check, Preflight, Status
+
+_NAME_WIDTH: Final = len("license of evm-risk-moe")
+_FIRST_PAUSE_S: Final = 0.5
+_LONGEST_PAUSE_S: Final = 15.0
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def check(context: typer.Context, as_json: Json = False) -> None:
+    """Check everything a node needs, and say what to do where something is missing."""
+    home = home_of(context)
+    done: list[Check] = []
+    with closing(Preflight(home.path, home.config())) as preflight:
+        for each in preflight.checks():
+            done.append(each)
+            if not as_json:
+                sys.stdout.write(_line(each) + "\n")
+    if as_json:
+        print_json([{"name": each.name, "status": str(each.status), "detail": each.detail} for each in done])
+    if (error := _failure(done[-1])) is not None:
+        raise error
+
+
+@app.command()
+def run(context: typer.Context) -> None:
+    """Run the node until it is told to stop (SIGTERM or Ctrl-C)."""
+    home = home_of(context)
+    _log_to_stderr()
+    with Stop() as stop:
+        config = home.config()
+        token = token_of(home.path, config.api)
+        preflight = Preflight(home.path, config)
+        if _passed(preflight, stop):
+            _serve(home, preflight, token, stop)
+    say("stopped")
+
+
+def _serve(home: Home, preflight: Preflight, token: str | None, stop: Stop) -> None:
+    """Run the loops in this thread and the API in another, until told to stop."""
+    running = assemble(home.path, preflight.config, preflight)
+    server = Server(preflight.config.api)
+    reading = Reading(running.node, running.supervisor.health, preflight.rpc.calls, time.time())
+    server.start(api.create(reading, _licensing(preflight), hosts=hosts_of(preflight.config.api), token=token))
+    port_file = home.path / PORT_FILE
+    port_file.write_text(f"{server.port}\n")
+    say(f"ready: {server.url}")
+    try:
+        with stop.calling(running.supervisor.stop):
+            running.supervisor.run()
+    finally:
+        port_file.unlink(missing_ok=True)
+        server.stop()
+        running.engine.close()
+        running.lock.release()
+
+
+def _licensing(preflight: Preflight) -> Licensing:
+    """What the licensor's page reads, through the node's own RPC."""
+    chain, engine = preflight.config.chain, preflight.engine
+    names = {info.model_id: info.name for info in engine.models().values()} if engine else {}
+    client = OracleClient(preflight.rpc, chain.chain_id, preflight.config.oracle())
+    return Licensing(client, chain.start_block, names)
+
+
+def _passed(preflight: Preflight, stop: Stop) -> bool:
+    """Repeat the checks while the outside world is at fault; False when told to stop meanwhile.
+
+    Raises the error of the first check that only the operator can mend.
+    """
+    pause_s = _FIRST_PAUSE_S
+    told: set[str] = set()
+    while not stop.wanted:
+        for each in preflight.checks():
+            line = _line(each)
+            if line not in told:
+                say(line)
+                told.add(line)
+        error = _failure(each)
+        if error is None:
+            return True
+        if error.exit_status != Unavailable.exit_status:
+            raise error
+        if pause_s == _FIRST_PAUSE_S:
+            say("waiting: the checks are repeated until that works")
+        stop.wait(pause_s)
+        pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+    return False
+
+
+def _failure(last: Check) -> ThemisError | None:
+    if last.status is not Status.FAIL:
+        return None
+    return last.error or Broken(f"{last.name} failed without saying why: report this as a bug")
+
+
+def _line(check_: Check) -> str:
+    return f"{check_.status:<5} {check_.name:<{_NAME_WIDTH}} {check_.detail}"
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(message)s")
+    logging.getLogger("themis").setLevel(logging.INFO)

@@ -1,0 +1,153 @@
+"""`themis optimize`: lets the node tune itself on its own traffic, and shows what came of it."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from themis.bundles import bundle
+from themis.bundles.bundle import Bundle
+from themis.chain.client import OracleClient
+from themis.chain.oracle import RpcChain
+from themis.chain.rpc import Rpc
+from themis.cli.fields import Json
+from themis.cli.home import Home, home_of
+from themis.cli.node import source
+from themis.cli.output import print_json, print_record, print_rows, say
+from themis.config import STORE_FILE, Config
+from themis.core.errors import Misconfigured, Unavailable
+from themis.core.spelling import shown
+from themis.core.types import Address, Hash32
+from themis.engine.engine import is_tunable
+from themis.engine.tuning import Tuning
+from themis.optimize import journal, plot, report, traffic
+from themis.optimize.journal import History
+from themis.optimize.loop import Loop, Subject
+from themis.optimize.machine import here
+from themis.optimize.traffic import Traffic
+from themis.store import lock
+
+_NICENESS: Final = 10
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def optimize(
+    context: typer.Context,
+    *,
+    model: Annotated[
+        str | None, typer.Option(metavar="NAME|ID", help="Only this model of config.toml; else each in turn.")
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds for each model, those in its journal included.")] = 100,
+    only_report: Annotated[
+        bool, typer.Option("--report", help="Measure nothing: show the journal as a table, and draw it.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Tune the models on this node's own traffic: analyze, plan, change, measure, keep or discard.
+
+    A change is kept if answers stay the same, bit for bit, and come faster. Stopped or killed, it goes on where it was.
+    """
+    home = home_of(context)
+    config = home.config()
+    chosen = list(_chosen(home, config, model))
+    if not only_report:
+        with lock.optimizing(home.path):
+            _make_room(home)
+            for each in chosen:
+                _tune(home, config, each, rounds)
+    histories = [(each.bundle, _history(home, each.bundle)) for each in chosen]
+    if as_json:
+        print_json([report.summary(found) | {"table": report.rows(found)} for _, found in histories if found.started])
+        return
+    for loaded, found in histories:
+        _show(home, loaded, found, with_table=only_report)
+
+
+@dataclass(frozen=True, slots=True)
+class _Model:
+    model_id: Hash32
+    bundle: Bundle
+
+
+def _chosen(home: Home, config: Config, wanted: str | None) -> Iterator[_Model]:
+    found = [_Model(model.model_id, bundle.load(home.path / model.path)) for model in config.models]
+    if not found:
+        raise Misconfigured("no model is configured: run `themis models serve PATH MODEL_ID`")
+    matching = [each for each in found if wanted in (None, each.bundle.name, shown(each.model_id))]
+    if not matching:
+        known = ", ".join(each.bundle.name for each in found)
+        raise Misconfigured(f"--model {wanted}: config.toml has {known}")
+    for each in matching:
+        if is_tunable(each.bundle):
+            yield each
+        elif wanted is None:
+            say(f"{each.bundle.name} is left out: it takes one request a run, or is not exact")
+        else:
+            raise Misconfigured(f"{wanted} cannot be tuned: it takes one request a run, or is not exact")
+
+
+def _make_room(home: Home) -> None:
+    """A node that runs here comes first."""
+    if source.is_running(home):
+        os.nice(_NICENESS)
+        say("a node runs in this home: it comes first, and measurements are noisier. Restart it for what is kept")
+
+
+def _tune(home: Home, config: Config, model: _Model, rounds: int) -> None:
+    seen = _traffic(home, config, model)
+    name = model.bundle.name
+    if seen.is_golden:
+        say(f"{name}: no recorded traffic yet, so its {len(seen.work)} golden inputs stand in: run again when there is")
+    else:
+        say(f"{name}: {len(seen.work)} recorded requests, {seen.left_out} left out because their code is gone")
+    defaults = Tuning(threads=config.engine.threads)
+    path = journal.path_of(home.path, model.bundle)
+    try:
+        Loop(Subject(model.bundle, seen, defaults, path), say).run(rounds)
+    except KeyboardInterrupt:
+        say(f"stopped: {path} keeps all finished rounds; run `themis optimize` to go on")
+        raise
+
+
+def _traffic(home: Home, config: Config, model: _Model) -> Traffic:
+    """Code is asked for at the newest block: nodes forget older states, and a request says what its hash must be."""
+
+    def fetch(places: Sequence[tuple[Address, int]]) -> Sequence[bytes | Unavailable]:
+        client = OracleClient(Rpc(config.chain.rpc_url), config.chain.chain_id, config.oracle())
+        chain = RpcChain(client, Address(bytes(20)))
+        try:
+            head = chain.head().number
+            return chain.code([(account, head) for account, _ in places])
+        except Unavailable as error:
+            say(f"requests that name deployed code are left out: {error}")
+            return [error] * len(places)
+
+    return traffic.recorded(home.path / STORE_FILE, model.model_id, model.bundle, fetch)
+
+
+def _history(home: Home, loaded: Bundle) -> History:
+    return journal.read(journal.path_of(home.path, loaded), journal.digest_of(loaded), here())
+
+
+def _show(home: Home, loaded: Bundle, found: History, *, with_table: bool) -> None:
+    if not found.started:
+        say(f"{loaded.name} was never tuned on this machine: run `themis optimize`")
+        return
+    if with_table:
+        print_rows(report.rows(found), as_json=False, empty="no round is finished yet")
+    print_record(report.summary(found), as_json=False)
+    drawing = _draw(home, loaded, found)
+    say(f"plot: {drawing}")
+
+
+def _draw(home: Home, loaded: Bundle, found: History) -> Path:
+    first = found.started[0]
+    file = journal.path_of(home.path, loaded).with_suffix(".svg")
+    title = f"{first.model}: throughput over the untuned node's"
+    file.write_text(plot.draw(report.points(found), title, runtime_defaults=report.runtime_defaults(found)))
+    return file

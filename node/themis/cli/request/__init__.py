@@ -1,0 +1,1 @@
+"""`themis request`, `refund` and `withdraw`: asking, and money that the oracle holds."""

@@ -1,0 +1,95 @@
+"""Asking the oracle from the command line: the input, a free lane, the answer and how it reads."""
+
+import struct
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from eth_abi.abi import encode
+from eth_utils.crypto import keccak
+
+from themis.chain import contracts
+from themis.chain.client import OracleClient
+from themis.chain.contracts import ORACLE
+from themis.chain.rpc import Rpc
+from themis.core.errors import Misconfigured, Reason, Refused, Unavailable
+from themis.core.spelling import shown
+from themis.core.types import Address, Fulfilled, Hash32
+from themis.evm.report import MAX_BPS, RiskClass
+
+_REPORT: Final = struct.Struct(">8H16x")
+_OPEN: Final = 1
+"""As `State` in IInferenceOracle.sol."""
+_LANES: Final = 1_000
+_POLL_S: Final = 0.1
+
+
+def input_bytes(rpc: Rpc, target: Address | None, text: str | None, data: bytes | None, file: Path | None) -> bytes:
+    """The bytes to ask about, from exactly one source. Raises Misconfigured, or Refused for a target without code."""
+    if sum(source is not None for source in (target, text, data, file)) != 1:
+        raise Misconfigured("give exactly one of --target, --text, --input-hex and --input-file")
+    if text is not None:
+        return text.encode()
+    if target is not None:
+        return _code_reference(rpc, target)
+    if data is not None:
+        return data
+    try:
+        return Path(file or "").read_bytes()
+    except OSError as error:
+        raise Misconfigured(f"{file} cannot be read: correct --input-file") from error
+
+
+def free_lane(client: OracleClient, requester: Address) -> int:
+    """The first lane without an open request: a settled one is cheaper than a new one. Raises Misconfigured."""
+    for lane in range(_LANES):
+        state, _, _ = client.read("stateOf", requester, lane)
+        if state != _OPEN:
+            return lane
+    raise Misconfigured(f"the first {_LANES} lanes have open requests: choose a free one with --lane")
+
+
+def answer(client: OracleClient, request_id: Hash32, first_block: int, timeout_s: float) -> Fulfilled:
+    """Wait for the answer. Raises Unavailable, saying how to get the fee back."""
+    query = {
+        "address": shown(client.oracle),
+        "fromBlock": hex(first_block),
+        "toBlock": "latest",
+        "topics": [shown(ORACLE.topic("Fulfilled")), shown(request_id)],
+    }
+    for _ in _polls(timeout_s):
+        for raw in client.rpc.call("eth_getLogs", query):
+            event = contracts.decode_event(raw)
+            if isinstance(event, Fulfilled):
+                return event
+    raise Unavailable(
+        f"request {shown(request_id)} was not answered in time: after its deadline get the fee back with "
+        f"`themis refund {shown(request_id)}`"
+    )
+
+
+def risk_report(output: bytes) -> dict[str, int] | None:
+    """Scores in basis points, coverage and program counter, as RiskReport.sol decodes them; None for other output."""
+    if len(output) != _REPORT.size or any(output[_REPORT.size // 2 :]):
+        return None
+    *scores_bps, coverage_bps, program_counter = _REPORT.unpack(output)
+    if max(*scores_bps, coverage_bps) > MAX_BPS:
+        return None
+    named = {risk.name.lower(): score for risk, score in zip(RiskClass, scores_bps, strict=True)}
+    return named | {"coverage_bps": coverage_bps, "program_counter": program_counter}
+
+
+def _polls(timeout_s: float) -> Iterator[None]:
+    give_up = time.monotonic() + timeout_s
+    while time.monotonic() < give_up:
+        yield
+        time.sleep(_POLL_S)
+
+
+def _code_reference(rpc: Rpc, target: Address) -> bytes:
+    """What a code-reading model takes: the contract's address and the hash of its code."""
+    code = bytes.fromhex(rpc.call("eth_getCode", shown(target), "latest")[2:])
+    if not code:
+        raise Refused(Reason.NO_CODE, f"{shown(target)} has no code: give --target the address of a contract")
+    return encode(["address", "bytes32"], [target, keccak(code)])

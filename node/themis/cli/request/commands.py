@@ -1,0 +1,128 @@
+"""`themis request`: asks a model and waits for the answer."""
+
+import time
+from dataclasses import astuple
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from themis.chain import token as erc20
+from themis.chain.contracts import decode_request
+from themis.cli import wallet
+from themis.cli.fields import IN_ETHER, ClassOption, Json, ModelId, TokenOption, address, hex_bytes
+from themis.cli.home import home_of
+from themis.cli.license import vouchers
+from themis.cli.output import print_record, say
+from themis.cli.request import answers
+from themis.cli.wallet import Done, Wallet
+from themis.core.errors import Misconfigured
+from themis.core.spelling import shown
+from themis.core.types import ETHER, Address, Fulfilled, Hash32, Request, Role
+
+_GRACE_S: Final = 5
+"""How long an answer that was mined at the deadline may take to be seen."""
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def request(
+    context: typer.Context,
+    *,
+    model_id: ModelId,
+    operator: Annotated[Any, typer.Option(parser=address, metavar="ADDRESS", help="Who shall answer.")],
+    use_class: ClassOption,
+    target: Annotated[Any, typer.Option(parser=address, metavar="ADDRESS", help="Ask about a contract's code.")] = None,
+    text: Annotated[str | None, typer.Option(help="Ask a model that reads text.")] = None,
+    input_hex: Annotated[Any, typer.Option(parser=hex_bytes, metavar="HEX", help="Ask about these bytes.")] = None,
+    input_file: Annotated[Path | None, typer.Option(help="Ask about the bytes of this file.")] = None,
+    fee: Annotated[
+        int | None,
+        typer.Option("--fee-wei", "--fee", min=0, max=2**96 - 1, help="Smallest units; none: the operator's price."),
+    ] = None,
+    token: TokenOption = IN_ETHER,
+    grant: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Put this voucher into force in the same transaction.")
+    ] = None,
+    deadline_s: Annotated[int, typer.Option(min=1, max=2**32, help="The fee can be refunded after it.")] = 600,
+    lane: Annotated[int | None, typer.Option(min=0, max=2**64 - 1, help="Storage lane; none: a free one.")] = None,
+    wait: Annotated[bool, typer.Option(help="Wait for the answer.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Ask a model as this home's key, and wait for the answer."""
+    here = wallet.open_wallet(home_of(context))
+    rpc = here.client.rpc
+    data = answers.input_bytes(rpc, target, text, input_hex, input_file)
+    paid = _fee(here, model_id, operator, token, fee)
+    chosen_lane = answers.free_lane(here.client, here.signer.address) if lane is None else lane
+    ask = (model_id, operator, int(use_class), chosen_lane, here.client.now_s() + deadline_s, 0)
+    started = time.monotonic()
+    done = _ask(here, ask, data, token, paid, grant)
+    values = done.values("Requested")
+    request_id, asked = Hash32(values["id"]), decode_request(values["request"])
+    record = _asked(here, request_id, asked) | done.facts
+    if wait:
+        say(f"request {shown(request_id)} is in block {record['block']}; waiting (Ctrl-C leaves it open)")
+        found = answers.answer(here.client, request_id, record["block"], deadline_s + _GRACE_S)
+        record |= _answered(found, started)
+        if target is not None and (report := answers.risk_report(found.output)) is not None:
+            record["report"] = report
+    print_record(record, as_json=as_json)
+
+
+def _ask(  # noqa: PLR0917 (one request has that many parts)
+    here: Wallet, ask: tuple[Any, ...], data: bytes, token: Address, fee: int, grant: Path | None
+) -> Done:
+    """Make the request: in a token, with a voucher, or plainly."""
+    voucher = () if grant is None else _voucher(here, grant, ask[0])
+    if token != ETHER and erc20.allow(here.client, here.signer, here.config.fees.policy(), token, fee):
+        say(f"the oracle may take {fee} of token {shown(token)} now")
+    value_wei = fee if token == ETHER else 0
+    if voucher:
+        return here.transact("requestWithGrant", ask, data, token, fee, *voucher, value_wei=value_wei)
+    if token != ETHER:
+        return here.transact("requestWithToken", ask, data, token, fee)
+    return here.transact("request", ask, data, value_wei=value_wei)
+
+
+def _voucher(here: Wallet, file: Path, model_id: Hash32) -> tuple[Any, ...]:
+    """A grant and its signature. Another's would be put into force too, and lift nothing here."""
+    granted, signature = vouchers.read_voucher(file, here.client.chain_id, here.client.oracle)
+    if (granted.model_id, granted.role) != (model_id, Role.REQUESTER):
+        raise Misconfigured(f"{file} is no requester's voucher for this model: `themis license import` takes any")
+    return astuple(granted), signature
+
+
+def _fee(here: Wallet, model_id: Hash32, operator: Address, token: Address, fee: int | None) -> int:
+    if fee is not None:
+        return fee
+    _, min_fee, _ = here.client.read("offerOf", model_id, operator, token)
+    return int(min_fee)
+
+
+def _asked(here: Wallet, request_id: Hash32, asked: Request) -> dict[str, Any]:
+    """What was asked, and under which terms the result comes."""
+    terms_hash, attribution = here.licenses.attribution(asked.model_id, asked.terms_version)
+    return {
+        "request_id": shown(request_id),
+        "lane": str(asked.lane),
+        "token": shown(asked.token),
+        "fee": str(asked.fee),
+        "royalty_bps": asked.royalty_bps,
+        "deadline_s": asked.deadline_s,
+        "terms_version": asked.terms_version,
+        "terms_hash": shown(terms_hash),
+        "attribution": attribution,
+    }
+
+
+def _answered(found: Fulfilled, started: float) -> dict[str, Any]:
+    return {
+        "output": shown(found.output),
+        "result_hash": shown(found.result_hash),
+        "terms_hash": shown(found.terms_hash),
+        "answer_tx_hash": shown(found.at.tx_hash),
+        "answer_block": found.at.block_number,
+        "latency_ms": round((time.monotonic() - started) * 1_000),
+    }

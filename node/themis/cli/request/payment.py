@@ -1,0 +1,59 @@
+"""`themis withdraw` and `themis refund`: money that the oracle holds for somebody."""
+
+from typing import Annotated, Any
+
+import typer
+
+from themis.chain.contracts import decode_request
+from themis.cli import wallet
+from themis.cli.fields import IN_ETHER, Json, TokenOption, address, hash32
+from themis.cli.home import home_of
+from themis.cli.output import print_record, say
+from themis.core.canonical import request_words
+from themis.core.errors import Misconfigured
+from themis.core.spelling import shown
+from themis.core.types import ETHER
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def withdraw(
+    context: typer.Context,
+    *,
+    account: Annotated[Any, typer.Argument(parser=address, metavar="[ACCOUNT]", help="None: this home's key.")] = None,
+    token: TokenOption = IN_ETHER,
+    as_json: Json = False,
+) -> None:
+    """Pay an account its credit: earned fees, royalties, refunds. Anyone may; the money goes to the account alone."""
+    here = wallet.open_wallet(home_of(context))
+    paid = account or here.signer.address
+    done = here.transact("withdraw", token, paid)
+    amount = str(done.values("Withdrawn")["amount"])
+    record = {"account": shown(paid), "token": shown(token), "amount": amount}
+    print_record(record | done.facts, as_json=as_json)
+
+
+@app.command()
+def refund(
+    context: typer.Context,
+    *,
+    request_id: Annotated[Any, typer.Argument(parser=hash32, metavar="REQUEST_ID", help="An unanswered request.")],
+    as_json: Json = False,
+) -> None:
+    """Return the fee of a request that was not answered in time to its requester's credit."""
+    here = wallet.open_wallet(home_of(context))
+    logs = here.client.logs("Requested", here.config.chain.start_block, request_id)
+    if not logs:
+        raise Misconfigured(f"there is no request {shown(request_id)} at this oracle: correct its id")
+    asked = decode_request(logs[-1].values["request"])
+    done = here.transact("refund", request_words(asked))
+    record = {
+        "request_id": shown(request_id),
+        "requester": shown(asked.requester),
+        "token": shown(asked.token),
+        "fee": str(asked.fee),
+    }
+    print_record(record | done.facts, as_json=as_json)
+    option = "" if asked.token == ETHER else f" --token {shown(asked.token)}"
+    say(f"it is a credit now: `themis withdraw{option}` pays it out")

@@ -1,0 +1,1 @@
+"""`themis init` and `deploy`: what makes a home."""

@@ -1,0 +1,87 @@
+"""Commands that set a home up: `init` and `deploy`."""
+
+from typing import Annotated, Any
+
+import typer
+
+from themis.chain import client
+from themis.chain.abi import address as address_bytes
+from themis.chain.client import OracleClient
+from themis.chain.contracts import ORACLE
+from themis.chain.rpc import Rpc, redacted
+from themis.cli import configfile, wallet
+from themis.cli.fields import Json, address
+from themis.cli.home import home_of
+from themis.cli.output import print_record, say
+from themis.core.errors import Misconfigured, Unavailable
+from themis.core.spelling import shown
+from themis.core.types import Address
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def init(
+    context: typer.Context,
+    *,
+    rpc_url: Annotated[str, typer.Option(help="HTTP endpoint of the chain; asked for the chain's id.")],
+    oracle: Annotated[Any, typer.Option(parser=address, metavar="ADDRESS", help="None: deploy next.")] = None,
+    start_block: Annotated[
+        int | None, typer.Option(min=0, help="Block the oracle was deployed in; none: found on the chain.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write config.toml into a new home."""
+    home = home_of(context)
+    if home.config_file.exists():
+        raise Misconfigured(f"{home.config_file} exists: edit it, or choose another --home")
+    if not rpc_url.startswith(("http://", "https://")):
+        raise Misconfigured("--rpc-url must begin with http:// or https://")
+    rpc = Rpc(rpc_url)
+    chain_id = int(rpc.call("eth_chainId"), 16)
+    if oracle is not None:
+        found = OracleClient(rpc, chain_id, Address(oracle))
+        client.require_oracle(found)
+        start_block = _deployed_in(found) if start_block is None else start_block
+    start_block = start_block or 0
+    oracle_text = None if oracle is None else shown(oracle)
+    configfile.create(home.config_file, rpc_url=rpc_url, chain_id=chain_id, oracle=oracle_text, start_block=start_block)
+    record = {
+        "config": str(home.config_file),
+        "chain_id": chain_id,
+        "rpc": redacted(rpc_url),
+        "oracle": oracle_text,
+        "start_block": start_block,
+    }
+    print_record(record, as_json=as_json)
+    say("next: `themis keys new`" + ("" if oracle else ", then `themis deploy`"))
+
+
+def _deployed_in(oracle: OracleClient) -> int:
+    """Where the oracle's history begins; 0, and a word about it, where the endpoint cannot tell."""
+    try:
+        return client.deployment_block(oracle)
+    except Unavailable as error:
+        say(
+            f"the oracle's first block is unknown ({error}), so lists read the whole chain: "
+            "set chain.start_block in config.toml to the block that it was deployed in"
+        )
+        return 0
+
+
+@app.command()
+def deploy(context: typer.Context, as_json: Json = False) -> None:
+    """Deploy the oracle contract and write its address into config.toml."""
+    home = home_of(context)
+    config = home.config()
+    if config.chain.oracle is not None:
+        raise Misconfigured("chain.oracle is set already: remove it from config.toml to deploy another one")
+    rpc = Rpc(config.chain.rpc_url)
+    client.require_chain(rpc, config.chain.chain_id)
+    signer = wallet.unlock(home, config)
+    receipt = client.deploy(rpc, config.chain.chain_id, signer, config.fees.policy(), ORACLE)
+    done = wallet.Done(receipt, [])
+    oracle = shown(address_bytes(receipt["contractAddress"]))
+    say(f"deployed at {oracle}")
+    configfile.set_oracle(home.config_file, oracle, done.facts["block"])
+    print_record({"oracle": oracle, "start_block": done.facts["block"]} | done.facts, as_json=as_json)

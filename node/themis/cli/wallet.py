@@ -1,0 +1,93 @@
+"""A home's wallet at the oracle: one key, one contract, transactions that are waited for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from themis.chain.abi import Log, address
+from themis.chain.client import OracleClient, require_chain, require_oracle
+from themis.chain.rpc import Rpc
+from themis.cli.home import Home
+from themis.cli.output import progress
+from themis.config import Config
+from themis.core.types import Address
+from themis.keys import keystore
+from themis.keys.keystore import KeystoreSigner
+from themis.licensing.licenses import Licenses
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A transaction that took effect."""
+
+    receipt: Mapping[str, Any]
+    logs: list[Log]
+
+    @property
+    def sender(self) -> Address:
+        """Who sent it."""
+        return address(self.receipt["from"])
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What every command says about its transaction."""
+        return {
+            "tx_hash": self.receipt["transactionHash"],
+            "block": int(self.receipt["blockNumber"], 16),
+            "gas_used": int(self.receipt["gasUsed"], 16),
+        }
+
+    def values(self, event: str) -> dict[str, Any]:
+        """The values of an event that this transaction logged."""
+        return next(log.values for log in self.logs if log.event == event)
+
+
+@dataclass(frozen=True, slots=True)
+class Wallet:
+    """Reads and transactions of a home's key."""
+
+    config: Config
+    client: OracleClient
+    signer: KeystoreSigner
+
+    @property
+    def licenses(self) -> Licenses:
+        return Licenses(self.client, self.config.chain.start_block)
+
+    def transact(self, function: str, *arguments: Any, value_wei: int = 0) -> Done:
+        """Send a transaction to the oracle and wait for it. Raises ContractDenied before it costs anything."""
+        fees = self.config.fees.policy()
+        return Done(*self.client.transact(self.signer, fees, function, *arguments, value_wei=value_wei))
+
+
+def connect(config: Config) -> OracleClient:
+    """The configured oracle, once chain and contract have proved to be the right ones.
+
+    Raises Misconfigured, or Unavailable while the RPC is down.
+    """
+    client = OracleClient(Rpc(config.chain.rpc_url), config.chain.chain_id, config.oracle(), progress)
+    require_chain(client.rpc, client.chain_id)
+    require_oracle(client)
+    return client
+
+
+def licenses(config: Config) -> Licenses:
+    """What the configured oracle says about licenses. Raises as `connect` does."""
+    return Licenses(connect(config), config.chain.start_block)
+
+
+def open_wallet(home: Home) -> Wallet:
+    """Unlock the home's key and connect. The chain is asked first: unlocking takes a second."""
+    config = home.config()
+    client = connect(config)
+    return Wallet(config, client, unlock(home, config))
+
+
+def unlock(home: Home, config: Config) -> KeystoreSigner:
+    """The home's key. Raises Misconfigured, saying what to do."""
+    return keystore.unlock(home.path / config.key.keystore, home.path / config.key.password_file)
+
+
+def own_address(home: Home, config: Config) -> Address:
+    """The address of the home's key, which needs no password."""
+    return keystore.address_of(home.path / config.key.keystore)

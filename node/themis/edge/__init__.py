@@ -1,1 +1,0 @@
-"""I/O: each module implements one port."""

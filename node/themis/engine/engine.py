@@ -1,0 +1,216 @@
+"""The Engine port on ONNX Runtime: many requests in one run, the same bytes as one at a time."""
+
+import operator
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import onnxruntime as ort
+
+from themis.bundles.bundle import MODEL, Bundle, parse_model
+from themis.bundles.manifest import GENERIC, RuntimeSchema
+from themis.core.errors import Misconfigured, Reason, Refused
+from themis.core.types import CodeRef, Hash32, ModelInfo
+from themis.engine import batch, preprocess
+from themis.engine.crew import Crew
+from themis.engine.generic import Generic
+from themis.engine.preprocess import Preprocessing
+from themis.engine.runner import Answerer, OneByOne, Runner, Work
+from themis.engine.tuning import DEFAULTS, Tuning, differences
+from themis.exact import selftest
+from themis.exact.rewrite import rewrite
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """One call of `infer`."""
+
+    requests: int
+    tokens: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    info: ModelInfo
+    bundle: Bundle
+    reader: Preprocessing | Generic
+    tuning: Tuning
+    answerer: Answerer
+
+
+class OnnxEngine:
+    """Holds each model as its tuning says. `infer` may be called from several threads."""
+
+    def __init__(
+        self,
+        bundles: Mapping[Hash32, Bundle],
+        threads: int,
+        tunings: Mapping[Hash32, Tuning] | None = None,
+        now_s: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """Check this machine, and every model on its golden answers. Raises Misconfigured when a bit is off.
+
+        Models without a tuning run with the defaults on so many threads.
+        """
+        self._defaults = Tuning(threads=threads)
+        chosen = {model_id: (tunings or {}).get(model_id, self._defaults) for model_id in bundles}
+        for count in sorted({threads, *(tuning.threads for tuning in chosen.values())}):
+            selftest.check(count)
+        self._loaded: dict[Hash32, _Loaded] = {}
+        try:
+            for model_id, bundle in bundles.items():
+                self._loaded[model_id] = _load(bundle.info(model_id), bundle, chosen[model_id])
+        except BaseException:
+            self.close()
+            raise
+        self.observe: Callable[[Hash32, Work, Timing], None] = lambda *_: None
+        """Told about each call of `infer`, in its thread."""
+        self._now_s = now_s
+
+    def models(self) -> Mapping[Hash32, ModelInfo]:
+        return {model_id: loaded.info for model_id, loaded in self._loaded.items()}
+
+    def tuned(self) -> Mapping[Hash32, str]:
+        return {
+            model_id: differences(self._defaults, loaded.tuning)
+            for model_id, loaded in self._loaded.items()
+            if loaded.tuning != self._defaults
+        }
+
+    def tunings(self) -> Mapping[Hash32, Tuning]:
+        """How each model runs now."""
+        return {model_id: loaded.tuning for model_id, loaded in self._loaded.items()}
+
+    def step(self) -> int:
+        return max((loaded.tuning.step for loaded in self._loaded.values()), default=DEFAULTS.step)
+
+    def answerer(self, model_id: Hash32) -> Answerer:
+        """The model as it runs now."""
+        return self._find(model_id).answerer
+
+    def opened(self, model_id: Hash32, tuning: Tuning) -> Answerer:
+        """The model as it would run another way. Raises Misconfigured when a bit is off. To be closed."""
+        loaded = self._find(model_id)
+        return _load(loaded.info, loaded.bundle, tuning).answerer
+
+    def retune(self, model_id: Hash32, tuning: Tuning) -> None:
+        """Run a model another way from the next call on. Raises Misconfigured, and changes nothing, when a bit is off.
+
+        Not while another thread asks this model.
+        """
+        old = self._find(model_id)
+        self._loaded[model_id] = _load(old.info, old.bundle, tuning)
+        old.answerer.close()
+
+    def close(self) -> None:
+        """End worker processes."""
+        for loaded in self._loaded.values():
+            loaded.answerer.close()
+
+    def code_needed(self, model_id: Hash32, input_: bytes) -> CodeRef | None:
+        loaded = self._find(model_id)
+        if len(input_) > (limit := loaded.bundle.manifest.max_input_bytes):
+            raise Refused(Reason.INVALID_INPUT, f"{len(input_)} bytes; {loaded.info.name} takes up to {limit}")
+        if isinstance(loaded.reader, Generic):
+            loaded.reader.check(input_)
+            return None
+        return loaded.reader.code_needed(input_)
+
+    def infer(self, model_id: Hash32, work: Work) -> list[bytes]:
+        loaded = self._find(model_id)
+        for input_, _ in work:
+            self.code_needed(model_id, input_)
+        start_s = self._now_s()
+        answers = loaded.answerer.answer(work)
+        self.observe(model_id, work, Timing(len(work), answers.tokens, self._now_s() - start_s))
+        return answers.outputs
+
+    def _find(self, model_id: Hash32) -> _Loaded:
+        if model_id not in self._loaded:
+            raise Refused(Reason.UNKNOWN_MODEL, f"0x{model_id.hex()} is not served here")
+        return self._loaded[model_id]
+
+
+def supported(version: str, span: RuntimeSchema) -> bool:
+    """Whether an ONNX Runtime version such as 1.32.0 or 1.33.0.dev1 lies in the span."""
+    return _numbers(span.onnxruntime_min) <= _numbers(version) < _numbers(span.onnxruntime_below)
+
+
+def _numbers(version: str) -> list[int]:
+    return ([int(part) for part in version.split(".")[:3] if part.isdigit()] + [0, 0])[:3]
+
+
+def is_tunable(bundle: Bundle) -> bool:
+    """Whether a model can run in more than one way: exact, with many requests as rows of one run."""
+    return bundle.manifest.exact and bundle.manifest.preprocessing not in GENERIC
+
+
+def open_model(bundle: Bundle, tuning: Tuning) -> Answerer:
+    """Load a model as a tuning says. Raises Misconfigured for one that cannot be run here, or is not exact rewritten.
+
+    The registered file stays as it is: a rewritten graph is derived from it anew each time, and linted. Of a model that
+    is not tunable, only the threads are up to the tuning.
+    """
+    if bundle.manifest.preprocessing in GENERIC:
+        _check_runtime(bundle)
+        return OneByOne(bundle, Generic(bundle), tuning.threads)
+    return open_runner(bundle, tuning) if tuning.processes == 1 else Crew(_rewritten(bundle, tuning), tuning)
+
+
+def open_runner(bundle: Bundle, tuning: Tuning) -> Runner:
+    """As `open_model`, in this process whatever the tuning says."""
+    return Runner(_rewritten(bundle, tuning), tuning)
+
+
+def check_golden(bundle: Bundle, answerer: Answerer) -> None:
+    """Raises Misconfigured when an answer is not the publisher's, bit for bit."""
+    found = answerer.answer([(golden.input, golden.code) for golden in bundle.golden]).outputs
+    agrees = Generic(bundle).agrees if bundle.manifest.preprocessing in GENERIC else operator.eq
+    for index, (golden, output) in enumerate(zip(bundle.golden, found, strict=True)):
+        if not agrees(golden.output, output):
+            raise Misconfigured(
+                f"{bundle.name} answers golden input {index} with 0x{output.hex()}, its publisher got "
+                f"0x{golden.output.hex()}. Do not serve it: update themis-oracle or restore {bundle.path}."
+            )
+
+
+def _load(info: ModelInfo, bundle: Bundle, tuning: Tuning) -> _Loaded:
+    answerer = open_model(bundle, tuning)
+    try:
+        check_golden(bundle, answerer)
+    except BaseException:
+        answerer.close()
+        raise
+    id_ = bundle.manifest.preprocessing
+    return _Loaded(info, bundle, Generic(bundle) if id_ in GENERIC else preprocess.find(id_), tuning, answerer)
+
+
+def _rewritten(bundle: Bundle, tuning: Tuning) -> Bundle:
+    """A bundle that can be run here, its graph as the tuning wants it."""
+    _check_runtime(bundle)
+    _check_preprocessing(bundle)
+    if not tuning.rewrites:
+        return bundle
+    model = rewrite(bundle.model, tuning.rewrites)
+    parse_model(bundle.path / f"{MODEL}, rewritten by {', '.join(tuning.rewrites)},", model)
+    return replace(bundle, model=model)
+
+
+def _check_runtime(bundle: Bundle) -> None:
+    span = bundle.manifest.runtime
+    if not supported(ort.__version__, span):
+        raise Misconfigured(
+            f"{bundle.name} was tested with ONNX Runtime {span.onnxruntime_min} to below {span.onnxruntime_below}; "
+            f"this is {ort.__version__}. Install one in that range."
+        )
+
+
+def _check_preprocessing(bundle: Bundle) -> None:
+    preprocessing = preprocess.find(bundle.manifest.preprocessing)
+    unknown = bundle.dtypes.keys() - preprocessing.inputs - batch.LAYOUT
+    if strange := ", ".join(sorted(unknown | (preprocessing.outputs ^ bundle.units.keys()))):
+        raise Misconfigured(
+            f"{bundle.path}: model and preprocessing {bundle.manifest.preprocessing} disagree about {strange}. "
+            "Restore the bundle, or update themis-oracle."
+        )

@@ -1,0 +1,141 @@
+"""Runs any graph for one request at a time: tensors, token ids or text in; tensors or generated token ids out."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from themis.bundles.bundle import TOKENIZER, Bundle
+from themis.bundles.manifest import TENSORS, TEXT, TensorSchema
+from themis.core.errors import Misconfigured, Reason, Refused
+from themis.engine import decoder, tensors
+from themis.engine.text import Text
+
+MAX_OUTPUT_BYTES: Final = 1_024
+"""The oracle takes no longer result."""
+ID: Final = np.dtype(">u4")
+"""A token id, in requests and results."""
+MAX_ID: Final = 2**31 - 1
+IDS, MASK, TYPES, POSITIONS = "input_ids", "attention_mask", "token_type_ids", "position_ids"
+"""Inputs of graphs that read tokens and answer in one run; the first must be there."""
+
+
+class Generic:
+    """A bundle of generic preprocessing and what reads its requests. Safe to share between threads."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        """Raises Misconfigured where the manifest and the graph cannot work together."""
+        self._bundle = bundle
+        self._manifest = bundle.manifest
+        self._text: Text | None = None
+        if self._manifest.preprocessing == TEXT:
+            if bundle.tokenizer is None:
+                raise Misconfigured(f"{bundle.path} has no {TOKENIZER}, which {TEXT} needs")
+            self._text = Text(bundle.tokenizer, str(bundle.path / TOKENIZER))
+        if self._manifest.preprocessing != TENSORS:
+            self._require_known_inputs()
+
+    def check(self, input_: bytes) -> None:
+        """Raises Refused(INVALID_INPUT) for what is certainly no request."""
+        if self._manifest.preprocessing == TENSORS:
+            tensors.decode(input_, self._manifest.inputs, self._bundle.declared)
+        else:
+            self.ids(input_)
+
+    def ids(self, input_: bytes) -> list[int]:
+        """The token ids of a request. Raises Refused(INVALID_INPUT)."""
+        if self._text is not None:
+            ids = self._text.ids(input_)
+        elif len(input_) % ID.itemsize:
+            raise Refused(Reason.INVALID_INPUT, f"{len(input_)} bytes are no token ids of {ID.itemsize} bytes each")
+        else:
+            ids = np.frombuffer(input_, ID).tolist()
+        if not ids or max(ids) > MAX_ID:
+            raise Refused(Reason.INVALID_INPUT, "the input has no tokens, or one beyond every vocabulary")
+        return ids
+
+    def answer(self, session: ort.InferenceSession, input_: bytes) -> bytes:
+        """Result bytes. Raises Refused, and what the session raises."""
+        if self._manifest.generation:
+            output = np.array(self.generate(session, input_).tokens, ID).tobytes()
+        else:
+            outputs = session.run([tensor.name for tensor in self._manifest.outputs], self.feed(input_))
+            self._require_shapes(outputs)
+            output = tensors.encode(outputs, self._manifest.outputs)
+        if len(output) > MAX_OUTPUT_BYTES:
+            raise Refused(
+                Reason.ENGINE_REFUSED, f"the answer has {len(output)} bytes; the oracle takes {MAX_OUTPUT_BYTES}"
+            )
+        return output
+
+    def generate(self, session: ort.InferenceSession, input_: bytes) -> decoder.Answer:
+        """What a decoder writes, and how sure it was. Raises as `decoder.generate`."""
+        schema = self._manifest.generation
+        if schema is None:
+            raise Misconfigured(f"{self._bundle.name} does not generate: its manifest has no [generation]")
+        return decoder.generate(session, schema, self._manifest.inputs, self.ids(input_))
+
+    def agrees(self, golden: bytes, found: bytes) -> bool:
+        """Whether an answer is the golden one, for a tolerant model but for one step of its grid in each place."""
+        if self._manifest.exact or self._manifest.generation or len(golden) != len(found):
+            return golden == found
+        schemas = [
+            tensor.model_copy(update={"steps_per_unit": None}) for tensor in map(_counted, self._manifest.outputs)
+        ]
+        ours, theirs = (tensors.as_json(data, schemas) for data in (found, golden))
+        return all(
+            np.abs(np.subtract(ours[tensor.name], theirs[tensor.name])).max(initial=0)
+            <= (tensor.steps_per_unit is not None)
+            for tensor in self._manifest.outputs
+        )
+
+    def told(self, output: bytes) -> dict[str, Any]:
+        """A result as people read it: tokens and their text, or numbers by output. Raises ValueError."""
+        if self._manifest.generation is None:
+            return dict(tensors.as_json(output, self._manifest.outputs))
+        ids: list[int] = np.frombuffer(output, ID).tolist()
+        said: dict[str, Any] = {"tokens": ids}
+        return said | ({"text": self._text.text(ids)} if self._text else {})
+
+    def feed(self, input_: bytes) -> tensors.Feed:
+        """The graph's inputs for a request that is answered in one run. Raises Refused(INVALID_INPUT)."""
+        if self._manifest.preprocessing == TENSORS:
+            return tensors.decode(input_, self._manifest.inputs, self._bundle.declared)
+        ids = self.ids(input_)
+        known = {IDS: ids, MASK: [1] * len(ids), TYPES: [0] * len(ids), POSITIONS: list(range(len(ids)))}
+        feed = {tensor.name: np.array([known[tensor.name]], tensor.dtype) for tensor in self._manifest.inputs}
+        sizes = {
+            size: len(ids) for tensor in self._manifest.inputs for size in tensor.shape[1:] if isinstance(size, str)
+        }
+        tensors.check(feed, self._bundle.declared, sizes)
+        return feed
+
+    def _require_shapes(self, outputs: Sequence[NDArray[Any]]) -> None:
+        """Results are read by the shapes that the manifest says."""
+        for tensor, array in zip(self._manifest.outputs, outputs, strict=True):
+            pairs = zip(tensor.shape, array.shape, strict=False)
+            if len(tensor.shape) != array.ndim or any(isinstance(said, int) and said != found for said, found in pairs):
+                raise Refused(Reason.ENGINE_REFUSED, f"{tensor.name} has shape {array.shape}, not {tensor.shape}")
+
+    def _require_known_inputs(self) -> None:
+        """A decoder's manifest names its inputs; others are known by theirs."""
+        schema, found = self._manifest.generation, {tensor.name for tensor in self._manifest.inputs}
+        if schema:
+            asked = {schema.tokens, *(pair[0] for pair in schema.cache)}
+            strange = found ^ (asked | {name for name in (schema.mask, schema.positions) if name})
+            outputs = {tensor.name for tensor in self._manifest.outputs}
+            strange |= {schema.logits, *(pair[1] for pair in schema.cache)} - outputs
+        else:
+            strange = found - {IDS, MASK, TYPES, POSITIONS} | ({IDS} - found)
+        if strange:
+            raise Misconfigured(
+                f"{self._bundle.path}: graph and manifest disagree about {', '.join(sorted(strange))}. "
+                "Restore the bundle from its publisher."
+            )
+
+
+def _counted(tensor: TensorSchema) -> TensorSchema:
+    """A float output as the integers that travel."""
+    return tensor.model_copy(update={"dtype": "int32"}) if tensor.steps_per_unit else tensor

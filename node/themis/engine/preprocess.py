@@ -1,0 +1,103 @@
+"""From the bytes of a request to a model's tensors and back, by the preprocessing id its manifest names.
+
+An id never changes meaning: preprocessing is part of a model's version, integer only and without I/O.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from themis.core.errors import Misconfigured, Reason, Refused
+from themis.core.types import Address, CodeRef, Hash32
+from themis.evm import encode as evm
+from themis.evm import report
+from themis.exact import selftest
+
+Arrays = Mapping[str, NDArray[Any]]
+CODE_REF_BYTES: Final = 64
+ADDRESS_PAD: Final = bytes(12)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One request as a model reads it."""
+
+    arrays: Arrays
+    """Inputs with one row per token, by name."""
+    lengths: Sequence[int]
+    """Tokens of each sequence, each at least 1."""
+    render: Callable[[Arrays], bytes]
+    """This request's rows of the model's outputs -> output bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """The two steps an id stands for. Both raise Refused(INVALID_INPUT)."""
+
+    inputs: frozenset[str]
+    """Names of the arrays that `prepare` gives."""
+    outputs: frozenset[str]
+    """Names of the model outputs that a sample's `render` reads."""
+    code_needed: Callable[[bytes], CodeRef | None]
+    prepare: Callable[[bytes, bytes | None], Sample]
+    """Input and, where code_needed asked for it, fetched code."""
+
+
+def find(id_: str) -> Preprocessing:
+    """Look up an id. Raises Misconfigured for one this version does not know."""
+    try:
+        return REGISTRY[id_]
+    except KeyError:
+        known = ", ".join(REGISTRY)
+        raise Misconfigured(f"preprocessing {id_!r} is unknown (known: {known}). Update themis-oracle.") from None
+
+
+def _no_code(input_: bytes) -> None:
+    if not 1 <= len(input_) <= selftest.EXTENTS["L"]:
+        raise Refused(Reason.INVALID_INPUT, f"{len(input_)} bytes; 1 to {selftest.EXTENTS['L']} expected")
+
+
+def _prepare_bytes(input_: bytes, _: bytes | None) -> Sample:
+    _no_code(input_)
+    tokens, grams = selftest.features(input_)
+    return Sample({"tokens": tokens, "grams": grams}, [len(input_)], _render_scores)
+
+
+def _render_scores(outputs: Arrays) -> bytes:
+    """Scores in basis points as big-endian uint16."""
+    return bytes(outputs["scores_bps"][0].astype(">u2"))
+
+
+def _evm_code_needed(input_: bytes) -> CodeRef | None:
+    """64 bytes abi.encode(address, codehash) name deployed code; anything else is code itself."""
+    if not 1 <= len(input_) <= evm.MAX_CODE_BYTES:
+        raise Refused(Reason.INVALID_INPUT, f"{len(input_)} bytes; 1 to {evm.MAX_CODE_BYTES} expected")
+    if len(input_) != CODE_REF_BYTES or not input_.startswith(ADDRESS_PAD):
+        return None
+    return CodeRef(Address(input_[12:32]), Hash32(input_[32:]))
+
+
+def _prepare_evm(input_: bytes, code: bytes | None) -> Sample:
+    source = input_ if _evm_code_needed(input_) is None else code
+    if source is None:
+        raise Refused(Reason.INVALID_INPUT, "the input names a contract whose code was not fetched")
+    try:
+        encoded = evm.encode(source)
+    except ValueError as error:
+        raise Refused(Reason.INVALID_INPUT, str(error)) from error
+    return Sample(
+        arrays={"tokens": np.array(encoded.tokens, np.int64), "grams": np.array(encoded.grams, np.int64)},
+        lengths=[len(function.tokens) for function in encoded.functions],
+        render=lambda outputs: report.pack(outputs["scores_bps"].tolist(), encoded),
+    )
+
+
+TOKENS: Final = frozenset(("tokens", "grams"))
+SCORES: Final = frozenset(("scores_bps",))
+REGISTRY: Final[Mapping[str, Preprocessing]] = {
+    "bytes/1": Preprocessing(TOKENS, SCORES, _no_code, _prepare_bytes),
+    evm.PREPROCESSING: Preprocessing(TOKENS, SCORES, _evm_code_needed, _prepare_evm),
+}

@@ -1,0 +1,260 @@
+"""One path's abstract state: stack, memory, and what has happened on the way that later instructions depend on."""
+
+from typing import Final
+
+from themis.evm import taint as t
+from themis.evm.taint import UNKNOWN, Word, identity, taint
+
+_MAX_STACK: Final = 160
+_MAX_MEMORY_WORDS: Final = 64
+_MAX_HASHED_BYTES: Final = 1_024
+_RESERVED_BYTES: Final = 0x80
+"""Memory that solc uses itself: scratch space and the free-memory pointer."""
+_FREE_POINTER: Final = 0x40
+_REACH: Final = 16
+"""Words of the stack that an instruction can still reach."""
+OPEN, KEYED, GRANTED = range(3)
+"""How far a path has got past guards: not at all; what is kept for the caller was not zero; the caller is in charge."""
+_SLOAD_SEED: Final = 5
+_POINTER_SEED: Final = 10
+
+
+class Machine:
+    """One path's state. Words leave the bottom of an over-deep stack; solc never reaches that far down."""
+
+    __slots__ = (
+        "calls",
+        "exposed",
+        "floating",
+        "guarded",
+        "handed_over",
+        "level",
+        "lock",
+        "memory",
+        "places",
+        "pointers",
+        "read",
+        "returned",
+        "stack",
+        "subjects",
+        "trusted",
+        "untested",
+        "vouched",
+        "written",
+    )
+
+    def __init__(self) -> None:
+        self.stack: list[Word] = []
+        self.memory: dict[int, Word] = {}
+        self.floating: int | None = None
+        """Bits of everything written at an unknown offset; None while nothing was."""
+        self.calls = 0
+        """How many calls were made."""
+        self.untested = 0
+        """Calls, as bits by number, whose success flag has not decided a branch yet."""
+        self.returned = t.RETURNED
+        """Bits of what the newest call returned."""
+        self.level = OPEN
+        self.handed_over = False
+        """A call gave control to somebody."""
+        self.places: dict[int, int] = {}
+        """Identity of a storage key, and of what is loaded from there -> its bit. Common to all paths."""
+        self.pointers = 0
+        """How many unknown free-memory pointers were given an identity."""
+        self.subjects: dict[int, int] = {}
+        """Identity of what says something about a word of the call's data -> that word's. Common to all."""
+        self.vouched: frozenset[int] = frozenset()
+        """Identities of words of the call's data that a branch has found in order."""
+        self.read = 0
+        self.written = 0
+        self.guarded = 0
+        """Places whose value decided a branch."""
+        self.lock = 0
+        """The place of a mutex that is shut."""
+        self.exposed = 0
+        """Places read but not written before control went to somebody the contract does not know, or with money."""
+        self.trusted = 0
+        """The same before control went to a contract it knows."""
+
+    def fork(self) -> "Machine":
+        other = Machine.__new__(Machine)
+        for name in _PLAIN:
+            setattr(other, name, getattr(self, name))
+        other.stack = self.stack.copy()
+        other.memory = self.memory.copy()
+        return other
+
+    def pop(self) -> Word:
+        return self.stack.pop() if self.stack else UNKNOWN
+
+    def push(self, word: Word) -> None:
+        self.stack.append(word)
+        if len(self.stack) > _MAX_STACK:
+            del self.stack[0]
+
+    def dup(self, depth: int) -> None:
+        self.push(self.stack[-depth] if len(self.stack) >= depth else UNKNOWN)
+
+    def swap(self, depth: int) -> None:
+        while len(self.stack) <= depth:
+            self.stack.insert(0, UNKNOWN)
+        self.stack[-1], self.stack[-1 - depth] = self.stack[-1 - depth], self.stack[-1]
+
+    # calls and their success flags --------------------------------------------------------------
+
+    def called(self, *, asks: bool) -> Word:
+        """Count a call; its success flag. `asks`: a static call, which fails without harm."""
+        self.calls += 1
+        self.untested |= 0 if asks else 1 << self.calls
+        return t.unknown(t.RESULT, self.calls)
+
+    def decide(self, condition: Word) -> None:
+        """Note that a branch was taken on this condition."""
+        if taint(condition) & t.RESULT:
+            number = identity(condition)
+            self.untested = self.untested & ~(1 << number) if 0 < number <= self.calls else 0
+        elif condition < 0:
+            self.guarded |= self.places.get(identity(condition), 0)
+
+    def drops(self, word: Word) -> bool:
+        """True if this word, just popped, was the last to tell whether a call worked, and nobody looked."""
+        number = identity(word)
+        if not taint(word) & t.RESULT or not self.untested >> number & 1:
+            return False
+        if any(taint(other) & t.RESULT and identity(other) in (0, number) for other in self.stack[-_REACH:]):
+            return False
+        self.untested &= ~(1 << number)
+        return True
+
+    # storage ------------------------------------------------------------------------------------
+
+    def place(self, key: int) -> int:
+        """The bit of a storage place, by its key's identity; 0 for an unknown one."""
+        if not key:
+            return 0
+        if key not in self.places:
+            bit = 1 << len(self.places)
+            self.places[key] = self.places[t.mixed(_SLOAD_SEED, key)] = bit
+        return self.places[key]
+
+    def load(self, key: int) -> int:
+        """Note a read; the identity of what is there."""
+        self.read |= self.place(key)
+        loaded = t.mixed(_SLOAD_SEED, key) if key else 0
+        if key in self.subjects:
+            self.subjects[loaded] = self.subjects[key]
+        return loaded
+
+    def vouch(self, condition: Word) -> None:
+        """Note that a branch went the way that speaks for what the condition is about."""
+        if identity(condition) in self.subjects:
+            self.vouched |= {self.subjects[identity(condition)]}
+
+    def relate(self, about: int, word: Word) -> None:
+        """Remember that what has the identity `about` says something about `word`; unknown ones are no one's."""
+        if about and identity(word):
+            self.subjects[about] = identity(word)
+
+    def store(self, key: int, *, fixed: bool) -> str:
+        """Note a write; how it stands to the calls before: "" (none), late, trusted or stale.
+
+        `fixed`: a constant goes to a fixed slot. After a branch on what was there that shuts a mutex.
+        """
+        place = self.place(key)
+        state = ""
+        if self.handed_over:
+            state = "stale" if place & self.exposed else "trusted" if place & self.trusted else "late"
+        if self.lock and place == self.lock:
+            self.lock = 0
+        elif fixed and place & self.guarded & ~self.written:
+            self.lock = place
+        self.written |= place
+        self.exposed &= ~place
+        self.trusted &= ~place
+        return state
+
+    def hand_over(self, *, known: bool) -> None:
+        """Control goes to another contract. `known`: to one whose address is stored, and without money."""
+        self.handed_over = True
+        if not self.lock:
+            found = self.read & ~self.written
+            if known:
+                self.trusted |= found
+            else:
+                self.exposed |= found
+
+    # memory -------------------------------------------------------------------------------------
+
+    def write(self, offset: Word, word: Word) -> None:
+        """Store in memory. A success flag that goes there is handed on, to an event or a caller: not dropped."""
+        if taint(word) & t.RESULT:
+            self.decide(word)
+        if word < 0:
+            word = ~(~word & ~t.DISPATCH)
+        at = _address(offset)
+        if at is None or (at not in self.memory and len(self.memory) >= _MAX_MEMORY_WORDS):
+            self.floating = (self.floating or 0) | taint(word)
+        else:
+            self.memory[at] = word
+
+    def read_word(self, offset: Word) -> Word:
+        at, floating = _address(offset), self.floating or 0
+        if at is None:
+            return ~floating
+        word = self.memory.get(at, ~floating)
+        if at == _FREE_POINTER and word < 0 and not identity(word):
+            self.pointers += 1
+            word = self.memory[at] = t.unknown(taint(word), t.mixed(_POINTER_SEED, self.pointers))
+        if self.floating is None or 0 <= at < _RESERVED_BYTES:
+            return word
+        return ~(taint(word) | floating)
+
+    def read_bits(self, offset: Word, size: Word) -> int:
+        """Bits of a memory range; where it, or what is in a part of it, is unknown: of all memory but solc's own."""
+        bits = found = 0
+        start = _address(offset)
+        if start is not None and 0 <= size <= _MAX_HASHED_BYTES:
+            for at, word in self.memory.items():
+                shared = _shared(start, at, size)
+                bits |= taint(word) if shared else 0
+                found += shared
+            if found >= size:
+                return bits
+        bits |= self.floating or 0
+        for at, word in self.memory.items():
+            if not 0 <= at < _RESERVED_BYTES:
+                bits |= taint(word)
+        return bits
+
+    def read_identity(self, offset: Word, size: Word) -> int:
+        """Identity of a memory range made of whole words that all have one; else 0."""
+        if offset < 0 or not 0 < size <= _MAX_HASHED_BYTES or size % 32:
+            return 0
+        parts: list[int] = []
+        for at in range(offset, offset + size, 32):
+            word = self.memory.get(at, UNKNOWN)
+            if not t.place(word):
+                return 0
+            parts.append(t.place(word))
+        return t.mixed(size, *parts)
+
+
+_PLAIN: Final = tuple(name for name in Machine.__slots__ if name not in ("stack", "memory"))
+"""What a fork shares: never changed in place, or (places and subjects) common to the whole contract."""
+
+
+def _address(offset: Word) -> int | None:
+    """Where in `memory`: the offset, or minus the identity of an unknown one, or None."""
+    if offset >= 0:
+        return offset
+    return -identity(offset) or None
+
+
+def _shared(start: int, at: int, size: int) -> int:
+    """Bytes of the 32 at `at` that lie in a range. Known and unknown places share none."""
+    if (start < 0) != (at < 0):
+        return 0
+    after = t.distance(-at, -start) if at < 0 else at - start
+    if at < 0 and after >= _MAX_HASHED_BYTES:
+        after -= t.PRIME
+    return max(0, min(after + 32, size) - max(after, 0))

@@ -1,0 +1,271 @@
+"""What one instruction does to a path's state, and the token it leaves."""
+
+from typing import Final
+
+from themis.evm import arithmetic as a
+from themis.evm import opcodes as op
+from themis.evm import taint as t
+from themis.evm import vocabulary as v
+from themis.evm.arithmetic import Handler
+from themis.evm.machine import GRANTED, Machine
+from themis.evm.taint import MASK, UNKNOWN, Word, taint
+
+_KEY_BYTES: Final = 64
+"""What is hashed for a mapping's place: key and slot."""
+_SIGNATURES: Final = 1
+"""Address of the ecrecover precompile."""
+_PRECOMPILES: Final = 9
+_SOURCE_SEED, _DATA_SEED, _HASH_SEED, _TRANSIENT_SEED = 1, 2, 3, 7
+"""4 is free; 5 and 10 are Machine's, the others arithmetic's."""
+
+
+def execute(m: Machine, opcode: int, value: int) -> int:
+    """Run any instruction but JUMP and JUMPI; `value` is what a PUSH pushes. Returns its token, or NONE."""
+    if op.PUSH0 <= opcode <= op.SWAP16:
+        if opcode <= op.PUSH32:
+            m.push(value)
+        elif opcode <= op.DUP16:
+            m.dup(opcode - op.PUSH32)
+        else:
+            m.swap(opcode - op.DUP16)
+        return v.NONE
+    handler = _HANDLERS[opcode]
+    return handler(m) if handler else _generic(m, opcode)
+
+
+def _generic(m: Machine, opcode: int) -> int:
+    pops, pushes = op.EFFECTS[opcode] or (0, 0)
+    bits = 0
+    for _ in range(pops):
+        bits |= taint(m.pop())
+    if pushes:
+        m.push(~t.arithmetic(bits))
+    return v.NONE
+
+
+def _source(bits: int, token: int = v.NONE) -> Handler:
+    word = t.unknown(bits, t.mixed(_SOURCE_SEED, bits))
+
+    def run(m: Machine) -> int:
+        m.push(word)
+        return token
+
+    return run
+
+
+def _lookup(bits: int, token: int = v.NONE) -> Handler:
+    def run(m: Machine) -> int:
+        m.pop()
+        m.push(~bits)
+        return token
+
+    return run
+
+
+def _keccak(m: Machine) -> int:
+    offset, size = m.pop(), m.pop()
+    bits = t.hashed(m.read_bits(offset, size))
+    within = m.read_identity(offset, size)
+    found = t.mixed(_HASH_SEED, within) if within else 0
+    if size == _KEY_BYTES and taint(m.read_word(offset)) & t.DATA:
+        m.relate(found, m.read_word(offset))
+    m.push(t.unknown(bits, found))
+    return v.ID["HASH.random"] if bits & t.RANDOM else v.NONE
+
+
+def _calldataload(m: Machine) -> int:
+    offset = m.pop()
+    at = t.place(offset)
+    m.push(t.unknown(t.DATA | t.SELECTOR if offset == 0 else t.DATA, t.mixed(_DATA_SEED, at) if at else 0))
+    return v.NONE
+
+
+def _copy(bits: int) -> Handler:
+    def run(m: Machine) -> int:
+        offset, _, _ = m.pop(), m.pop(), m.pop()
+        m.write(offset, ~bits)
+        return v.NONE
+
+    return run
+
+
+def _returndatacopy(m: Machine) -> int:
+    offset, _, _ = m.pop(), m.pop(), m.pop()
+    m.write(offset, ~m.returned)
+    return v.NONE
+
+
+def _mload(m: Machine) -> int:
+    m.push(m.read_word(m.pop()))
+    return v.NONE
+
+
+def _mstore(m: Machine) -> int:
+    offset, word = m.pop(), m.pop()
+    m.write(offset, word)
+    return v.NONE
+
+
+def _pop(m: Machine) -> int:
+    return v.ID["DROPPED"] if m.drops(m.pop()) else v.NONE
+
+
+def _sload(m: Machine) -> int:
+    key = m.pop()
+    m.push(t.unknown(t.loaded(key), m.load(t.place(key))))
+    return v.sload(key)
+
+
+def _sstore(m: Machine) -> int:
+    key, value = m.pop(), m.pop()
+    kind = v.value(value)
+    state = m.store(t.place(key), fixed=key >= 0 and kind in ("zero", "const"))
+    return v.sstore(key, kind, state)
+
+
+def _transient(key: Word) -> int:
+    found = t.place(key)
+    return t.mixed(_TRANSIENT_SEED, found) if found else 0
+
+
+def _tload(m: Machine) -> int:
+    m.push(t.unknown(t.STORED, m.load(_transient(m.pop()))))
+    return v.ID["TLOAD"]
+
+
+def _tstore(m: Machine) -> int:
+    key, value = m.pop(), m.pop()
+    m.store(_transient(key), fixed=key >= 0 and value >= 0)
+    return v.ID["TSTORE"]
+
+
+def _popped(count: int, token: int) -> Handler:
+    def run(m: Machine) -> int:
+        for _ in range(count):
+            m.pop()
+        return token
+
+    return run
+
+
+def _create(pops: int, token: int) -> Handler:
+    def run(m: Machine) -> int:
+        for _ in range(pops):
+            m.pop()
+        m.push(~t.RETURNED)
+        return token
+
+    return run
+
+
+def _finish_call(m: Machine, target: Word, *, asks: bool) -> None:
+    """Pop the four memory operands, taint what comes back, push the success flag. `asks`: it only answers."""
+    sent, size, offset, _ = m.pop(), m.pop(), m.pop(), m.pop()
+    about = m.read_bits(sent, size) if asks else 0
+    bits = t.RETURNED | (t.SIGNED if target == _SIGNATURES else 0)
+    if target != _SIGNATURES:
+        bits |= (t.BY_CALLER if about & t.CALLER else 0) | (t.BY_ORIGIN if about & t.ORIGIN else 0)
+    if taint(target) & (t.DATA | t.STORED) == t.DATA:
+        bits |= t.DATA  # who answers is the caller's choice
+    m.write(offset, ~bits)
+    m.returned = bits
+    m.push(m.called(asks=asks))
+
+
+def _call(m: Machine) -> int:
+    gas, target, amount_wei = m.pop(), m.pop(), m.pop()
+    _finish_call(m, target, asks=False)
+    if not 0 <= target <= _PRECOMPILES and not v.stipend(gas):
+        bits = taint(target)
+        m.hand_over(known=amount_wei == 0 and (target >= 0 or bits & (t.STORED | t.BY_CALLER | t.DATA) == t.STORED))
+    return v.call(gas, target, amount_wei)
+
+
+def _callcode(m: Machine) -> int:
+    _, target, _ = m.pop(), m.pop(), m.pop()
+    _finish_call(m, target, asks=False)
+    return v.delegatecall(target, _reached(m, target))
+
+
+def _delegatecall(m: Machine) -> int:
+    _, target = m.pop(), m.pop()
+    _finish_call(m, target, asks=False)
+    return v.delegatecall(target, _reached(m, target))
+
+
+def _reached(m: Machine, target: Word) -> int:
+    """A target that was looked up or compared is as good as a caller in charge."""
+    return GRANTED if t.identity(target) in m.vouched else m.level
+
+
+def _staticcall(m: Machine) -> int:
+    _, target = m.pop(), m.pop()
+    _finish_call(m, target, asks=True)
+    return v.staticcall(target)
+
+
+def _selfdestruct(m: Machine) -> int:
+    return v.selfdestruct(m.pop(), m.level)
+
+
+_NAMED: Final[dict[int, Handler]] = {
+    op.ADD: a.add,
+    op.MUL: a.scaled(lambda x, y: x * y, v.ID["MUL.stored"]),
+    op.SUB: a.equal(a.difference),
+    op.DIV: a.scaled(lambda x, y: x // y if y else 0, v.ID["DIV.stored"]),
+    op.MOD: a.modulo,
+    op.SMOD: a.modulo,
+    op.EXP: a.binary(lambda x, y: pow(x, y, MASK + 1), t.arithmetic),
+    op.LT: a.compare(lambda x, y: int(x < y)),
+    op.GT: a.compare(lambda x, y: int(x > y)),
+    op.SLT: a.compare(lambda _x, _y: UNKNOWN),
+    op.SGT: a.compare(lambda _x, _y: UNKNOWN),
+    op.EQ: a.equal(a.same),
+    op.XOR: a.equal(a.differ),
+    op.ISZERO: a.iszero,
+    op.NOT: a.not_,
+    op.AND: a.and_,
+    op.OR: a.or_,
+    op.SHL: a.binary(a.shift_left, a.keep),
+    op.SHR: a.shr,
+    op.KECCAK256: _keccak,
+    op.ADDRESS: _source(t.SELF),
+    op.BALANCE: _lookup(t.PAID, v.ID["BALANCE"]),
+    op.SELFBALANCE: _source(t.PAID, v.ID["BALANCE"]),
+    op.ORIGIN: _source(t.ORIGIN, v.ID["ORIGIN"]),
+    op.CALLER: _source(t.CALLER),
+    op.CALLVALUE: _source(t.PAID),
+    op.CALLDATALOAD: _calldataload,
+    op.CALLDATACOPY: _copy(t.DATA),
+    op.RETURNDATACOPY: _returndatacopy,
+    op.EXTCODESIZE: _lookup(t.CODE, v.ID["EXTCODE"]),
+    op.EXTCODEHASH: _lookup(t.CODE, v.ID["EXTCODE"]),
+    op.BLOCKHASH: _lookup(t.ENTROPY, v.ID["ENTROPY"]),
+    op.TIMESTAMP: _source(t.CLOCK, v.ID["CLOCK"]),
+    op.NUMBER: _source(t.CLOCK, v.ID["CLOCK"]),
+    **{code: _source(t.ENTROPY, v.ID["ENTROPY"]) for code in (op.COINBASE, op.PREVRANDAO, op.GASLIMIT)},
+    op.POP: _pop,
+    op.MLOAD: _mload,
+    op.MSTORE: _mstore,
+    op.MSTORE8: _mstore,
+    op.SLOAD: _sload,
+    op.SSTORE: _sstore,
+    op.TLOAD: _tload,
+    op.TSTORE: _tstore,
+    **{op.LOG0 + topics: _popped(2 + topics, v.ID["LOG"]) for topics in range(5)},
+    op.CREATE: _create(3, v.ID["CREATE"]),
+    op.CREATE2: _create(4, v.ID["CREATE2"]),
+    op.CALL: _call,
+    op.CALLCODE: _callcode,
+    op.DELEGATECALL: _delegatecall,
+    op.STATICCALL: _staticcall,
+    op.SELFDESTRUCT: _selfdestruct,
+    op.JUMPDEST: _popped(0, v.NONE),
+    op.STOP: _popped(0, v.ID["STOP"]),
+    op.RETURN: _popped(2, v.ID["RETURN"]),
+    op.REVERT: _popped(2, v.ID["REVERT"]),
+    op.INVALID: _popped(0, v.ID["REVERT"]),
+}
+
+_HANDLERS: Final = tuple(_NAMED.get(opcode) for opcode in range(256))
+"""By opcode; None: only what it pops and pushes matters."""

@@ -1,0 +1,91 @@
+"""What a node was asked before: read from its store, never written."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from eth_utils.crypto import keccak
+
+from themis.bundles.bundle import Bundle
+from themis.core.errors import Misconfigured, Refused, Unavailable
+from themis.core.job import Job
+from themis.core.types import Address, CodeRef, Hash32
+from themis.engine import preprocess
+from themis.store import rows
+from themis.store.store import SCHEMA_VERSION
+
+NEWEST: Final = 512
+"""Answered requests that are looked at: more would not change the picture, and each is answered in every round."""
+
+Request = tuple[bytes, bytes | None]
+"""Input, and the code it refers to."""
+Fetch = Callable[[Sequence[tuple[Address, int]]], Sequence[bytes | Unavailable]]
+"""Code of accounts at blocks, as the `Chain` port gives it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Requests for one model."""
+
+    work: tuple[Request, ...]
+    """Oldest first; never empty."""
+    steps: Mapping[int, int]
+    """How often the node answered so many requests at once."""
+    left_out: int = 0
+    """Requests whose code cannot be had any more."""
+    is_golden: bool = False
+    """There was no traffic: these are the publisher's golden inputs."""
+
+
+def recorded(store: Path, model_id: Hash32, bundle: Bundle, fetch: Fetch) -> Traffic:
+    """Read the newest answered requests, or the golden inputs where there are none. Raises Misconfigured."""
+    jobs, steps = _read(store, model_id) if store.exists() else ([], Counter())
+    work = _with_code(jobs, bundle, fetch)
+    if not work:
+        golden = tuple((each.input, each.code) for each in bundle.golden)
+        return Traffic(golden, {}, left_out=len(jobs), is_golden=True)
+    return Traffic(tuple(work), steps, left_out=len(jobs) - len(work))
+
+
+def _read(store: Path, model_id: Hash32) -> tuple[list[Job], Counter[int]]:
+    """Answered jobs of a model, oldest first, and the sizes of the steps they were answered in."""
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(store))}?mode=ro", uri=True)) as db:
+            ((version,),) = db.execute("PRAGMA user_version").fetchall()
+            if version != SCHEMA_VERSION:
+                raise Misconfigured(f"{store} was written by another version of themis: run `themis check`")
+            newest = db.execute(
+                "SELECT * FROM (SELECT * FROM jobs WHERE output IS NOT NULL ORDER BY seq DESC LIMIT ?) ORDER BY seq",
+                (NEWEST,),
+            )
+            jobs = [job for job in map(rows.to_job, newest) if job.request.model_id == model_id]
+            times = dict(db.execute("SELECT job_id, at_s FROM facts WHERE fact = 'Computed'"))
+    except sqlite3.Error as error:
+        raise Misconfigured(f"{store} cannot be read ({error}): run `themis check`") from error
+    together = Counter(times[job.id] for job in jobs if job.id in times)
+    return jobs, Counter(together.values())
+
+
+def _with_code(jobs: Sequence[Job], bundle: Bundle, fetch: Fetch) -> list[Request]:
+    """The requests with their code, without those whose code is gone. The store keeps no code."""
+    needs = preprocess.find(bundle.manifest.preprocessing).code_needed
+    refs: list[CodeRef | None] = []
+    for job in jobs:
+        try:
+            refs.append(needs(job.input))
+        except Refused as error:
+            raise Misconfigured(f"the store holds an answer to what {bundle.name} refuses ({error})") from error
+    places = [(ref.address, job.seen_at.block_number) for ref, job in zip(refs, jobs, strict=True) if ref]
+    found = iter(fetch(places) if places else ())
+    work: list[Request] = []
+    for job, ref in zip(jobs, refs, strict=True):
+        if ref is None:
+            work.append((job.input, None))
+        elif isinstance(code := next(found), bytes) and keccak(code) == ref.code_hash:
+            work.append((job.input, code))
+    return work

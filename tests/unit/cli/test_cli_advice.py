@@ -1,0 +1,28 @@
+"""Every refusal of the contract comes with what to do."""
+
+from themis.chain.client import ContractDenied
+from themis.chain.contracts import ORACLE
+from themis.cli.advice import ADVICE, explain
+from themis.core.errors import Unavailable
+from themis.core.types import Denial
+
+
+def test_every_custom_error_has_advice_and_no_other() -> None:
+    errors = {entry["name"] for entry in ORACLE.abi if entry["type"] == "error"}
+    assert set(ADVICE) == errors
+
+
+def test_advice_follows_the_error_in_words() -> None:
+    denied = ContractDenied(Denial("AuthorizationRequired", "modelId=0xab, version=1, role=1, useClass=2"))
+    said = explain(denied)
+    assert said.startswith("the oracle refuses: AuthorizationRequired(modelId=0xab, version=1, role=operator, ")
+    assert "`themis license ask 0xab --role operator --class commercial --purpose TEXT`" in said
+
+
+def test_an_unknown_error_is_shown_as_it_is() -> None:
+    denied = ContractDenied(Denial("UnknownError", "0xdeadbeef"))
+    assert explain(denied) == "the oracle refuses: UnknownError(0xdeadbeef)"
+
+
+def test_other_errors_speak_for_themselves() -> None:
+    assert explain(Unavailable("start it")) == "start it"

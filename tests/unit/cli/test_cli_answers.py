@@ -1,0 +1,23 @@
+"""How an answer about a contract reads, and how a person's wishes become input bytes."""
+
+import pytest
+
+from themis.cli.request import answers
+
+
+def word(*lanes: int) -> bytes:
+    return b"".join(lane.to_bytes(2, "big") for lane in lanes).ljust(32, b"\0")
+
+
+def test_a_risk_report_reads_as_the_contract_decodes_it() -> None:
+    report = answers.risk_report(word(9_000, 1, 2, 3, 4, 5, 10_000, 65_535))
+    assert report is not None
+    assert (report["reentrancy"], report["unprotected_delegatecall"]) == (9_000, 5)
+    assert (report["coverage_bps"], report["program_counter"]) == (10_000, 65_535)
+
+
+@pytest.mark.parametrize(
+    "output", [b"", bytes(31), bytes(33), word(10_001), word(0, 0, 0, 0, 0, 0, 10_001), bytes(31) + b"\1"]
+)
+def test_anything_else_is_no_risk_report(output: bytes) -> None:
+    assert answers.risk_report(output) is None

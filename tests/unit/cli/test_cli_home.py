@@ -1,0 +1,191 @@
+"""Commands that need a home and no chain: keys, config, version, and what a stopped node remembers."""
+
+import json
+import stat
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from eth_account import Account
+
+from tests.daemon_kit import Bench
+from tests.fakes import CHAIN_ID, KEY, ORACLE_ADDRESS
+from tests.homes import write_key
+from themis.cli.program import invoke
+from themis.core.types import Hash32
+from themis.keys.keystore import KeystoreSigner
+
+Captured = pytest.CaptureFixture[str]
+SECRET = "22" * 32
+ADDRESS = Account.from_key(SECRET).address
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    (tmp_path / "config.toml").write_text(
+        f'[chain]\nrpc_url = "https://user:word@rpc.example/v3/s3cret?key=s3cret"\nchain_id = {CHAIN_ID}\n'
+        f'oracle = "0x{ORACLE_ADDRESS.hex()}"\n'
+    )
+    write_key(tmp_path / "keys", KeystoreSigner(KEY))
+    return tmp_path
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> Path:
+    path = tmp_path / "key.hex"
+    path.touch(mode=0o600)
+    path.write_text(f"0x{SECRET}\n")
+    return path
+
+
+def run(home: Path, *line: str) -> int:
+    return invoke(["--home", str(home), *line])
+
+
+def data(home: Path, capsys: Captured, *line: str) -> Any:
+    assert run(home, *line, "--json") == 0, capsys.readouterr().err
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_key_is_imported_from_a_file_and_listed(tmp_path: Path, key_file: Path, capsys: Captured) -> None:
+    made = data(tmp_path, capsys, "keys", "import", "mine", "--private-key-file", str(key_file))
+    assert made == {"name": "mine", "address": ADDRESS, "file": str(tmp_path / "keys/mine.json")}
+    assert data(tmp_path, capsys, "keys", "list") == [made]
+    for file in (tmp_path / "keys").iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert SECRET not in file.read_text()
+
+
+def test_making_a_key_shows_no_secret(tmp_path: Path, capsys: Captured) -> None:
+    assert run(tmp_path, "keys", "new") == 0
+    captured = capsys.readouterr()
+    password = (tmp_path / "keys/default.password").read_text().strip()
+    assert password not in captured.out + captured.err
+    assert "back up" in captured.err
+
+
+def test_a_loose_private_key_file_is_refused(tmp_path: Path, key_file: Path, capsys: Captured) -> None:
+    key_file.chmod(0o644)
+    assert run(tmp_path, "keys", "import", "--private-key-file", str(key_file)) == 78
+    said = f"{key_file} can be read by others (mode 644): run `chmod 600 {key_file}`"
+    assert capsys.readouterr().err == f"error[misconfigured]: {said}\n"
+    assert not (tmp_path / "keys").exists()
+
+
+@pytest.mark.parametrize("text", ["", "0x12", "z" * 64])
+def test_nonsense_is_no_private_key(tmp_path: Path, key_file: Path, capsys: Captured, text: str) -> None:
+    key_file.write_text(text)
+    assert run(tmp_path, "keys", "import", "--private-key-file", str(key_file)) == 78
+    assert "must hold one private key: 64 hex digits" in capsys.readouterr().err
+
+
+def test_a_key_name_cannot_leave_the_home(tmp_path: Path, capsys: Captured) -> None:
+    assert run(tmp_path, "keys", "new", "../../evil") == 78
+    assert "cannot be a key's name" in capsys.readouterr().err
+
+
+def test_a_home_that_cannot_be_written_is_said(tmp_path: Path, capsys: Captured) -> None:
+    (tmp_path / "file").touch()
+    assert run(tmp_path / "file", "keys", "new") == 78
+    assert "cannot be written (Not a directory): choose another --home" in capsys.readouterr().err
+
+
+def test_no_keys_is_said(tmp_path: Path, capsys: Captured) -> None:
+    assert run(tmp_path, "keys", "list") == 0
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "run `themis keys new`" in captured.err
+
+
+def test_config_show_names_origins_and_hides_secrets(
+    home: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THEMIS_API__PORT", "77")
+    assert invoke(["--home", str(home), "--set", "fees.min_fee_wei=3", "config", "show", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["chain.rpc_url"] == {"value": "https://rpc.example/***", "origin": "file"}
+    assert shown["api.port"] == {"value": "77", "origin": "env"}
+    assert shown["fees.min_fee_wei"] == {"value": "3", "origin": "cli"}
+    assert shown["engine.threads"] == {"value": "1", "origin": "default"}
+    assert run(home, "config", "show") == 0
+    assert "s3cret" not in capsys.readouterr().out
+
+
+def test_version(tmp_path: Path, capsys: Captured) -> None:
+    assert set(data(tmp_path, capsys, "version")) == {"themis", "onnxruntime", "python", "platform"}
+
+
+def test_status_of_a_home_where_no_node_ever_ran(home: Path, capsys: Captured) -> None:
+    status = data(home, capsys, "status")
+    assert not status["running"]
+    assert set(status["jobs"].values()) == {0}
+    assert status["operator"] == KEY.address
+    assert not (home / "themis.db").exists()
+    assert run(home, "status") == 0
+    assert "not running" in capsys.readouterr().out
+
+
+def test_watching_redraws_until_it_is_interrupted(
+    home: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    naps = iter((None, KeyboardInterrupt()))
+
+    def sleep(_: float) -> None:
+        if (interrupt := next(naps)) is not None:
+            raise interrupt
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    assert run(home, "status", "--watch") == 130
+    assert "not running" in capsys.readouterr().out
+    assert next(naps, "all used") == "all used"
+
+
+@pytest.fixture
+def remembered(home: Path) -> tuple[Path, Hash32]:
+    """A home whose node has answered one request and was then stopped."""
+    bench = Bench(home / "themis.db")
+    id_ = bench.chain.ask()
+    bench.work()
+    bench.mine()
+    bench.settle.step()
+    bench.store.close()
+    return home, id_
+
+
+def test_a_stopped_node_is_read_from_its_store(remembered: tuple[Path, Hash32], capsys: Captured) -> None:
+    home, id_ = remembered
+    assert data(home, capsys, "status")["jobs"]["done"] == 1
+    (job,) = data(home, capsys, "jobs", "--state", "done")
+    assert job["id"] == "0x" + id_.hex()
+    assert data(home, capsys, "jobs", "--state", "seen") == []
+    detail = data(home, capsys, "jobs", job["id"])
+    assert [entry["fact"] for entry in detail["history"]] == [
+        "Seen",
+        "Accepted",
+        "Computed",
+        "Sent",
+        "Mined",
+        "Finalized",
+    ]
+    assert run(home, "jobs", job["id"]) == 0
+    assert "Finalized" in capsys.readouterr().out
+    assert run(home, "jobs") == 0
+    assert job["id"] in capsys.readouterr().out
+
+
+def test_an_unknown_job_is_said(remembered: tuple[Path, Hash32], capsys: Captured) -> None:
+    assert run(remembered[0], "jobs", "0x" + "00" * 32) == 78
+    assert "this node knows no request 0x0000" in capsys.readouterr().err
+
+
+def test_a_stale_port_file_means_not_running(home: Path, capsys: Captured) -> None:
+    (home / "api.port").write_text("1\n")
+    assert not data(home, capsys, "status")["running"]
+
+
+def test_a_store_of_another_key_is_refused(remembered: tuple[Path, Hash32], capsys: Captured) -> None:
+    home, _ = remembered
+    write_key(home / "keys", KeystoreSigner(Account.from_key(SECRET)))
+    assert run(home, "status") == 78
+    assert "belongs to another chain, oracle or key" in capsys.readouterr().err

@@ -1,0 +1,100 @@
+"""The command as a whole: one line for an error, its class's exit status, no traceback, no secret."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from themis import cli
+from themis.cli import program
+from themis.cli.program import COMMANDS, invoke
+from themis.core.errors import Broken, Denied, Misconfigured, Raced, Reason, Refused, ThemisError, Unavailable
+
+Captured = pytest.CaptureFixture[str]
+
+
+def test_the_manual_lists_every_command(capsys: Captured) -> None:
+    assert invoke([]) == 0
+    listed = capsys.readouterr().out
+    assert all(f"\n  {name} " in listed for name in COMMANDS)
+    assert cli.main is program.main
+
+
+def test_every_command_has_a_manual(capsys: Captured) -> None:
+    for name in COMMANDS:
+        assert invoke([name, "--help"]) == 0
+        assert f"Usage: themis {name}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (Misconfigured("m"), 78),
+        (Denied("m"), 77),
+        (Unavailable("m"), 75),
+        (Broken("m"), 70),
+        (Refused(Reason.NO_CODE, "m"), 65),
+        (Raced(Reason.EXPIRED, "m"), 0),
+    ],
+)
+def test_an_error_is_one_line_and_a_status(
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured, error: ThemisError, status: int
+) -> None:
+    _raise(monkeypatch, error)
+    assert invoke(["version"]) == status
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == f"error[{error.code}]: {error}\n"
+
+
+def test_a_bug_is_an_apology_without_traceback(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    _raise(monkeypatch, ZeroDivisionError("two\nlines"))
+    assert invoke(["version"]) == 70
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1
+    assert captured.err.startswith("error[bug]: ZeroDivisionError: two lines. Sorry, this is a bug in themis.")
+    assert "THEMIS_DEBUG=1" in captured.err
+
+
+def test_a_bug_shows_its_traceback_when_asked(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    _raise(monkeypatch, ZeroDivisionError("twice"))
+    monkeypatch.setenv("THEMIS_DEBUG", "1")
+    assert invoke(["version"]) == 70
+    assert "Traceback (most recent call last)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (["nonsense"], "No such command 'nonsense'."),
+        (["version", "--nonsense"], "No such option: --nonsense"),
+        (["keys"], "Missing command."),
+        (["license", "show"], "Missing argument 'MODEL_ID'."),
+        (["license", "show", "0x12"], "must be 0x and 64 hex digits"),
+    ],
+)
+def test_a_wrong_command_line_says_where(capsys: Captured, line: list[str], said: str) -> None:
+    assert invoke(line) == 64
+    captured = capsys.readouterr()
+    assert captured.err.startswith("error[usage]: ")
+    assert said in captured.err
+    assert captured.err.count("\n") == 1
+
+
+def test_overrides_are_checked(capsys: Captured) -> None:
+    assert invoke(["--set", "port=1", "version"]) == 78
+    assert capsys.readouterr().err == "error[misconfigured]: --set port=1: write it as section.key=value\n"
+
+
+def test_the_home_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Captured) -> None:
+    monkeypatch.setenv("THEMIS_HOME", str(tmp_path))
+    assert invoke(["config", "show"]) == 78
+    said = f"there is no {tmp_path}/config.toml: run `themis --home {tmp_path} init --rpc-url URL`"
+    assert capsys.readouterr().err == f"error[misconfigured]: {said}\n"
+
+
+def _raise(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def fail(_: str) -> str:
+        raise error
+
+    monkeypatch.setattr(importlib.import_module("themis.cli.config.commands"), "version_of", fail)

@@ -1,0 +1,110 @@
+"""Keys: what is written can be opened again, and every way it cannot says what to do."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from eth_account import Account
+
+from themis.core.errors import Misconfigured
+from themis.core.fees import Fees
+from themis.core.transaction import Transaction
+from themis.core.types import Address
+from themis.keys import keystore
+from themis.keys.keystore import KeystoreSigner
+from themis.store.lock import InstanceLock
+
+SECRET = b"\x11" * 32
+OPERATOR = Address(b"\x01" * 20)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """One key, made once: scrypt takes a second."""
+    home = tmp_path_factory.mktemp("home")
+    files = home / "keys/default.json", home / "keys/default.password"
+    keystore.create(*files, SECRET)
+    return files
+
+
+def test_a_key_opens_with_its_password(made: tuple[Path, Path]) -> None:
+    signer = keystore.unlock(*made)
+    assert signer.account.key == SECRET
+    assert signer.address == keystore.address_of(made[0])
+
+
+def test_files_are_private_and_standard(made: tuple[Path, Path]) -> None:
+    assert all(stat.S_IMODE(file.stat().st_mode) == 0o600 for file in made)
+    stored = json.loads(made[0].read_text())
+    assert stored["version"] == 3
+    assert stored["crypto"]["kdf"] == "scrypt"
+    assert SECRET.hex() not in made[0].read_text()
+
+
+def test_a_key_is_never_overwritten(made: tuple[Path, Path]) -> None:
+    with pytest.raises(Misconfigured, match="never overwritten; choose another name"):
+        keystore.create(*made)
+
+
+def test_a_wrong_password_is_said(made: tuple[Path, Path], tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text("wrong\n")
+    password.chmod(0o600)
+    with pytest.raises(Misconfigured, match=r"does not open .*: correct key\.password_file"):
+        keystore.unlock(made[0], password)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644])
+def test_loose_modes_are_refused(made: tuple[Path, Path], which: int, mode: int) -> None:
+    made[which].chmod(mode)
+    try:
+        with pytest.raises(Misconfigured, match=f"run `chmod 600 {made[which]}`"):
+            keystore.unlock(*made)
+    finally:
+        made[which].chmod(0o600)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"crypto": 1}', "not json"])
+def test_a_broken_key_file_is_said(made: tuple[Path, Path], tmp_path: Path, text: str) -> None:
+    broken = tmp_path / "key.json"
+    broken.write_text(text)
+    broken.chmod(0o600)
+    with pytest.raises(Misconfigured, match="restore it from your backup"):
+        keystore.unlock(broken, made[1])
+    with pytest.raises(Misconfigured, match="restore it from your backup"):
+        keystore.address_of(broken)
+
+
+def test_missing_files_say_how_to_make_them(made: tuple[Path, Path], tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="themis keys new"):
+        keystore.unlock(tmp_path / "none.json", made[1])
+    with pytest.raises(Misconfigured, match="password_file"):
+        keystore.unlock(made[0], tmp_path / "none")
+
+
+def test_nonsense_is_no_private_key(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="not a private key"):
+        keystore.create(tmp_path / "k.json", tmp_path / "k.password", bytes(31))
+
+
+def test_the_same_transaction_gives_the_same_bytes() -> None:
+    signer = KeystoreSigner(Account.from_key(SECRET))
+    unsigned = Transaction(31_337, 5, OPERATOR, b"data", 21_000, Fees(10, 1))
+    raw = signer.sign(unsigned)
+    assert raw == signer.sign(unsigned)
+    assert Account.recover_transaction(raw) == signer.account.address
+
+
+def test_a_key_is_held_once(tmp_path: Path) -> None:
+    homes = tmp_path / "a", tmp_path / "b"
+    for home in homes:
+        home.mkdir()
+    held = InstanceLock(homes[0], 31_337, OPERATOR)
+    with pytest.raises(Misconfigured, match="another themis holds .*: stop it first"):
+        InstanceLock(homes[0], 31_337, Address(b"\x02" * 20))
+    with pytest.raises(Misconfigured, match="another themis holds"):
+        InstanceLock(homes[1], 31_337, OPERATOR)
+    held.release()
+    InstanceLock(homes[1], 31_337, OPERATOR).release()
