@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from types import TracebackType
 from typing import Annotated, Any, Final
 
 import typer
@@ -79,6 +80,12 @@ def main() -> None:
 
 def invoke(arguments: Sequence[str]) -> int:
     """Run one command; its exit status (see `core.errors`; 64 for a wrong command line)."""
+    with _Apologizing():
+        return _run(arguments)
+    return BUG_STATUS
+
+
+def _run(arguments: Sequence[str]) -> int:
     try:
         status = typer.main.get_command(app).main(
             list(arguments) or ["--help"], prog_name="themis", standalone_mode=False
@@ -91,19 +98,25 @@ def invoke(arguments: Sequence[str]) -> int:
     except TyperException as error:
         _say(f"error[usage]: {error.format_message()} See `themis --help`.")
         return USAGE_STATUS
-    except Exception as error:  # noqa: BLE001 (the last line of defense: a bug is shown as one)
-        _apologize(error)
-        return BUG_STATUS
     return status if isinstance(status, int) else 0
 
 
-def _apologize(error: Exception) -> None:
-    if os.environ.get("THEMIS_DEBUG") == "1":
-        traceback.print_exception(error)
-    _say(
-        f"error[bug]: {type(error).__name__}: {error}. Sorry, this is a bug in themis. "
-        "Run it again with THEMIS_DEBUG=1 and report what it prints."
-    )
+class _Apologizing:
+    """The last line of defense: an exception that nobody expected is shown as the bug it is."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        if os.environ.get("THEMIS_DEBUG") == "1":
+            traceback.print_exception(error)
+        _say(
+            f"error[bug]: {type(error).__name__}: {error}. Sorry, this is a bug in themis. "
+            "Run it again with THEMIS_DEBUG=1 and report what it prints."
+        )
+        return True
 
 
 def _say(line: str) -> None:

@@ -3,6 +3,7 @@
 import operator
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 
 import onnxruntime as ort
@@ -58,12 +59,11 @@ class OnnxEngine:
         for count in sorted({threads, *(tuning.threads for tuning in chosen.values())}):
             selftest.check(count)
         self._loaded: dict[Hash32, _Loaded] = {}
-        try:
+        with ExitStack() as opened:
+            opened.callback(self.close)
             for model_id, bundle in bundles.items():
                 self._loaded[model_id] = _load(bundle.info(model_id), bundle, chosen[model_id])
-        except BaseException:
-            self.close()
-            raise
+            opened.pop_all()
         self.observe: Callable[[Hash32, Work, Timing], None] = lambda *_: None
         """Told about each call of `infer`, in its thread."""
         self._now_s = now_s
@@ -176,12 +176,10 @@ def check_golden(bundle: Bundle, answerer: Answerer) -> None:
 
 
 def _load(info: ModelInfo, bundle: Bundle, tuning: Tuning) -> _Loaded:
-    answerer = open_model(bundle, tuning)
-    try:
+    with ExitStack() as opened:
+        answerer = opened.enter_context(closing(open_model(bundle, tuning)))
         check_golden(bundle, answerer)
-    except BaseException:
-        answerer.close()
-        raise
+        opened.pop_all()
     id_ = bundle.manifest.preprocessing
     return _Loaded(info, bundle, Generic(bundle) if id_ in GENERIC else preprocess.find(id_), tuning, answerer)
 

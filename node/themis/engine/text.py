@@ -5,6 +5,7 @@ that puts long text in the place of short, and only regular expressions whose ti
 """
 
 from collections.abc import Callable, Iterator
+from types import TracebackType
 from typing import Any, Final
 
 from themis.bundles import jsontext
@@ -44,10 +45,10 @@ class Text:
             raise Misconfigured(f"{where} needs the tokenizers package: install `themis-oracle[text]`") from error
         if reason := next(_reasons(content), None):
             raise Misconfigured(f"{where} is not run: {reason}. Ask its publisher for another version.")
-        self._tokenizer = _guarded(
-            lambda: Tokenizer.from_str(content.decode()),
-            lambda said: Misconfigured(f"{where} is no tokenizer: {said}. Restore the bundle from its publisher."),
-        )
+        with _Guarded(
+            lambda said: Misconfigured(f"{where} is no tokenizer: {said}. Restore the bundle from its publisher.")
+        ):
+            self._tokenizer = Tokenizer.from_str(content.decode())
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
 
@@ -57,29 +58,27 @@ class Text:
             decoded = text.decode()
         except UnicodeDecodeError as error:
             raise Refused(Reason.INVALID_INPUT, f"the input is not UTF-8: {error}") from error
-        ids: list[int] = _guarded(
-            lambda: self._tokenizer.encode(decoded).ids,
-            lambda said: Refused(Reason.INVALID_INPUT, f"the tokenizer cannot read the input: {said}"),
-        )
-        return ids
+        with _Guarded(lambda said: Refused(Reason.INVALID_INPUT, f"the tokenizer cannot read the input: {said}")):
+            return list(self._tokenizer.encode(decoded).ids)
 
     def text(self, ids: list[int]) -> str:
         """What token ids say, special tokens left out. Raises Refused(INVALID_INPUT) for ids it does not know."""
-        said: str = _guarded(
-            lambda: self._tokenizer.decode(ids, skip_special_tokens=True),
-            lambda said: Refused(Reason.INVALID_INPUT, f"the tokenizer cannot read the ids: {said}"),
-        )
-        return said
+        with _Guarded(lambda said: Refused(Reason.INVALID_INPUT, f"the tokenizer cannot read the ids: {said}")):
+            return str(self._tokenizer.decode(ids, skip_special_tokens=True))
 
 
-def _guarded(run: Callable[[], Any], translate: Callable[[str], Exception]) -> Any:
-    """Call into Rust, whose panics arrive as a BaseException of a type that cannot be imported."""
-    try:
-        return run()
-    except BaseException as error:
-        if isinstance(error, Exception) or type(error).__name__ == "PanicException":
-            raise translate(str(error)) from error
-        raise
+class _Guarded:
+    """Around calls into Rust, whose panics arrive as a BaseException of a type that cannot be imported."""
+
+    def __init__(self, translate: Callable[[str], Exception]) -> None:
+        self._translate = translate
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if isinstance(error, Exception) or (kind is not None and kind.__name__ == "PanicException"):
+            raise self._translate(str(error)) from error
 
 
 def _reasons(content: bytes) -> Iterator[str]:

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -106,7 +106,8 @@ class Loop:
         except Misconfigured as error:
             self._note(number, plan, Finding(Outcome.REFUSED, str(error)), time.perf_counter() - started_s)
             return incumbent
-        try:
+        with ExitStack() as opened:
+            opened.enter_context(closing(candidate))
             found = self._court.examine(
                 (incumbent, self._tuning),
                 (candidate, plan.candidate),
@@ -114,9 +115,7 @@ class Loop:
                 risk=risk_of(number),
                 seed=number,
             )
-        except BaseException:
-            candidate.close()
-            raise
+            opened.pop_all()
         self._note(number, plan, found, time.perf_counter() - started_s)
         kept, dropped = (candidate, incumbent) if found.outcome is Outcome.KEPT else (incumbent, candidate)
         dropped.close()

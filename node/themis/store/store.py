@@ -233,14 +233,9 @@ class SqliteStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with self._lock:
+        with self._lock, self._db:  # which commits, or rolls back what raised
             self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
+            yield
 
     def _prepare(self, path: Path, binding: tuple[int, bytes, bytes]) -> None:
         ((version,),) = self._all("PRAGMA user_version")
