@@ -1,13 +1,21 @@
 """The operator's configuration: command line over environment over `config.toml` over defaults."""
 
 import tomllib
+from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Final
-from urllib.parse import urlsplit
+from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
+from themis.core import spelling
 from themis.core.errors import Misconfigured
 from themis.core.fees import FeePolicy
 from themis.core.types import Address, Hash32
@@ -15,33 +23,21 @@ from themis.core.types import Address, Hash32
 CONFIG_FILE: Final = "config.toml"
 STORE_FILE: Final = "themis.db"
 ENV_PREFIX: Final = "THEMIS_"
+_NESTED: Final = "__"
 _GWEI: Final = 10**9
 
 
-def _bytes_of(length: int) -> BeforeValidator:
-    def parse(value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        try:
-            decoded = bytes.fromhex(value.removeprefix("0x"))
-        except ValueError:
-            decoded = b""
-        if len(decoded) != length:
-            raise ValueError(f"must be 0x and {2 * length} hex digits")
-        return decoded
-
-    return BeforeValidator(parse)
+def _address(value: Any) -> Any:
+    return spelling.address(value) if isinstance(value, str) else value
 
 
-def _http(url: str) -> str:
-    if urlsplit(url).scheme not in {"http", "https"}:
-        raise ValueError("must begin with http:// or https://")
-    return url
+def _hash(value: Any) -> Any:
+    return spelling.hash32(value) if isinstance(value, str) else value
 
 
 _HEX: Final = PlainSerializer(lambda value: "0x" + value.hex(), return_type=str)
-AddressField = Annotated[Address, _bytes_of(20), _HEX]
-HashField = Annotated[Hash32, _bytes_of(32), _HEX]
+AddressField = Annotated[Address, BeforeValidator(_address), _HEX]
+HashField = Annotated[Hash32, BeforeValidator(_hash), _HEX]
 Wei = Annotated[int, Field(ge=0, lt=2**96), PlainSerializer(str, return_type=str)]
 
 
@@ -52,7 +48,7 @@ class _Section(BaseModel):
 class ChainConfig(_Section):
     """Which chain, and which oracle contract on it."""
 
-    rpc_url: Annotated[str, AfterValidator(_http)]
+    rpc_url: Annotated[str, AfterValidator(spelling.endpoint)]
     chain_id: Annotated[int, Field(gt=0, lt=2**63)]
     oracle: AddressField | None = None
     start_block: Annotated[int, Field(ge=0)] = 0
@@ -92,7 +88,7 @@ class ModelConfig(_Section):
 class ApiConfig(_Section):
     """The read-only HTTP API."""
 
-    host: str = "127.0.0.1"
+    host: Annotated[str, AfterValidator(spelling.cleaned)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8553
     token_file: Path | None = None
     """Bearer token, needed for any address but loopback."""
@@ -104,11 +100,18 @@ class EngineConfig(_Section):
     threads: Annotated[int, Field(ge=1, le=256)] = 1
 
 
+class LogConfig(_Section):
+    """What a running node says on stderr."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["text", "json"] = "text"
+
+
 class Config(BaseSettings):
     """All of it. Relative paths are relative to the home directory."""
 
     model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, hide_input_in_errors=True
+        env_prefix=ENV_PREFIX, env_nested_delimiter=_NESTED, extra="forbid", frozen=True, hide_input_in_errors=True
     )
 
     chain: ChainConfig
@@ -117,18 +120,7 @@ class Config(BaseSettings):
     models: tuple[ModelConfig, ...] = ()
     api: ApiConfig = ApiConfig()
     engine: EngineConfig = EngineConfig()
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (pydantic's signature)
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Command line (init), environment, file."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+    log: LogConfig = LogConfig()
 
     def oracle(self) -> Address:
         """The contract's address. Raises Misconfigured where there is none yet."""
@@ -138,20 +130,98 @@ class Config(BaseSettings):
 
 
 def load(home: Path, **overrides: Any) -> Config:
-    """Read the configuration of a home. Raises Misconfigured, naming each bad key."""
+    """Read the configuration of a home. Raises Misconfigured, naming each bad value and where it comes from."""
     file = home / CONFIG_FILE
-    if not file.is_file():
-        raise Misconfigured(f"there is no {file}: run `themis --home {home} init --rpc-url URL`")
+    written = _parsed(file, text_of(file))
 
     class Here(Config):
-        model_config = SettingsConfigDict(toml_file=file)
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (pydantic's signature)
+            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+            file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            """Command line (init), environment, file."""
+            return init_settings, _variables(settings_cls), InitSettingsSource(settings_cls, written)
 
     try:
         return Here(**overrides)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Misconfigured(f"{file} is not TOML: {error}") from error
+    except ValidationError as error:
+        problems = "; ".join(_problem(file, overrides, each) for each in error.errors())
+        raise Misconfigured(problems) from error
+
+
+def text_of(file: Path) -> str:
+    """A home's config.toml, without the mark that some editors begin it with. Raises Misconfigured."""
+    if not file.is_file():
+        raise Misconfigured(f"there is no {file}: run `themis --home {file.parent} init --rpc-url URL`")
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Misconfigured(f"{file} is not TOML: save it as UTF-8 ({error})") from error
     except OSError as error:
         raise Misconfigured(f"{file} cannot be read ({error.strerror}): fix its type, owner or mode") from error
-    except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise Misconfigured(f"{file}: {problems}") from error
+
+
+def environment() -> dict[str, Any]:
+    """What the variables THEMIS_SECTION__KEY set."""
+    return _variables(Config)()
+
+
+def _variables(settings: type[BaseSettings]) -> EnvSettingsSource:
+    """The environment. An empty variable counts as unset: that is how containers and units unset one."""
+    source = EnvSettingsSource(settings)
+    source.env_vars = {name: cleaned for name, value in source.env_vars.items() if (cleaned := _cleaned(value))}
+    return source
+
+
+def _cleaned(value: str | None) -> str:
+    return spelling.cleaned(value or "")
+
+
+def _parsed(file: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise Misconfigured(f"{file} is not TOML: {error}") from error
+
+
+def _problem(file: Path, overrides: Mapping[str, Any], error: Any) -> str:
+    """What is wrong with a value, with the place to correct it."""
+    at = tuple(error["loc"])
+    key = ".".join(map(str, at))
+    match error["type"]:
+        case "extra_forbidden":
+            said = f"{key}: there is no such key{_meant(at)}"
+        case "missing":
+            said = f"{key} is missing"
+        case _:
+            said = f"{key}: {error['msg'].removeprefix('Value error, ')}"
+    if _has(overrides, at):
+        return f"--set {said}"
+    if _has(environment(), at):
+        return f"the variable {ENV_PREFIX}{_NESTED.join(map(str, at)).upper()}: {said}"
+    return f"{file}: {said}"
+
+
+def _has(values: Any, at: tuple[str | int, ...]) -> bool:
+    for name in at:
+        if not isinstance(values, Mapping) or name not in values:
+            return False
+        values = values[name]
+    return bool(at)
+
+
+def _meant(at: tuple[str | int, ...]) -> str:
+    """The key that was probably meant, among those of its section."""
+    section: Any = Config
+    for name in at[:-1]:
+        if isinstance(name, int):
+            continue
+        kind = section.model_fields[name].annotation
+        section = kind if isinstance(kind, type) and issubclass(kind, BaseModel) else get_args(kind)[0]
+    close = get_close_matches(str(at[-1]), section.model_fields, n=1)
+    return f"; did you mean {close[0]}?" if close else ""

@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Final
 
+from themis import config
 from themis.core.errors import Misconfigured
 
 _TEMPLATE: Final = """\
@@ -28,6 +29,10 @@ start_block = {start_block}     # the block the oracle was deployed in
 [api]
 # host = "127.0.0.1"
 # port = 8553
+
+[log]
+# level = "info"       # debug, info, warning or error
+# format = "text"      # or "json": an object a line
 """
 
 
@@ -46,7 +51,7 @@ def create(path: Path, *, rpc_url: str, chain_id: int, oracle: str | None, start
 
 def set_oracle(path: Path, oracle: str, start_block: int) -> None:
     """Set chain.oracle and chain.start_block. Raises Misconfigured where the file is written in another style."""
-    text = _set(_set(path.read_text(), "oracle", oracle), "start_block", start_block)
+    text = _set(_set(config.text_of(path), "oracle", oracle), "start_block", start_block)
     found = _parsed(path, text).get("chain", {})
     if (found.get("oracle"), found.get("start_block")) != (oracle, start_block):
         raise Misconfigured(f"{path} cannot be edited: set chain.oracle = {_value(oracle)} in it")
@@ -55,7 +60,7 @@ def set_oracle(path: Path, oracle: str, start_block: int) -> None:
 
 def add_model(path: Path, bundle: str, model_id: str) -> None:
     """Append a [[models]] section, or correct the path of the one that has this id. Raises Misconfigured."""
-    text = path.read_text()
+    text = config.text_of(path)
     known = {model.get("model_id"): model.get("path") for model in _parsed(path, text).get("models", [])}
     if known.get(model_id) == bundle:
         return

@@ -4,30 +4,15 @@ from datetime import datetime
 from typing import Annotated, Any, Final
 
 import typer
-from eth_utils.address import is_checksum_address, is_checksum_formatted_address
 
 from themis.core import modes
-from themis.core.types import ETHER, Address, Hash32, Role, UseClass
+from themis.core.spelling import address, hash32
+from themis.core.types import ETHER, Address, Role, UseClass
 
 _LAST_SECOND: Final = 2**40 - 1
 """uint40 in the contracts."""
 IN_ETHER: Final = "ether"
 """What --token says where there is no token."""
-
-
-def address(text: str) -> Address:
-    """Parse 20 bytes of hex; a mixed-case address must carry the right EIP-55 checksum."""
-    if is_checksum_formatted_address(text) and not is_checksum_address(text):
-        raise ValueError(f"{text} has a wrong checksum: copy the address again")
-    return Address(_bytes(text, 20))
-
-
-def hash32(text: str) -> Hash32:
-    return Hash32(_bytes(text, 32))
-
-
-def hex_bytes(text: str) -> bytes:
-    return _bytes(text, None)
 
 
 def words(text: str) -> str:
@@ -70,16 +55,6 @@ def moment(text: str) -> int:
     if seconds > _LAST_SECOND:
         raise ValueError(f"{text!r} is past what the contract can hold")
     return seconds
-
-
-def _bytes(text: str, length: int | None) -> bytes:
-    try:
-        parsed = bytes.fromhex(text.removeprefix("0x"))
-    except ValueError:
-        raise ValueError(f"{text!r} is not hex") from None
-    if length is not None and len(parsed) != length:
-        raise ValueError(f"{text!r} must be 0x and {2 * length} hex digits")
-    return parsed
 
 
 _MODES = "CLASS=MODE,..."

@@ -17,6 +17,7 @@ from themis.cli import advice
 from themis.cli.home import Home, parse_overrides
 from themis.cli.output import printable
 from themis.core.errors import ThemisError
+from themis.core.spelling import cleaned
 
 COMMANDS: Final = {
     "init": "setup.commands",
@@ -70,7 +71,7 @@ def themis(
     ] = None,
 ) -> None:
     """Themis: licensed, exact mixture-of-experts inference for smart contracts."""
-    context.obj = Home(home.expanduser().absolute(), parse_overrides(override or ()))
+    context.obj = Home(Path(cleaned(str(home))).expanduser().absolute(), parse_overrides(override or ()))
 
 
 def main() -> None:

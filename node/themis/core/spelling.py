@@ -1,11 +1,70 @@
-"""Bytes and times as people read them. Pure."""
+"""Bytes, addresses, URLs and times: as people write them, and as they read them. Pure.
 
+Everything that enters as text is read here, so that it is taken or refused in one way wherever it comes from. What is
+wrong is a ValueError that says what would be right.
+"""
+
+import re
 from datetime import UTC, datetime
 from typing import Final
+from urllib.parse import urlsplit
 
-from eth_utils.address import to_checksum_address
+from eth_utils.address import is_checksum_address, is_checksum_formatted_address, to_checksum_address
+
+from themis.core.types import Address, Hash32
 
 _ADDRESS_BYTES: Final = 20
+_HASH_BYTES: Final = 32
+_AROUND: Final = "\ufeff \t\r\n\v\f"
+"""What editors, other systems and copying put around a value: a byte order mark, spaces, line ends."""
+_UNFIT: Final = re.compile(r"[^!-~]")
+"""No URL has such a character: spaces, controls, what is not ASCII."""
+
+
+def cleaned(text: str) -> str:
+    """The value without what stands around it."""
+    return text.strip(_AROUND)
+
+
+def hex_bytes(text: str, length: int | None = None) -> bytes:
+    """Hex digits, behind 0x or 0X or nothing."""
+    said = cleaned(text)
+    digits = said[2:] if said[:2] in {"0x", "0X"} else said
+    if re.fullmatch("([0-9a-fA-F]{2})*", digits) is None:
+        raise ValueError(f"{said!r} is not hex: it must be 0x and {_digits(length)}")
+    if length is not None and len(digits) != 2 * length:
+        raise ValueError(f"{said!r} must be 0x and {_digits(length)}")
+    return bytes.fromhex(digits)
+
+
+def address(text: str) -> Address:
+    """20 bytes; one in mixed case must carry the right EIP-55 checksum."""
+    parsed = hex_bytes(text, _ADDRESS_BYTES)
+    written = "0x" + cleaned(text)[-2 * _ADDRESS_BYTES :]
+    if is_checksum_formatted_address(written) and not is_checksum_address(written):
+        raise ValueError(f"{written} has a wrong checksum: copy the address again")
+    return Address(parsed)
+
+
+def hash32(text: str) -> Hash32:
+    return Hash32(hex_bytes(text, _HASH_BYTES))
+
+
+def endpoint(text: str) -> str:
+    """An http or https URL. Errors do not repeat it: its path and query carry API keys."""
+    url = cleaned(text)
+    if _UNFIT.search(url):
+        raise ValueError("has a space or another character in it that no URL has: copy it again")
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError("is no URL: its host or port cannot be read") from None
+    if parts.scheme not in {"http", "https"}:
+        raise ValueError("must begin with http:// or https://")
+    if not host:
+        raise ValueError("names no host")
+    return url
 
 
 def shown(value: bytes) -> str:
@@ -19,3 +78,7 @@ def instant(at_s: int) -> str:
         return datetime.fromtimestamp(at_s, UTC).isoformat().replace("+00:00", "Z")
     except (ValueError, OverflowError, OSError):
         return f"second {at_s}"
+
+
+def _digits(length: int | None) -> str:
+    return "hex digits, two for each byte" if length is None else f"{2 * length} hex digits"

@@ -11,6 +11,7 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_checksum_address
 
+from themis.core import spelling
 from themis.core.errors import Misconfigured
 from themis.core.transaction import Transaction
 from themis.core.types import Address
@@ -65,7 +66,7 @@ def address_of(keystore: Path) -> Address:
     """The address a key file names, without its password. Raises Misconfigured."""
     text = read_private(keystore, "run `themis keys new`, or set key.keystore")
     try:
-        return Address(bytes.fromhex(json.loads(text)["address"].removeprefix("0x")))
+        return spelling.address(json.loads(text)["address"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Misconfigured(f"{keystore} is not a Web3 Secret Storage v3 file: restore it from your backup") from error
 
@@ -89,11 +90,12 @@ def create(keystore: Path, password_file: Path, private_key: bytes | None = None
 
 
 def read_private(path: Path, missing: str) -> str:
+    """A secret's text, without the mark that some editors begin it with. Raises Misconfigured."""
     try:
         mode = path.stat().st_mode
         if mode & _LOOSE:
             raise Misconfigured(f"{path} can be read by others (mode {mode & 0o777:o}): run `chmod 600 {path}`")
-        return path.read_text()
+        return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise Misconfigured(f"there is no {path}: {missing}") from error
     except (OSError, UnicodeDecodeError) as error:

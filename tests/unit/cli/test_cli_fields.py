@@ -6,19 +6,6 @@ from themis.cli import fields
 from themis.core import modes
 from themis.core.types import Role, UseClass
 
-CHECKSUMMED = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
-
-
-def test_addresses_are_checked() -> None:
-    parsed = fields.address(CHECKSUMMED)
-    assert parsed == fields.address(CHECKSUMMED.lower()) == bytes.fromhex(CHECKSUMMED[2:])
-    with pytest.raises(ValueError, match="wrong checksum: copy the address again"):
-        fields.address(CHECKSUMMED.replace("aA", "Aa"))
-    with pytest.raises(ValueError, match="must be 0x and 40 hex digits"):
-        fields.address("0x12")
-    with pytest.raises(ValueError, match="is not hex"):
-        fields.hash32("0x" + "zz" * 32)
-
 
 def test_classes_are_a_bit_set() -> None:
     assert fields.class_bits("commercial") == 4

@@ -57,6 +57,11 @@ def test_a_key_is_imported_from_a_file_and_listed(tmp_path: Path, key_file: Path
         assert SECRET not in file.read_text()
 
 
+def test_a_key_comes_from_a_file_of_any_editor(tmp_path: Path, key_file: Path, capsys: Captured) -> None:
+    key_file.write_bytes(b"\xef\xbb\xbf0X" + SECRET.encode() + b"\r\n")
+    assert data(tmp_path, capsys, "keys", "import", "--private-key-file", str(key_file))["address"] == ADDRESS
+
+
 def test_making_a_key_shows_no_secret(tmp_path: Path, capsys: Captured) -> None:
     assert run(tmp_path, "keys", "new") == 0
     captured = capsys.readouterr()
@@ -73,7 +78,7 @@ def test_a_loose_private_key_file_is_refused(tmp_path: Path, key_file: Path, cap
     assert not (tmp_path / "keys").exists()
 
 
-@pytest.mark.parametrize("text", ["", "0x12", "z" * 64])
+@pytest.mark.parametrize("text", ["", "0x12", "z" * 64, "1 " * 64])
 def test_nonsense_is_no_private_key(tmp_path: Path, key_file: Path, capsys: Captured, text: str) -> None:
     key_file.write_text(text)
     assert run(tmp_path, "keys", "import", "--private-key-file", str(key_file)) == 78

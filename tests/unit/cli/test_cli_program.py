@@ -87,7 +87,7 @@ def test_overrides_are_checked(capsys: Captured) -> None:
 
 
 def test_the_home_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Captured) -> None:
-    monkeypatch.setenv("THEMIS_HOME", str(tmp_path))
+    monkeypatch.setenv("THEMIS_HOME", f"{tmp_path}\r")
     assert invoke(["config", "show"]) == 78
     said = f"there is no {tmp_path}/config.toml: run `themis --home {tmp_path} init --rpc-url URL`"
     assert capsys.readouterr().err == f"error[misconfigured]: {said}\n"

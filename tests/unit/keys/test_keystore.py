@@ -55,6 +55,15 @@ def test_a_wrong_password_is_said(made: tuple[Path, Path], tmp_path: Path) -> No
         keystore.unlock(made[0], password)
 
 
+def test_marks_of_editors_are_no_part_of_key_or_password(made: tuple[Path, Path], tmp_path: Path) -> None:
+    marked = tmp_path / "marked.json", tmp_path / "marked.password"
+    for plain, file in zip(made, marked, strict=True):
+        file.touch(mode=0o600)
+        file.write_bytes(b"\xef\xbb\xbf" + plain.read_bytes().rstrip() + b"\r\n")
+    assert keystore.unlock(*marked).account.key == SECRET
+    assert keystore.address_of(marked[0]) == keystore.address_of(made[0])
+
+
 @pytest.mark.parametrize("which", [0, 1])
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o644])
 def test_loose_modes_are_refused(made: tuple[Path, Path], which: int, mode: int) -> None:

@@ -5,11 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic_settings import EnvSettingsSource
-
+from themis import config
 from themis.chain.rpc import redacted
 from themis.cli.home import Home
-from themis.config import Config
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +28,8 @@ def values(home: Home) -> list[Value]:
     effective = home.config().model_dump(mode="json")
     sources = {
         "cli": dict(_flat(home.overrides)),
-        "env": dict(_flat(EnvSettingsSource(Config)())),
-        "file": dict(_flat(tomllib.loads(home.config_file.read_text()))),
+        "env": dict(_flat(config.environment())),
+        "file": dict(_flat(tomllib.loads(config.text_of(home.config_file)))),
     }
     return [
         Value(key, _shown(key, value), next((name for name, found in sources.items() if key in found), "default"))

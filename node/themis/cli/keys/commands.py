@@ -11,7 +11,7 @@ from themis.cli.fields import Json
 from themis.cli.home import Home, home_of
 from themis.cli.output import print_record, print_rows, say
 from themis.core.errors import Misconfigured
-from themis.core.spelling import shown
+from themis.core.spelling import hex_bytes, shown
 from themis.keys import keystore
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -75,9 +75,6 @@ def _private_key(path: Path) -> bytes:
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise Misconfigured(f"{path} can be read by others (mode {mode & 0o777:o}): run `chmod 600 {path}`")
     try:
-        key = bytes.fromhex(text.strip().removeprefix("0x"))
+        return hex_bytes(text, _PRIVATE_KEY_BYTES)
     except ValueError:
-        key = b""
-    if len(key) != _PRIVATE_KEY_BYTES:
         raise Misconfigured(f"{path} must hold one private key: 64 hex digits") from None
-    return key

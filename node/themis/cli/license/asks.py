@@ -7,14 +7,14 @@ import typer
 from themis.chain.abi import address
 from themis.chain.client import OracleClient
 from themis.cli import wallet
-from themis.cli.fields import ClassesOption, Json, Licensee, ModelId, RoleOption, hash32, words
+from themis.cli.fields import ClassesOption, Json, Licensee, ModelId, RoleOption, words
 from themis.cli.home import home_of
 from themis.cli.license import terms
 from themis.cli.output import print_record, print_rows, say
 from themis.cli.wallet import Wallet
 from themis.core.errors import Misconfigured
 from themis.core.modes import class_words
-from themis.core.spelling import shown
+from themis.core.spelling import hash32, shown
 from themis.core.types import Address, Hash32, Role
 from themis.licensing.licenses import AskRow, Licenses
 

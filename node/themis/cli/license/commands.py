@@ -8,7 +8,7 @@ from eth_utils.crypto import keccak
 
 from themis.chain.uses import Uses
 from themis.cli import wallet
-from themis.cli.fields import IN_ETHER, ClassOption, Json, ModelId, ModesOption, TokenOption, address, hash32, moment
+from themis.cli.fields import IN_ETHER, ClassOption, Json, ModelId, ModesOption, TokenOption, moment
 from themis.cli.fields import role as role_of
 from themis.cli.home import home_of
 from themis.cli.license import asks, delegation, granting, income, terms, vouchers
@@ -16,7 +16,7 @@ from themis.cli.output import print_json, print_record, print_rows, say
 from themis.core.errors import Misconfigured
 from themis.core.modes import pack, policy_words
 from themis.core.policy import operators_use
-from themis.core.spelling import shown
+from themis.core.spelling import address, hash32, shown
 from themis.core.types import Hash32, Role
 from themis.licensing.licenses import Licenses
 

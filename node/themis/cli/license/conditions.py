@@ -7,9 +7,10 @@ from typing import Annotated, Any, Final, cast
 
 import typer
 
-from themis.cli.fields import IN_ETHER, address, token
+from themis.cli.fields import IN_ETHER, token
 from themis.core.canonical import UNLIMITED
 from themis.core.conditions import MAX_DAYS, MAX_ROYALTY_BPS, Conditions
+from themis.core.spelling import address
 from themis.core.types import ETHER
 
 MAX_SEQ: Final = 2**32 - 1

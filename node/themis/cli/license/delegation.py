@@ -5,11 +5,11 @@ from typing import Annotated, Any
 import typer
 
 from themis.cli import wallet
-from themis.cli.fields import Json, ModelId, address
+from themis.cli.fields import Json, ModelId
 from themis.cli.home import home_of
 from themis.cli.output import print_record, say
 from themis.core.errors import Misconfigured
-from themis.core.spelling import shown
+from themis.core.spelling import address, shown
 from themis.core.types import ETHER
 
 app = typer.Typer(rich_markup_mode=None)

@@ -5,10 +5,10 @@ from typing import Annotated, Any
 import typer
 
 from themis.cli import wallet
-from themis.cli.fields import Json, address
+from themis.cli.fields import Json
 from themis.cli.home import home_of
 from themis.cli.output import print_json, print_rows
-from themis.core.spelling import shown
+from themis.core.spelling import address, shown
 from themis.licensing.income import Account, Earnings, Income
 from themis.licensing.ledger import Credit
 

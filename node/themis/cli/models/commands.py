@@ -11,14 +11,14 @@ from themis.bundles.manifest import GENERIC
 from themis.chain.abi import address
 from themis.chain.client import OracleClient
 from themis.cli import configfile, wallet
-from themis.cli.fields import IN_ETHER, Json, ModelId, TokenOption, hex_bytes
+from themis.cli.fields import IN_ETHER, Json, ModelId, TokenOption
 from themis.cli.home import Home, home_of
 from themis.cli.license.terms import version_in_force
 from themis.cli.models import adding
 from themis.cli.output import print_json, print_record, print_rows, say
 from themis.config import Config
 from themis.core.errors import Misconfigured
-from themis.core.spelling import shown
+from themis.core.spelling import hex_bytes, shown
 from themis.core.types import Address, Hash32
 from themis.engine.generic import Generic
 from themis.exact import lint as linter

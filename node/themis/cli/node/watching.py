@@ -6,11 +6,12 @@ from typing import Annotated, Any, Final
 import typer
 from rich.live import Live
 
-from themis.cli.fields import Json, hash32
+from themis.cli.fields import Json
 from themis.cli.home import home_of
 from themis.cli.node import panel, source
 from themis.cli.output import console, print_json, print_rows
 from themis.core.job import State
+from themis.core.spelling import hash32
 
 _REDRAW_S: Final = 1.0
 

@@ -10,14 +10,14 @@ import typer
 from themis.chain import token as erc20
 from themis.chain.contracts import decode_request
 from themis.cli import wallet
-from themis.cli.fields import IN_ETHER, ClassOption, Json, ModelId, TokenOption, address, hex_bytes
+from themis.cli.fields import IN_ETHER, ClassOption, Json, ModelId, TokenOption
 from themis.cli.home import home_of
 from themis.cli.license import vouchers
 from themis.cli.output import print_record, say
 from themis.cli.request import answers
 from themis.cli.wallet import Done, Wallet
 from themis.core.errors import Misconfigured
-from themis.core.spelling import shown
+from themis.core.spelling import address, hex_bytes, shown
 from themis.core.types import ETHER, Address, Fulfilled, Hash32, Request, Role
 
 _GRACE_S: Final = 5

@@ -6,12 +6,12 @@ import typer
 
 from themis.chain.contracts import decode_request
 from themis.cli import wallet
-from themis.cli.fields import IN_ETHER, Json, TokenOption, address, hash32
+from themis.cli.fields import IN_ETHER, Json, TokenOption
 from themis.cli.home import home_of
 from themis.cli.output import print_record, say
 from themis.core.canonical import request_words
 from themis.core.errors import Misconfigured
-from themis.core.spelling import shown
+from themis.core.spelling import address, hash32, shown
 from themis.core.types import ETHER
 
 app = typer.Typer(rich_markup_mode=None)

@@ -10,11 +10,11 @@ from themis.chain.client import OracleClient
 from themis.chain.contracts import ORACLE
 from themis.chain.rpc import Rpc, redacted
 from themis.cli import configfile, wallet
-from themis.cli.fields import Json, address
+from themis.cli.fields import Json
 from themis.cli.home import home_of
 from themis.cli.output import print_record, say
 from themis.core.errors import Misconfigured, Unavailable
-from themis.core.spelling import shown
+from themis.core.spelling import address, endpoint, shown
 from themis.core.types import Address
 
 app = typer.Typer(rich_markup_mode=None)
@@ -24,7 +24,9 @@ app = typer.Typer(rich_markup_mode=None)
 def init(
     context: typer.Context,
     *,
-    rpc_url: Annotated[str, typer.Option(help="HTTP endpoint of the chain; asked for the chain's id.")],
+    rpc_url: Annotated[
+        Any, typer.Option(parser=endpoint, metavar="URL", help="HTTP endpoint of the chain; asked for the chain's id.")
+    ],
     oracle: Annotated[Any, typer.Option(parser=address, metavar="ADDRESS", help="None: deploy next.")] = None,
     start_block: Annotated[
         int | None, typer.Option(min=0, help="Block the oracle was deployed in; none: found on the chain.")
@@ -35,8 +37,6 @@ def init(
     home = home_of(context)
     if home.config_file.exists():
         raise Misconfigured(f"{home.config_file} exists: edit it, or choose another --home")
-    if not rpc_url.startswith(("http://", "https://")):
-        raise Misconfigured("--rpc-url must begin with http:// or https://")
     rpc = Rpc(rpc_url)
     chain_id = int(rpc.call("eth_chainId"), 16)
     if oracle is not None:
