@@ -63,6 +63,10 @@ fuzz: setup ## fuzz for long: model files for an hour, contracts 20,000 runs a t
 	python -m tests.fuzz_models --seconds 3600
 	cd contracts && FOUNDRY_PROFILE=long $(FORGE) test
 
+.PHONY: chaos
+chaos: setup ## play the fault table: a real node between a real chain and every fault; prints and stores it [ROWS="WORDS"]
+	python -m tests.chaos $(ROWS)
+
 .PHONY: bench
 bench: setup ## measure gas, latency and a burst; prints and stores the figures
 	python -m benchmarks

@@ -1,0 +1,173 @@
+"""A JSON-RPC proxy on loopback that stands between a node and its chain, and does to the answers what a fault says."""
+
+import http.client
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar, Final
+from urllib.parse import urlsplit
+
+UPSTREAM_TIMEOUT_S: Final = 60
+
+Call = Mapping[str, Any]
+"""One JSON-RPC request object."""
+Answer = dict[str, Any]
+"""One JSON-RPC response object."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the client gets: bytes under an HTTP status."""
+
+    body: bytes
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class HangUp(Exception):  # noqa: N818 (an order, not an error)
+    """The connection is closed without a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the client asked in one HTTP request."""
+
+    calls: Sequence[Call]
+    is_batch: bool
+    upstream: Callable[[Sequence[Call]], list[Answer]]
+    """Asks the chain: the answers in the order of the calls."""
+    lifted: threading.Event
+    """Set as soon as another fault is chosen: what hangs lets go."""
+
+    def ask(self) -> list[Answer]:
+        return self.upstream(self.calls)
+
+    def reply(self, answers: Sequence[Any]) -> Reply:
+        """The answers as JSON-RPC wants them: a list for a batch, an object for a single call."""
+        return Reply(json.dumps(list(answers) if self.is_batch else answers[0]).encode())
+
+
+Fault = Callable[[Question], Reply]
+
+
+def calm(question: Question) -> Reply:
+    """No fault at all."""
+    return question.reply(question.ask())
+
+
+class Proxy:
+    """Forwards to a chain under the fault that is chosen at the moment, and counts what it is asked."""
+
+    def __init__(self, target: str) -> None:
+        self._netloc = urlsplit(target).netloc
+        self._local = threading.local()
+        self._fault: Fault = calm
+        self._lifted = threading.Event()
+        self._lock = threading.Lock()
+        self.calls: Counter[str] = Counter()
+        """Calls by method; a batch counts each of its own."""
+        self.requests = 0
+        """HTTP requests."""
+        self.url = ""
+
+    def choose(self, fault: Fault) -> None:
+        """From now on; what the last fault keeps waiting goes on."""
+        with self._lock:
+            self._fault = fault
+            lifted, self._lifted = self._lifted, threading.Event()
+        lifted.set()
+
+    def answer(self, body: bytes) -> Reply:
+        asked = json.loads(body)
+        calls = asked if isinstance(asked, list) else [asked]
+        with self._lock:
+            fault, lifted = self._fault, self._lifted
+            self.requests += 1
+            self.calls.update(call["method"] for call in calls)
+        return fault(Question(calls, isinstance(asked, list), self._upstream, lifted))
+
+    def leave(self) -> None:
+        """The thread that calls asks nothing more."""
+        if (connection := getattr(self._local, "connection", None)) is not None:
+            connection.close()
+
+    def _upstream(self, calls: Sequence[Call]) -> list[Answer]:
+        if not calls:
+            return []
+        found = json.loads(self._post(json.dumps(list(calls)).encode()))
+        by_id = {answer["id"]: answer for answer in found}
+        return [by_id[call["id"]] for call in calls]
+
+    def _post(self, body: bytes) -> bytes:
+        for last in (False, True):
+            connection = getattr(self._local, "connection", None)
+            if connection is None:
+                connection = http.client.HTTPConnection(self._netloc, timeout=UPSTREAM_TIMEOUT_S)
+                self._local.connection = connection
+            try:
+                connection.request("POST", "/", body, {"Content-Type": "application/json"})
+                read: bytes = connection.getresponse().read()
+            except (OSError, http.client.HTTPException):
+                connection.close()
+                self._local.connection = None
+                if last:
+                    raise
+            else:
+                return read
+        raise AssertionError
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    proxy: ClassVar[Proxy]
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        try:
+            reply = self.proxy.answer(body)
+        except (HangUp, OSError, http.client.HTTPException):
+            self.close_connection = True
+            return
+        self.send_response(reply.status)
+        for name, value in {"Content-Type": "application/json", **reply.headers}.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(reply.body)))
+        self.end_headers()
+        self.wfile.write(reply.body)
+
+    def finish(self) -> None:
+        self.proxy.leave()
+        super().finish()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the parent's name)
+        """Quiet."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients that go away, as killed nodes do, are nobody's fault."""
+
+
+@contextmanager
+def serving(target: str) -> Iterator[Proxy]:
+    """A proxy before the chain at `target`."""
+    proxy = Proxy(target)
+    server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"proxy": proxy}))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    proxy.url = f"http://127.0.0.1:{server.server_address[1]}"
+    try:
+        yield proxy
+    finally:
+        proxy.choose(calm)
+        server.shutdown()
+        server.server_close()
+        thread.join()

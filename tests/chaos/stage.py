@@ -1,0 +1,227 @@
+"""One chain, one proxy, one node at work, and a requester who asks: where each row of the fault table plays."""
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+from urllib.request import urlopen
+
+from demo import chains
+from demo.chains import RunningChain
+from tests.chaos import tally
+from tests.chaos.proxy import Fault, Proxy, calm, serving
+from tests.chaos.tally import Tally
+from tests.homes import SELFTEST, THEMIS, make_home, register, said, wait_until_ready
+from tests.world import World
+from themis.chain.contracts import ORACLE
+from themis.core.types import Hash32, UseClass
+
+INPUT: Final = bytes(range(64))
+REQUEST_GAS: Final = 400_000
+FEE_WEI: Final = 10**15
+"""More than an answer costs at a fee of 1 gwei and more."""
+PATIENCE_S: Final = 90.0
+_LOOK_S: Final = 0.1
+
+
+class Failed(AssertionError):  # noqa: N818 (a row that failed)
+    """What a row says must hold does not."""
+
+
+def must(holds: object, what: str) -> None:
+    if not holds:
+        raise Failed(what)
+
+
+@dataclass(slots=True)
+class Stage:
+    """A node between a chain and its requests. Requests go to the chain itself; only the node sees the faults."""
+
+    world: World
+    model_id: Hash32
+    proxy: Proxy
+    home: Path
+    process: subprocess.Popen[str] | None = None
+    url: str = ""
+    lane: int = 0
+    nonce: int = 0
+    """The requester's next one: Anvil's own count is a step behind while it mines."""
+    since_s: float = field(default_factory=time.monotonic)
+    """When the fault ended; when the requests were made, where it stays."""
+
+    @property
+    def chain(self) -> RunningChain:
+        return self.world.chain
+
+    @property
+    def store(self) -> Path:
+        return self.home / "themis.db"
+
+    def ask(self, number: int, *, fee_wei: int = FEE_WEI, input_: bytes = INPUT, **changes: Any) -> None:
+        """Ask so many times at once, straight at the chain. `changes`: of the model, the window, the callback's gas."""
+        calls = []
+        self.nonce = max(self.nonce, self._nonce())
+        for _ in range(number):
+            self.lane += 1
+            sent = self.request(fee_wei=fee_wei, input_=input_, **changes) | {"nonce": hex(self.nonce)}
+            calls.append(("eth_sendTransaction", [sent]))
+            self.nonce += 1
+        for taken in self.world.client.rpc.batch(calls):
+            if isinstance(taken, Exception):
+                raise taken
+        self.since_s = time.monotonic()
+
+    def _nonce(self) -> int:
+        requester = "0x" + self.world.requester.address.hex()
+        return int(self.chain.rpc("eth_getTransactionCount", requester, "latest"), 16)
+
+    def request(
+        self,
+        *,
+        fee_wei: int,
+        input_: bytes,
+        model_id: Hash32 | None = None,
+        window_s: int = 3_600,
+        callback_gas: int = 0,
+        use_class: UseClass = UseClass.COMMERCIAL,
+    ) -> dict[str, str]:
+        deadline_s = self.world.now_s() + window_s
+        ask = (model_id or self.model_id, self.world.operator.address, use_class, self.lane, deadline_s, callback_gas)
+        return {
+            "from": "0x" + self.world.requester.address.hex(),
+            "to": "0x" + self.world.client.oracle.hex(),
+            "data": "0x" + ORACLE.call("request", ask, input_).hex(),
+            "value": hex(fee_wei),
+            "gas": hex(REQUEST_GAS + callback_gas),
+        }
+
+    def choose(self, fault: Fault) -> None:
+        self.proxy.choose(fault)
+
+    def heal(self) -> None:
+        """No fault from now on: recovery is counted from here."""
+        self.proxy.choose(calm)
+        self.since_s = time.monotonic()
+
+    def all_answered(self, within_s: float = PATIENCE_S) -> None:
+        """Every request that is on the chain gets its answer in time."""
+        self.all_over(within_s)
+        found = self.tally()
+        must(found.answered == found.asked, f"{found.asked - found.answered} of {found.asked} were not answered")
+
+    def all_over(self, within_s: float = PATIENCE_S) -> None:
+        """Every request that is on the chain is answered or closed in time."""
+        give_up = time.monotonic() + within_s
+        while left := self.open_ids():
+            must(self.process is None or self.process.poll() is None, f"the node ended: {self.last_words()}")
+            must(time.monotonic() < give_up, f"{len(left)} requests are open after {within_s:g} s")
+            time.sleep(_LOOK_S)
+
+    def open_ids(self) -> set[Hash32]:
+        asked, answered = tally.requests(self.world)
+        left = asked - answered
+        return left - tally.states(self.store, "closed") if left else left
+
+    def tally(self) -> Tally:
+        return tally.take(self.world, self.store)
+
+    # The node
+
+    def start(self, *, wait: bool = True, command: Sequence[str] = THEMIS, **options: Any) -> None:
+        with (self.home / "log").open("a") as log:
+            line = [*command, "--home", str(self.home), "run"]
+            self.process = subprocess.Popen(line, stderr=log, stdout=log, text=True, **options)
+        if wait:
+            self.ready()
+
+    def ready(self) -> None:
+        """Wait until the node answers on its API."""
+        assert self.process is not None
+        self.url = wait_until_ready(self.home, self.process)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def end(self, with_signal: signal.Signals = signal.SIGTERM, within_s: float = 30) -> tuple[int, float]:
+        """Ask the node to end: its status, and the seconds it took."""
+        assert self.process is not None
+        start = time.monotonic()
+        self.process.send_signal(with_signal)
+        try:
+            status = self.process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            raise Failed(f"{with_signal.name} did not end the node in {within_s:g} s") from None
+        return status, time.monotonic() - start
+
+    def alive(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def log(self) -> str:
+        return said(self.home)
+
+    def last_words(self) -> str:
+        lines = self.log().splitlines()
+        return lines[-1] if lines else "nothing"
+
+    def get(self, path: str) -> Any:
+        with urlopen(self.url + path, timeout=30) as response:  # noqa: S310 (our own loopback URL)
+            return json.load(response)
+
+    def alerts(self) -> str:
+        return json.dumps(self.get("/v1/status")["alerts"])
+
+    def until(self, holds: Any, what: str, within_s: float = PATIENCE_S) -> None:
+        """Wait for something. Raises Failed where it does not come."""
+        give_up = time.monotonic() + within_s
+        while not holds():
+            must(time.monotonic() < give_up, f"not within {within_s:g} s: {what}")
+            time.sleep(_LOOK_S)
+
+    # The chain
+
+    def mine(self, blocks: int = 1) -> None:
+        self.chain.rpc("anvil_mine", hex(blocks))
+
+    def interval(self, seconds: int) -> None:
+        """A block every so many seconds."""
+        self.chain.rpc("evm_setAutomine", False)  # noqa: FBT003 (the RPC's parameter)
+        self.chain.rpc("evm_setIntervalMining", seconds)
+
+    def automine(self, on: bool) -> None:
+        self.chain.rpc("evm_setAutomine", on)
+
+
+@contextmanager
+def staged(
+    directory: Path,
+    *,
+    started: bool = True,
+    settings: chains.Settings | None = None,
+    bundle: Path = SELFTEST,
+    config: str = "",
+    poll_interval_s: float = 0.05,
+) -> Iterator[Stage]:
+    """A fresh chain with a licensed model, and a node that serves it through a proxy."""
+    with ExitStack() as stack:
+        chain = stack.enter_context(chains.start(settings=settings))
+        world = World.build(chain)
+        model_id = register(world, bundle)
+        world.license(model_id)
+        proxy = stack.enter_context(serving(chain.rpc_url))
+        seen = replace(world, chain=replace(chain, rpc_url=proxy.url))
+        home = make_home(directory, seen, [(bundle, model_id)], poll_interval_s=poll_interval_s)
+        if config:
+            (home / "config.toml").write_text(config + "\n" + (home / "config.toml").read_text())
+        stage = Stage(world, model_id, proxy, home)
+        stack.callback(stage.kill)
+        if started:
+            stage.start()
+        yield stage

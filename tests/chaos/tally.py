@@ -1,0 +1,87 @@
+"""What became of the requests of a row: read off the chain and the node's store, never asked of the node."""
+
+import sqlite3
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from eth_utils.abi import function_abi_to_4byte_selector
+
+from tests.world import World
+from themis.chain.contracts import ORACLE, decode_fulfill
+from themis.core.canonical import request_id
+from themis.core.types import Hash32
+
+_ENTRY: Final[Any] = ORACLE._functions["fulfillRequest"]
+_ANSWER: Final = "0x" + function_abi_to_4byte_selector(_ENTRY).hex()
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Counts of the requests that are on the chain."""
+
+    asked: int
+    answered: int
+    closed: int
+    """Not answered, and the node wrote down why."""
+    lost: int
+    """Neither answered nor closed."""
+    twice: int
+    """Answers beyond the first of a request for which gas was paid."""
+
+
+def take(world: World, store: Path) -> Tally:
+    asked, answered = requests(world)
+    closed = states(store, "closed") & asked - answered
+    paid = _paid_answers(world)
+    return Tally(
+        asked=len(asked),
+        answered=len(answered),
+        closed=len(closed),
+        lost=len(asked - answered - closed),
+        twice=sum(number - 1 for number in paid.values()),
+    )
+
+
+def requests(world: World) -> tuple[set[Hash32], set[Hash32]]:
+    """Those that were asked, and those of them that are answered."""
+    requested, fulfilled = ("0x" + ORACLE.topic(event).hex() for event in ("Requested", "Fulfilled"))
+    query = {
+        "address": "0x" + world.client.oracle.hex(),
+        "fromBlock": hex(world.start_block),
+        "topics": [[requested, fulfilled]],
+    }
+    found: dict[str, set[Hash32]] = {requested: set(), fulfilled: set()}
+    for log in world.client.rpc.call("eth_getLogs", query):
+        found[log["topics"][0]].add(Hash32(bytes.fromhex(log["topics"][1][2:])))
+    return found[requested], found[requested] & found[fulfilled]
+
+
+def states(store: Path, state: str) -> set[Hash32]:
+    """Requests that the node's store has in a state; none where it cannot be read."""
+    if not store.exists():
+        return set()
+    db = sqlite3.connect(f"file:{store}?mode=ro", uri=True)
+    try:
+        return {Hash32(id_) for (id_,) in db.execute("SELECT id FROM jobs WHERE state = ?", (state,))}
+    except sqlite3.Error:
+        return set()
+    finally:
+        db.close()
+
+
+def _paid_answers(world: World) -> Counter[Hash32]:
+    """Transactions of the operator's that carry an answer and are in a block, by request: the reverted ones too."""
+    rpc, oracle = world.client.rpc, "0x" + world.client.oracle.hex()
+    operator = "0x" + world.operator.address.hex()
+    head = int(rpc.call("eth_blockNumber"), 16)
+    blocks = rpc.batch([("eth_getBlockByNumber", [hex(n), True]) for n in range(world.start_block, head + 1)])
+    found: Counter[Hash32] = Counter()
+    for block in blocks:
+        for sent in block["transactions"]:
+            is_answer = (sent["from"], sent["to"]) == (operator, oracle) and sent["input"].startswith(_ANSWER)
+            if is_answer:
+                request, _ = decode_fulfill(bytes.fromhex(sent["input"][2:]))
+                found[request_id(request, world.client.chain_id, world.client.oracle)] += 1
+    return found
