@@ -1,6 +1,6 @@
 """What the daemon needs from the world, as Protocols. One test suite each, run on its fake and on the real thing."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from themis.core.errors import Unavailable
@@ -197,6 +197,10 @@ class Store(Protocol):
 
     def jobs(self, state: State | None = None, *, limit: int = 100, newest_first: bool = False) -> list[Job]:
         """Jobs in one state (or any), oldest first unless asked otherwise."""
+        ...
+
+    def queued(self, limit: int, *, of: Hash32 | None = None, without: Collection[Hash32] = ()) -> list[Job]:
+        """QUEUED jobs of one model, or of all but some, oldest first."""
         ...
 
     def pending(self, block_number: int) -> list[Job]:

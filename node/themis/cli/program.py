@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "request": "request.commands",
     "refund": "request.payment",
     "withdraw": "request.payment",
+    "db": "db.commands",
     "config": "config.commands",
     "version": "config.commands",
 }

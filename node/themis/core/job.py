@@ -4,7 +4,8 @@ r"""A job: one on-chain request addressed to us, from first sight to the finalit
       \________\____________\_____________\__________\______> CLOSED(reason)
 
 State implies work: each loop in `daemon` takes the jobs of one state, does one thing and records one fact. "Running"
-is not a state, because inference is deterministic: after a crash it runs again.
+is not a state, because inference is deterministic: after a crash it runs again. Only a request to a foreign model is
+marked before it runs, and never run again by a later life of the node: it may be what ended the last one.
 """
 
 from collections.abc import Mapping
@@ -54,11 +55,23 @@ class Job:
     mined_at: LogPosition | None = None
     reason: Reason | None = None
     detail: str = ""
+    started: bool = False
+    """Whether a life of this node began to run it in a process apart, and has not said what came of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """Well-formed, paid, of a known model and licensed at its block."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A process apart runs it next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """The node was told to stop while it ran: it runs again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +120,7 @@ class Relogged:
     at: LogPosition
 
 
-Fact = Accepted | Computed | Sent | Unsent | Mined | Unmined | Finalized | Closed | Relogged
+Fact = Accepted | Started | Interrupted | Computed | Sent | Unsent | Mined | Unmined | Finalized | Closed | Relogged
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +145,7 @@ def apply(job: Job, fact: Fact) -> Job:  # noqa: C901, PLR0911, PLR0912 (one lin
     """Return `job` after `fact`. Raises Broken for a fact that cannot follow: a bug in this node."""
     match job.state, fact:
         case State.CLOSED, Relogged(at) if job.reason is Reason.REORGED:
-            return Job(job.id, job.request, job.input, at)
+            return Job(job.id, job.request, job.input, at, started=job.started)
         case State.CLOSED, Mined(answer, at):
             return replace(job, state=State.MINED, answer=answer, mined_at=at, reason=None, detail="")
         case State.CLOSED, _:
@@ -149,8 +162,10 @@ def apply(job: Job, fact: Fact) -> Job:  # noqa: C901, PLR0911, PLR0912 (one lin
             return replace(job, state=State.MINED, answer=answer, mined_at=at)
         case State.SEEN, Accepted():
             return replace(job, state=State.QUEUED)
+        case State.QUEUED, Started() | Interrupted():
+            return replace(job, started=isinstance(fact, Started))
         case State.QUEUED, Computed(answer):
-            return replace(job, state=State.COMPUTED, answer=answer)
+            return replace(job, state=State.COMPUTED, answer=answer, started=False)
         case State.COMPUTED, Sent():
             return replace(job, state=State.SENDING)
         case State.SENDING, Unsent():

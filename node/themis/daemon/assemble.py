@@ -17,7 +17,7 @@ from themis.daemon.supervisor import Supervisor
 from themis.daemon.watch import Watch
 from themis.engine.engine import OnnxEngine
 from themis.optimize.guard import Guard
-from themis.store.lock import InstanceLock
+from themis.store.lock import InstanceLock, Place
 from themis.store.store import SqliteStore
 from themis.telemetry import Telemetry
 
@@ -39,7 +39,7 @@ def assemble(home: Path, config: Config, preflight: Preflight) -> Running:
     if signer is None or engine is None:
         raise Broken("the preflight did not pass: report this as a bug")
     chain_id, oracle = config.chain.chain_id, config.oracle()
-    lock = InstanceLock(home, chain_id, signer.address)
+    lock = InstanceLock(home, Place(chain_id, preflight.genesis, oracle, signer.address))
     Guard(engine, preflight.tuned.changes)
     node = Node(
         chain=RpcChain(preflight.client(), signer.address),

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Final
 
 from themis.bundles import bundle
 from themis.bundles.bundle import Bundle
@@ -22,9 +23,13 @@ from themis.keys.keystore import KeystoreSigner
 from themis.licensing.licenses import Licenses
 from themis.optimize import inforce
 from themis.optimize.inforce import InForce
+from themis.store import upkeep
 from themis.store.store import SqliteStore
 
 log = logging.getLogger(__name__)
+
+
+UNKNOWN_GENESIS: Final = Hash32(bytes(32))
 
 
 class Status(StrEnum):
@@ -57,6 +62,8 @@ class Preflight:
     rpc: Rpc = field(init=False)
     signer: KeystoreSigner | None = None
     engine: OnnxEngine | None = None
+    genesis: Hash32 = UNKNOWN_GENESIS
+    """Hash of block 0, unless the endpoint does not keep it."""
     tuned: InForce = inforce.NOTHING
     _bundles: dict[Hash32, Bundle] = field(default_factory=dict)
 
@@ -104,6 +111,9 @@ class Preflight:
 
     def _chain(self) -> str:
         client.require_chain(self.rpc, self.config.chain.chain_id)
+        first = self.rpc.call("eth_getBlockByNumber", "0x0", False)  # noqa: FBT003 (the RPC's parameter)
+        if first is not None:
+            self.genesis = Hash32(bytes.fromhex(first["hash"][2:]))
         return f"chain {self.config.chain.chain_id}"
 
     def _oracle(self) -> str:
@@ -111,10 +121,12 @@ class Preflight:
         return f"0x{self.config.oracle().hex()}"
 
     def _store(self) -> str:
-        """A store that exists must be ours. `check` makes none."""
+        """A store that exists must be ours, and whole. `check` makes none."""
         path = self.home / STORE_FILE
         if not path.exists():
             return "none yet: the first run makes it"
+        if path.stat().st_size <= upkeep.SMALL_BYTES:
+            upkeep.check(path)
         chain_id, operator = self.config.chain.chain_id, self._signer().address
         store = SqliteStore(path, chain_id=chain_id, oracle=self.config.oracle(), operator=operator)
         jobs = sum(store.counts().by_state.values())

@@ -17,7 +17,7 @@ from themis.core.job import Job
 from themis.core.types import Address, CodeRef, Hash32
 from themis.engine import preprocess
 from themis.store import rows
-from themis.store.store import SCHEMA_VERSION
+from themis.store.schema import SCHEMA_VERSION
 
 NEWEST: Final = 512
 """Answered requests that are looked at: more would not change the picture, and each is answered in every round."""
@@ -60,10 +60,10 @@ def _read(store: Path, model_id: Hash32) -> tuple[list[Job], Counter[int]]:
             if version != SCHEMA_VERSION:
                 raise Misconfigured(f"{store} was written by another version of themis: run `themis check`")
             newest = db.execute(
-                "SELECT * FROM (SELECT * FROM jobs WHERE output IS NOT NULL ORDER BY seq DESC LIMIT ?) ORDER BY seq",
+                f"SELECT {rows.JOB} FROM jobs WHERE output IS NOT NULL ORDER BY seq DESC LIMIT ?",  # noqa: S608
                 (NEWEST,),
             )
-            jobs = [job for job in map(rows.to_job, newest) if job.request.model_id == model_id]
+            jobs = [job for job in map(rows.to_job, newest) if job.request.model_id == model_id][::-1]
             times = dict(db.execute("SELECT job_id, at_s FROM facts WHERE fact = 'Computed'"))
     except sqlite3.Error as error:
         raise Misconfigured(f"{store} cannot be read ({error}): run `themis check`") from error

@@ -2,13 +2,21 @@
 
 import json
 from dataclasses import fields
-from typing import Any
+from typing import Any, Final
 
 from themis.core.errors import Reason
 from themis.core.fees import Fees
 from themis.core.job import Answer, Closed, Fact, Job, Mined, State
 from themis.core.transaction import SentTransaction
 from themis.core.types import Hash32, LogPosition, Request, UseClass
+
+JOB: Final = (
+    "id, state, request, input, seen_block, seen_hash, seen_index, seen_tx, output, result_hash, "
+    "mined_block, mined_hash, mined_index, mined_tx, reason, detail, started"
+)
+"""The columns that `to_job` reads."""
+TRANSACTION: Final = "hash, raw, nonce, max_fee_wei, priority_fee_wei, job_id, signed_at_s, sent_at_s, cancels"
+"""Those that `to_transaction` reads."""
 
 
 def of_job(job: Job) -> dict[str, Any]:
@@ -31,13 +39,15 @@ def of_job(job: Job) -> dict[str, Any]:
         "mined_tx": mined and mined.tx_hash,
         "reason": job.reason and str(job.reason),
         "detail": job.detail,
+        "model_id": job.request.model_id,
+        "started": int(job.started),
     }
 
 
 def to_job(row: tuple[Any, ...]) -> Job:
-    """Read a row of `jobs`, `seq` first."""
-    _, job_id, state, request, input_, *places = row
-    seen, (output, result_hash), mined, (reason, detail) = places[:4], places[4:6], places[6:10], places[10:]
+    """Read the columns JOB of a row."""
+    job_id, state, request, input_, *places = row
+    seen, (output, result_hash), mined, (reason, detail, started) = places[:4], places[4:6], places[6:10], places[10:]
     return Job(
         id=Hash32(job_id),
         request=_request(request),
@@ -48,28 +58,29 @@ def to_job(row: tuple[Any, ...]) -> Job:
         mined_at=None if mined[0] is None else LogPosition(*mined),
         reason=None if reason is None else Reason(reason),
         detail=detail,
+        started=bool(started),
     )
 
 
-def of_transaction(sent: SentTransaction) -> tuple[Any, ...]:
-    """Every column but `settled`. Fees are text: SQLite's integers end at 2^63."""
+def of_transaction(sent: SentTransaction) -> dict[str, Any]:
+    """Every column but `settled`, by name. Fees are text: SQLite's integers end at 2^63."""
     fees = sent.fees
-    return (
-        sent.hash,
-        sent.raw,
-        sent.nonce,
-        str(fees.max_fee_wei),
-        str(fees.priority_fee_wei),
-        sent.job_id,
-        sent.signed_at_s,
-        sent.sent_at_s,
-        sent.cancels,
-    )
+    return {
+        "hash": sent.hash,
+        "raw": sent.raw,
+        "nonce": sent.nonce,
+        "max_fee_wei": str(fees.max_fee_wei),
+        "priority_fee_wei": str(fees.priority_fee_wei),
+        "job_id": sent.job_id,
+        "signed_at_s": sent.signed_at_s,
+        "sent_at_s": sent.sent_at_s,
+        "cancels": sent.cancels,
+    }
 
 
 def to_transaction(row: tuple[Any, ...]) -> SentTransaction:
-    """Read a row of `transactions`."""
-    tx_hash, raw, nonce, max_fee, priority_fee, job_id, signed_at_s, sent_at_s, cancels, _ = row
+    """Read the columns TRANSACTION of a row."""
+    tx_hash, raw, nonce, max_fee, priority_fee, job_id, signed_at_s, sent_at_s, cancels = row
     fees = Fees(int(max_fee), int(priority_fee))
     return SentTransaction(Hash32(tx_hash), raw, nonce, fees, Hash32(job_id), signed_at_s, sent_at_s, bool(cancels))
 

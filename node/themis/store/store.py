@@ -1,13 +1,9 @@
 """The store: SQLite in WAL mode, one transaction per call, flushed to disk before the call returns."""
 
-import sqlite3
-import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
 
-from themis.core.errors import Broken, Misconfigured, Reason
+from themis.core.errors import Broken, Reason
 from themis.core.job import (
     Answer,
     Closed,
@@ -27,34 +23,7 @@ from themis.core.reorg import BlockRef
 from themis.core.transaction import SentTransaction
 from themis.core.types import ChainEvent, Fulfilled, Hash32, Requested, Terms, TermsKey
 from themis.store import rows
-
-SCHEMA_VERSION: Final = 2
-
-_SCHEMA: Final = """
-CREATE TABLE binding (chain_id INTEGER, oracle BLOB, operator BLOB);
-CREATE TABLE tail (number INTEGER PRIMARY KEY, hash BLOB NOT NULL, timestamp_s INTEGER NOT NULL);
-CREATE TABLE jobs (
-  seq INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, state TEXT NOT NULL, request TEXT NOT NULL, input BLOB NOT NULL,
-  seen_block INTEGER NOT NULL, seen_hash BLOB NOT NULL, seen_index INTEGER NOT NULL, seen_tx BLOB NOT NULL,
-  output BLOB, result_hash BLOB,
-  mined_block INTEGER, mined_hash BLOB, mined_index INTEGER, mined_tx BLOB,
-  reason TEXT, detail TEXT NOT NULL
-);
-CREATE INDEX jobs_by_state ON jobs (state, seq);
-CREATE TABLE facts (job_id BLOB NOT NULL, at_s REAL NOT NULL, fact TEXT NOT NULL, detail TEXT NOT NULL);
-CREATE INDEX facts_by_job ON facts (job_id);
-CREATE TABLE terms (
-  model_id BLOB NOT NULL, version INTEGER NOT NULL, hash BLOB NOT NULL, attribution TEXT NOT NULL,
-  read_block INTEGER NOT NULL, PRIMARY KEY (model_id, version)
-);
-CREATE TABLE transactions (
-  hash BLOB PRIMARY KEY, raw BLOB NOT NULL, nonce INTEGER NOT NULL, max_fee_wei TEXT NOT NULL,
-  priority_fee_wei TEXT NOT NULL, job_id BLOB NOT NULL, signed_at_s REAL NOT NULL,
-  sent_at_s REAL NOT NULL, cancels INTEGER NOT NULL, settled INTEGER NOT NULL DEFAULT 0
-);
-CREATE INDEX transactions_by_settled ON transactions (settled, nonce);
-CREATE INDEX transactions_by_job ON transactions (job_id);
-"""
+from themis.store.database import Database
 
 
 class SqliteStore:
@@ -62,23 +31,19 @@ class SqliteStore:
 
     def __init__(self, path: Path, *, chain_id: int, oracle: bytes, operator: bytes) -> None:
         """Open or create. Raises Misconfigured for a file that is not ours, or of another chain, contract or key."""
-        self._lock = threading.RLock()
-        try:
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._prepare(path, (chain_id, oracle, operator))
-        except sqlite3.Error as error:
-            raise Misconfigured(
-                f"{path} cannot be used as the store ({error}): move it away or fix its modes"
-            ) from error
+        self._database = Database(path, (chain_id, oracle, operator))
+        self._db = self._database.db
+        self._all = self._database.all
+        self._transaction = self._database.transaction
 
     def close(self) -> None:
-        with self._lock:
-            self._db.close()
+        self._database.close()
 
     def tail(self) -> list[BlockRef]:
-        return [BlockRef(n, Hash32(h), t) for n, h, t in self._all("SELECT * FROM tail ORDER BY number")]
+        return [
+            BlockRef(n, Hash32(h), t)
+            for n, h, t in self._all("SELECT number, hash, timestamp_s FROM tail ORDER BY number")
+        ]
 
     def record_events(self, events: Iterable[ChainEvent], tail: Sequence[BlockRef], now_s: float) -> int:
         changed = 0
@@ -125,10 +90,9 @@ class SqliteStore:
     def record_sent(self, sent: Sequence[SentTransaction]) -> None:
         with self._transaction():
             for transaction in sent:
-                self._db.execute(
-                    "INSERT OR IGNORE INTO transactions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
-                    rows.of_transaction(transaction),
-                )
+                columns = rows.of_transaction(transaction)
+                names, values = ", ".join(columns), ", ".join(f":{name}" for name in columns)
+                self._db.execute(f"INSERT OR IGNORE INTO transactions ({names}) VALUES ({values})", columns)  # noqa: S608
                 if self._require(transaction.job_id).state is State.COMPUTED:
                     self._apply(transaction.job_id, Sent(), transaction.sent_at_s)
 
@@ -147,7 +111,9 @@ class SqliteStore:
             self._db.execute("UPDATE transactions SET settled = 0 WHERE nonce >= ?", (nonce,))
 
     def unsettled(self) -> list[SentTransaction]:
-        found = self._all("SELECT * FROM transactions WHERE settled = 0 ORDER BY nonce, rowid")
+        found = self._all(
+            f"SELECT {rows.TRANSACTION} FROM transactions WHERE settled = 0 ORDER BY nonce, rowid"  # noqa: S608
+        )
         return [rows.to_transaction(row) for row in found]
 
     def next_nonce(self) -> int:
@@ -155,18 +121,24 @@ class SqliteStore:
         return 0 if highest is None else int(highest) + 1
 
     def job(self, job_id: Hash32) -> Job | None:
-        found = self._all("SELECT * FROM jobs WHERE id = ?", job_id)
+        found = self._all(f"SELECT {rows.JOB} FROM jobs WHERE id = ?", job_id)  # noqa: S608 (our own names)
         return rows.to_job(found[0]) if found else None
 
     def jobs(self, state: State | None = None, *, limit: int = 100, newest_first: bool = False) -> list[Job]:
         where = "" if state is None else "WHERE state = ?"
         order = "DESC" if newest_first else "ASC"
-        query = f"SELECT * FROM jobs {where} ORDER BY seq {order} LIMIT ?"  # noqa: S608 (both parts are ours)
+        query = f"SELECT {rows.JOB} FROM jobs {where} ORDER BY seq {order} LIMIT ?"  # noqa: S608 (all parts are ours)
         return [rows.to_job(row) for row in self._all(query, *([] if state is None else [str(state)]), limit)]
 
+    def queued(self, limit: int, *, of: Hash32 | None = None, without: Collection[Hash32] = ()) -> list[Job]:
+        models = "model_id = ?" if of else f"model_id NOT IN ({', '.join('?' * len(without))})"
+        query = f"SELECT {rows.JOB} FROM jobs WHERE state = 'queued' AND {models} ORDER BY seq LIMIT ?"  # noqa: S608
+        return [rows.to_job(row) for row in self._all(query, *([of] if of else without), limit)]
+
     def pending(self, block_number: int) -> list[Job]:
-        accepted = "state IN ('queued', 'computed', 'sending')"
-        query = f"SELECT * FROM jobs WHERE {accepted} OR mined_block > ? ORDER BY seq"  # noqa: S608 (our own words)
+        accepted = "SELECT seq FROM jobs WHERE state IN ('queued', 'computed', 'sending')"
+        later = "SELECT seq FROM jobs WHERE mined_block > ?"
+        query = f"SELECT {rows.JOB} FROM jobs WHERE seq IN ({accepted} UNION {later}) ORDER BY seq"  # noqa: S608
         return [rows.to_job(row) for row in self._all(query, block_number)]
 
     def history(self, job_id: Hash32) -> list[HistoryEntry]:
@@ -174,8 +146,8 @@ class SqliteStore:
         return [HistoryEntry(*row) for row in found]
 
     def counts(self) -> Counts:
-        states = dict(self._all("SELECT state, count(*) FROM jobs GROUP BY state"))
-        reasons = dict(self._all("SELECT reason, count(*) FROM jobs WHERE state = 'closed' GROUP BY reason"))
+        states = dict(self._all("SELECT state, sum(jobs) FROM tallies GROUP BY state"))
+        reasons = dict(self._all("SELECT reason, jobs FROM tallies WHERE state = 'closed'"))
         return Counts({s: states.get(s, 0) for s in State}, {r: reasons.get(r, 0) for r in Reason})
 
     def _record_event(self, event: ChainEvent, now_s: float) -> bool:
@@ -197,9 +169,13 @@ class SqliteStore:
         after = apply(before, fact)
         if after == before:
             return
-        columns = rows.of_job(after)
-        assignments = ", ".join(f"{name} = :{name}" for name in columns)
-        self._db.execute(f"UPDATE jobs SET {assignments} WHERE id = :id", columns)  # noqa: S608 (our own names)
+        old = rows.of_job(before)
+        changed = {name: value for name, value in rows.of_job(after).items() if value != old[name]}
+        assignments = ", ".join(f"{name} = :{name}" for name in changed)
+        self._db.execute(  # columns that stay cost their indexes nothing
+            f"UPDATE jobs SET {assignments} WHERE id = :job_id",  # noqa: S608 (our own names)
+            changed | {"job_id": job_id},
+        )
         self._note(job_id, type(fact).__name__, rows.detail_of(fact), now_s)
 
     def _settle_mined(self, job_id: Hash32) -> None:
@@ -226,29 +202,3 @@ class SqliteStore:
     def _replace_tail(self, tail: Sequence[BlockRef]) -> None:
         self._db.execute("DELETE FROM tail")
         self._db.executemany("INSERT INTO tail VALUES (?, ?, ?)", [(r.number, r.hash, r.timestamp_s) for r in tail])
-
-    def _all(self, query: str, *values: Any) -> list[Any]:
-        with self._lock:
-            return self._db.execute(query, values).fetchall()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._lock, self._db:  # which commits, or rolls back what raised
-            self._db.execute("BEGIN IMMEDIATE")
-            yield
-
-    def _prepare(self, path: Path, binding: tuple[int, bytes, bytes]) -> None:
-        ((version,),) = self._all("PRAGMA user_version")
-        if version == 0:
-            with self._transaction():
-                for statement in filter(str.strip, _SCHEMA.split(";")):
-                    self._db.execute(statement)
-                self._db.execute("INSERT INTO binding VALUES (?, ?, ?)", binding)
-                self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        elif version != SCHEMA_VERSION:
-            raise Misconfigured(
-                f"{path} has schema {version}, this version of themis needs {SCHEMA_VERSION}: move it away"
-            )
-        found = self._all("SELECT * FROM binding")
-        if found != [binding]:
-            raise Misconfigured(f"{path} belongs to another chain, oracle or key: use another --home, or move it away")

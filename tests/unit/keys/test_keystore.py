@@ -13,7 +13,6 @@ from themis.core.transaction import Transaction
 from themis.core.types import Address
 from themis.keys import keystore
 from themis.keys.keystore import KeystoreSigner
-from themis.store.lock import InstanceLock
 
 SECRET = b"\x11" * 32
 OPERATOR = Address(b"\x01" * 20)
@@ -104,16 +103,3 @@ def test_the_same_transaction_gives_the_same_bytes() -> None:
     raw = signer.sign(unsigned)
     assert raw == signer.sign(unsigned)
     assert Account.recover_transaction(raw) == signer.account.address
-
-
-def test_a_key_is_held_once(tmp_path: Path) -> None:
-    homes = tmp_path / "a", tmp_path / "b"
-    for home in homes:
-        home.mkdir()
-    held = InstanceLock(homes[0], 31_337, OPERATOR)
-    with pytest.raises(Misconfigured, match="another themis holds .*: stop it first"):
-        InstanceLock(homes[0], 31_337, Address(b"\x02" * 20))
-    with pytest.raises(Misconfigured, match="another themis holds"):
-        InstanceLock(homes[1], 31_337, OPERATOR)
-    held.release()
-    InstanceLock(homes[1], 31_337, OPERATOR).release()

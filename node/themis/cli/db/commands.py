@@ -1,0 +1,106 @@
+"""`themis db`: the node's store as a file: copied, checked, put back, brought up to date."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from themis.cli import wallet
+from themis.cli.fields import Json
+from themis.cli.home import Home, home_of
+from themis.cli.output import print_record, say
+from themis.config import STORE_FILE
+from themis.core.errors import Misconfigured
+from themis.core.spelling import shown
+from themis.store import upkeep
+from themis.store.lock import resting
+from themis.store.schema import SCHEMA_VERSION
+from themis.store.upkeep import Found
+
+app = typer.Typer(rich_markup_mode=None)
+db = typer.Typer(rich_markup_mode=None, help="Copy, check, restore or migrate the node's store.")
+app.add_typer(db, name="db")
+
+
+@db.command()
+def backup(
+    context: typer.Context,
+    to: Annotated[Path, typer.Argument(metavar="FILE", help="The copy; must not be there yet.")],
+    as_json: Json = False,
+) -> None:
+    """Copy the store into a file, also while the node runs, and check the copy."""
+    target = to.absolute()
+    print_record(_record(target, upkeep.backup(_store(home_of(context)), target)), as_json=as_json)
+
+
+@db.command()
+def check(
+    context: typer.Context,
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="A copy; none: this home's store.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Read a store from end to end: every page and every index."""
+    path = file.absolute() if file else _store(home_of(context))
+    print_record(_record(path, upkeep.check(path, upkeep.WHOLE)), as_json=as_json)
+
+
+@db.command()
+def restore(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `themis db backup` wrote.")],
+    as_json: Json = False,
+) -> None:
+    """Put a copy in the store's place; what was there moves aside. The node reads on from the copy's last block."""
+    home = home_of(context)
+    config = home.config()
+    path = home.path / STORE_FILE
+    aside = _free(path, "replaced")
+    binding = (config.chain.chain_id, config.oracle(), wallet.own_address(home, config))
+    with resting(home.path):
+        before = path.exists()
+        found = upkeep.restore(path, file.absolute(), binding, aside)
+    if before:
+        say(f"the store that was there is {aside}")
+    print_record(_record(path, found), as_json=as_json)
+
+
+@db.command()
+def migrate(context: typer.Context, as_json: Json = False) -> None:
+    """Bring the store of an earlier version of themis up to date; the old one is kept beside it."""
+    home = home_of(context)
+    path = _store(home)
+    with resting(home.path):
+        kept = _free(path, "before-migration")
+        before = upkeep.migrate(path, kept)
+    if before == SCHEMA_VERSION:
+        say(f"nothing to do: {path} has schema {SCHEMA_VERSION}")
+    else:
+        say(f"the store as it was is {kept}")
+    print_record({"store": str(path), "schema_before": before, "schema": SCHEMA_VERSION}, as_json=as_json)
+
+
+def _store(home: Home) -> Path:
+    """Raises Misconfigured where no node ever ran."""
+    path = home.path / STORE_FILE
+    if not path.exists():
+        raise Misconfigured(f"{path} does not exist: the first `themis run` makes it")
+    return path
+
+
+def _free(path: Path, word: str) -> Path:
+    """A name beside a file that nothing has yet."""
+    names = (path.with_name(f"{path.name}.{word}{number or ''}") for number in range(1_000))
+    return next(name for name in names if not name.exists())
+
+
+def _record(path: Path, found: Found) -> dict[str, object]:
+    chain_id, oracle, operator = found.binding
+    return {
+        "store": str(path),
+        "schema": found.version,
+        "chain_id": chain_id,
+        "oracle": shown(oracle),
+        "operator": shown(operator),
+        "jobs": found.jobs,
+        "bytes": found.bytes,
+    }

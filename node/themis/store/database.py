@@ -1,0 +1,99 @@
+"""One SQLite file: opened, bound to one node, written in transactions that are on disk when they end."""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from themis.core.errors import Misconfigured
+from themis.store import schema
+from themis.store.faults import told
+from themis.store.presence import Presence
+
+Binding = tuple[int, bytes, bytes]
+"""Chain id, oracle and operator: a store belongs to one of each."""
+_LOOK_S: Final = 0.5
+"""Readers see after so long that the store was deleted or overwritten; writers before each write."""
+
+
+class Database:
+    """May be used by several threads: one at a time has it."""
+
+    def __init__(self, path: Path, binding: Binding) -> None:
+        """Open or create. Raises Misconfigured for a file that is not ours, Unavailable where the disk is full."""
+        self._path = path
+        self._lock = threading.RLock()
+        self._presence = Presence(path)
+        self._looked_s = 0.0
+        with told(path):
+            self.db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self.db.execute("PRAGMA journal_mode = WAL")
+            self.db.execute("PRAGMA synchronous = FULL")
+            self._prepare(binding)
+        self._presence.remember()
+
+    def close(self) -> None:
+        with self._lock:
+            self.db.close()
+
+    def all(self, query: str, *values: Any) -> list[Any]:
+        """Rows. Raises as `transaction`."""
+        with self._lock, told(self._path):
+            if time.monotonic() - self._looked_s > _LOOK_S:
+                self._look()
+            return self.db.execute(query, values).fetchall()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All that is written within, or nothing.
+
+        Raises Misconfigured where the file is damaged, read-only, deleted or overwritten, Unavailable where its disk is
+        full.
+        """
+        with self._lock, told(self._path):
+            self._look()
+            self.db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self.db.execute("COMMIT")
+            except BaseException:
+                if self.db.in_transaction:
+                    self.db.execute("ROLLBACK")
+                raise
+            finally:
+                self._presence.remember()
+
+    def _look(self) -> None:
+        self._presence.require()
+        self._looked_s = time.monotonic()
+
+    def _prepare(self, binding: Binding) -> None:
+        ((version,),) = self.db.execute("PRAGMA user_version").fetchall()
+        if version == 0:
+            self.db.execute("BEGIN IMMEDIATE")
+            schema.create(self.db)
+            self.db.execute("INSERT INTO binding VALUES (?, ?, ?)", binding)
+            self.db.execute(f"PRAGMA user_version = {schema.SCHEMA_VERSION}")
+            self.db.execute("COMMIT")
+        else:
+            require_version(self._path, version)
+        if self.db.execute("SELECT chain_id, oracle, operator FROM binding").fetchall() != [binding]:
+            raise Misconfigured(
+                f"{self._path} belongs to another chain, oracle or key: use another --home, or move it away"
+            )
+
+
+def require_version(path: Path, version: int) -> None:
+    """Raises Misconfigured for a store that this version of themis cannot read as it is."""
+    if version in schema.MIGRATIONS:
+        raise Misconfigured(
+            f"{path} has schema {version}, this version of themis needs {schema.SCHEMA_VERSION}: stop the node, then "
+            "`themis db migrate` (it keeps the old one beside it)"
+        )
+    if version != schema.SCHEMA_VERSION:
+        raise Misconfigured(
+            f"{path} has schema {version}, this version of themis needs {schema.SCHEMA_VERSION}: move it away"
+        )

@@ -1,0 +1,94 @@
+"""The tables of the store, and how an older store gets them.
+
+Every question that a loop or the API asks is answered by an index, however many jobs are finished: a test reads the
+query plans. Jobs are counted as they move, by triggers.
+"""
+
+import json
+import sqlite3
+from collections.abc import Callable, Mapping
+from typing import Final
+
+SCHEMA_VERSION: Final = 3
+
+TALLIES: Final = (
+    """CREATE TABLE tallies (
+  state TEXT NOT NULL, reason TEXT NOT NULL, jobs INTEGER NOT NULL, PRIMARY KEY (state, reason)
+) WITHOUT ROWID""",
+    """CREATE TRIGGER jobs_come AFTER INSERT ON jobs BEGIN
+  INSERT INTO tallies VALUES (new.state, ifnull(new.reason, ''), 1) ON CONFLICT DO UPDATE SET jobs = jobs + 1;
+END""",
+    """CREATE TRIGGER jobs_move AFTER UPDATE OF state, reason ON jobs BEGIN
+  UPDATE tallies SET jobs = jobs - 1 WHERE state = old.state AND reason = ifnull(old.reason, '');
+  INSERT INTO tallies VALUES (new.state, ifnull(new.reason, ''), 1) ON CONFLICT DO UPDATE SET jobs = jobs + 1;
+END""",
+)
+INDEXES: Final = (
+    "CREATE INDEX jobs_queued ON jobs (seq, model_id) WHERE state = 'queued'",
+    "CREATE INDEX jobs_queued_by_model ON jobs (model_id, seq) WHERE state = 'queued'",
+    "CREATE INDEX jobs_by_seen_block ON jobs (seen_block)",
+    "CREATE INDEX jobs_by_mined_block ON jobs (mined_block) WHERE mined_block IS NOT NULL",
+    "CREATE INDEX transactions_by_nonce ON transactions (nonce)",
+    "CREATE INDEX transactions_unsettled ON transactions (nonce) WHERE settled = 0",
+)
+TABLES: Final = (
+    "CREATE TABLE binding (chain_id INTEGER, oracle BLOB, operator BLOB)",
+    "CREATE TABLE tail (number INTEGER PRIMARY KEY, hash BLOB NOT NULL, timestamp_s INTEGER NOT NULL)",
+    """CREATE TABLE jobs (
+  seq INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, state TEXT NOT NULL, request TEXT NOT NULL, input BLOB NOT NULL,
+  seen_block INTEGER NOT NULL, seen_hash BLOB NOT NULL, seen_index INTEGER NOT NULL, seen_tx BLOB NOT NULL,
+  output BLOB, result_hash BLOB,
+  mined_block INTEGER, mined_hash BLOB, mined_index INTEGER, mined_tx BLOB,
+  reason TEXT, detail TEXT NOT NULL,
+  model_id BLOB NOT NULL DEFAULT x'', started INTEGER NOT NULL DEFAULT 0
+)""",
+    "CREATE INDEX jobs_by_state ON jobs (state, seq)",
+    "CREATE TABLE facts (job_id BLOB NOT NULL, at_s REAL NOT NULL, fact TEXT NOT NULL, detail TEXT NOT NULL)",
+    "CREATE INDEX facts_by_job ON facts (job_id)",
+    """CREATE TABLE terms (
+  model_id BLOB NOT NULL, version INTEGER NOT NULL, hash BLOB NOT NULL, attribution TEXT NOT NULL,
+  read_block INTEGER NOT NULL, PRIMARY KEY (model_id, version)
+)""",
+    """CREATE TABLE transactions (
+  hash BLOB PRIMARY KEY, raw BLOB NOT NULL, nonce INTEGER NOT NULL, max_fee_wei TEXT NOT NULL,
+  priority_fee_wei TEXT NOT NULL, job_id BLOB NOT NULL, signed_at_s REAL NOT NULL,
+  sent_at_s REAL NOT NULL, cancels INTEGER NOT NULL, settled INTEGER NOT NULL DEFAULT 0
+)""",
+    "CREATE INDEX transactions_by_job ON transactions (job_id)",
+)
+
+
+def create(db: sqlite3.Connection) -> None:
+    """Make the newest tables in an empty file, inside the caller's transaction."""
+    for statement in (*TABLES, *INDEXES, *TALLIES):
+        db.execute(statement)
+
+
+def migrate(db: sqlite3.Connection, version: int) -> None:
+    """Bring the tables of an older version to the newest, inside the caller's transaction.
+
+    `version` must be one of MIGRATIONS.
+    """
+    while version < SCHEMA_VERSION:
+        MIGRATIONS[version](db)
+        version += 1
+    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _from_2(db: sqlite3.Connection) -> None:
+    db.create_function("model_of", 1, _model_of, deterministic=True)
+    db.execute("ALTER TABLE jobs ADD COLUMN model_id BLOB NOT NULL DEFAULT x''")
+    db.execute("ALTER TABLE jobs ADD COLUMN started INTEGER NOT NULL DEFAULT 0")
+    db.execute("UPDATE jobs SET model_id = model_of(request)")
+    db.execute("DROP INDEX transactions_by_settled")
+    for statement in (*INDEXES, *TALLIES):
+        db.execute(statement)
+    db.execute("INSERT INTO tallies SELECT state, ifnull(reason, ''), count(*) FROM jobs GROUP BY state, reason")
+
+
+def _model_of(request: str) -> bytes:
+    return bytes.fromhex(json.loads(request)["model_id"])
+
+
+MIGRATIONS: Final[Mapping[int, Callable[[sqlite3.Connection], None]]] = {2: _from_2}
+"""By the version they start from; each leads to the next."""
