@@ -6,6 +6,10 @@ import time
 from collections.abc import Callable, Collection
 from typing import Any, Final
 
+from eth_account.typed_transactions.typed_transaction import TypedTransaction
+from eth_utils.crypto import keccak
+from hexbytes import HexBytes
+
 from tests.chaos.proxy import Answer, Call, Fault, HangUp, Question, Reply, calm
 
 LONG_S: Final = 600.0
@@ -186,3 +190,99 @@ def without_base_fee(question: Question) -> Reply:
                 block.pop("baseFeePerGas", None)
             answers.append(answer)
     return question.reply(answers)
+
+
+def when(methods: Collection[str], fault: Fault) -> Fault:
+    """HTTP requests in which any of the methods is called meet the fault."""
+    return lambda question: (fault if any(call["method"] in methods for call in question.calls) else calm)(question)
+
+
+def _hash_of(call: Call) -> str:
+    return "0x" + keccak(bytes.fromhex(call["params"][0][2:])).hex()
+
+
+def _fields(raw: bytes) -> dict[str, Any]:
+    """Of a transaction as EIP-1559 has it."""
+    return dict(TypedTransaction.from_bytes(HexBytes(raw)).as_dict())
+
+
+def swallowing(methods: Collection[str]) -> Fault:
+    """Raw transactions are answered with their hash, and forgotten."""
+
+    def fault(question: Question) -> Reply:
+        answers = []
+        for call in question.calls:
+            if call["method"] in methods:
+                answers.append({"jsonrpc": "2.0", "id": call["id"], "result": _hash_of(call)})
+            else:
+                answers += question.upstream([call])
+        return question.reply(answers)
+
+    return fault
+
+
+def refuse_sends(refused: Callable[[bytes], str]) -> Fault:
+    """Raw transactions for which there is a complaint are refused with it."""
+
+    def fault(question: Question) -> Reply:
+        answers = []
+        for call in question.calls:
+            said = refused(bytes.fromhex(call["params"][0][2:])) if call["method"] == "eth_sendRawTransaction" else ""
+            answers += [error(-32000, said)(call, {})] if said else question.upstream([call])
+        return question.reply(answers)
+
+    return fault
+
+
+def demanding_tip(wei: int) -> Fault:
+    """A chain whose pool takes nothing below a tip, and says so when it is asked for it."""
+
+    def complaint(raw: bytes) -> str:
+        tip = _fields(raw)["maxPriorityFeePerGas"]
+        return "" if tip >= wei else f"transaction underpriced: gas tip cap {tip}, minimum needed {wei}"
+
+    refusing = refuse_sends(complaint)
+    telling = of({"eth_maxPriorityFeePerGas"}, result(hex(wei)))
+    return lambda question: (
+        refusing if any(call["method"] == "eth_sendRawTransaction" for call in question.calls) else telling
+    )(question)
+
+
+def stuck_first() -> Fault:
+    """The first transaction of each nonce is kept and never mined ("already known"); a dearer one is taken."""
+    kept: dict[int, bytes] = {}
+
+    def fault(question: Question) -> Reply:
+        answers: list[Any] = []
+        for call in question.calls:
+            if call["method"] != "eth_sendRawTransaction":
+                answers += question.upstream([call])
+                continue
+            raw = bytes.fromhex(call["params"][0][2:])
+            nonce = _fields(raw)["nonce"]
+            known = nonce in kept
+            if kept.setdefault(nonce, raw) != raw:
+                answers += question.upstream([call])
+            elif known:
+                answers.append(error(-32000, "already known")(call, {}))
+            else:
+                answers.append({"jsonrpc": "2.0", "id": call["id"], "result": _hash_of(call)})
+        return question.reply(answers)
+
+    return fault
+
+
+def after(methods: Collection[str], fault: Fault) -> Fault:
+    """From the first HTTP request on in which any of the methods is called; that one still reaches the chain."""
+    begun = [False]
+
+    def later(question: Question) -> Reply:
+        if begun[0]:
+            return fault(question)
+        if any(call["method"] in methods for call in question.calls):
+            begun[0] = True
+            question.ask()
+            return fault(question)
+        return calm(question)
+
+    return later

@@ -88,14 +88,14 @@ class Proxy:
             fault, lifted = self._fault, self._lifted
             self.requests += 1
             self.calls.update(call["method"] for call in calls)
-        return fault(Question(calls, isinstance(asked, list), self._upstream, lifted))
+        return fault(Question(calls, isinstance(asked, list), self.ask, lifted))
 
     def leave(self) -> None:
         """The thread that calls asks nothing more."""
         if (connection := getattr(self._local, "connection", None)) is not None:
             connection.close()
 
-    def _upstream(self, calls: Sequence[Call]) -> list[Answer]:
+    def ask(self, calls: Sequence[Call]) -> list[Answer]:
         if not calls:
             return []
         found = json.loads(self._post(json.dumps(list(calls)).encode()))

@@ -1,6 +1,27 @@
 """Every row of the fault table, in the order in which it is shown."""
 
-from tests.chaos import rows_endpoint
+from tests.chaos import (
+    rows_absence,
+    rows_chain,
+    rows_commands,
+    rows_disk,
+    rows_endpoint,
+    rows_models,
+    rows_process,
+    rows_spam,
+    rows_transactions,
+)
 from tests.chaos.table import ROWS
 
-__all__ = ["ROWS", "rows_endpoint"]
+__all__ = [
+    "ROWS",
+    "rows_absence",
+    "rows_chain",
+    "rows_commands",
+    "rows_disk",
+    "rows_endpoint",
+    "rows_models",
+    "rows_process",
+    "rows_spam",
+    "rows_transactions",
+]

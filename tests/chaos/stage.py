@@ -23,6 +23,7 @@ from themis.core.types import Hash32, UseClass
 
 INPUT: Final = bytes(range(64))
 REQUEST_GAS: Final = 400_000
+WINDOW_S: Final = 3_600
 FEE_WEI: Final = 10**15
 """More than an answer costs at a fee of 1 gwei and more."""
 PATIENCE_S: Final = 90.0
@@ -54,6 +55,9 @@ class Stage:
     since_s: float = field(default_factory=time.monotonic)
     """When the fault ended; when the requests were made, where it stays."""
 
+    final: Tally | None = None
+    """Taken by the row, where the home does not outlive it."""
+
     @property
     def chain(self) -> RunningChain:
         return self.world.chain
@@ -62,34 +66,35 @@ class Stage:
     def store(self) -> Path:
         return self.home / "themis.db"
 
-    def ask(self, number: int, *, fee_wei: int = FEE_WEI, input_: bytes = INPUT, **changes: Any) -> None:
-        """Ask so many times at once, straight at the chain. `changes`: of the model, the window, the callback's gas."""
-        calls = []
-        self.nonce = max(self.nonce, self._nonce())
-        for _ in range(number):
-            self.lane += 1
-            sent = self.request(fee_wei=fee_wei, input_=input_, **changes) | {"nonce": hex(self.nonce)}
-            calls.append(("eth_sendTransaction", [sent]))
+    def ask(self, number: int, **changes: Any) -> None:
+        """Ask so many times at once, straight at the chain. `changes`: as `new_request` has them."""
+        self.send([self.new_request(**changes) for _ in range(number)])
+        self.since_s = time.monotonic()
+
+    def send(self, requests: Sequence[dict[str, str]]) -> Sequence[dict[str, str]]:
+        """Hand the requester's transactions to the chain."""
+        requester = "0x" + self.world.requester.address.hex()
+        self.nonce = max(self.nonce, int(self.chain.rpc("eth_getTransactionCount", requester, "latest"), 16))
+        calls: list[Any] = []
+        for each in requests:
+            calls.append(("eth_sendTransaction", [each | {"nonce": hex(self.nonce)}]))
             self.nonce += 1
         for taken in self.world.client.rpc.batch(calls):
             if isinstance(taken, Exception):
                 raise taken
-        self.since_s = time.monotonic()
+        return requests
 
-    def _nonce(self) -> int:
-        requester = "0x" + self.world.requester.address.hex()
-        return int(self.chain.rpc("eth_getTransactionCount", requester, "latest"), 16)
-
-    def request(
+    def new_request(
         self,
         *,
-        fee_wei: int,
-        input_: bytes,
+        fee_wei: int = FEE_WEI,
+        input_: bytes = INPUT,
         model_id: Hash32 | None = None,
-        window_s: int = 3_600,
+        window_s: int = WINDOW_S,
         callback_gas: int = 0,
         use_class: UseClass = UseClass.COMMERCIAL,
     ) -> dict[str, str]:
+        self.lane += 1
         deadline_s = self.world.now_s() + window_s
         ask = (model_id or self.model_id, self.world.operator.address, use_class, self.lane, deadline_s, callback_gas)
         return {
@@ -114,6 +119,15 @@ class Stage:
         found = self.tally()
         must(found.answered == found.asked, f"{found.asked - found.answered} of {found.asked} were not answered")
 
+    def others_answered(self, number: int, within_s: float) -> None:
+        """All requests but so many are answered in time: those that cannot be do not stand in the way."""
+        self.until(lambda: len(self.open_ids()) <= number, f"all but {number} of the requests are answered", within_s)
+        found = self.tally()
+        must(found.answered >= found.asked - number, f"only {found.answered} of {found.asked} were answered")
+        self.chain.rpc("evm_increaseTime", 2 * WINDOW_S)
+        self.mine()
+        self.all_over(60)
+
     def all_over(self, within_s: float = PATIENCE_S) -> None:
         """Every request that is on the chain is answered or closed in time."""
         give_up = time.monotonic() + within_s
@@ -128,7 +142,7 @@ class Stage:
         return left - tally.states(self.store, "closed") if left else left
 
     def tally(self) -> Tally:
-        return tally.take(self.world, self.store)
+        return self.final or tally.take(self.world, self.store)
 
     # The node
 
@@ -195,8 +209,14 @@ class Stage:
         self.chain.rpc("evm_setAutomine", False)  # noqa: FBT003 (the RPC's parameter)
         self.chain.rpc("evm_setIntervalMining", seconds)
 
-    def automine(self, on: bool) -> None:
-        self.chain.rpc("evm_setAutomine", on)
+    def hold(self) -> None:
+        """No block but those that `mine` makes."""
+        self.chain.rpc("evm_setAutomine", False)  # noqa: FBT003 (the RPC's parameter)
+
+    def release(self) -> None:
+        """A block for each transaction again, and one now."""
+        self.chain.rpc("evm_setAutomine", True)  # noqa: FBT003 (the RPC's parameter)
+        self.mine()
 
 
 @contextmanager
