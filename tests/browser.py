@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -155,10 +154,3 @@ def opened(
 def _is_error(message: ConsoleMessage) -> bool:
     """What the page or its content policy complains of; that the API refuses something is not the page's fault."""
     return message.type == "error" and not message.text.startswith("Failed to load resource")
-
-
-if __name__ == "__main__":
-    try:
-        sys.stdout.write(chromium() + "\n")
-    except Misconfigured as missing:
-        sys.exit(str(missing))

@@ -1,0 +1,17 @@
+// Deletes what npm brings for other machines and for browsers (300 of 460 MB): native programs that are not the ones
+// which loading their packages loads here.
+const { readdirSync, rmSync } = require("node:fs");
+const { join } = require("node:path");
+
+console.warn = () => {}; // uws says at length that it has nothing for a newer Node, and does without
+for (const name of ["@nomicfoundation/edr", "@nomicfoundation/solidity-analyzer", "@trufflesuite/uws-js-unofficial"]) {
+  require(name);
+}
+
+const modules = join(__dirname, "node_modules");
+for (const scope of ["@nomicfoundation", "@trufflesuite"].map((name) => join(modules, name))) {
+  for (const file of readdirSync(scope, { recursive: true }).map((name) => join(scope, name))) {
+    if (file.endsWith(".node") && !(file in require.cache)) rmSync(file);
+  }
+}
+rmSync(join(modules, "ganache/dist/web"), { recursive: true, force: true });
