@@ -11,6 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from themis.api import licensing as licensing_routes
 from themis.api import licensing_calls, models, pages, problems, views
 from themis.api.guard import Guard
+from themis.api.head import Head
 from themis.api.licensing import Licensing
 from themis.api.metrics import NodeCollector
 from themis.api.reading import DISTRIBUTION, Reading
@@ -29,6 +30,7 @@ def create(reading: Reading, licensing: Licensing, *, hosts: Collection[str] | N
     )
     problems.install(app)
     app.add_middleware(Guard, hosts=hosts, token=token)
+    app.add_middleware(Head)
     reading.node.telemetry.registry.register(NodeCollector(reading))
     pages.install(app)
     _add_health(app, reading)

@@ -8,6 +8,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
+from themis.cli import streams
 from themis.core.spelling import instant
 
 _WIDE: Final = 200
@@ -17,14 +18,13 @@ _MOMENTS: Final = ("not_before_s", "expiry_s", "effective_at_s", "published_at_s
 
 def say(line: str) -> None:
     """Tell the person at the terminal something that is not data."""
-    sys.stderr.write(line + "\n")
+    streams.tell(line + "\n")
 
 
 def progress(block: int, head: int) -> None:
     """Tell a person at a terminal how far a reading of logs has come, in a line that the next one replaces."""
     if sys.stderr.isatty():
-        sys.stderr.write((f"reading logs: block {block:,} of {head:,}" if block < head else "") + "\x1b[K\r")
-        sys.stderr.flush()
+        streams.tell((f"reading logs: block {block:,} of {head:,}" if block < head else "") + "\x1b[K\r")
 
 
 def print_json(data: Any) -> None:

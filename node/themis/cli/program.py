@@ -4,7 +4,9 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Any, Final
@@ -13,9 +15,10 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from themis.cli import advice
+from themis.cli import INTERRUPTED_STATUS, advice, streams
 from themis.cli.home import Home, parse_overrides
 from themis.cli.output import printable
+from themis.cli.streams import ReaderGone, Unprinted
 from themis.core.errors import ThemisError
 from themis.core.spelling import cleaned
 
@@ -39,9 +42,9 @@ COMMANDS: Final = {
 }
 """Each command and the module it lives in, in the manual's order. Modules load when they are needed: web3 is slow."""
 
+DISTRIBUTION: Final = "themis-oracle"
 USAGE_STATUS: Final = 64
 BUG_STATUS: Final = 70
-INTERRUPTED_STATUS: Final = 130
 
 
 class _Commands(TyperGroup):
@@ -56,8 +59,20 @@ class _Commands(TyperGroup):
         module = import_module(f"themis.cli.{COMMANDS[cmd_name]}")
         return typer.main.get_group(module.app).commands[cmd_name]
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        close = [] if args[0] in COMMANDS else get_close_matches(args[0], COMMANDS, n=1)
+        if close:
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {close[0]!r}?")
+        return super().resolve_command(ctx, args)
 
-app = typer.Typer(cls=_Commands, add_completion=False, rich_markup_mode=None)
+
+app = typer.Typer(cls=_Commands, rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"themis {version(DISTRIBUTION)}\n")
+        raise typer.Exit
 
 
 @app.callback()
@@ -70,18 +85,25 @@ def themis(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Override a value of config.toml, e.g. api.port=0."),
     ] = None,
+    show_version: Annotated[  # noqa: ARG001 (its callback answers)
+        bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version and exit.")
+    ] = False,
 ) -> None:
     """Themis: licensed, exact mixture-of-experts inference for smart contracts."""
     context.obj = Home(Path(cleaned(str(home))).expanduser().absolute(), parse_overrides(override or ()))
 
 
-def main() -> None:
-    """Run the command line of this process."""
-    sys.exit(invoke(sys.argv[1:]))
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line of this process, on streams that may be closed; its exit status."""
+    streams.guard()
+    return invoke(arguments)
 
 
 def invoke(arguments: Sequence[str]) -> int:
-    """Run one command; its exit status (see `core.errors`; 64 for a wrong command line)."""
+    """Run one command; its exit status (see `core.errors`).
+
+    64 stands for a wrong command line, 74 for a stdout that takes nothing, 141 for one that nobody reads any more.
+    """
     with _Apologizing():
         return _run(arguments)
     return BUG_STATUS
@@ -92,15 +114,33 @@ def _run(arguments: Sequence[str]) -> int:
         status = typer.main.get_command(app).main(
             list(arguments) or ["--help"], prog_name="themis", standalone_mode=False
         )
+        sys.stdout.flush()
+    except ReaderGone as gone:
+        streams.abandon()
+        return gone.exit_status
     except ThemisError as error:
+        if isinstance(error, Unprinted):
+            streams.abandon()
         _say(f"error[{error.code}]: {advice.explain(error)}")
         return error.exit_status
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED_STATUS
     except TyperException as error:
-        _say(f"error[usage]: {error.format_message()} See `themis --help`.")
+        _say(f"error[usage]: {_sentence(error.format_message())} See `{_command_of(error)} --help`.")
         return USAGE_STATUS
     return status if isinstance(status, int) else 0
+
+
+def _command_of(error: TyperException) -> str:
+    """The command whose line was wrong."""
+    context = getattr(error, "ctx", None)
+    return "themis" if context is None else str(context.command_path)
+
+
+def _sentence(message: str) -> str:
+    """What our parsers say, without the words that a library puts before it."""
+    said = message.replace(": Value error, ", ": ")
+    return said if said.endswith((".", "?", ")")) else f"{said}."
 
 
 class _Apologizing:
@@ -122,4 +162,4 @@ class _Apologizing:
 
 
 def _say(line: str) -> None:
-    sys.stderr.write(printable(" ".join(line.split())) + "\n")
+    streams.tell(printable(" ".join(line.split())) + "\n")

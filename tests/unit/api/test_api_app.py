@@ -66,6 +66,19 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     made.bench.store.close()
 
 
+@pytest.mark.parametrize("path", ["/livez", "/metrics", "/", "/v1/status", "/page/style.css", "/v1/jobs/0x00", "/none"])
+def test_head_is_answered_as_get_without_a_body(scene: Scene, path: str) -> None:
+    head, got = scene.client.head(path), scene.client.get(path)
+    assert (head.status_code, head.content) == (got.status_code, b"")
+    assert head.headers["content-type"] == got.headers["content-type"]
+
+
+def test_head_says_whether_the_node_is_ready(scene: Scene) -> None:
+    assert scene.client.head("/readyz").status_code == scene.client.get("/readyz").status_code == 200
+    scene.health["infer"].error = "waits"
+    assert scene.client.head("/readyz").status_code == 503
+
+
 def problem(scene: Scene, path: str, status: int) -> dict[str, Any]:
     reply = scene.client.get(path)
     assert reply.status_code == status

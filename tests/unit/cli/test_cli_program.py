@@ -1,12 +1,11 @@
 """The command as a whole: one line for an error, its class's exit status, no traceback, no secret."""
 
 import importlib
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-from themis import cli
-from themis.cli import program
 from themis.cli.program import COMMANDS, invoke
 from themis.core.errors import Broken, Denied, Misconfigured, Raced, Reason, Refused, ThemisError, Unavailable
 
@@ -17,7 +16,6 @@ def test_the_manual_lists_every_command(capsys: Captured) -> None:
     assert invoke([]) == 0
     listed = capsys.readouterr().out
     assert all(f"\n  {name} " in listed for name in COMMANDS)
-    assert cli.main is program.main
 
 
 def test_every_command_has_a_manual(capsys: Captured) -> None:
@@ -66,11 +64,16 @@ def test_a_bug_shows_its_traceback_when_asked(monkeypatch: pytest.MonkeyPatch, c
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        (["nonsense"], "No such command 'nonsense'."),
-        (["version", "--nonsense"], "No such option: --nonsense"),
-        (["keys"], "Missing command."),
-        (["license", "show"], "Missing argument 'MODEL_ID'."),
-        (["license", "show", "0x12"], "must be 0x and 64 hex digits"),
+        (["nonsense"], "No such command 'nonsense'. See `themis --help`."),
+        (["jbs"], "No such command 'jbs'. Did you mean 'jobs'? See `themis --help`."),
+        (["license", "shw"], "No such command 'shw'. Did you mean 'show'? See `themis license --help`."),
+        (["version", "--jsn"], "No such option: --jsn (Possible options: --json) See `themis version --help`."),
+        (["jobs", "--state", "dnoe"], "'dnoe' is not one of 'seen', 'queued',"),
+        (["keys"], "Missing command. See `themis keys --help`."),
+        (["license", "show"], "Missing argument 'MODEL_ID'. See `themis license show --help`."),
+        (["license", "explain", "--as", "owner"], "Invalid value for '--as': 'owner' is not requester or operator."),
+        (["init", "--rpc-url", "ws://h/s3cret"], "'--rpc-url': must begin with http:// or https://. See `themis init"),
+        (["license", "delegate", "0x12"], "Invalid value for 'HOTKEY': '0x12' must be 0x and 40 hex digits."),
     ],
 )
 def test_a_wrong_command_line_says_where(capsys: Captured, line: list[str], said: str) -> None:
@@ -78,7 +81,26 @@ def test_a_wrong_command_line_says_where(capsys: Captured, line: list[str], said
     captured = capsys.readouterr()
     assert captured.err.startswith("error[usage]: ")
     assert said in captured.err
+    assert not {"Value error", "s3cret"} & set(captured.err.split(", "))
     assert captured.err.count("\n") == 1
+
+
+def test_help_and_version_have_the_names_that_people_try(capsys: Captured) -> None:
+    for line in (["-h"], ["license", "-h"], ["license", "grant", "-h"]):
+        assert invoke(line) == 0
+        assert capsys.readouterr().out.startswith("Usage: themis")
+    assert invoke(["--version"]) == 0
+    assert capsys.readouterr().out == f"themis {version('themis-oracle')}\n"
+
+
+@pytest.mark.parametrize(("typed", "offered"), [("themis li", "license"), ("themis license gr", "grant")])
+def test_a_shell_can_complete(monkeypatch: pytest.MonkeyPatch, capsys: Captured, typed: str, offered: str) -> None:
+    for name, value in {"_THEMIS_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": "9"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("COMP_CWORD", str(typed.count(" ")))
+    with pytest.raises(SystemExit) as ended:
+        invoke([])
+    assert (ended.value.code, capsys.readouterr().out) == (0, f"{offered}\n")
 
 
 def test_overrides_are_checked(capsys: Captured) -> None:

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT: the first asks the node to stop in order, the second ends it at once."""
+"""SIGTERM, SIGINT and SIGHUP: the first asks the node to stop in order, the second ends it at once."""
 
 import signal
 import threading
@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Final, Self
 
-_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Stop:
-    """Listens while it is entered.
+    """Listens while it is entered. What is ignored already stays so: that is what `nohup` is for.
 
     A handler runs between two instructions of the main thread, which may hold any lock: so it starts a thread, and that
     one calls what has to be called.
@@ -23,7 +23,8 @@ class Stop:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
-        self._before = {number: signal.signal(number, self._asked) for number in _SIGNALS}
+        heard = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        self._before = {number: signal.signal(number, self._asked) for number in heard}
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -48,7 +49,7 @@ class Stop:
         self._call = None
 
     def _asked(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 (a handler's signature)
-        for each in _SIGNALS:
+        for each in self._before:
             signal.signal(each, signal.SIG_DFL)
         threading.Thread(target=self._tell, name="stop").start()
 
