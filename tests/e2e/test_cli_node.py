@@ -42,7 +42,7 @@ def test_a_home_knows_where_its_oracles_history_begins(
     assert told["start_block"] == 0
     batch = Rpc.batch
 
-    def pruned(rpc: Rpc, calls: Sequence[Call]) -> list[Any]:
+    def pruned(rpc: Rpc, calls: Sequence[Call], **_: int) -> list[Any]:
         missing = RpcError("eth_getCode", "missing trie node")
         return [missing] if calls[0][0] == "eth_getCode" else batch(rpc, calls)
 

@@ -252,7 +252,7 @@ def test_a_call_the_endpoint_refuses_is_unavailable(monkeypatch: pytest.MonkeyPa
     with _anvil_stage() as stage:
         assert isinstance(stage.chain, RpcChain)
         refusal = RpcError("eth_getLogs", "query returned more than 10000 results")
-        monkeypatch.setattr(stage.chain.rpc, "batch", lambda _: [refusal])
+        monkeypatch.setattr(stage.chain.rpc, "batch", lambda _, **__: [refusal])
         with pytest.raises(Unavailable, match="more than 10000 results"):
             stage.chain.events(0, 10**6)
 

@@ -8,13 +8,12 @@ from threading import Thread
 from typing import Any
 
 import pytest
-import requests
-from web3.types import RPCEndpoint, RPCResponse
 
 from themis.chain.client import OracleClient
 from themis.chain.contracts import ORACLE
 from themis.chain.logs import DEEP, LogReader
 from themis.chain.rpc import Rpc, RpcError
+from themis.chain.transport import Said, TimedOut
 from themis.core.span import LONGEST
 from themis.core.types import Address
 
@@ -148,14 +147,18 @@ def test_ranges_that_take_too_long_are_split(monkeypatch: pytest.MonkeyPatch) ->
     """The endpoint lets the connection run into its timeout."""
     endpoint = Endpoint(20_000, {5, 19_999}, blocks=10**9)
     with served(endpoint) as rpc:
-        request = rpc._provider.make_request
+        transport = rpc.endpoints[0]._transport
+        post = transport.post
 
-        def slow(method: RPCEndpoint, params: Any) -> RPCResponse:
-            if method == "eth_getLogs" and int(params[0]["toBlock"], 16) - int(params[0]["fromBlock"], 16) > 6_000:
-                raise requests.ReadTimeout
-            return request(method, params)
+        def slow(body: bytes, timeout_s: float) -> Said:
+            call = json.loads(body)
+            if call["method"] == "eth_getLogs":
+                query = call["params"][0]
+                if int(query["toBlock"], 16) - int(query["fromBlock"], 16) > 6_000:
+                    raise TimedOut("too slow")
+            return post(body, timeout_s)
 
-        monkeypatch.setattr(rpc._provider, "make_request", slow)
+        monkeypatch.setattr(transport, "post", slow)
         assert blocks_of(LogReader(rpc).read(QUERY, 0)) == [5, 19_999]
     assert len(endpoint.asked) > 1
 

@@ -1,119 +1,208 @@
-"""JSON-RPC over HTTP: one place where the transport's errors become ours. No hidden retries."""
+"""The only door to the chain: one or several endpoints as one. Reads are repeated, transactions go to all of them."""
 
+import json
+import random
+import threading
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
 from typing import Any, Final
-from urllib.parse import urlsplit
 
-import requests
-from web3 import HTTPProvider
-from web3.exceptions import Web3Exception
-from web3.types import RPCEndpoint
-
+from themis.chain import forms
+from themis.chain.endpoints import Call, Endpoint, EndpointState
+from themis.chain.refusals import Kind, RpcError
+from themis.chain.transport import TimedOut, redacted
 from themis.core.errors import Unavailable
 
+__all__ = ["Call", "Rpc", "RpcError", "TimedOut", "redacted"]
+
 TIMEOUT_S: Final = 20
-MAX_BATCH: Final = 100
-"""Calls in one HTTP request: what public endpoints commonly allow."""
-
-_TOO_MUCH: Final = frozenset((400, 413))
-"""HTTP statuses with which public endpoints refuse a question that is too large."""
-_TOO_SLOW: Final = frozenset((408, 504))
-"""HTTP statuses with which they, or what stands before them, give up on one that takes too long."""
-
-Call = tuple[str, list[Any]]
-
-
-class RpcError(Unavailable):
-    """The endpoint answered with an error: `message` as it said it, `data` the revert data if there is any."""
-
-    code = "rpc_error"
-
-    def __init__(self, method: str, message: str, data: bytes = b"") -> None:
-        super().__init__(f"{method}: {message}")
-        self.message = message
-        self.data = data
-
-
-class TimedOut(Unavailable):
-    """The endpoint took the question and had no answer in time."""
+HASTY_TIMEOUT_S: Final = 3
+"""Where another endpoint can be asked instead."""
+ATTEMPTS: Final = 6
+_FIRST_PAUSE_S: Final = 0.05
+_LONGEST_PAUSE_S: Final = 10
+"""What an endpoint may ask us to wait for within one question."""
+_LAG_BLOCKS: Final = 2
+"""An endpoint further behind than that is asked last."""
+_FAULTY: Final = 0.5
+_SEND: Final = "eth_sendRawTransaction"
 
 
 class Rpc:
-    """One endpoint. Thread-safe: web3 keeps a session per thread."""
+    """One door. Thread-safe."""
 
-    def __init__(self, url: str) -> None:
-        self._provider = HTTPProvider(url, request_kwargs={"timeout": TIMEOUT_S}, exception_retry_configuration=None)
-        self._shown = redacted(url)
+    def __init__(self, *urls: str, quorum: int = 1, sleep: Callable[[float], None] = time.sleep) -> None:
+        """`quorum`: how many endpoints must say the same where it is about money or licenses."""
+        self.endpoints = [Endpoint(url) for url in urls]
+        self._quorum = quorum
+        self._sleep = sleep
         self.calls: Counter[str] = Counter()
         """Calls made, by method."""
 
-    def call(self, method: str, *params: Any) -> Any:
+    def call(self, method: str, *params: Any, attempts: int = ATTEMPTS) -> Any:
         """One call's result. Raises RpcError when the endpoint says no, Unavailable when it does not answer.
 
         Where it was only too slow, that is TimedOut.
         """
-        (result,) = self.batch([(method, list(params))])
+        (result,) = self.batch([(method, list(params))], attempts=attempts)
         if isinstance(result, RpcError):
             raise result
         return result
 
-    def batch(self, calls: Sequence[Call]) -> list[Any]:
-        """Results in order; an RpcError in the place of each call the endpoint refused."""
-        results: list[Any] = []
-        for start in range(0, len(calls), MAX_BATCH):
-            chunk = calls[start : start + MAX_BATCH]
-            self.calls.update(method for method, _ in chunk)
-            results += [_result(method, reply) for (method, _), reply in zip(chunk, self._post(chunk), strict=True)]
+    def batch(self, calls: Sequence[Call], *, attempts: int = ATTEMPTS) -> list[Any]:
+        """Results in order; an RpcError in the place of each call that was refused.
+
+        What another attempt may mend is asked again, up to so many attempts. Transactions are not: their owner does.
+        Raises Unavailable when no endpoint answers.
+        """
+        if any(method == _SEND for method, _ in calls):
+            return self._broadcast(calls)
+        return self._ask(self._ranked(), calls, attempts)
+
+    def agreed(self, calls: Sequence[Call]) -> list[Any]:
+        """As `batch`, for what decides about money or licenses: as many endpoints as the quorum must say the same."""
+        if self._quorum == 1:
+            return self.batch(calls)
+        votes: list[Counter[str]] = [Counter() for _ in calls]
+        said: list[dict[str, Any]] = [{} for _ in calls]
+        ranked = self._ranked()
+        for round_ in (ranked[: self._quorum], *([each] for each in ranked[self._quorum :])):
+            for answers in self._each(round_, calls):
+                for place, answer in enumerate(answers):
+                    if not isinstance(answer, RpcError) or answer.data:
+                        key = _ballot(calls[place][0], answer)
+                        votes[place][key] += 1
+                        said[place][key] = answer
+            winners = [next(iter(vote.most_common(1)), ("", 0)) for vote in votes]
+            if all(count >= self._quorum for _, count in winners):
+                break
+        return [
+            said[place][key]
+            if count >= self._quorum
+            else RpcError(method, f"{self._quorum} endpoints do not say the same", kind=Kind.DISAGREE)
+            for place, ((method, _), (key, count)) in enumerate(zip(calls, winners, strict=True))
+        ]
+
+    def states(self) -> list[EndpointState]:
+        """How each endpoint does, in the order of the configuration."""
+        best = self._best_head()
+        return [endpoint.state(best) for endpoint in self.endpoints]
+
+    def _ask(self, ranked: Sequence[Endpoint], calls: Sequence[Call], attempts: int) -> list[Any]:
+        """Ask the endpoints in turn until each call has an answer that stands."""
+        results: list[Any] = [None] * len(calls)
+        left = list(range(len(calls)))
+        silence: Unavailable | None = None
+        for attempt in range(attempts if left else 0):
+            endpoint = ranked[attempt % len(ranked)]
+            asked = [calls[place] for place in left]
+            self.calls.update(method for method, _ in asked)
+            elsewhere = attempt + 1 < len(ranked)
+            try:
+                found = endpoint.ask(asked, HASTY_TIMEOUT_S if elsewhere else TIMEOUT_S, again=attempt // len(ranked))
+            except Unavailable as error:
+                silence = error
+                if isinstance(error, TimedOut) and not elsewhere:
+                    break
+            else:
+                silence = None
+                for place, answer in zip(left, found, strict=True):
+                    results[place] = answer
+                left = [place for place in left if isinstance(results[place], RpcError) and results[place].passing]
+            if not left:
+                break
+            if not elsewhere and attempt + 1 < attempts and not self._pause(attempt, [results[each] for each in left]):
+                break
+        if silence is not None:
+            raise silence
         return results
 
-    def _post(self, calls: Sequence[Call]) -> list[dict[str, Any]]:
-        named = [(RPCEndpoint(method), params) for method, params in calls]
-        try:
-            if len(named) == 1:
-                return [dict(self._provider.make_request(*named[0]))]
-            replies = self._provider.make_batch_request(named)
-        except requests.HTTPError as error:
-            status = 0 if error.response is None else error.response.status_code
-            if status not in _TOO_MUCH:
-                raise self._silent(error, slow=status in _TOO_SLOW) from error
-            return [{"error": {"message": f"HTTP status {status}"}} for _ in named]
-        except (requests.RequestException, Web3Exception, ValueError) as error:
-            raise self._silent(error, slow=isinstance(error, requests.ReadTimeout)) from error
-        if not isinstance(replies, list) or len(replies) != len(named):
-            raise Unavailable(f"the RPC at {self._shown} refused a batch of {len(named)} calls: use one that allows it")
-        return [dict(reply) for reply in replies]
+    def _pause(self, attempt: int, refusals: Sequence[Any]) -> bool:
+        """Wait before asking again, as long as the endpoint asks for. False where that is too long."""
+        asked_for = max((each.retry_after_s or 0.0 for each in refusals if isinstance(each, RpcError)), default=0.0)
+        if asked_for > _LONGEST_PAUSE_S:
+            return False
+        pause_s = _FIRST_PAUSE_S * 2**attempt * random.uniform(0.5, 1.5)  # noqa: S311 (no secret)
+        self._sleep(max(pause_s, asked_for))
+        return True
 
-    def _silent(self, error: Exception, *, slow: bool) -> Unavailable:
-        return (TimedOut if slow else Unavailable)(
-            f"the RPC at {self._shown} did not answer ({type(error).__name__}): start it, or correct chain.rpc_url"
-        )
+    def _ranked(self) -> list[Endpoint]:
+        """Those that do well first, in the order of the configuration; those that serve something else never.
+
+        Raises Unavailable where none is left.
+        """
+        if len(self.endpoints) == 1 and not self.endpoints[0].unfit:
+            return self.endpoints
+        best = self._best_head()
+        fit = [endpoint for endpoint in self.endpoints if not endpoint.unfit]
+        if not fit:
+            raise Unavailable("; ".join(endpoint.unfit for endpoint in self.endpoints))
+
+        def rank(endpoint: Endpoint) -> tuple[bool, bool, bool]:
+            behind = endpoint.head is not None and best - endpoint.head > _LAG_BLOCKS
+            return endpoint.resting(), behind, endpoint.error_rate > _FAULTY
+
+        return sorted(fit, key=rank)
+
+    def _best_head(self) -> int:
+        return max((each.head for each in self.endpoints if each.head is not None and not each.unfit), default=0)
+
+    def _broadcast(self, calls: Sequence[Call]) -> list[Any]:
+        """Give transactions to every endpoint; taken is what one of them took. The best one is waited for."""
+        self.calls.update(method for method, _ in calls)
+        best, *others = self._ranked()
+        answers: SimpleQueue[list[Any] | Unavailable] = SimpleQueue()
+
+        def give(endpoint: Endpoint) -> None:
+            try:
+                answers.put(endpoint.ask(calls, TIMEOUT_S))
+            except Unavailable as error:
+                answers.put(error)
+
+        for endpoint in others:
+            threading.Thread(target=give, args=(endpoint,), name="broadcast", daemon=True).start()
+        give(best)
+        heard = [answers.get()]
+        while len(heard) <= len(others) and not any(_all_taken(each) for each in heard):
+            try:
+                heard.append(answers.get(timeout=TIMEOUT_S))
+            except Empty:
+                break
+        told = [each for each in heard if isinstance(each, list)]
+        if not told:
+            raise next(each for each in heard if isinstance(each, Unavailable))
+        return [_best_of(each) for each in zip(*told, strict=True)]
+
+    def _each(self, endpoints: Sequence[Endpoint], calls: Sequence[Call]) -> list[list[Any]]:
+        """What each of these endpoints says, asked together. One that does not answer has no vote."""
+        answers: SimpleQueue[list[Any]] = SimpleQueue()
+
+        def ask(endpoint: Endpoint) -> None:
+            try:
+                answers.put(self._ask([endpoint], calls, ATTEMPTS // 2))
+            except Unavailable:
+                answers.put([])
+
+        *others, last = endpoints
+        for endpoint in others:
+            threading.Thread(target=ask, args=(endpoint,), name="quorum", daemon=True).start()
+        ask(last)
+        return [answers.get() for _ in endpoints]
 
 
-def redacted(url: str) -> str:
-    """Scheme, host and port: paths and queries carry API keys."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
+def _all_taken(answers: "list[Any] | Unavailable") -> bool:
+    return isinstance(answers, list) and not any(isinstance(each, RpcError) for each in answers)
 
 
-def _result(method: str, reply: dict[str, Any]) -> Any:
-    error = reply.get("error")
-    if error is None:
-        return reply.get("result")
-    if not isinstance(error, dict):
-        return RpcError(method, str(error))
-    return RpcError(method, str(error.get("message", error)), _revert_data(error.get("data")))
+def _best_of(answers: Sequence[Any]) -> Any:
+    """Taken by one is taken."""
+    return next((each for each in answers if not isinstance(each, RpcError)), answers[0])
 
 
-def _revert_data(data: Any) -> bytes:
-    """Revert data as Anvil and geth (a string), Hardhat (`data`) and Ganache (`result`) give it."""
-    if isinstance(data, dict):
-        data = data.get("data") or data.get("result")
-        return _revert_data(data)
-    if isinstance(data, str):
-        start = data.find("0x")
-        try:
-            return bytes.fromhex(data[start + 2 :]) if start >= 0 else b""
-        except ValueError:
-            return b""
-    return b""
+def _ballot(method: str, answer: Any) -> str:
+    """What an endpoint said, so that two may be compared."""
+    if isinstance(answer, RpcError):
+        return f"reverts {answer.data.hex()}"
+    return json.dumps(forms.essence(method, answer), sort_keys=True)

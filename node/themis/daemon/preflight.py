@@ -1,6 +1,7 @@
 """Preflight: everything a node needs, checked in order, each with what to do. What passes is what `run` runs on."""
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -25,6 +26,9 @@ from themis.optimize import inforce
 from themis.optimize.inforce import InForce
 from themis.store import upkeep
 from themis.store.store import SqliteStore
+
+_LOOKS: Final = 5
+_LOOK_AGAIN_S: Final = 1
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +121,15 @@ class Preflight:
         return f"chain {self.config.chain.chain_id}"
 
     def _oracle(self) -> str:
-        client.require_oracle(self.client())
+        """No contract is believed only after some looks: a backend may lag, or a chain may just be set up."""
+        for left in reversed(range(_LOOKS)):
+            try:
+                client.require_oracle(self.client())
+                break
+            except Misconfigured:
+                if left == 0:
+                    raise
+                time.sleep(_LOOK_AGAIN_S)
         return f"0x{self.config.oracle().hex()}"
 
     def _store(self) -> str:

@@ -1,0 +1,159 @@
+"""The form of each JSON-RPC reply, and that it answers what was asked: one table. What has no row may not be asked."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+Params = Sequence[Any]
+Form = Callable[[Params, Any], bool]
+
+_QUANTITY: Final = re.compile(r"0x[0-9a-fA-F]{1,64}").fullmatch
+_DIGITS: Final = re.compile(r"0x[0-9a-fA-F]*").fullmatch
+_ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}").fullmatch
+_HASH: Final = re.compile(r"0x[0-9a-fA-F]{64}").fullmatch
+_BLOOM: Final = re.compile(r"0x[0-9a-fA-F]{512}").fullmatch
+_COUNT_END: Final = 2**63
+"""Heights, times, nonces and gas end there: stores count no further."""
+_MAX_TOPICS: Final = 4
+
+
+def problem(method: str, params: Params, result: Any) -> str | None:
+    """Why a result is no answer to a call; None where it is one. Raises KeyError for a method that has no row."""
+    due, fits = FORMS[method]
+    return None if fits(params, result) else f"answered {_shown(result)} where {due} is due"
+
+
+def essence(method: str, result: Any) -> Any:
+    """What two endpoints must agree on: clients add fields of their own to logs."""
+    if method != "eth_getLogs":
+        return result.lower() if isinstance(result, str) else result
+    fields = ("blockHash", "logIndex", "transactionHash", "data", "topics")
+    return [[str(log[name]).lower() for name in fields] for log in result]
+
+
+def _quantity(_: Params, result: Any) -> bool:
+    return isinstance(result, str) and _QUANTITY(result) is not None
+
+
+def _count(_: Params, result: Any) -> bool:
+    return _is_count(result)
+
+
+def _data(_: Params, result: Any) -> bool:
+    return _is_data(result)
+
+
+def _hash(_: Params, result: Any) -> bool:
+    return _is(_HASH, result)
+
+
+def _block(params: Params, result: Any) -> bool:
+    """None: there is no such block (yet). A tag may name any block."""
+    if result is None:
+        return True
+    if not isinstance(result, dict):
+        return False
+    asked = str(params[0])
+    return (
+        all(_is_count(result.get(name)) for name in ("number", "timestamp"))
+        and all(_is(_HASH, result.get(name)) for name in ("hash", "parentHash"))
+        and _is(_BLOOM, result.get("logsBloom"))
+        and _is(_QUANTITY, result.get("baseFeePerGas", "0x0"))
+        and (not asked.startswith("0x") or int(asked, 16) == int(result["number"], 16))
+    )
+
+
+def _receipt(params: Params, result: Any) -> bool:
+    """None: not mined (yet)."""
+    if result is None:
+        return True
+    if not isinstance(result, dict) or not isinstance(result.get("logs"), list):
+        return False
+    return (
+        _same(result.get("transactionHash"), params[0])
+        and _is(_HASH, result.get("blockHash"))
+        and all(_is_count(result.get(name)) for name in ("blockNumber", "status", "gasUsed"))
+        and (result.get("contractAddress") is None or _is(_ADDRESS, result["contractAddress"]))
+        and all(
+            _is_log(log) and _same(log["transactionHash"], params[0]) and _same(log["blockHash"], result["blockHash"])
+            for log in result["logs"]
+        )
+    )
+
+
+def _logs(params: Params, result: Any) -> bool:
+    return isinstance(result, list) and all(_is_log(log) and _matches(log, params[0]) for log in result)
+
+
+def _is_log(log: Any) -> bool:
+    return (
+        isinstance(log, dict)
+        and _is(_ADDRESS, log.get("address"))
+        and isinstance(log.get("topics"), list)
+        and len(log["topics"]) <= _MAX_TOPICS
+        and all(_is(_HASH, topic) for topic in log["topics"])
+        and _is_data(log.get("data"))
+        and all(_is(_HASH, log.get(name)) for name in ("blockHash", "transactionHash"))
+        and all(_is_count(log.get(name)) for name in ("blockNumber", "logIndex"))
+    )
+
+
+def _matches(log: Mapping[str, Any], query: Mapping[str, Any]) -> bool:
+    """Whether a log is one that was asked for."""
+    number = int(log["blockNumber"], 16)
+    bounds = [str(query.get(name, "")) for name in ("fromBlock", "toBlock")]
+    first, last = (int(bound, 16) if bound.startswith("0x") else None for bound in bounds)
+    return (
+        (first is None or first <= number)
+        and (last is None or number <= last)
+        and ("blockHash" not in query or _same(log["blockHash"], query["blockHash"]))
+        and ("address" not in query or _same(log["address"], query["address"]))
+        and all(_has(log["topics"], place, wanted) for place, wanted in enumerate(query.get("topics", ())))
+    )
+
+
+def _has(topics: Sequence[str], place: int, wanted: Any) -> bool:
+    if wanted is None:
+        return True
+    choices = [wanted] if isinstance(wanted, str) else wanted
+    return place < len(topics) and any(_same(topics[place], each) for each in choices)
+
+
+def _same(left: Any, right: Any) -> bool:
+    return isinstance(left, str) and isinstance(right, str) and left.lower() == right.lower()
+
+
+def _is(pattern: Callable[[str], object], value: Any) -> bool:
+    return isinstance(value, str) and pattern(value) is not None
+
+
+def _is_data(value: Any) -> bool:
+    return _is(_DIGITS, value) and len(value) % 2 == 0
+
+
+def _is_count(value: Any) -> bool:
+    return _is(_QUANTITY, value) and int(value, 16) < _COUNT_END
+
+
+def _shown(result: Any) -> str:
+    if result is None:
+        return "null"
+    if result is None:
+        return "null"
+    return f"{result[:20]!r}" if isinstance(result, str) else f"a {type(result).__name__}"
+
+
+FORMS: Final[Mapping[str, tuple[str, Form]]] = {
+    "eth_chainId": ("a chain's id", _count),
+    "eth_blockNumber": ("a height", _count),
+    "eth_getBlockByNumber": ("that block", _block),
+    "eth_getLogs": ("a list of the logs that were asked for", _logs),
+    "eth_getCode": ("code", _data),
+    "eth_call": ("what a call returns", _data),
+    "eth_estimateGas": ("an amount of gas", _count),
+    "eth_getBalance": ("a balance", _quantity),
+    "eth_getTransactionCount": ("a nonce", _count),
+    "eth_getTransactionReceipt": ("the receipt of that transaction", _receipt),
+    "eth_sendRawTransaction": ("a transaction's hash", _hash),
+}
+"""By method: what is due, in words, and whether a result is it."""
