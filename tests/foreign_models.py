@@ -86,3 +86,63 @@ def source(folder: Path, graph: onnx.ModelProto, **files: str | bytes) -> Path:
 
 def config(**entries: Any) -> str:
     return json.dumps(entries)
+
+
+# What a request can do to the process that runs it.
+
+
+def quotient() -> onnx.ModelProto:
+    """INT32_MIN / -1 has no result: the processor traps."""
+    nodes = [helper.make_node("Div", ["x", "y"], ["z"])]
+    inputs = [value(name, TensorProto.INT32, [1]) for name in ("x", "y")]
+    return model(nodes, inputs, [value("z", TensorProto.INT32, [1])], {})
+
+
+def long_range() -> onnx.ModelProto:
+    """As many numbers as the request says, added up."""
+    nodes = [
+        helper.make_node("Range", ["zero", "n", "one"], ["all"]),
+        helper.make_node("ReduceSum", ["all"], ["z"], keepdims=1),
+    ]
+    weights = {"zero": np.array(0, "i8"), "one": np.array(1, "i8")}
+    return model(nodes, [value("n", TensorProto.INT64, [])], [value("z", TensorProto.INT64, [1])], weights)
+
+
+def padded() -> onnx.ModelProto:
+    """Zeros around a number, as many as the request says, added up."""
+    nodes = [
+        helper.make_node("Pad", ["one", "n"], ["all"]),
+        helper.make_node("ReduceSum", ["all"], ["z"], keepdims=1),
+    ]
+    return model(
+        nodes,
+        [value("n", TensorProto.INT64, [2])],
+        [value("z", TensorProto.INT64, [1])],
+        {"one": np.array([1], "i8")},
+    )
+
+
+def one_hot() -> onnx.ModelProto:
+    """A row as long as the request says, with one 1 in it, added up."""
+    nodes = [
+        helper.make_node("OneHot", ["one", "depth", "ends"], ["all"]),
+        helper.make_node("ReduceSum", ["all"], ["z"], keepdims=0),
+    ]
+    weights = {"one": np.array([1], "i8"), "ends": np.array([0, 1], "i8")}
+    return model(nodes, [value("depth", TensorProto.INT64, [])], [value("z", TensorProto.INT64, [])], weights)
+
+
+def endless(products: int = 2_000) -> onnx.ModelProto:
+    """Products of square matrices as wide as the request says: no control flow is needed to work for days."""
+    nodes = [
+        helper.make_node("Concat", ["n", "n"], ["shape"], axis=0),
+        helper.make_node("Expand", ["zero", "shape"], ["m0"]),
+        *(helper.make_node("MatMul", [f"m{i}", "m0"], [f"m{i + 1}"]) for i in range(products)),
+        helper.make_node("ReduceMax", [f"m{products}"], ["z"], keepdims=0),
+    ]
+    return model(
+        nodes,
+        [value("n", TensorProto.INT64, [1])],
+        [value("z", TensorProto.FLOAT, [])],
+        {"zero": np.array([[0]], "f4")},
+    )

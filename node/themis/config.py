@@ -98,6 +98,10 @@ class EngineConfig(_Section):
     """How models run."""
 
     threads: Annotated[int, Field(ge=1, le=256)] = 1
+    request_seconds: Annotated[int, Field(ge=1, le=86_400)] = 120
+    """One request to a stranger's model may take so long; then it is refused for good."""
+    request_memory_mib: Annotated[int, Field(ge=64, le=2**24)] = 2_048
+    """And so much memory, beyond the model's own."""
 
 
 class LogConfig(_Section):

@@ -111,7 +111,8 @@ class Engine(Protocol):
     def infer(self, model_id: Hash32, work: Sequence[tuple[bytes, bytes | None]]) -> list[bytes]:
         """Output bytes for each (input, fetched code or None), in order.
 
-        The caller has checked each code against its CodeRef. Raises Refused(INVALID_INPUT | ENGINE_REFUSED).
+        The caller has checked each code against its CodeRef. Raises Refused(INVALID_INPUT | ENGINE_REFUSED), and
+        Unavailable where a process apart was ended from here before it answered.
         """
         ...
 

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from themis.core.types import Hash32
 
-LOOPS: Final = ("watch", "judge", "infer", "send", "settle")
+LOOPS: Final = ("watch", "judge", "infer", "send", "settle", "keep")
 ERROR_CODES: Final = ("unavailable", "rpc_error")
 _INFERENCE_BUCKETS_S: Final = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10)
 
@@ -16,7 +16,7 @@ _INFERENCE_BUCKETS_S: Final = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10)
 class Telemetry:
     """One registry per node. Every label value exists from the start, so that an absent series means an absent node."""
 
-    def __init__(self, models: Iterable[Hash32] = ()) -> None:
+    def __init__(self, models: Iterable[Hash32] = (), loops: Iterable[str] = LOOPS) -> None:
         self.registry = registry = CollectorRegistry()
         self.recorded_block = Gauge("themis_recorded_block", "Newest block whose events are stored.", registry=registry)
         self.balance_wei = Gauge("themis_operator_balance_wei", "The operator's balance.", registry=registry)
@@ -43,7 +43,7 @@ class Telemetry:
         self.loop_errors = Counter(
             "themis_loop_errors_total", "Steps that could not be done.", ("loop", "code"), registry=registry
         )
-        for loop in LOOPS:
+        for loop in loops:
             for code in ERROR_CODES:
                 self.loop_errors.labels(loop, code)
 

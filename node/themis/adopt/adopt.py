@@ -21,7 +21,7 @@ from themis.bundles.manifest import FLOATS, TENSORS, TEXT, TOKENS, Manifest, Ten
 from themis.core.errors import Misconfigured
 from themis.core.types import Hash32
 from themis.engine import tensors
-from themis.engine.engine import OnnxEngine
+from themis.engine.engine import check_here
 from themis.exact.declare import read_declarations
 from themis.exact.lint import lint
 from themis.exact.rules import RULES
@@ -81,7 +81,7 @@ def adopt(source: Path, target: Path, wishes: Wishes) -> Adopted:
     )
     digests = {name: bundle.digest_of(target / name) for name in files}
     (target / MANIFEST).write_text(manifest.render(draft.model_copy(update={"files": digests})))
-    OnnxEngine({ANY_ID: bundle.load(target)}, threads=1)
+    check_here(bundle.load(target))
     margins = [each.margin for each in tried if each.margin is not None]
     return Adopted(not findings, tuple(findings + problems), len(tried), min(margins, default=None))
 

@@ -169,4 +169,4 @@ class ModelInfo:
     exact: bool
     """The same bits on every machine; otherwise only rounded alike, and inequality proves nothing."""
     batched: bool
-    """Requests share a run; otherwise each takes its own time, and its answer should not wait for the next."""
+    """Requests share a run, in the node's process; otherwise each takes its own time, in a process apart."""

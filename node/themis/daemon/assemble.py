@@ -7,19 +7,20 @@ from themis.chain.oracle import RpcChain
 from themis.config import STORE_FILE, Config
 from themis.core.errors import Broken
 from themis.daemon.clock import SystemClock
-from themis.daemon.infer import Infer
+from themis.daemon.infer import Infer, InferApart, lane
 from themis.daemon.judge import Judge
+from themis.daemon.keep import Keep
 from themis.daemon.node import Node, Settings
 from themis.daemon.preflight import Preflight
 from themis.daemon.send import Send
 from themis.daemon.settle import Settle
-from themis.daemon.supervisor import Supervisor
+from themis.daemon.supervisor import Loop, Supervisor
 from themis.daemon.watch import Watch
 from themis.engine.engine import OnnxEngine
 from themis.optimize.guard import Guard
 from themis.store.lock import InstanceLock, Place
 from themis.store.store import SqliteStore
-from themis.telemetry import Telemetry
+from themis.telemetry import LOOPS, Telemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ def assemble(home: Path, config: Config, preflight: Preflight) -> Running:
     chain_id, oracle = config.chain.chain_id, config.oracle()
     lock = InstanceLock(home, Place(chain_id, preflight.genesis, oracle, signer.address))
     Guard(engine, preflight.tuned.changes)
+    apart = [info for info in engine.models().values() if not info.batched]
     node = Node(
         chain=RpcChain(preflight.client(), signer.address),
         store=SqliteStore(home / STORE_FILE, chain_id=chain_id, oracle=oracle, operator=signer.address),
@@ -55,8 +57,10 @@ def assemble(home: Path, config: Config, preflight: Preflight) -> Running:
             min_fee_wei=config.fees.min_fee_wei,
             fees=config.fees.policy(),
         ),
-        telemetry=Telemetry(engine.models()),
+        telemetry=Telemetry(engine.models(), (*LOOPS, *map(lane, apart))),
     )
-    loops = (Watch(node), Judge(node), Infer(node), Send(node), Settle(node))
-    supervisor = Supervisor(node, loops, poll_interval_s=config.chain.poll_interval_s)
+    lanes = [InferApart(node, info) for info in apart]
+    keep = Keep(home / STORE_FILE)
+    loops: tuple[Loop, ...] = (Watch(node), Judge(node), Infer(node), *lanes, Send(node), Settle(node), keep)
+    supervisor = Supervisor(node, loops, poll_interval_s=config.chain.poll_interval_s, let_go=engine.close)
     return Running(node, engine, supervisor, preflight, lock)

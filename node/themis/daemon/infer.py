@@ -8,8 +8,8 @@ from eth_utils.crypto import keccak
 
 from themis.core import canonical
 from themis.core.errors import Reason, Refused, Unavailable
-from themis.core.job import Answer, Closed, Computed, Fact, Job, State
-from themis.core.types import CodeRef, Hash32
+from themis.core.job import Answer, Closed, Computed, Fact, Interrupted, Job, Started
+from themis.core.types import CodeRef, Hash32, ModelInfo
 from themis.daemon.node import Node
 
 Work = tuple[Job, bytes | None]
@@ -19,28 +19,27 @@ log = logging.getLogger(__name__)
 
 
 class Infer:
-    """QUEUED -> COMPUTED, or CLOSED with the reason."""
+    """QUEUED -> COMPUTED, or CLOSED with the reason: for all models that run in the node's process."""
 
     name = "infer"
 
     def __init__(self, node: Node) -> None:
         self._node = node
+        self._apart = frozenset(id_ for id_, info in node.engine.models().items() if not info.batched)
 
     def step(self) -> bool:
-        """Answer one batch of questions to each model, or one if it takes them singly. False when none could be."""
+        """Answer one batch of questions to each model. False when none could be."""
         node = self._node
         facts: list[tuple[Job, Fact]] = []
         by_model: dict[Hash32, list[Work]] = defaultdict(list)
-        for job, code in self._with_code(node.store.jobs(State.QUEUED, limit=node.engine.step())):
+        for job, code in self._with_code(node.store.queued(node.engine.step(), without=self._apart)):
             match code:
                 case Closed():
                     facts.append((job, code))
                 case _:
                     by_model[job.request.model_id].append((job, code))
-        known = node.engine.models()
         for model_id, work in by_model.items():
-            alone = model_id in known and not known[model_id].batched
-            facts += self._run(model_id, work[:1] if alone else work)
+            facts += self._run(model_id, work)
         if facts:
             node.store.record(facts, node.clock.now_s())
         return bool(facts)
@@ -80,17 +79,64 @@ class Infer:
 
     def _run(self, model_id: Hash32, work: Sequence[Work]) -> list[tuple[Job, Fact]]:
         """Outputs of one model. Where a batch is refused, each job speaks for itself."""
-        settings, telemetry = self._node.settings, self._node.telemetry
         try:
-            with telemetry.inference_seconds.time():
-                outputs = self._node.engine.infer(model_id, [(job.input, code) for job, code in work])
+            return answered(self._node, model_id, work)
         except Refused as refused:
             if len(work) > 1:
                 return [fact for each in work for fact in self._run(model_id, [each])]
             return [(work[0][0], Closed(refused.reason, refused.detail))]
-        telemetry.inferences.inc(len(work))
-        facts: list[tuple[Job, Fact]] = []
-        for (job, _), output in zip(work, outputs, strict=True):
-            hash_ = canonical.result_hash(job.id, model_id, output, settings.chain_id, settings.oracle)
-            facts.append((job, Computed(Answer(output, hash_))))
-        return facts
+
+
+class InferApart:
+    """As `Infer`, for one model of a stranger's, which runs in a process of its own and delays nobody else.
+
+    A request is marked before it runs. One that was running when the node ended may be what ended it: it is closed.
+    """
+
+    def __init__(self, node: Node, info: ModelInfo) -> None:
+        self._node = node
+        self._model_id = info.model_id
+        self.name = lane(info)
+
+    def step(self) -> bool:
+        """Answer one question."""
+        node = self._node
+        for job in node.store.queued(1, of=self._model_id):
+            node.store.record([(job, self._fact(job))], node.clock.now_s())
+            return True
+        return False
+
+    def _fact(self, job: Job) -> Fact:
+        node = self._node
+        if job.started:
+            return Closed(Reason.ENGINE_REFUSED, "the node ended while this ran: it is not run again")
+        if job.request.deadline_s < node.time.now_s():
+            return Closed(Reason.EXPIRED, "its deadline passed before the model was free")
+        node.store.record([(job, Started())], node.clock.now_s())
+        try:
+            ((_, fact),) = answered(node, self._model_id, [(job, None)])
+        except Refused as refused:
+            log.warning("request 0x%s is refused: %s", job.id.hex(), refused.detail)
+            return Closed(refused.reason, refused.detail)
+        except Unavailable:
+            node.store.record([(job, Interrupted())], node.clock.now_s())
+            raise
+        return fact
+
+
+def lane(info: ModelInfo) -> str:
+    """The name of the loop of a model that runs apart."""
+    return f"infer {info.name} 0x{info.model_id[:4].hex()}"
+
+
+def answered(node: Node, model_id: Hash32, work: Sequence[Work]) -> list[tuple[Job, Fact]]:
+    """Run a model. Raises as `Engine.infer`."""
+    settings, telemetry = node.settings, node.telemetry
+    with telemetry.inference_seconds.time():
+        outputs = node.engine.infer(model_id, [(job.input, code) for job, code in work])
+    telemetry.inferences.inc(len(work))
+    facts: list[tuple[Job, Fact]] = []
+    for (job, _), output in zip(work, outputs, strict=True):
+        hash_ = canonical.result_hash(job.id, model_id, output, settings.chain_id, settings.oracle)
+        facts.append((job, Computed(Answer(output, hash_))))
+    return facts

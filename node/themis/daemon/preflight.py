@@ -18,6 +18,7 @@ from themis.config import STORE_FILE, Config
 from themis.core.errors import Misconfigured, ThemisError
 from themis.core.fees import LOW_BALANCE_ANSWERS, answers_paid
 from themis.core.types import ETHER, Hash32
+from themis.engine.apart import Limits
 from themis.engine.engine import OnnxEngine
 from themis.keys import keystore
 from themis.keys.keystore import KeystoreSigner
@@ -180,16 +181,17 @@ class Preflight:
     def _engine(self) -> str:
         """Models run as they were tuned here. Where that gives other bits or fails, they run untuned."""
         self.close()
-        threads = self.config.engine.threads
+        chosen = self.config.engine
+        threads, limits = chosen.threads, Limits(chosen.request_seconds, chosen.request_memory_mib * 1_024**2)
         self.tuned = inforce.tunings(self.home, self._bundles)
         try:
-            self.engine = OnnxEngine(self._bundles, threads, self.tuned.tunings)
+            self.engine = OnnxEngine(self._bundles, threads, self.tuned.tunings, limits=limits)
         except Misconfigured as error:
             if not self.tuned.tunings:
                 raise
             log.warning("models run untuned: %s", error)
             self.tuned = inforce.NOTHING
-            self.engine = OnnxEngine(self._bundles, threads)
+            self.engine = OnnxEngine(self._bundles, threads, limits=limits)
         names = ", ".join(self._bundles[model_id].name for model_id in self.tuned.tunings)
         return f"self-test passed, {threads} thread(s)" + (f"; tuned: {names}" if names else "")
 

@@ -2,7 +2,8 @@
 
 import logging
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -13,8 +14,10 @@ _FIRST_PAUSE_S: Final = 0.25
 _LONGEST_PAUSE_S: Final = 15.0
 IDLE_S: Final = 1.0
 """How long a loop sleeps when nobody wakes it."""
-_FAREWELL_S: Final = 10.0
-"""How long a stopping node waits for an inference to end; dropped ones run again at the next start."""
+_FAREWELL_S: Final = 3.0
+"""How long a stopping node waits for its loops together; what they drop is done again at the next start."""
+_LAST_WORDS_S: Final = 1.0
+"""And once more, for those whose process apart was ended: they note that its request runs again."""
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +45,16 @@ class Health:
 class Supervisor:
     """Runs loops until told to stop, or until one of them meets a bug or what only the operator can mend."""
 
-    def __init__(self, node: Node, loops: Sequence[Loop], *, poll_interval_s: float) -> None:
+    def __init__(
+        self,
+        node: Node,
+        loops: Sequence[Loop],
+        *,
+        poll_interval_s: float,
+        let_go: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`let_go` ends the processes that loops wait for."""
+        self._let_go = let_go
         self._node = node
         self._loops = loops
         self._poll_interval_s = poll_interval_s
@@ -60,8 +72,9 @@ class Supervisor:
         for thread in threads:
             thread.start()
         self._stop.wait()
-        for thread in threads:
-            thread.join(_FAREWELL_S)
+        _join(threads, _FAREWELL_S)
+        self._let_go()
+        _join(threads, _LAST_WORDS_S)
         if isinstance(self._failure, Misconfigured):
             raise self._failure
         if self._failure is not None:
@@ -113,3 +126,10 @@ class Supervisor:
         """Sleep until somebody has worked since `rounds` was read, or for a while."""
         with self._wake:
             self._wake.wait_for(lambda: self._rounds != rounds or self._stop.is_set(), IDLE_S)
+
+
+def _join(threads: Sequence[threading.Thread], within_s: float) -> None:
+    """Wait for all of them together."""
+    give_up_s = time.monotonic() + within_s
+    for thread in threads:
+        thread.join(max(0.0, give_up_s - time.monotonic()))

@@ -27,7 +27,7 @@ class Crew:
         self._name = bundle.name
         self._lock = threading.Lock()
         context = multiprocessing.get_context("spawn")
-        with _deaf():
+        with deaf():
             started = [_start(context, bundle, tuning) for _ in range(tuning.processes)]
         self.workers: list[BaseProcess] = [process for process, _ in started]
         self._lines = [line for _, line in started]
@@ -106,7 +106,7 @@ def _serve(bundle: Bundle, tuning: Tuning, line: Connection) -> None:
 
 
 @contextmanager
-def _deaf() -> Iterator[None]:
+def deaf() -> Iterator[None]:
     """Processes started here never hear Ctrl-C and SIGTERM: their parent does, and ends them."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:

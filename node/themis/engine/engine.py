@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
+from typing import Final
 
 import onnxruntime as ort
 
@@ -13,6 +14,7 @@ from themis.bundles.manifest import GENERIC, RuntimeSchema
 from themis.core.errors import Misconfigured, Reason, Refused
 from themis.core.types import CodeRef, Hash32, ModelInfo
 from themis.engine import batch, preprocess
+from themis.engine.apart import Apart, Limits
 from themis.engine.crew import Crew
 from themis.engine.generic import Generic
 from themis.engine.preprocess import Preprocessing
@@ -20,6 +22,8 @@ from themis.engine.runner import Answerer, OneByOne, Runner, Work
 from themis.engine.tuning import DEFAULTS, Tuning, differences
 from themis.exact import selftest
 from themis.exact.rewrite import rewrite
+
+UNTIL_TOLD: Final = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +53,13 @@ class OnnxEngine:
         threads: int,
         tunings: Mapping[Hash32, Tuning] | None = None,
         now_s: Callable[[], float] = time.perf_counter,
+        limits: Limits = UNTIL_TOLD,
     ) -> None:
         """Check this machine, and every model on its golden answers. Raises Misconfigured when a bit is off.
 
-        Models without a tuning run with the defaults on so many threads.
+        Models without a tuning run with the defaults on so many threads; strangers' graphs within the limits.
         """
+        self._limits = limits
         self._defaults = Tuning(threads=threads)
         chosen = {model_id: (tunings or {}).get(model_id, self._defaults) for model_id in bundles}
         for count in sorted({threads, *(tuning.threads for tuning in chosen.values())}):
@@ -62,7 +68,7 @@ class OnnxEngine:
         with ExitStack() as opened:
             opened.callback(self.close)
             for model_id, bundle in bundles.items():
-                self._loaded[model_id] = _load(bundle.info(model_id), bundle, chosen[model_id])
+                self._loaded[model_id] = _load(bundle.info(model_id), bundle, chosen[model_id], limits)
             opened.pop_all()
         self.observe: Callable[[Hash32, Work, Timing], None] = lambda *_: None
         """Told about each call of `infer`, in its thread."""
@@ -92,7 +98,7 @@ class OnnxEngine:
     def opened(self, model_id: Hash32, tuning: Tuning) -> Answerer:
         """The model as it would run another way. Raises Misconfigured when a bit is off. To be closed."""
         loaded = self._find(model_id)
-        return _load(loaded.info, loaded.bundle, tuning).answerer
+        return _load(loaded.info, loaded.bundle, tuning, self._limits).answerer
 
     def retune(self, model_id: Hash32, tuning: Tuning) -> None:
         """Run a model another way from the next call on. Raises Misconfigured, and changes nothing, when a bit is off.
@@ -100,7 +106,7 @@ class OnnxEngine:
         Not while another thread asks this model.
         """
         old = self._find(model_id)
-        self._loaded[model_id] = _load(old.info, old.bundle, tuning)
+        self._loaded[model_id] = _load(old.info, old.bundle, tuning, self._limits)
         old.answerer.close()
 
     def close(self) -> None:
@@ -146,15 +152,15 @@ def is_tunable(bundle: Bundle) -> bool:
     return bundle.manifest.exact and bundle.manifest.preprocessing not in GENERIC
 
 
-def open_model(bundle: Bundle, tuning: Tuning) -> Answerer:
+def open_model(bundle: Bundle, tuning: Tuning, limits: Limits = UNTIL_TOLD) -> Answerer:
     """Load a model as a tuning says. Raises Misconfigured for one that cannot be run here, or is not exact rewritten.
 
     The registered file stays as it is: a rewritten graph is derived from it anew each time, and linted. Of a model that
-    is not tunable, only the threads are up to the tuning.
+    is not tunable, only the threads are up to the tuning, and it runs in a process of its own.
     """
     if bundle.manifest.preprocessing in GENERIC:
         _check_runtime(bundle)
-        return OneByOne(bundle, Generic(bundle), tuning.threads)
+        return Apart(bundle, tuning.threads, limits)
     return open_runner(bundle, tuning) if tuning.processes == 1 else Crew(_rewritten(bundle, tuning), tuning)
 
 
@@ -165,7 +171,10 @@ def open_runner(bundle: Bundle, tuning: Tuning) -> Runner:
 
 def check_golden(bundle: Bundle, answerer: Answerer) -> None:
     """Raises Misconfigured when an answer is not the publisher's, bit for bit."""
-    found = answerer.answer([(golden.input, golden.code) for golden in bundle.golden]).outputs
+    try:
+        found = answerer.answer([(golden.input, golden.code) for golden in bundle.golden]).outputs
+    except Refused as refused:
+        raise Misconfigured(f"{bundle.name} refuses a golden input: {refused}. Do not serve it.") from refused
     agrees = Generic(bundle).agrees if bundle.manifest.preprocessing in GENERIC else operator.eq
     for index, (golden, output) in enumerate(zip(bundle.golden, found, strict=True)):
         if not agrees(golden.output, output):
@@ -175,9 +184,16 @@ def check_golden(bundle: Bundle, answerer: Answerer) -> None:
             )
 
 
-def _load(info: ModelInfo, bundle: Bundle, tuning: Tuning) -> _Loaded:
+def check_here(bundle: Bundle) -> None:
+    """Check a stranger's graph as a node does, in this process: in one that may die. Raises as OnnxEngine."""
+    selftest.check(DEFAULTS.threads)
+    _check_runtime(bundle)
+    check_golden(bundle, OneByOne(bundle, Generic(bundle), DEFAULTS.threads))
+
+
+def _load(info: ModelInfo, bundle: Bundle, tuning: Tuning, limits: Limits) -> _Loaded:
     with ExitStack() as opened:
-        answerer = opened.enter_context(closing(open_model(bundle, tuning)))
+        answerer = opened.enter_context(closing(open_model(bundle, tuning, limits)))
         check_golden(bundle, answerer)
         opened.pop_all()
     id_ = bundle.manifest.preprocessing

@@ -1,6 +1,7 @@
 """Runs any graph for one request at a time: tensors, token ids or text in; tensors or generated token ids out."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -11,7 +12,7 @@ from themis.bundles.bundle import TOKENIZER, Bundle
 from themis.bundles.manifest import TENSORS, TEXT, TensorSchema
 from themis.core.errors import Misconfigured, Reason, Refused
 from themis.engine import decoder, tensors
-from themis.engine.text import Text
+from themis.engine.text import Text, decoded
 
 MAX_OUTPUT_BYTES: Final = 1_024
 """The oracle takes no longer result."""
@@ -29,18 +30,28 @@ class Generic:
         """Raises Misconfigured where the manifest and the graph cannot work together."""
         self._bundle = bundle
         self._manifest = bundle.manifest
-        self._text: Text | None = None
-        if self._manifest.preprocessing == TEXT:
-            if bundle.tokenizer is None:
-                raise Misconfigured(f"{bundle.path} has no {TOKENIZER}, which {TEXT} needs")
-            self._text = Text(bundle.tokenizer, str(bundle.path / TOKENIZER))
+        if self._manifest.preprocessing == TEXT and bundle.tokenizer is None:
+            raise Misconfigured(f"{bundle.path} has no {TOKENIZER}, which {TEXT} needs")
         if self._manifest.preprocessing != TENSORS:
             self._require_known_inputs()
+
+    def open(self) -> None:
+        """Load what reads text. Raises Misconfigured for a tokenizer that nodes do not run."""
+        _ = self._text
+
+    @cached_property
+    def _text(self) -> Text | None:
+        """A stranger's program: loaded where requests are answered, and not where they are only checked."""
+        if self._bundle.tokenizer is None or self._manifest.preprocessing != TEXT:
+            return None
+        return Text(self._bundle.tokenizer, str(self._bundle.path / TOKENIZER))
 
     def check(self, input_: bytes) -> None:
         """Raises Refused(INVALID_INPUT) for what is certainly no request."""
         if self._manifest.preprocessing == TENSORS:
             tensors.decode(input_, self._manifest.inputs, self._bundle.declared)
+        elif self._manifest.preprocessing == TEXT:
+            decoded(input_)
         else:
             self.ids(input_)
 

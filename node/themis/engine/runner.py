@@ -94,8 +94,9 @@ class OneByOne:
 
     def __init__(self, bundle: Bundle, reader: Generic, threads: int) -> None:
         """Raises Misconfigured for a model that ONNX Runtime cannot load."""
+        reader.open()
         self._reader = reader
-        self._session = _opened(bundle, SessionSettings(threads))
+        self._session = _opened(bundle, SessionSettings(threads, arena=False))  # what a request took is given back
 
     def answer(self, work: Work) -> Answers:
         try:

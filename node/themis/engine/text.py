@@ -54,17 +54,24 @@ class Text:
 
     def ids(self, text: bytes) -> list[int]:
         """Token ids of UTF-8 text, with those that the tokenizer puts around it. Raises Refused(INVALID_INPUT)."""
-        try:
-            decoded = text.decode()
-        except UnicodeDecodeError as error:
-            raise Refused(Reason.INVALID_INPUT, f"the input is not UTF-8: {error}") from error
+        plain = decoded(text)
         with _Guarded(lambda said: Refused(Reason.INVALID_INPUT, f"the tokenizer cannot read the input: {said}")):
-            return list(self._tokenizer.encode(decoded).ids)
+            return list(self._tokenizer.encode(plain).ids)
 
     def text(self, ids: list[int]) -> str:
         """What token ids say, special tokens left out. Raises Refused(INVALID_INPUT) for ids it does not know."""
         with _Guarded(lambda said: Refused(Reason.INVALID_INPUT, f"the tokenizer cannot read the ids: {said}")):
             return str(self._tokenizer.decode(ids, skip_special_tokens=True))
+
+
+def decoded(text: bytes) -> str:
+    """A request's text. Raises Refused(INVALID_INPUT) for one that is empty or not UTF-8."""
+    if not text:
+        raise Refused(Reason.INVALID_INPUT, "the input is empty")
+    try:
+        return text.decode()
+    except UnicodeDecodeError as error:
+        raise Refused(Reason.INVALID_INPUT, f"the input is not UTF-8: {error}") from error
 
 
 class _Guarded:

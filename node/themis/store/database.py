@@ -4,7 +4,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -53,18 +53,18 @@ class Database:
         Raises Misconfigured where the file is damaged, read-only, deleted or overwritten, Unavailable where its disk is
         full.
         """
-        with self._lock, told(self._path):
+        with self._lock, told(self._path), ExitStack() as done:
             self._look()
+            done.callback(self._presence.remember)
             self.db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self.db.execute("COMMIT")
-            except BaseException:
-                if self.db.in_transaction:
-                    self.db.execute("ROLLBACK")
-                raise
-            finally:
-                self._presence.remember()
+            done.callback(self._undo)
+            yield
+            self.db.execute("COMMIT")
+
+    def _undo(self) -> None:
+        """Nothing where all is committed."""
+        if self.db.in_transaction:
+            self.db.execute("ROLLBACK")
 
     def _look(self) -> None:
         self._presence.require()

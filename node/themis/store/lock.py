@@ -4,7 +4,7 @@ import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -42,12 +42,11 @@ class InstanceLock:
             f"genesis block {shown(place.genesis)}"
         )
         self._held: list[int] = []
-        try:
+        with ExitStack() as taken:
+            taken.callback(self.release)
             for path in (home / HOME_LOCK, Path(tempfile.gettempdir()) / name):
                 self._held.append(_flock(path, "two nodes on one key lose transactions", said))
-        except BaseException:
-            self.release()
-            raise
+            taken.pop_all()
 
     def release(self) -> None:
         for descriptor in self._held:

@@ -14,6 +14,7 @@ from themis.core.job import Closed, State
 from themis.core.permission import Explanation, Standing
 from themis.core.span import Span
 from themis.core.types import Address, Denial, Fulfilled, Hash32, LicenseQuery, Terms, TermsKey
+from themis.daemon.infer import InferApart
 from themis.daemon.send import MAX_IN_FLIGHT
 from themis.daemon.settle import BUMP_AFTER_S, LOST_AFTER_S, RESEND_AFTER_S, STANDING_EVERY_S
 from themis.daemon.watch import REORG_DEPTH
@@ -166,13 +167,14 @@ def test_one_refused_input_does_not_take_its_batch_with_it(bench: Bench) -> None
 def test_a_slow_models_answers_do_not_wait_for_each_other(bench: Bench) -> None:
     """A decoder takes requests singly: each answer is recorded before the next one is computed."""
     bench.engine.batched = False
+    lane = InferApart(bench.node, *bench.engine.models().values())
     ids = [bench.chain.ask(bytes([n])) for n in range(3)]
     bench.see()
     bench.judge.step()
     for done in range(1, 4):
-        assert bench.infer.step()
+        assert lane.step()
         assert [bench.job(id_).state for id_ in ids] == [State.COMPUTED] * done + [State.QUEUED] * (3 - done)
-    assert not bench.infer.step()
+    assert not lane.step()
 
 
 def test_an_answer_too_late_is_not_sent(bench: Bench) -> None:

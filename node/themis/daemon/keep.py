@@ -1,0 +1,22 @@
+"""Keep: reads a large store from end to end once, beside the work, and stops a node whose store is damaged."""
+
+from pathlib import Path
+
+from themis.store import upkeep
+
+
+class Keep:
+    """A small store was checked before anything ran on it: reading a large one would keep requests waiting."""
+
+    name = "keep"
+
+    def __init__(self, store: Path) -> None:
+        self._store = store
+        self._checked = False
+
+    def step(self) -> bool:
+        """False: there is never more to do."""
+        if not self._checked and self._store.stat().st_size > upkeep.SMALL_BYTES:
+            upkeep.check(self._store)
+        self._checked = True
+        return False

@@ -1,0 +1,88 @@
+"""What a request can do to the process that runs it, it does to that process alone, and once."""
+
+import signal
+import struct
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import onnx
+import pytest
+
+from tests import foreign_models as foreign
+from themis.adopt.adopt import Wishes, adopt
+from themis.bundles import bundle
+from themis.bundles.bundle import Bundle
+from themis.core.errors import Misconfigured, Reason, Refused, Unavailable
+from themis.engine.apart import Apart, Limits
+
+SHORT = Limits(seconds=3.0, memory_bytes=256 * 1_024**2)
+
+
+def made(path: Path, graph: onnx.ModelProto, probe: bytes) -> Bundle:
+    target = path / "bundle"
+    target.mkdir(parents=True)
+    adopt(
+        foreign.source(path / "source", graph),
+        target,
+        Wishes("m", "1.0.0", "Of a test.", "MIT", "Built with it", None, (probe,), 16, 10_000),
+    )
+    return bundle.load(target)
+
+
+@pytest.mark.parametrize(
+    ("graph", "harmless", "harmful", "said"),
+    [
+        (foreign.quotient, struct.pack(">ii", 6, 3), struct.pack(">ii", -(2**31), -1), "SIGFPE"),
+        (foreign.long_range, struct.pack(">q", 5), struct.pack(">q", 2**40), "memory"),
+        (foreign.long_range, struct.pack(">q", 5), struct.pack(">q", 2**26), "memory"),
+        (foreign.padded, struct.pack(">qq", 5, 5), struct.pack(">qq", 2**40, 0), "memory"),
+        (foreign.one_hot, struct.pack(">q", 5), struct.pack(">q", 2**40), "memory"),
+        (foreign.endless, struct.pack(">q", 3), struct.pack(">q", 1_000), r"more than 3 s \(engine.request_seconds\)"),
+    ],
+    ids=["SIGFPE", "range of 8 TB", "range of 512 MB", "pad", "one-hot", "endless"],
+)
+def test_a_harmful_request_is_refused_and_others_are_answered(
+    tmp_path: Path, graph: object, harmless: bytes, harmful: bytes, said: str
+) -> None:
+    assert callable(graph)
+    model = Apart(made(tmp_path, graph(), harmless), 1, SHORT)
+    try:
+        before = model.answer([(harmless, None)])
+        with pytest.raises(Refused) as caught:
+            model.answer([(harmful, None)])
+        assert caught.value.reason == Reason.ENGINE_REFUSED
+        caught.match(f"(?i){said}|alloc")
+        assert model.answer([(harmless, None)]) == before
+        assert Limits().memory_bytes > SHORT.memory_bytes
+    finally:
+        model.close()
+
+
+def test_a_worker_that_died_unasked_costs_nobody_a_request(tmp_path: Path) -> None:
+    harmless = struct.pack(">ii", 6, 3)
+    model = Apart(made(tmp_path, foreign.quotient(), harmless), 1, SHORT)
+    try:
+        model.worker.kill()
+        model.worker.join()
+        assert model.answer([(harmless, None)]).outputs == [struct.pack(">i", 2)]
+    finally:
+        model.close()
+
+
+def test_a_worker_is_ended_while_it_is_at_work_and_says_that_the_node_stops(tmp_path: Path) -> None:
+    model = Apart(made(tmp_path, foreign.endless(), struct.pack(">q", 3)), 1, Limits())
+    threading.Timer(1.0, model.close).start()
+    started = time.monotonic()
+    with pytest.raises(Unavailable, match="the node stops"):
+        model.answer([(struct.pack(">q", 1_000), None)])
+    assert time.monotonic() - started < Limits().seconds
+    assert model.worker.exitcode == -signal.SIGKILL
+
+
+def test_a_model_that_does_not_load_is_named(tmp_path: Path) -> None:
+    good = made(tmp_path, foreign.quotient(), struct.pack(">ii", 6, 3))
+
+    with pytest.raises(Misconfigured, match="ONNX Runtime cannot load"):
+        Apart(replace(good, model=good.model[:40]), 1, SHORT)
