@@ -28,6 +28,7 @@ from tests.homes import RISK, SELFTEST, make_home, register, running, wait_until
 from tests.world import FEES, World
 from themis.chain.abi import Artifact
 from themis.chain.contracts import ORACLE
+from themis.core.fees import Market
 from themis.core.transaction import Transaction
 from themis.core.types import Address, Hash32, UseClass
 
@@ -135,7 +136,7 @@ class Track:
     def _signed_requests(self, number: int) -> list[bytes]:
         requester, client = self.world.requester, self.world.client
         nonce = int(client.rpc.call("eth_getTransactionCount", "0x" + requester.address.hex(), "latest"), 16)
-        fees = FEES.quote(10**10)
+        fees = FEES.quote(Market(10**10, 0))
         raws = []
         for offset in range(number):
             self.lane += 1

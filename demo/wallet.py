@@ -7,7 +7,7 @@ from typing import Any, Final, Self
 
 from eth_utils.crypto import keccak
 
-from themis.chain import client
+from themis.chain import client, gas
 from themis.chain.abi import Artifact, Log, address
 from themis.chain.contracts import ORACLE
 from themis.chain.rpc import Rpc, RpcError
@@ -95,8 +95,7 @@ class Wallet:
 
     def _send_unestimated(self, to: Address, data: bytes, value_wei: int) -> Mined:
         nonce = int(self.rpc.call("eth_getTransactionCount", _hex(self.address), "latest"), 16)
-        base_fee_wei = int(self.rpc.call("eth_getBlockByNumber", "latest", False)["baseFeePerGas"], 16)  # noqa: FBT003
-        fees = FEES.quote(base_fee_wei)
+        fees = FEES.quote(gas.market(self.rpc))
         raw = self.signer.sign(Transaction(self.chain_id, nonce, to, data, REFUSED_GAS, fees, value_wei))
         try:
             self.rpc.call("eth_sendRawTransaction", _hex(raw))

@@ -4,16 +4,16 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import rlp
 from eth_account import Account
-from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from eth_utils.crypto import keccak
-from hexbytes import HexBytes
 
 from themis.chain import contracts
 from themis.core import canonical
 from themis.core.errors import Reason, Refused, Unavailable
 from themis.core.permission import Explanation, Standing
 from themis.core.policy import operators_use
+from themis.core.pool import TAKEN, Nonces, Said, understood
 from themis.core.types import (
     ETHER,
     Address,
@@ -45,6 +45,32 @@ OPEN = Standing(Explanation(allowed=True, rule="open", denial=None, next_step=""
 """Nothing stands in the operator's way."""
 GENESIS_S = 1_800_000_000
 BLOCK_TIME_S = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What a pool looks at."""
+
+    nonce: int
+    tip: int
+    price: int
+    gas: int
+    data: bytes
+
+    @property
+    def cost(self) -> int:
+        return self.gas * self.price
+
+
+def decoded(raw: bytes) -> Decoded:
+    """Read a raw transaction of type 0 or 2."""
+    if raw[0] == 2:
+        _, nonce, tip, price, gas, _, _, data, *_ = rlp.decode(raw[1:])
+    else:
+        nonce, price, gas, _, _, data, *_ = rlp.decode(raw)
+        tip = price
+    nonce, tip, price, gas = (int.from_bytes(each) for each in (nonce, tip, price, gas))
+    return Decoded(nonce, tip, price, gas, data)
 
 
 @dataclass(slots=True)
@@ -112,12 +138,20 @@ class FakeChain:
         """Whether the endpoint has pruned the state that questions are about."""
         self.code_at: dict[Address, bytes] = {}
         self.refuse_send: str | None = None
+        """Words with which the pool refuses everything."""
+        self.aside: set[Hash32] = set()
+        """What the pool holds back: it is known, and not executable."""
+        self.slots = 10_000
+        self.balance = 10**18
+        self.least_tip_wei = 0
+        self.gas_limit = 30_000_000
         self.fail_next_fulfillments = 0
-        self.base_fee_wei = 10**9
+        self.base_fee_wei: int | None = 10**9
+        self.suggested_tip_wei = 0
         self.mempool: dict[Hash32, bytes] = {}
         self.sent: list[bytes] = []
         self._salt = 0
-        genesis = Block(0, Hash32(keccak(b"genesis")), Hash32(bytes(32)), GENESIS_S, self.base_fee_wei)
+        genesis = Block(0, Hash32(keccak(b"genesis")), Hash32(bytes(32)), GENESIS_S, self.base_fee_wei, self.gas_limit)
         self.chain = [FakeBlock(genesis)]
 
     # What the world does.
@@ -161,6 +195,7 @@ class FakeChain:
             parent_hash=parent.header.hash,
             timestamp_s=parent.header.timestamp_s + BLOCK_TIME_S,
             base_fee_wei=self.base_fee_wei,
+            gas_limit=self.gas_limit,
         )
         block = FakeBlock(header, nonce=parent.nonce)
         self.chain.append(block)
@@ -246,19 +281,47 @@ class FakeChain:
 
     def balance_wei(self, account: Address) -> int:
         self._require_up()
-        return 10**18
+        return self.balance
 
-    def nonce(self, account: Address) -> int:
+    def nonces(self, account: Address) -> Nonces:
         self._require_up()
-        return self.chain[-1].nonce
+        mined = pending = self.chain[-1].nonce
+        held = {decoded(raw).nonce for tx_hash, raw in self.mempool.items() if tx_hash not in self.aside}
+        while pending in held:
+            pending += 1
+        return Nonces(mined, pending)
 
-    def send(self, raws: Sequence[bytes]) -> list[str | None]:
+    def tip_wei(self) -> int:
         self._require_up()
-        for raw in raws:
-            self.sent.append(raw)
-            if self.refuse_send is None:
-                self.mempool[Hash32(keccak(raw))] = raw
-        return [self.refuse_send for _ in raws]
+        return self.suggested_tip_wei
+
+    def send(self, raws: Sequence[bytes]) -> list[Said]:
+        self._require_up()
+        self.sent += raws
+        return [TAKEN if words is None else understood(words) for words in map(self._take, raws)]
+
+    def _take(self, raw: bytes) -> str | None:
+        """Put a transaction into the pool; why it is not taken, in geth's words."""
+        tx_hash, sent = Hash32(keccak(raw)), decoded(raw)
+        others = {h: d for h, d in ((h, decoded(r)) for h, r in self.mempool.items()) if h != tx_hash}
+        same_nonce = {h: d for h, d in others.items() if d.nonce == sent.nonce}
+        raised = all(10 * sent.price >= 11 * d.price and 10 * sent.tip >= 11 * d.tip for d in same_nonce.values())
+        before = sum(d.cost for d in others.values() if d.nonce < sent.nonce)
+        refusals = (
+            (self.refuse_send is not None, str(self.refuse_send)),
+            (tx_hash in self.mempool, "already known"),
+            (sent.nonce < self.chain[-1].nonce, "nonce too low"),
+            (sent.gas > self.gas_limit, "exceeds block gas limit"),
+            (sent.tip < self.least_tip_wei, f"transaction underpriced: tip needed {self.least_tip_wei}"),
+            (before + sent.cost > self.balance, "insufficient funds for gas * price + value"),
+            (not raised, "replacement transaction underpriced"),
+            (len(others) - len(same_nonce) >= self.slots, "txpool is full"),
+        )
+        for applies, words in refusals:
+            if applies:
+                return words
+        self.mempool = {h: r for h, r in self.mempool.items() if h not in same_nonce} | {tx_hash: raw}
+        return None
 
     def receipts(self, tx_hashes: Sequence[Hash32]) -> list[Receipt | None]:
         self._require_up()
@@ -277,18 +340,14 @@ class FakeChain:
             raise Unavailable("the fake chain is down")
 
     def _include(self, block: FakeBlock) -> None:
-        by_nonce: dict[int, list[Hash32]] = defaultdict(list)
-        parsed = {
-            tx_hash: TypedTransaction.from_bytes(HexBytes(raw)).as_dict() for tx_hash, raw in self.mempool.items()
-        }
-        for tx_hash, fields in parsed.items():
-            if fields["maxFeePerGas"] >= block.header.base_fee_wei:
-                by_nonce[fields["nonce"]].append(tx_hash)
+        base_fee_wei = block.header.base_fee_wei or 0
+        ready = {h: decoded(raw) for h, raw in self.mempool.items() if h not in self.aside}
+        by_nonce = {each.nonce: tx_hash for tx_hash, each in ready.items() if each.price >= base_fee_wei}
         while block.nonce in by_nonce:
-            tx_hash = max(by_nonce[block.nonce], key=lambda each: parsed[each]["maxFeePerGas"])
-            block.receipts[tx_hash] = self._execute(block, tx_hash, bytes(parsed[tx_hash]["data"]))
+            tx_hash = by_nonce[block.nonce]
+            block.receipts[tx_hash] = self._execute(block, tx_hash, ready[tx_hash].data)
             block.nonce += 1
-        self.mempool = {h: raw for h, raw in self.mempool.items() if parsed[h]["nonce"] >= block.nonce}
+        self.mempool = {h: raw for h, raw in self.mempool.items() if decoded(raw).nonce >= block.nonce}
 
     def _execute(self, block: FakeBlock, tx_hash: Hash32, data: bytes) -> Receipt:
         if not data:

@@ -17,14 +17,13 @@ from pydantic_settings import (
 
 from themis.core import spelling
 from themis.core.errors import Misconfigured
-from themis.core.fees import FeePolicy
+from themis.core.fees import GWEI, FeePolicy
 from themis.core.types import Address, Hash32
 
 CONFIG_FILE: Final = "config.toml"
 STORE_FILE: Final = "themis.db"
 ENV_PREFIX: Final = "THEMIS_"
 _NESTED: Final = "__"
-_GWEI: Final = 10**9
 
 
 def _address(value: Any) -> Any:
@@ -75,7 +74,7 @@ class FeesConfig(_Section):
     """Requests below it are not answered. The oracle enforces the minimum that was offered with `models serve`."""
 
     def policy(self) -> FeePolicy:
-        return FeePolicy(int(self.max_fee_gwei * _GWEI), int(self.priority_fee_gwei * _GWEI))
+        return FeePolicy(int(self.max_fee_gwei * GWEI), int(self.priority_fee_gwei * GWEI))
 
 
 class ModelConfig(_Section):

@@ -6,6 +6,7 @@ from typing import Protocol
 from themis.core.errors import Unavailable
 from themis.core.job import Counts, Fact, HistoryEntry, Job, State
 from themis.core.permission import Standing
+from themis.core.pool import Nonces, Said
 from themis.core.reorg import BlockRef
 from themis.core.transaction import SentTransaction, Transaction
 from themis.core.types import (
@@ -73,12 +74,16 @@ class Chain(Protocol):
         """Balance at the newest block."""
         ...
 
-    def nonce(self, account: Address) -> int:
-        """Transactions of the account that are mined at the newest block: the next nonce to be mined."""
+    def nonces(self, account: Address) -> Nonces:
+        """The account's next nonce to be mined, and the next one that the pool has nothing executable for."""
         ...
 
-    def send(self, raws: Sequence[bytes]) -> list[str | None]:
-        """Broadcast signed transactions; None for each that a node took or already has, else why not."""
+    def tip_wei(self) -> int:
+        """What the chain suggests to pay per gas beside the base fee; the whole price where it has none."""
+        ...
+
+    def send(self, raws: Sequence[bytes]) -> list[Said]:
+        """Broadcast signed transactions; what the pool says to each."""
         ...
 
     def receipts(self, tx_hashes: Sequence[Hash32]) -> list[Receipt | None]:

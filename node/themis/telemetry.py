@@ -6,6 +6,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from themis.core.trouble import Trouble
 from themis.core.types import Hash32
 
 LOOPS: Final = ("watch", "judge", "infer", "send", "settle", "keep")
@@ -32,6 +33,11 @@ class Telemetry:
         self.send_refusals = Counter(
             "themis_send_refusals_total", "Transactions the endpoint did not take at once.", registry=registry
         )
+        self.troubles = Gauge(
+            "themis_trouble", "1 while this stands in the way of answers.", ("kind",), registry=registry
+        )
+        for kind in Trouble:
+            self.troubles.labels(str(kind)).set(0)
         self.license_expiry = Gauge(
             "themis_license_expiry_timestamp_seconds",
             "When the operator's grant ends: +Inf where none is needed, 0 where paid answers are refused, NaN unread.",

@@ -15,8 +15,9 @@ from themis.chain.oracle import RpcChain
 from themis.chain.rpc import Rpc, RpcError
 from themis.core import canonical, policy
 from themis.core.errors import Unavailable
-from themis.core.fees import FeePolicy, fulfill_gas
+from themis.core.fees import FeePolicy, Fees, Market, fulfill_gas
 from themis.core.job import Job
+from themis.core.pool import TAKEN, Reply
 from themis.core.transaction import Transaction
 from themis.core.types import Address, Denial, Fulfilled, Hash32, Requested, Role, Terms, TermsKey
 from themis.keys.keystore import KeystoreSigner
@@ -123,9 +124,9 @@ def requested(stage: Stage) -> Requested:
 def answer(stage: Stage, output: bytes = bytes(32)) -> bytes:
     """The raw signed answer to the one request."""
     request = requested(stage).request
-    fees = FeePolicy(100 * GWEI, GWEI).quote(stage.chain.head().base_fee_wei)
+    fees = FeePolicy(100 * GWEI, GWEI).quote(Market(stage.chain.head().base_fee_wei, stage.chain.tip_wei()))
     chain_id, oracle = stage.domain
-    nonce = stage.chain.nonce(stage.signer.address)
+    nonce = stage.chain.nonces(stage.signer.address).mined
     data = contracts.fulfill(request, output)
     return stage.signer.sign(Transaction(chain_id, nonce, oracle, data, fulfill_gas(request, output), fees))
 
@@ -139,7 +140,10 @@ def test_blocks_are_linked(stage: Stage) -> None:
     assert (same, beyond) == (head, None)
     assert head.parent_hash == parent.hash
     assert head.timestamp_s >= parent.timestamp_s > 0
+    assert head.base_fee_wei is not None
     assert head.base_fee_wei > 0
+    assert head.gas_limit >= 30_000_000
+    assert stage.chain.tip_wei() >= 0
 
 
 def test_terms_and_standing_are_read(stage: Stage) -> None:
@@ -168,7 +172,7 @@ def test_a_request_is_read_as_it_was_made(stage: Stage) -> None:
 def test_an_answer_is_sent_mined_and_read(stage: Stage) -> None:
     id_ = stage.ask(b"in")
     raw = answer(stage)
-    assert stage.chain.send([raw]) == [None]
+    assert stage.chain.send([raw]) == [TAKEN]
     stage.mine()
     head = stage.chain.head()
     (event,) = [e for e in stage.chain.events(0, head.number) if isinstance(e, Fulfilled)]
@@ -178,7 +182,8 @@ def test_an_answer_is_sent_mined_and_read(stage: Stage) -> None:
     (receipt, nothing) = stage.chain.receipts([event.at.tx_hash, Hash32(bytes(32))])
     assert receipt is not None
     assert (receipt.succeeded, nothing) == (True, None)
-    assert stage.chain.nonce(stage.signer.address) > 0
+    nonces = stage.chain.nonces(stage.signer.address)
+    assert nonces.mined == nonces.pending > 0
 
 
 def test_a_second_answer_is_mined_and_fails_for_a_reason(stage: Stage) -> None:
@@ -196,10 +201,21 @@ def test_a_second_answer_is_mined_and_fails_for_a_reason(stage: Stage) -> None:
     assert denial.error == "NotOpen"
 
 
-def test_sending_again_what_is_known_is_no_complaint(stage: Stage) -> None:
+def test_what_was_sent_is_known_or_used(stage: Stage) -> None:
     stage.ask(b"in")
     raw = answer(stage)
-    assert stage.chain.send([raw, raw]) in ([None, None], [None, "nonce too low"])
+    first, second = stage.chain.send([raw, raw])
+    assert (first, second.reply in {Reply.KNOWN, Reply.USED}) == (TAKEN, True)
+
+
+def test_what_the_pool_does_not_take_is_said_by_kind(stage: Stage) -> None:
+    stage.ask(b"in")
+    chain_id, oracle = stage.domain
+    nonce = stage.chain.nonces(stage.signer.address).mined
+    fees = Fees(100 * GWEI, GWEI)
+    hungry = stage.signer.sign(Transaction(chain_id, nonce, oracle, b"", 10**9, fees))
+    dear = stage.signer.sign(Transaction(chain_id, nonce, oracle, b"", 10**6, Fees(10**21, GWEI)))
+    assert [said.reply for said in stage.chain.send([hungry, dear])] == [Reply.UNSENDABLE, Reply.POOR]
 
 
 def test_licenses_are_asked_at_their_block(stage: Stage) -> None:

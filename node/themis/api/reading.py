@@ -80,6 +80,7 @@ class Reading:
         yield from (f"{name} waits: {health.error}" for name, health in self.health.items() if health.error)
         yield from self._low_balance()
         yield from self._licenses()
+        yield from self.node.troubles.found()
         oldest_s = min((sent.signed_at_s for sent in self.node.store.unsettled()), default=self.node.clock.now_s())
         if (stuck_s := self.node.clock.now_s() - oldest_s) > STUCK_S:
             yield (
@@ -96,7 +97,7 @@ class Reading:
         head, balance_wei = self.node.time.head, self._balance_wei()
         if head is None or balance_wei is None:
             return
-        answers = answers_paid(int(balance_wei), self.node.settings.fees.quote(head.base_fee_wei))
+        answers = answers_paid(int(balance_wei), self.node.settings.fees.quote(self.node.account.market()))
         if answers < LOW_BALANCE_ANSWERS:
             account = to_checksum_address(self.node.signer.address)
             yield f"the balance pays for about {answers} answers: fund {account}"

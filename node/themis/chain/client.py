@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from themis.chain import contracts
+from themis.chain import gas as gas_of
 from themis.chain.abi import Artifact, Log
 from themis.chain.contracts import ORACLE
 from themis.chain.logs import LogReader, Progress, Query
@@ -154,8 +155,7 @@ def transact(  # noqa: PLR0917 (a transaction has that many parts)
         gas = int(rpc.call("eth_estimateGas", call), 16)
     except RpcError as error:
         raise _denied(error) from error
-    head = rpc.call("eth_getBlockByNumber", "latest", False)  # noqa: FBT003 (the RPC's parameter)
-    quoted = fees.quote(int(head.get("baseFeePerGas", "0x0"), 16))
+    quoted = fees.quote(gas_of.market(rpc))
     nonce = int(rpc.call("eth_getTransactionCount", sender, "pending"), 16)
     gas += gas * _GAS_MARGIN_PERCENT // 100
     raw = signer.sign(Transaction(chain_id, nonce, to, data, gas, quoted, value_wei))

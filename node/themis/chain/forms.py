@@ -47,6 +47,22 @@ def _hash(_: Params, result: Any) -> bool:
     return _is(_HASH, result)
 
 
+def _suggestion(_: Params, result: Any) -> bool:
+    """None: the endpoint suggests nothing."""
+    return result is None or _is(_QUANTITY, result)
+
+
+def _history(_: Params, result: Any) -> bool:
+    """None, or no rewards: the endpoint keeps none."""
+    if result is None:
+        return True
+    rewards = result.get("reward") if isinstance(result, dict) else 0
+    return rewards is None or (
+        isinstance(rewards, list)
+        and all(isinstance(block, list) and all(_is(_QUANTITY, paid) for paid in block) for block in rewards)
+    )
+
+
 def _block(params: Params, result: Any) -> bool:
     """None: there is no such block (yet). A tag may name any block."""
     if result is None:
@@ -55,7 +71,7 @@ def _block(params: Params, result: Any) -> bool:
         return False
     asked = str(params[0])
     return (
-        all(_is_count(result.get(name)) for name in ("number", "timestamp"))
+        all(_is_count(result.get(name)) for name in ("number", "timestamp", "gasLimit"))
         and all(_is(_HASH, result.get(name)) for name in ("hash", "parentHash"))
         and _is(_BLOOM, result.get("logsBloom"))
         and _is(_QUANTITY, result.get("baseFeePerGas", "0x0"))
@@ -155,5 +171,8 @@ FORMS: Final[Mapping[str, tuple[str, Form]]] = {
     "eth_getTransactionCount": ("a nonce", _count),
     "eth_getTransactionReceipt": ("the receipt of that transaction", _receipt),
     "eth_sendRawTransaction": ("a transaction's hash", _hash),
+    "eth_gasPrice": ("a price", _quantity),
+    "eth_maxPriorityFeePerGas": ("a price, or null where there is none", _suggestion),
+    "eth_feeHistory": ("what was paid in the last blocks, or null", _history),
 }
 """By method: what is due, in words, and whether a result is it."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from themis.chain import contracts
+from themis.chain import contracts, gas
 from themis.chain.client import OracleClient
 from themis.chain.contracts import ORACLE
 from themis.chain.rpc import Call, RpcError
@@ -11,6 +11,7 @@ from themis.chain.uses import Uses
 from themis.core.errors import Denied, Misconfigured, Unavailable
 from themis.core.fees import fulfill_gas
 from themis.core.permission import Standing
+from themis.core.pool import TAKEN, Nonces, Said, understood
 from themis.core.types import (
     Address,
     Block,
@@ -105,12 +106,17 @@ class RpcChain:
     def balance_wei(self, account: Address) -> int:
         return _int(self.rpc.call("eth_getBalance", _hex(account), "latest"))
 
-    def nonce(self, account: Address) -> int:
-        return _int(self.rpc.call("eth_getTransactionCount", _hex(account), "latest"))
+    def nonces(self, account: Address) -> Nonces:
+        places = ("latest", "pending")
+        mined, pending = self._batch([("eth_getTransactionCount", [_hex(account), place]) for place in places])
+        return Nonces(_int(mined), _int(pending))
 
-    def send(self, raws: Sequence[bytes]) -> list[str | None]:
+    def tip_wei(self) -> int:
+        return gas.tip_wei(self.rpc)
+
+    def send(self, raws: Sequence[bytes]) -> list[Said]:
         results = self.rpc.batch([("eth_sendRawTransaction", [_hex(raw)]) for raw in raws])
-        return [_complaint(result) for result in results]
+        return [understood(result.message) if isinstance(result, RpcError) else TAKEN for result in results]
 
     def receipts(self, tx_hashes: Sequence[Hash32]) -> list[Receipt | None]:
         raws = self._batch([("eth_getTransactionReceipt", [_hex(tx_hash)]) for tx_hash in tx_hashes])
@@ -133,7 +139,8 @@ def _block(raw: Any) -> Block:
         hash=Hash32(bytes.fromhex(raw["hash"][2:])),
         parent_hash=Hash32(bytes.fromhex(raw["parentHash"][2:])),
         timestamp_s=_int(raw["timestamp"]),
-        base_fee_wei=_int(raw.get("baseFeePerGas", "0x0")),
+        base_fee_wei=gas.base_fee_wei(raw),
+        gas_limit=_int(raw["gasLimit"]),
     )
 
 
@@ -157,13 +164,6 @@ def _terms(result: str) -> Terms | Unavailable:
 
 def _untold(error: RpcError) -> Unavailable:
     return Unavailable(f"the RPC refused {error}: it must keep the state of the blocks since the request")
-
-
-def _complaint(result: Any) -> str | None:
-    if not isinstance(result, RpcError):
-        return None
-    said = result.message.lower()
-    return None if "already" in said or "known transaction" in said else result.message
 
 
 def _int(text: str) -> int:

@@ -23,6 +23,7 @@ class Reason(StrEnum):
     NO_CODE = "no_code"
     CODE_CHANGED = "code_changed"
     ENGINE_REFUSED = "engine_refused"
+    UNSENDABLE = "unsendable"
     REVERTED = "reverted"
     EXPIRED = "expired"
     ANSWERED = "answered"

@@ -5,6 +5,8 @@ from typing import Final
 
 from themis.core.types import Request
 
+GWEI: Final = 10**9
+
 CANCEL_GAS: Final = 21_000
 """An empty transaction to oneself."""
 
@@ -19,7 +21,23 @@ _CALL_OVERHEAD_GAS: Final = 3_000
 _GAS_PER_OUTPUT_BYTE: Final = 60
 """EIP-7623's floor of 40 and the log's 8, with room."""
 _BUMP_PERCENT: Final = 25
+_LEAST_BUMP_PERMILLE: Final = 125
 """Clients ask for 10 %, some for 12.5, before they replace a transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """What the chain asks for a unit of gas now. Wei."""
+
+    base_fee_wei: int | None
+    """Of the newest block; None on a chain without one (before EIP-1559)."""
+    tip_wei: int
+    """What it suggests beside it; the whole price where there is no base fee."""
+
+    @property
+    def price_wei(self) -> int:
+        """What a unit costs in the next block, about."""
+        return (self.base_fee_wei or 0) + self.tip_wei
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +46,12 @@ class Fees:
 
     max_fee_wei: int
     priority_fee_wei: int
+    typed: bool = True
+    """False: both are the one gas price of a type 0 transaction."""
+
+    def outpriced(self, market: Market) -> bool:
+        """Whether the next block would rather take others."""
+        return self.max_fee_wei < (market.base_fee_wei or 0) + (self.priority_fee_wei if self.typed else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +60,27 @@ class FeePolicy:
 
     cap_wei: int
     priority_fee_wei: int
+    """The least tip: what the chain suggests beyond it is paid, within the cap."""
 
-    def quote(self, base_fee_wei: int) -> Fees:
+    def quote(self, market: Market) -> Fees:
         """Fees that hold while the base fee doubles (six full blocks), within the cap."""
-        max_fee = min(2 * base_fee_wei + self.priority_fee_wei, self.cap_wei)
-        return Fees(max_fee, min(self.priority_fee_wei, max_fee))
+        tip = max(self.priority_fee_wei, market.tip_wei)
+        if market.base_fee_wei is None:
+            price = min(tip, self.cap_wei)
+            return Fees(price, price, typed=False)
+        max_fee = min(2 * market.base_fee_wei + tip, self.cap_wei)
+        return Fees(max_fee, min(tip, max_fee))
 
-    def bump(self, last: Fees, base_fee_wei: int) -> Fees | None:
-        """Fees a client accepts as a replacement of `last`; None where the cap leaves no room."""
-        fresh = self.quote(base_fee_wei)
-        max_fee = max(_raised(last.max_fee_wei), fresh.max_fee_wei)
-        if max_fee > self.cap_wei:
+    def bump(self, last: Fees, market: Market) -> Fees | None:
+        """Fees a client accepts as a replacement of `last`, up to the cap; None where it leaves no room."""
+        fresh = self.quote(market)
+        max_fee = min(max(_raised(last.max_fee_wei), fresh.max_fee_wei), self.cap_wei)
+        tip = min(max(_raised(last.priority_fee_wei), fresh.priority_fee_wei), max_fee)
+        if not fresh.typed:
+            tip = max_fee
+        if max_fee < _least(last.max_fee_wei) or tip < _least(last.priority_fee_wei):
             return None
-        return Fees(max_fee, min(max(_raised(last.priority_fee_wei), fresh.priority_fee_wei), max_fee))
+        return Fees(max_fee, tip, fresh.typed)
 
 
 def answers_paid(balance_wei: int, fees: Fees) -> int:
@@ -64,3 +96,7 @@ def fulfill_gas(request: Request, output: bytes) -> int:
 
 def _raised(wei: int) -> int:
     return wei + wei * _BUMP_PERCENT // 100 + 1
+
+
+def _least(wei: int) -> int:
+    return wei + -(-wei * _LEAST_BUMP_PERMILLE // 1_000)

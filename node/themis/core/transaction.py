@@ -1,14 +1,18 @@
 """A transaction of the operator's key, before and after it is signed."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from themis.core.fees import Fees
 from themis.core.types import Address, Hash32
 
+TYPE_2: Final = b"\x02"
+"""First byte of a raw transaction of that type; type 0 begins as a list of RLP."""
+
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """An EIP-1559 transaction, unsigned."""
+    """An unsigned transaction: of type 2 (EIP-1559), or 0 where its fees are one price."""
 
     chain_id: int
     nonce: int

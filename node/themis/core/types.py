@@ -36,7 +36,10 @@ class Block:
     hash: Hash32
     parent_hash: Hash32
     timestamp_s: int
-    base_fee_wei: int
+    base_fee_wei: int | None
+    """None on a chain without one."""
+    gas_limit: int
+    """Of all its transactions together."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Final
 
 from themis.bundles import bundle
 from themis.bundles.bundle import Bundle
-from themis.chain import client
+from themis.chain import client, gas
 from themis.chain.client import ContractDenied, OracleClient
 from themis.chain.rpc import Rpc
 from themis.chain.uses import Uses
@@ -149,8 +149,7 @@ class Preflight:
     def _balance(self) -> str:
         signer = self._signer()
         balance_wei = int(self.rpc.call("eth_getBalance", "0x" + signer.address.hex(), "latest"), 16)
-        head = self.rpc.call("eth_getBlockByNumber", "latest", False)  # noqa: FBT003 (the RPC's parameter)
-        fees = self.config.fees.policy().quote(int(head.get("baseFeePerGas", "0x0"), 16))
+        fees = self.config.fees.policy().quote(gas.market(self.rpc))
         answers = answers_paid(balance_wei, fees)
         if answers < LOW_BALANCE_ANSWERS:
             raise _Advice(f"{balance_wei} wei pays for about {answers} answers: fund 0x{signer.address.hex()}")

@@ -7,7 +7,7 @@ from typing import Any, Final
 from themis.core.errors import Reason
 from themis.core.fees import Fees
 from themis.core.job import Answer, Closed, Fact, Job, Mined, State
-from themis.core.transaction import SentTransaction
+from themis.core.transaction import TYPE_2, SentTransaction
 from themis.core.types import Hash32, LogPosition, Request, UseClass
 
 JOB: Final = (
@@ -81,7 +81,7 @@ def of_transaction(sent: SentTransaction) -> dict[str, Any]:
 def to_transaction(row: tuple[Any, ...]) -> SentTransaction:
     """Read the columns TRANSACTION of a row."""
     tx_hash, raw, nonce, max_fee, priority_fee, job_id, signed_at_s, sent_at_s, cancels = row
-    fees = Fees(int(max_fee), int(priority_fee))
+    fees = Fees(int(max_fee), int(priority_fee), typed=raw[:1] == TYPE_2)
     return SentTransaction(Hash32(tx_hash), raw, nonce, fees, Hash32(job_id), signed_at_s, sent_at_s, bool(cancels))
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.fakes import CHAIN_ID, ORACLE_ADDRESS, FakeChain
 from themis.core import canonical, policy
 from themis.core.errors import Misconfigured, Reason, Refused
-from themis.core.fees import FeePolicy, Fees, fulfill_gas
+from themis.core.fees import FeePolicy, Fees, Market, fulfill_gas
 from themis.core.job import Job
 from themis.core.reorg import TAIL_LENGTH, BlockRef, extended, fork_point
 from themis.core.types import Hash32, LogPosition, Role, UseClass
@@ -43,26 +43,51 @@ def test_a_chain_without_a_common_block_is_said_aloud() -> None:
         fork_point([ref(3), ref(4)], {3: ref(3, salt=1).hash})
 
 
-@given(st.integers(0, 500 * GWEI))
-def test_quotes_keep_the_cap(base_fee_wei: int) -> None:
-    fees = POLICY.quote(base_fee_wei)
+MARKETS = st.builds(Market, st.none() | st.integers(0, 500 * GWEI), st.integers(0, 300 * GWEI))
+
+
+@given(MARKETS)
+def test_quotes_keep_the_cap(market: Market) -> None:
+    fees = POLICY.quote(market)
     assert fees.priority_fee_wei <= fees.max_fee_wei <= POLICY.cap_wei
+    assert fees.typed is (market.base_fee_wei is not None)
 
 
-@given(st.integers(0, 500 * GWEI), st.integers(0, 500 * GWEI))
-def test_a_bump_is_taken_by_every_client_or_not_tried(first_wei: int, later_wei: int) -> None:
-    last = POLICY.quote(first_wei)
-    bumped = POLICY.bump(last, later_wei)
+def test_what_the_chain_suggests_is_paid_and_never_less_than_the_operators_own() -> None:
+    assert POLICY.quote(Market(GWEI, 25 * GWEI)) == Fees(27 * GWEI, 25 * GWEI)
+    assert POLICY.quote(Market(GWEI, 0)) == Fees(3 * GWEI, GWEI)
+    assert POLICY.quote(Market(GWEI, 900 * GWEI)) == Fees(200 * GWEI, 200 * GWEI)
+
+
+def test_a_chain_without_base_fee_is_paid_its_gas_price() -> None:
+    assert POLICY.quote(Market(None, 25 * GWEI)) == Fees(25 * GWEI, 25 * GWEI, typed=False)
+    assert POLICY.quote(Market(None, 900 * GWEI)) == Fees(200 * GWEI, 200 * GWEI, typed=False)
+
+
+@given(MARKETS, st.integers(0, 500 * GWEI), st.integers(0, 300 * GWEI))
+def test_a_bump_is_taken_by_every_client_or_not_tried(first: Market, base_wei: int, tip_wei: int) -> None:
+    later = Market(None if first.base_fee_wei is None else base_wei, tip_wei)
+    last = POLICY.quote(first)
+    bumped = POLICY.bump(last, later)
     if bumped is None:
-        assert last.max_fee_wei * 125 > POLICY.cap_wei * 100 - 200
+        assert (
+            last.max_fee_wei * 1_125 > POLICY.cap_wei * 1_000 or last.priority_fee_wei * 1_125 > POLICY.cap_wei * 1_000
+        )
     else:
         assert bumped.max_fee_wei * 1_000 >= last.max_fee_wei * 1_125
         assert bumped.priority_fee_wei * 1_000 >= last.priority_fee_wei * 1_125
         assert bumped.priority_fee_wei <= bumped.max_fee_wei <= POLICY.cap_wei
+        assert bumped.typed is last.typed
 
 
-def test_a_bump_never_exceeds_the_cap() -> None:
-    assert POLICY.bump(Fees(190 * GWEI, GWEI), GWEI) is None
+def test_bumps_go_on_up_to_the_cap_and_not_beyond() -> None:
+    market = Market(GWEI, GWEI)
+    seen = [100 * GWEI]
+    while fees := POLICY.bump(Fees(seen[-1], GWEI), market):
+        seen.append(fees.max_fee_wei)
+    assert POLICY.cap_wei * 1_000 // 1_125 < seen[-1] <= POLICY.cap_wei
+    assert POLICY.bump(Fees(170 * GWEI, GWEI), market) == Fees(POLICY.cap_wei, 1_250_000_001)
+    assert POLICY.bump(Fees(190 * GWEI, GWEI), market) is None
 
 
 def test_gas_leaves_the_callback_its_64th() -> None:

@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 from eth_utils.crypto import keccak
 
-from tests.daemon_kit import GWEI, Bench, Killed
+from tests.daemon_kit import Bench, Killed
 from tests.fakes import MODEL, OPERATOR, REQUESTER
 from themis.core.errors import Misconfigured, Reason, Refused, Unavailable
 from themis.core.job import Closed, State
 from themis.core.permission import Explanation, Standing
 from themis.core.span import Span
 from themis.core.types import Address, Denial, Fulfilled, Hash32, LicenseQuery, Terms, TermsKey
+from themis.daemon.attempts import LOST_AFTER_S, RESEND_AFTER_S
 from themis.daemon.infer import InferApart
-from themis.daemon.send import MAX_IN_FLIGHT
-from themis.daemon.settle import BUMP_AFTER_S, LOST_AFTER_S, RESEND_AFTER_S, STANDING_EVERY_S
+from themis.daemon.settle import STANDING_EVERY_S
 from themis.daemon.watch import REORG_DEPTH
 from themis.telemetry import model_label
 
@@ -55,15 +55,6 @@ def test_a_burst_shares_calls_and_keeps_its_order(bench: Bench) -> None:
     assert all(bench.job(id_).state is State.DONE for id_ in ids)
     assert list(bench.chain.answers()) == ids
     assert bench.engine.runs == 100
-
-
-def test_no_more_than_the_limit_is_in_flight(bench: Bench) -> None:
-    ids = [bench.chain.ask(n.to_bytes(2, "big")) for n in range(MAX_IN_FLIGHT + 20)]
-    bench.work()
-    assert len(bench.store.unsettled()) == MAX_IN_FLIGHT
-    bench.mine()
-    bench.mine()
-    assert all(bench.job(id_).state is State.DONE for id_ in ids)
 
 
 @pytest.mark.parametrize(("account", "reason"), [(REQUESTER, "requester"), (OPERATOR, "operator")])
@@ -188,54 +179,6 @@ def test_an_answer_too_late_is_not_sent(bench: Bench) -> None:
     assert bench.chain.sent == []
 
 
-def test_a_refused_broadcast_is_tried_again(bench: Bench) -> None:
-    bench.chain.refuse_send = "insufficient funds for gas * price + value"
-    id_ = bench.chain.ask()
-    bench.work()
-    assert bench.job(id_).state is State.SENDING
-    bench.chain.refuse_send = None
-    bench.wait(RESEND_AFTER_S)
-    bench.work()
-    bench.mine()
-    assert bench.job(id_).state is State.DONE
-    assert len(set(bench.chain.sent)) == 1
-
-
-def test_a_forgotten_transaction_is_broadcast_again(bench: Bench) -> None:
-    id_ = bench.chain.ask()
-    bench.work()
-    bench.chain.mempool.clear()
-    bench.wait(RESEND_AFTER_S)
-    bench.work()
-    bench.mine()
-    assert bench.job(id_).state is State.DONE
-
-
-def test_a_stuck_transaction_is_replaced_by_a_dearer_one(bench: Bench) -> None:
-    id_ = bench.chain.ask()
-    bench.work()
-    bench.chain.base_fee_wei = 20 * GWEI
-    bench.mine()
-    assert bench.job(id_).state is State.SENDING
-    bench.wait(RESEND_AFTER_S)
-    bench.work()
-    assert {transaction.nonce for transaction in bench.store.unsettled()} == {0}
-    bench.mine()
-    assert bench.job(id_).state is State.DONE
-    assert len(bench.chain.answers()[id_]) == 1
-    assert bench.store.unsettled() == []
-
-
-def test_a_transaction_nobody_takes_is_bumped_in_time(bench: Bench) -> None:
-    bench.chain.ask()
-    bench.work()
-    bench.wait(BUMP_AFTER_S)
-    bench.work()
-    first, second = bench.store.unsettled()
-    assert second.fees.max_fee_wei > first.fees.max_fee_wei
-    assert second.fees.priority_fee_wei > first.fees.priority_fee_wei
-
-
 def test_a_closed_job_still_settles_its_nonce(bench: Bench) -> None:
     deadline_s = bench.chain.head().timestamp_s + 5
     late = bench.chain.ask(deadline_s=deadline_s)
@@ -271,6 +214,9 @@ def test_a_nonce_used_by_another_tool_costs_only_time(bench: Bench) -> None:
     bench.work()
     bench.chain.mempool.clear()
     bench.chain.chain[-1].nonce += 1
+    bench.wait(RESEND_AFTER_S)
+    bench.work()
+    assert [transaction.nonce for transaction in bench.store.unsettled()] == [0]
     bench.wait(LOST_AFTER_S)
     bench.work()
     assert [transaction.nonce for transaction in bench.store.unsettled()] == [1]

@@ -12,7 +12,7 @@ from tests.daemon_kit import GWEI, Bench, Killed
 from themis.core.errors import Reason, Unavailable
 from themis.core.job import State
 from themis.core.types import Hash32
-from themis.daemon.settle import LOST_AFTER_S
+from themis.daemon.attempts import LOST_AFTER_S
 
 
 class World(RuleBasedStateMachine):

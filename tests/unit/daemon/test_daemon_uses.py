@@ -9,7 +9,7 @@ from tests.daemon_kit import Bench
 from themis.core.errors import Reason
 from themis.core.job import State
 from themis.core.types import Hash32, LicenseQuery, UseClass
-from themis.daemon.settle import RESEND_AFTER_S
+from themis.daemon.attempts import RESEND_AFTER_S
 
 
 @pytest.fixture

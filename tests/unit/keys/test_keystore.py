@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 from eth_account import Account
+from eth_utils.address import to_checksum_address
+from hypothesis import given
+from hypothesis import strategies as st
 
 from themis.core.errors import Misconfigured
 from themis.core.fees import Fees
@@ -103,3 +106,38 @@ def test_the_same_transaction_gives_the_same_bytes() -> None:
     raw = signer.sign(unsigned)
     assert raw == signer.sign(unsigned)
     assert Account.recover_transaction(raw) == signer.account.address
+
+
+_WEI = st.integers(0, 2**96)
+
+
+@given(
+    st.builds(
+        Transaction,
+        chain_id=st.integers(1, 2**40),
+        nonce=st.integers(0, 2**32),
+        to=st.none() | st.binary(min_size=20, max_size=20).map(Address),
+        data=st.binary(max_size=200),
+        gas=st.integers(0, 2**40),
+        fees=st.builds(Fees, _WEI, _WEI) | _WEI.map(lambda price: Fees(price, price, typed=False)),
+        value_wei=_WEI,
+    )
+)
+def test_a_signature_is_the_one_that_eth_account_makes(unsigned: Transaction) -> None:
+    """Its own encoder is slow and widely used; ours must give its bytes, for both types of transaction."""
+    account = Account.from_key(SECRET)
+    fees = unsigned.fees
+    prices = (
+        {"type": 2, "maxFeePerGas": fees.max_fee_wei, "maxPriorityFeePerGas": fees.priority_fee_wei}
+        if fees.typed
+        else {"gasPrice": fees.max_fee_wei}
+    )
+    fields = {
+        "chainId": unsigned.chain_id,
+        "nonce": unsigned.nonce,
+        "to": "" if unsigned.to is None else to_checksum_address(unsigned.to),
+        "data": unsigned.data,
+        "gas": unsigned.gas,
+        "value": unsigned.value_wei,
+    }
+    assert KeystoreSigner(account).sign(unsigned) == bytes(account.sign_transaction(fields | prices).raw_transaction)

@@ -1,0 +1,16 @@
+"""What can stand in the way of answers. Pure."""
+
+from enum import StrEnum
+
+
+class Trouble(StrEnum):
+    """What the operator can mend."""
+
+    DRY = "dry"
+    """The balance does not pay for the next answer."""
+    CAPPED = "capped"
+    """The chain asks for more than the cap of the fee."""
+    REFUSED = "refused"
+    """The endpoint takes no transactions, for a reason that only it knows."""
+    FOREIGN = "foreign"
+    """Another transaction used a nonce of the key."""

@@ -1,0 +1,244 @@
+"""Attempts: every nonce gets used, whatever pools forget or put aside, and every attempt of it is looked for."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from themis.core.errors import Reason
+from themis.core.fees import GWEI, Market
+from themis.core.job import Closed, Fact, Job, State, Unsent
+from themis.core.pool import Nonces, Reply, Said
+from themis.core.transaction import SentTransaction
+from themis.core.trouble import Trouble
+from themis.core.types import Denial, Hash32, Receipt
+from themis.daemon.broadcast import broadcast, sign_answer, sign_empty
+from themis.daemon.node import Node
+
+LOOK_AFTER_S: Final = 2
+"""A transaction that long without a receipt, and the pool is asked whether it is executable."""
+RESEND_AFTER_S: Final = 5
+"""That long, and it is broadcast again."""
+BUMP_AFTER_S: Final = 60
+"""A nonce whose newest attempt is that old gets a dearer one."""
+LOST_AFTER_S: Final = 30
+"""A nonce that was seen used that long without a receipt of ours was used by somebody else with our key."""
+NEEDS_NO_ANSWER: Final = frozenset((State.CLOSED, State.DONE))
+"""States of a job whose nonce only has to be used up. One that is MINED may come back with a reorganization."""
+_TOLD_S: Final = 3_600
+"""How long an alert names a foreign transaction."""
+_PATIENCE: Final = 4
+"""Each attempt that a pool puts aside waits so many times as long as the one before."""
+
+Attempts = Mapping[int, Sequence[SentTransaction]]
+"""By nonce, oldest first."""
+
+log = logging.getLogger(__name__)
+
+
+class Caretaker:
+    """Looks after the nonces that are not settled."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._looked_at_s = 0.0
+        self._foreign_at_s = 0.0
+        self._used_since_s: dict[int, float] = {}
+        """When each nonce that has no receipt was seen used first."""
+
+    def step(self, unsettled: Sequence[SentTransaction]) -> bool:
+        """Broadcast, replace, settle. True when a job needs another loop again."""
+        node = self._node
+        now_s = node.clock.now_s()
+        if now_s - self._foreign_at_s >= _TOLD_S:
+            node.troubles.over(Trouble.FOREIGN)
+        attempts: dict[int, list[SentTransaction]] = defaultdict(list)
+        for transaction in unsettled:
+            attempts[transaction.nonce].append(transaction)
+        waited = {nonce: now_s - sent[-1].sent_at_s for nonce, sent in attempts.items()}
+        if max(waited.values(), default=0.0) < LOOK_AFTER_S or now_s - self._looked_at_s < LOOK_AFTER_S:
+            return False
+        if node.time.head is None:
+            return False
+        self._looked_at_s = now_s
+        again = self._look(attempts, waited)
+        if again:
+            self._looked_at_s = 0.0
+        return again
+
+    def _look(self, attempts: Attempts, waited: Mapping[int, float]) -> bool:
+        node = self._node
+        nonces = node.chain.nonces(node.signer.address)
+        if min(attempts) > nonces.mined:
+            return self._close_gap(nonces.mined)
+        node.flight.seen(len(attempts), sum(nonce >= nonces.pending for nonce in attempts))
+        self._push(
+            {
+                nonce: sent
+                for nonce, sent in attempts.items()
+                if nonce >= nonces.mined and waited[nonce] >= LOOK_AFTER_S
+            },
+            nonces,
+        )
+        used = {n: sent for n, sent in attempts.items() if n < nonces.mined and waited[n] >= RESEND_AFTER_S}
+        newest = {sent[-1].job_id: nonce for nonce, sent in sorted(attempts.items())}
+        return self._settle_used(used, newest)
+
+    def _close_gap(self, next_nonce: int) -> bool:
+        """The chain asks for a nonce that was thought to be used for good: a deep reorganization gave it back.
+
+        Nothing above it can be mined before it. One that was never ours is filled, after its owner has had some time.
+        """
+        node = self._node
+        node.store.reopen(next_nonce)
+        lowest = node.store.unsettled()[0]
+        now_s = node.clock.now_s()
+        if lowest.nonce == next_nonce:
+            return True
+        if now_s - lowest.signed_at_s < LOST_AFTER_S:
+            return False
+        log.warning("nonces %d to %d are free again and were not ours: filling them", next_nonce, lowest.nonce - 1)
+        fees = node.settings.fees.quote(node.account.market())
+        fillers = [sign_empty(node, nonce, fees, lowest.job_id, now_s) for nonce in range(next_nonce, lowest.nonce)]
+        node.store.record_sent(fillers)
+        broadcast(node, fillers)
+        return True
+
+    def _settle_used(self, used: Attempts, newest: Mapping[Hash32, int]) -> bool:
+        """`newest` has the highest nonce of each job: what became of a lower one says nothing about the job."""
+        node = self._node
+        hashes = [transaction.hash for sent in used.values() for transaction in sent]
+        receipts = {r.tx_hash: r for r in node.chain.receipts(hashes) if r is not None} if hashes else {}
+        settled: list[int] = []
+        facts: list[tuple[Job, Fact]] = []
+        now_s = node.clock.now_s()
+        seen_used = {nonce: self._used_since_s.get(nonce, now_s) for nonce in used}
+        self._used_since_s = seen_used
+        for nonce, sent in used.items():
+            mined = next((transaction for transaction in sent if transaction.hash in receipts), None)
+            receipt = receipts[mined.hash] if mined else None
+            job = node.store.job(sent[-1].job_id)
+            current = nonce == newest[sent[-1].job_id]
+            lost = receipt is None and now_s - seen_used[nonce] >= LOST_AFTER_S
+            fact = self._outcome(job, mined or sent[-1], receipt, lost=lost) if current else None
+            if fact is not None and job is not None:
+                facts.append((job, fact))
+            if lost:
+                self._name_foreign(nonce)
+            over = job is not None and (job.state in NEEDS_NO_ANSWER or not current)
+            if fact is not None or (over and (receipt is not None or lost)):
+                settled.append(nonce)
+        if facts:
+            node.store.record(facts, node.clock.now_s())
+        if settled:
+            node.store.record_settled(settled)
+        return bool(facts)
+
+    def _name_foreign(self, nonce: int) -> None:
+        node = self._node
+        self._foreign_at_s = node.clock.now_s()
+        node.troubles.say(
+            Trouble.FOREIGN,
+            f"nonce {nonce} of 0x{node.signer.address.hex()} was used by a transaction that is not this node's: "
+            "run one node for each key, and use the key for nothing else",
+        )
+
+    def _outcome(self, job: Job | None, sent: SentTransaction, receipt: Receipt | None, *, lost: bool) -> Fact | None:
+        """What a used nonce says about its job; None where `watch` will say it, or it is too early to tell."""
+        if job is None or job.state not in {State.SENDING, State.CLOSED}:
+            return None
+        if receipt is None:
+            return Unsent() if lost and job.state is State.SENDING else None
+        if sent.cancels:
+            return Unsent() if job.state is State.SENDING else None
+        tail = self._node.store.tail()
+        if receipt.succeeded or not tail or tail[-1].number < receipt.block_number:
+            return None
+        return Closed(Reason.REVERTED, self._why_reverted(job, receipt))
+
+    def _why_reverted(self, job: Job, receipt: Receipt) -> str:
+        node = self._node
+        if job.answer is None:
+            return ""
+        said = node.chain.fulfill_denial(job.request, job.answer.output, receipt.block_number)
+        return f"{said.error}({said.detail})" if isinstance(said, Denial) else "the chain does not say why"
+
+    def _push(self, unused: Attempts, nonces: Nonces) -> None:
+        """Replace what is wrong, too cheap or too old; broadcast again what the pool does not hold as executable.
+
+        A pool that has an attempt, and still counts its nonce as free, has put it aside: it takes a dearer one at once.
+        """
+        node = self._node
+        if not unused:
+            return
+        now_s, market = node.clock.now_s(), node.account.market()
+        jobs = {nonce: self._expired(node.store.job(sent[-1].job_id)) for nonce, sent in unused.items()}
+        capped: list[int] = []
+        again: list[SentTransaction] = []
+        for nonce, sent in unused.items():
+            last, job = sent[-1], jobs[nonce]
+            old = now_s - last.sent_at_s >= RESEND_AFTER_S
+            fresh = self._replacement(job, last, market, now_s) if job and old else None
+            if fresh is not None or (nonce >= nonces.pending and (old or nonce == nonces.pending)):
+                again.append(fresh or last)
+            if fresh is None and last.fees.outpriced(market):
+                capped.append(nonce)
+        for transaction, said in zip(again, self._hand_over(again, now_s), strict=True):
+            sent, job = unused[transaction.nonce], jobs[transaction.nonce]
+            if transaction is not sent[-1] or job is None:
+                continue
+            patient = now_s - transaction.signed_at_s < LOOK_AFTER_S * _PATIENCE ** (len(sent) - 1)
+            aside = said.reply is Reply.KNOWN and transaction.nonce == nonces.pending and not patient
+            if aside or said.reply is Reply.UNDERPRICED:
+                dearer = self._dearer(job, transaction, market, now_s)
+                if dearer is not None:
+                    self._hand_over([dearer], now_s)
+                elif said.reply is Reply.UNDERPRICED:
+                    capped.append(transaction.nonce)
+        self._tell_capped(capped, market)
+
+    def _tell_capped(self, capped: Sequence[int], market: Market) -> None:
+        node = self._node
+        if not capped:
+            node.troubles.over(Trouble.CAPPED)
+            return
+        asked, cap = market.price_wei / GWEI, node.settings.fees.cap_wei / GWEI
+        node.troubles.say(
+            Trouble.CAPPED,
+            f"nonce {min(capped)} waits: the chain asks for {asked:.3g} gwei per gas, fees.max_fee_gwei is {cap:.3g}: "
+            "raise it, or wait until the chain is cheaper",
+        )
+
+    def _hand_over(self, sent: Sequence[SentTransaction], now_s: float) -> list[Said]:
+        node = self._node
+        if not sent:
+            return []
+        node.store.record_sent(sent)
+        node.store.record_broadcast([transaction.hash for transaction in sent], now_s)
+        return broadcast(node, sent)
+
+    def _expired(self, job: Job | None) -> Job | None:
+        """Close a job whose deadline passed unanswered: every block up to then is recorded and shows no answer."""
+        node = self._node
+        tail = node.store.tail()
+        if job and job.state is State.SENDING and tail and tail[-1].timestamp_s > job.request.deadline_s:
+            node.store.record([(job, Closed(Reason.EXPIRED, "no block took the answer in time"))], node.clock.now_s())
+            return node.store.job(job.id)
+        return job
+
+    def _replacement(self, job: Job, last: SentTransaction, market: Market, now_s: float) -> SentTransaction | None:
+        """Another attempt of a nonce where the last one is wrong, too cheap or too old. None: keep the last."""
+        useless = last.cancels != (job.state in NEEDS_NO_ANSWER)
+        if not useless and not last.fees.outpriced(market) and now_s - last.signed_at_s < BUMP_AFTER_S:
+            return None
+        return self._dearer(job, last, market, now_s)
+
+    def _dearer(self, job: Job, last: SentTransaction, market: Market, now_s: float) -> SentTransaction | None:
+        """The same answer at a higher price, or nothing where none is needed. None at the cap."""
+        node = self._node
+        fees = node.settings.fees.bump(last.fees, market)
+        if fees is None:
+            return None
+        if job.state in NEEDS_NO_ANSWER:
+            return sign_empty(node, last.nonce, fees, job.id, now_s)
+        return sign_answer(node, job, last.nonce, fees, now_s)
