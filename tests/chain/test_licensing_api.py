@@ -16,8 +16,8 @@ from tests.daemon_kit import Bench
 from tests.patience import PATIENCE_S, until
 from tests.world import DAY_S, FEES, World
 from themis.api import licensing_models as models
+from themis.api.access import LOOPBACK_NAMES
 from themis.api.app import create
-from themis.api.guard import LOOPBACK_NAMES
 from themis.api.licensing import Licensing
 from themis.api.reading import Reading
 from themis.api.server import Server

@@ -16,8 +16,8 @@ from tests import browser as browsers
 from tests.browser import Wallet
 from tests.daemon_kit import Bench
 from tests.world import DAY_S, FEES, GRANT_COMMERCIAL, World
+from themis.api.access import LOOPBACK_NAMES
 from themis.api.app import create
-from themis.api.guard import LOOPBACK_NAMES
 from themis.api.licensing import Licensing
 from themis.api.reading import Reading
 from themis.api.server import Server

@@ -18,8 +18,8 @@ from tests.browser import Wallet
 from tests.daemon_kit import Bench
 from tests.homes import SELFTEST, make_home, register, running, wait_until_ready
 from tests.world import FEES, World
+from themis.api.access import LOOPBACK_NAMES
 from themis.api.app import create
-from themis.api.guard import LOOPBACK_NAMES
 from themis.api.licensing import Licensing
 from themis.api.reading import Reading
 from themis.api.server import Server

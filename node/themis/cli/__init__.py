@@ -9,7 +9,7 @@ INTERRUPTED_STATUS: Final = 130
 def main() -> None:
     """Run the command line of this process. Ctrl-C ends it without a word, also while the rest is loaded."""
     try:
-        from themis.cli.program import run  # noqa: PLC0415 (see above)
+        from themis.cli.program import run
 
         status = run(sys.argv[1:])
     except KeyboardInterrupt:

@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
-from themis import config
-from themis.config import Config
 from themis.core.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from themis.config import Config
 
 PORT_FILE: Final = "api.port"
 """Where a running node leaves its API's port, for `status` and `jobs`."""
@@ -22,12 +23,16 @@ class Home:
     path: Path
     overrides: Mapping[str, Any]
 
-    def config(self) -> Config:
+    def config(self) -> "Config":
         """Raises Misconfigured, naming each bad key."""
+        from themis import config
+
         return config.load(self.path, **self.overrides)
 
     @property
     def config_file(self) -> Path:
+        from themis import config
+
         return self.path / config.CONFIG_FILE
 
     def keystore(self, name: str) -> tuple[Path, Path]:

@@ -3,13 +3,13 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
-
-from rich.console import Console
-from rich.table import Table
+from typing import TYPE_CHECKING, Any, Final
 
 from themis.cli import streams
 from themis.core.spelling import instant
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _WIDE: Final = 200
 _MOMENTS: Final = ("not_before_s", "expiry_s", "effective_at_s", "published_at_s", "deadline_s")
@@ -50,6 +50,8 @@ def print_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str) 
     if not rows:
         say(empty)
         return
+    from rich.table import Table
+
     rows = [_dated(row) for row in rows]
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in rows[0]:
@@ -62,8 +64,10 @@ def print_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str) 
         _print_plain(rows)
 
 
-def console() -> Console:
+def console() -> "Console":
     """A console on stdout; into a pipe it writes lines of any length, so that hashes stay whole."""
+    from rich.console import Console
+
     width = None if sys.stdout.isatty() else _WIDE
     return Console(width=width, markup=False, emoji=False, highlight=False)
 

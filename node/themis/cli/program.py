@@ -15,32 +15,13 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from themis.cli import INTERRUPTED_STATUS, advice, streams
+from themis.cli import INTERRUPTED_STATUS, streams
 from themis.cli.home import Home, parse_overrides
+from themis.cli.manual import COMMANDS
 from themis.cli.output import printable
 from themis.cli.streams import ReaderGone, Unprinted
 from themis.core.errors import ThemisError
 from themis.core.spelling import cleaned
-
-COMMANDS: Final = {
-    "init": "setup.commands",
-    "keys": "keys.commands",
-    "deploy": "setup.commands",
-    "check": "node.commands",
-    "run": "node.commands",
-    "status": "node.watching",
-    "jobs": "node.watching",
-    "models": "models.commands",
-    "optimize": "optimize.commands",
-    "license": "license.commands",
-    "request": "request.commands",
-    "refund": "request.payment",
-    "withdraw": "request.payment",
-    "db": "db.commands",
-    "config": "config.commands",
-    "version": "config.commands",
-}
-"""Each command and the module it lives in, in the manual's order. Modules load when they are needed: web3 is slow."""
 
 DISTRIBUTION: Final = "themis-oracle"
 USAGE_STATUS: Final = 64
@@ -56,7 +37,7 @@ class _Commands(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 (Typer's signature)
         if cmd_name not in COMMANDS:
             return None
-        module = import_module(f"themis.cli.{COMMANDS[cmd_name]}")
+        module = import_module(f"themis.cli.{COMMANDS[cmd_name].module}")
         return typer.main.get_group(module.app).commands[cmd_name]
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -64,6 +45,10 @@ class _Commands(TyperGroup):
         if close:
             ctx.fail(f"No such command {args[0]!r}. Did you mean {close[0]!r}?")
         return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 (Typer's signature)
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.says) for name, entry in COMMANDS.items()])
 
 
 app = typer.Typer(cls=_Commands, rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
@@ -119,6 +104,8 @@ def _run(arguments: Sequence[str]) -> int:
         streams.abandon()
         return gone.exit_status
     except ThemisError as error:
+        from themis.cli import advice
+
         if isinstance(error, Unprinted):
             streams.abandon()
         _say(f"error[{error.code}]: {advice.explain(error)}")

@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlsplit
 
-from eth_utils.address import is_checksum_address, is_checksum_formatted_address, to_checksum_address
-
 from themis.core.types import Address, Hash32
 
 _ADDRESS_BYTES: Final = 20
@@ -41,6 +39,8 @@ def address(text: str) -> Address:
     """20 bytes; one in mixed case must carry the right EIP-55 checksum."""
     parsed = hex_bytes(text, _ADDRESS_BYTES)
     written = "0x" + cleaned(text)[-2 * _ADDRESS_BYTES :]
+    from eth_utils.address import is_checksum_address, is_checksum_formatted_address  # noqa: PLC0415 (slow)
+
     if is_checksum_formatted_address(written) and not is_checksum_address(written):
         raise ValueError(f"{written} has a wrong checksum: copy the address again")
     return Address(parsed)
@@ -69,7 +69,11 @@ def endpoint(text: str) -> str:
 
 def shown(value: bytes) -> str:
     """Hex with 0x; addresses with their EIP-55 checksum."""
-    return to_checksum_address(value) if len(value) == _ADDRESS_BYTES else "0x" + value.hex()
+    if len(value) != _ADDRESS_BYTES:
+        return "0x" + value.hex()
+    from eth_utils.address import to_checksum_address  # noqa: PLC0415 (slow)
+
+    return to_checksum_address(value)
 
 
 def instant(at_s: int) -> str:

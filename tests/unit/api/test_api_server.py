@@ -10,10 +10,10 @@ from pydantic import ValidationError
 
 from tests.api_kit import UNREACHABLE
 from tests.daemon_kit import Bench
+from themis.api.access import LOOPBACK_NAMES, hosts_of, token_of
 from themis.api.app import create
-from themis.api.guard import LOOPBACK_NAMES
 from themis.api.reading import Reading
-from themis.api.server import Server, hosts_of, token_of
+from themis.api.server import Server
 from themis.config import ApiConfig
 from themis.core.errors import Misconfigured
 

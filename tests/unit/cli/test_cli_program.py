@@ -5,8 +5,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+import typer
 
-from themis.cli.program import COMMANDS, invoke
+from themis.cli.manual import COMMANDS
+from themis.cli.program import invoke
 from themis.core.errors import Broken, Denied, Misconfigured, Raced, Reason, Refused, ThemisError, Unavailable
 
 Captured = pytest.CaptureFixture[str]
@@ -16,6 +18,13 @@ def test_the_manual_lists_every_command(capsys: Captured) -> None:
     assert invoke([]) == 0
     listed = capsys.readouterr().out
     assert all(f"\n  {name} " in listed for name in COMMANDS)
+
+
+def test_the_manual_says_what_each_command_says_itself() -> None:
+    for name, entry in COMMANDS.items():
+        module = importlib.import_module(f"themis.cli.{entry.module}")
+        command = typer.main.get_group(module.app).commands[name]
+        assert command.get_short_help_str(1_000) == entry.says
 
 
 def test_every_command_has_a_manual(capsys: Captured) -> None:
@@ -119,4 +128,4 @@ def _raise(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def fail(_: str) -> str:
         raise error
 
-    monkeypatch.setattr(importlib.import_module("themis.cli.config.commands"), "version_of", fail)
+    monkeypatch.setattr(importlib.import_module("themis.cli.config.versions"), "version_of", fail)

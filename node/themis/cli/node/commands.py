@@ -9,9 +9,10 @@ from typing import Final
 import typer
 
 from themis.api import app as api
+from themis.api.access import hosts_of, token_of
 from themis.api.licensing import Licensing
 from themis.api.reading import Reading
-from themis.api.server import Server, hosts_of, token_of
+from themis.api.server import Server
 from themis.chain.client import OracleClient
 from themis.cli.fields import Json
 from themis.cli.home import PORT_FILE, Home, home_of

@@ -12,8 +12,8 @@ from urllib.request import ProxyHandler, Request, build_opener
 from pydantic import TypeAdapter
 
 from themis.api import models, views
+from themis.api.access import token_of
 from themis.api.reading import stored
-from themis.api.server import token_of
 from themis.cli import wallet
 from themis.cli.home import PORT_FILE, Home
 from themis.config import STORE_FILE, Config

@@ -1,0 +1,39 @@
+"""The list of commands, in the manual's order: where each lives, and its line. Nothing is loaded to print it."""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One command, or a group of them."""
+
+    module: str
+    """Below `themis.cli`; loaded when the command is asked for."""
+    says: str
+    """The first sentence of its own help."""
+
+
+COMMANDS: Final = {
+    "init": Entry("setup.commands", "Write config.toml into a new home."),
+    "keys": Entry("keys.commands", "Make, import and list keys."),
+    "deploy": Entry("setup.commands", "Deploy the oracle contract and write its address into config.toml."),
+    "check": Entry("node.commands", "Check everything a node needs, and say what to do where something is missing."),
+    "run": Entry("node.commands", "Run the node until it is told to stop (SIGTERM or Ctrl-C)."),
+    "status": Entry("node.watching", "Show what the node does, what it holds and what it needs."),
+    "jobs": Entry("node.watching", "List jobs, newest first, or show one with all that happened to it."),
+    "models": Entry("models.commands", "Register, offer, list and verify models."),
+    "optimize": Entry(
+        "optimize.commands",
+        "Tune the models on this node's own traffic: analyze, plan, change, measure, keep or discard.",
+    ),
+    "license": Entry("license.commands", "Terms, grants, and the short way to an authorization."),
+    "request": Entry("request.commands", "Ask a model as this home's key, and wait for the answer."),
+    "refund": Entry(
+        "request.payment", "Return the fee of a request that was not answered in time to its requester's credit."
+    ),
+    "withdraw": Entry("request.payment", "Pay an account its credit: earned fees, royalties, refunds."),
+    "db": Entry("db.commands", "Copy, check, restore or migrate the node's store."),
+    "config": Entry("config.commands", "Show the configuration."),
+    "version": Entry("config.versions", "Show the versions that matter for a report."),
+}
