@@ -70,6 +70,10 @@ fuzz: setup ## fuzz for long: model files for an hour, contracts 20,000 runs a t
 chaos: setup ## play the fault table: a real node between a real chain and every fault; prints and stores it [ROWS="WORDS"]
 	python -m tests.chaos $(ROWS)
 
+.PHONY: soak
+soak: setup ## 20,000 requests to one node in 30 minutes, with faults at random; prints and stores what became of them
+	python -m tests.chaos.soak
+
 .PHONY: bench
 bench: setup ## measure gas, latency and a burst; prints and stores the figures
 	python -m benchmarks

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from tests.chaos.stage import Stage, staged
+from tests.chaos.stage import Failed, Stage, staged
 from tests.chaos.tally import Tally
 
 Play = Callable[[Stage], None]
@@ -58,14 +58,19 @@ def row(name: str, kind: str, *, brief: bool = False, **setting: Any) -> Callabl
 
 def run(each: Row) -> Outcome:
     """Play a row on a fresh stage. Whatever goes wrong there, the row did not hold."""
-    with tempfile.TemporaryDirectory(prefix="chaos-") as directory, staged(Path(directory), **each.setting) as stage:
-        problem = ""
-        try:
-            each.play(stage)
-        except Exception as error:  # noqa: BLE001 (one row that breaks does not end the table)
-            problem = f"{type(error).__name__}: {error}".removeprefix("Failed: ").splitlines()[0]
-        recovery_s = time.monotonic() - stage.since_s
-        found = _tally(stage)
+    found, recovery_s, problem = Tally(0, 0, 0, 0, 0), 0.0, ""
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="chaos-") as directory,
+            staged(Path(directory), **each.setting) as stage,
+        ):
+            try:
+                each.play(stage)
+            finally:
+                recovery_s = time.monotonic() - stage.since_s
+                found = stage.tally()
+    except Exception as error:  # noqa: BLE001 (one row that breaks does not end the table)
+        problem = _told(error)
     if not problem and (found.lost or found.twice):
         problem = f"{found.lost} lost, {found.twice} twice"
     return Outcome(
@@ -81,8 +86,9 @@ def run(each: Row) -> Outcome:
     )
 
 
-def _tally(stage: Stage) -> Tally:
-    try:
-        return stage.tally()
-    except OSError:
-        return Tally(0, 0, 0, 0, 0)
+def _told(error: Exception) -> str:
+    """In one line; of a node that did not start, its last words."""
+    lines = [line for line in str(error).splitlines() if line]
+    if isinstance(error, Failed):
+        return str(error)
+    return f"{type(error).__name__}: {lines[0] if lines else ''}" + (f" ... {lines[-1]}" if len(lines) > 1 else "")

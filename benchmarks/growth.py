@@ -1,0 +1,42 @@
+"""A store full of finished jobs: those of a real burst, multiplied, with their histories and transactions."""
+
+import sqlite3
+from hashlib import sha256
+from pathlib import Path
+
+
+def _mixed(id_: bytes | None, turn: int) -> bytes | None:
+    return None if id_ is None else sha256(id_ + turn.to_bytes(4, "big")).digest()
+
+
+def grow(path: Path, jobs: int) -> int:
+    """Multiply the finished jobs of a store that nobody has open, up to about `jobs`; how many there are then."""
+    db = sqlite3.connect(path, isolation_level=None)
+    db.create_function("mixed", 2, _mixed, deterministic=True)
+    (first, last), (fact, sent) = (
+        db.execute("SELECT count(*), max(seq) FROM jobs").fetchone(),
+        db.execute("SELECT (SELECT max(rowid) FROM facts), (SELECT max(rowid) FROM transactions)").fetchone(),
+    )
+    turns = max(1, jobs // first)
+    db.execute("PRAGMA synchronous = OFF")
+    db.execute("BEGIN")
+    for turn in range(1, turns):
+        _copy(db, "jobs", {"id": f"mixed(id, {turn})", "mined_tx": f"mixed(mined_tx, {turn})"}, f"seq <= {last}", "seq")
+        _copy(db, "facts", {"job_id": f"mixed(job_id, {turn})"}, f"rowid <= {fact}")
+        own = {
+            "hash": f"mixed(hash, {turn})",
+            "job_id": f"mixed(job_id, {turn})",
+            "nonce": f"-1 - rowid - {turn * sent}",
+        }
+        _copy(db, "transactions", own, f"rowid <= {sent}")
+    db.execute("COMMIT")
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    ((number,),) = db.execute("SELECT count(*) FROM jobs").fetchall()
+    db.close()
+    return int(number)
+
+
+def _copy(db: sqlite3.Connection, table: str, changed: dict[str, str], rows: str, left_out: str = "") -> None:
+    names = [name for _, name, *_ in db.execute(f"PRAGMA table_info({table})") if name != left_out]
+    values = [changed.get(name, name) for name in names]
+    db.execute(f"INSERT INTO {table} ({', '.join(names)}) SELECT {', '.join(values)} FROM {table} WHERE {rows}")  # noqa: S608
