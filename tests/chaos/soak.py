@@ -6,9 +6,11 @@ import random
 import statistics
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +29,7 @@ BATCH: Final = 20
 PHASES: Final = 6
 PERCENTS: Final = (50, 95, 99, 100)
 LAST_WAIT_S: Final = 300
+LOOK_S: Final = 0.05
 GWEI: Final = 10**9
 
 
@@ -82,6 +85,23 @@ class Watch:
     answered_s: dict[str, float] = field(default_factory=dict)
     answers: int = 0
     next_block: int = 0
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    @contextmanager
+    def kept(self) -> Iterator["Watch"]:
+        """Looking in a thread of its own: times do not depend on what else is done."""
+        thread = threading.Thread(target=self._look_on, daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._over.set()
+            thread.join()
+
+    def _look_on(self) -> None:
+        while not self._over.wait(LOOK_S):
+            self.look()
+        self.stage.proxy.leave()
 
     def look(self) -> None:
         world = self.stage.world
@@ -93,7 +113,8 @@ class Watch:
             time.monotonic(),
             *("0x" + ORACLE.topic(e).hex() for e in ("Requested", "Fulfilled")),
         )
-        for log in world.client.rpc.call("eth_getLogs", query):
+        (logs,) = self.stage.proxy.batch([("eth_getLogs", [query])])
+        for log in logs:
             kind, id_ = log["topics"][0], log["topics"][1] if len(log["topics"]) > 1 else ""
             if kind == requested:
                 self.asked_s[id_] = now_s
@@ -101,9 +122,6 @@ class Watch:
                 self.answered_s[id_] = now_s
                 self.answers += 1
         self.next_block = head + 1
-
-    def open(self) -> int:
-        return len(self.asked_s.keys() - self.answered_s.keys())
 
 
 @dataclass(slots=True)
@@ -117,10 +135,13 @@ class Troubles:
     """From then on the node lives in one process, so that its memory can be watched."""
     calm_at_s: float = 0.0
     met: Counter[str] = field(default_factory=Counter)
+    _acting: threading.Thread | None = None
 
     def step(self) -> bool:
         """True when a fault has just ended."""
         now_s = time.monotonic()
+        if self._acting is not None and self._acting.is_alive():
+            return False
         ended = now_s >= self.calm_at_s > 0
         if ended:
             self.stage.heal()
@@ -130,30 +151,38 @@ class Troubles:
             self.met[trouble.name] += 1
             self.stage.choose(trouble.fault)
             if trouble.act is not None:
-                trouble.act(self.stage)
-            self.calm_at_s = time.monotonic() + trouble.seconds
+                self._acting = threading.Thread(target=trouble.act, args=(self.stage,), daemon=True)
+                self._acting.start()
+            self.calm_at_s = now_s + trouble.seconds
             self.next_s = self.calm_at_s + self.chance.uniform(3, 12)
         return ended
+
+    def end(self) -> None:
+        if self._acting is not None:
+            self._acting.join()
+        self.stage.heal()
 
 
 def soak(stage: Stage, requests: int, seconds: float, seed: int) -> dict[str, Any]:
     """Ask evenly, trouble at random, and wait until all is over. What was counted and measured."""
-    watch, begun_s = Watch(stage, next_block=stage.world.start_block), time.monotonic()
+    begun_s = time.monotonic()
     chance = random.Random(seed)  # noqa: S311 (no secret)
     troubles = Troubles(stage, chance, begun_s + 5, begun_s + seconds * 0.4)
     memory: list[tuple[float, float]] = []
     before, asked = _owed(stage), 0
-    while asked < requests:
-        due = min(requests, int((time.monotonic() - begun_s) / seconds * requests) + BATCH)
-        if due - asked >= BATCH or due == requests:
-            stage.ask(min(due - asked, 5 * BATCH))
-            asked += min(due - asked, 5 * BATCH)
-        if troubles.step():
-            memory.append((time.monotonic() - begun_s, use(stage).resident_mb))
-        watch.look()
-        time.sleep(0.05)
-    stage.heal()
-    _wait(watch)
+    with Watch(stage, next_block=stage.world.start_block).kept() as watch:
+        while asked < requests:
+            due = min(requests, int((time.monotonic() - begun_s) / seconds * requests) + BATCH)
+            if due - asked >= BATCH or due == requests:
+                stage.ask(min(due - asked, 5 * BATCH))
+                asked += min(due - asked, 5 * BATCH)
+            if troubles.step():
+                memory.append((time.monotonic() - begun_s, use(stage).resident_mb))
+            time.sleep(0.05)
+        troubles.end()
+        give_up_s = time.monotonic() + LAST_WAIT_S
+        while len(watch.answered_s) < requests and time.monotonic() < give_up_s:
+            time.sleep(0.1)
     found = stage.tally()
     return {
         "requests": requests,
@@ -169,15 +198,6 @@ def soak(stage: Stage, requests: int, seconds: float, seed: int) -> dict[str, An
         "memory_mb_per_10_000": _slope(memory, requests / seconds),
         "phases": _phases(watch, begun_s, seconds),
     }
-
-
-def _wait(watch: Watch) -> None:
-    """Until everything is answered, or it takes too long."""
-    give_up_s = time.monotonic() + LAST_WAIT_S
-    watch.look()
-    while watch.open() and time.monotonic() < give_up_s:
-        time.sleep(0.1)
-        watch.look()
 
 
 def _phases(watch: Watch, begun_s: float, seconds: float) -> list[dict[str, float]]:

@@ -79,9 +79,7 @@ class Stage:
         for each in requests:
             calls.append(("eth_sendTransaction", [each | {"nonce": hex(self.nonce)}]))
             self.nonce += 1
-        for taken in self.world.client.rpc.batch(calls):
-            if isinstance(taken, Exception):
-                raise taken
+        self.proxy.batch(calls)
         return requests
 
     def new_request(
@@ -137,12 +135,12 @@ class Stage:
             time.sleep(_LOOK_S)
 
     def open_ids(self) -> set[Hash32]:
-        asked, answered = tally.requests(self.world)
+        asked, answered = tally.requests(self.proxy, self.world)
         left = asked - answered
         return left - tally.states(self.store, "closed") if left else left
 
     def tally(self) -> Tally:
-        return self.final or tally.take(self.world, self.store)
+        return self.final or tally.take(self.proxy, self.world, self.store)
 
     # The node
 

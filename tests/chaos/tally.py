@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from eth_utils.abi import function_abi_to_4byte_selector
 
+from tests.chaos.proxy import Proxy
 from tests.world import World
 from themis.chain.contracts import ORACLE, decode_fulfill
 from themis.core.canonical import request_id
@@ -31,10 +32,10 @@ class Tally:
     """Answers beyond the first of a request for which gas was paid."""
 
 
-def take(world: World, store: Path) -> Tally:
-    asked, answered = requests(world)
+def take(proxy: Proxy, world: World, store: Path) -> Tally:
+    asked, answered = requests(proxy, world)
     closed = states(store, "closed") & asked - answered
-    paid = _paid_answers(world)
+    paid = _paid_answers(proxy, world)
     return Tally(
         asked=len(asked),
         answered=len(answered),
@@ -44,7 +45,7 @@ def take(world: World, store: Path) -> Tally:
     )
 
 
-def requests(world: World) -> tuple[set[Hash32], set[Hash32]]:
+def requests(proxy: Proxy, world: World) -> tuple[set[Hash32], set[Hash32]]:
     """Those that were asked, and those of them that are answered."""
     requested, fulfilled = ("0x" + ORACLE.topic(event).hex() for event in ("Requested", "Fulfilled"))
     query = {
@@ -53,7 +54,8 @@ def requests(world: World) -> tuple[set[Hash32], set[Hash32]]:
         "topics": [[requested, fulfilled]],
     }
     found: dict[str, set[Hash32]] = {requested: set(), fulfilled: set()}
-    for log in world.client.rpc.call("eth_getLogs", query):
+    (logs,) = proxy.batch([("eth_getLogs", [query])])
+    for log in logs:
         found[log["topics"][0]].add(Hash32(bytes.fromhex(log["topics"][1][2:])))
     return found[requested], found[requested] & found[fulfilled]
 
@@ -71,12 +73,14 @@ def states(store: Path, state: str) -> set[Hash32]:
         db.close()
 
 
-def _paid_answers(world: World) -> Counter[Hash32]:
+def _paid_answers(proxy: Proxy, world: World) -> Counter[Hash32]:
     """Transactions of the operator's that carry an answer and are in a block, by request: the reverted ones too."""
-    rpc, oracle = world.client.rpc, "0x" + world.client.oracle.hex()
+    oracle = "0x" + world.client.oracle.hex()
     operator = "0x" + world.operator.address.hex()
-    head = int(rpc.call("eth_blockNumber"), 16)
-    blocks = rpc.batch([("eth_getBlockByNumber", [hex(n), True]) for n in range(world.start_block, head + 1)])
+    (head,) = proxy.batch([("eth_blockNumber", [])])
+    blocks = proxy.batch(
+        [("eth_getBlockByNumber", [hex(n), True]) for n in range(world.start_block, int(head, 16) + 1)]
+    )
     found: Counter[Hash32] = Counter()
     for block in blocks:
         for sent in block["transactions"]:
