@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.track import SELFTEST, Track, broadcast, laid
 from tests.world import FEES
 from themis.chain import contracts
-from themis.core.fees import fulfill_gas
+from themis.core.fees import Market, fulfill_gas
 from themis.core.transaction import Transaction
 from themis.core.types import Requested
 
@@ -57,7 +57,7 @@ def _answers(track: Track, first_block: int) -> list[bytes]:
     requests = [event.request for event in decoded if isinstance(event, Requested)]
     operator = "0x" + world.operator.address.hex()
     nonce = int(world.client.rpc.call("eth_getTransactionCount", operator, "latest"), 16)
-    fees = FEES.quote(10**10)
+    fees = FEES.quote(Market(10**10, 0))
     raws = []
     for offset, request in enumerate(requests):
         gas = fulfill_gas(request, output)

@@ -19,6 +19,7 @@ from tests.world import FEES, World
 from themis.chain.abi import Artifact
 from themis.chain.contracts import ORACLE
 from themis.chain.rpc import Rpc
+from themis.core.fees import Market
 from themis.core.transaction import Transaction
 from themis.core.types import Address, Hash32, UseClass
 
@@ -103,7 +104,7 @@ class Track:
     def signed(self, number: int) -> list[bytes]:
         requester, client = self.world.requester, self.world.client
         nonce = int(client.rpc.call("eth_getTransactionCount", "0x" + requester.address.hex(), "latest"), 16)
-        fees = FEES.quote(10**10)
+        fees = FEES.quote(Market(10**10, 0))
         deadline_s = self.world.now_s() + 3_600
         raws = []
         for offset in range(number):
