@@ -1,4 +1,4 @@
-"""Writes `merkle.json`: roots and proofs of small trees, computed by Python, for any other implementation to check."""
+"""Writes `merkle.json`: roots and proofs of small trees, computed by Python, checked by pytest and by forge."""
 
 import json
 from pathlib import Path

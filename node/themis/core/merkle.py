@@ -1,7 +1,8 @@
-"""Merkle trees over byte strings: keccak256, leaves tagged 0x00 and nodes 0x01, so that neither passes for the other.
+"""Merkle trees over byte strings: keccak256, leaves tagged 0x00, nodes 0x01, roots 0x02: none passes for another.
 
 A level of odd length moves its last node up unchanged (nothing is duplicated, CVE-2012-2459), so the shape of the tree
-follows from the number of leaves.
+follows from the number of leaves. The root binds that number: otherwise a prover could choose it, and with it the place
+at which an honest leaf seems to lie (ADR 0027). `libraries/Merkle.sol` opens the same trees.
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from themis.core.types import Hash32
 
 LEAF_TAG: Final = b"\x00"
 NODE_TAG: Final = b"\x01"
+ROOT_TAG: Final = b"\x02"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class Proof:
 
     index: int
     count: int
-    """Leaves in the tree."""
+    """Leaves in the tree; the root binds it."""
     siblings: tuple[Hash32, ...]
     """From the leaf up; levels where the node moves up unchanged have none."""
 
@@ -35,9 +37,13 @@ def node_hash(left: Hash32, right: Hash32) -> Hash32:
     return Hash32(keccak(NODE_TAG + left + right))
 
 
+def root_hash(count: int, top: Hash32) -> Hash32:
+    return Hash32(keccak(ROOT_TAG + count.to_bytes(32, "big") + top))
+
+
 def root(leaves: Sequence[bytes]) -> Hash32:
     """Root of a tree with these leaves, in order. Raises ValueError when there are none."""
-    return _levels(leaves)[-1][0]
+    return root_hash(len(leaves), _levels(leaves)[-1][0])
 
 
 def prove(leaves: Sequence[bytes], index: int) -> Proof:
@@ -66,11 +72,11 @@ def verify(expected: Hash32, leaf: bytes, proof: Proof) -> bool:
                 return False
             node = node_hash(sibling, node) if position & 1 else node_hash(node, sibling)
         position, width = position // 2, (width + 1) // 2
-    return node == expected and next(siblings, None) is None
+    return root_hash(proof.count, node) == expected and next(siblings, None) is None
 
 
 def _levels(leaves: Sequence[bytes]) -> list[list[Hash32]]:
-    """Hashes of each level, leaves first, root last."""
+    """Hashes of each level, leaves first, the top last."""
     if not leaves:
         raise ValueError("a Merkle tree needs at least one leaf")
     levels = [[leaf_hash(leaf) for leaf in leaves]]

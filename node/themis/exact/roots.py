@@ -34,7 +34,12 @@ ABSENT, INPUT, RESULT, WEIGHT, INLINE = range(5)
 
 
 def program_root(model: onnx.ModelProto) -> Hash32:
-    """Root over the graph. Raises ValueError for control flow.
+    """Root over the graph. Raises ValueError for control flow."""
+    return merkle.root(program_leaves(model))
+
+
+def program_leaves(model: onnx.ModelProto) -> list[bytes]:
+    """What the root over the graph binds; `tests/vectors/roots.json` freezes every byte of it.
 
     Leaf 0: opset, inputs with dtype, shape and range, outputs, extents. Leaf 1 + i: node i in the file's order.
 
@@ -60,11 +65,16 @@ def program_root(model: onnx.ModelProto) -> Hash32:
         types = ["string", "bytes32[]", "bytes[]", "string[]", "uint256"]
         leaves.append(encode(types, [op, operands, constants, attributes, len(node.output)]))
         words |= {name: RESULT << 248 | number << 32 | index for index, name in enumerate(node.output) if name}
-    return merkle.root([_interface(model, words), *leaves])
+    return [_interface(model, words), *leaves]
 
 
 def weights_root(model: onnx.ModelProto, folder: Path | None = None) -> Hash32:
-    """Root over the weights; `folder` holds those that the graph keeps in other files.
+    """Root over the weights; `folder` holds those that the graph keeps in other files."""
+    return merkle.root(weight_leaves(model, folder))
+
+
+def weight_leaves(model: onnx.ModelProto, folder: Path | None = None) -> list[bytes]:
+    """What the root over the weights binds.
 
     Leaf i: weight tensor i in order of first use, as abi.encode(uint256 dtype, uint256[] shape, bytes32 root).
 
@@ -77,7 +87,7 @@ def weights_root(model: onnx.ModelProto, folder: Path | None = None) -> Hash32:
         rows = _columns(array) if is_gemm else _chunks(array)
         dtype = int(helper.np_dtype_to_tensor_dtype(array.dtype))
         leaves.append(encode(["uint256", "uint256[]", "bytes32"], [dtype, array.shape, merkle.root(rows)]))
-    return merkle.root(leaves or [b""])
+    return leaves or [b""]
 
 
 def _weights(graph: onnx.GraphProto) -> dict[str, tuple[onnx.TensorProto, bool]]:

@@ -17,11 +17,16 @@ forests = st.lists(st.binary(max_size=40), min_size=1, max_size=40)
 
 
 def naive(leaves: list[bytes]) -> bytes:
+    """The top under the number of leaves."""
+    return keccak(b"\x02" + bytes(24) + len(leaves).to_bytes(8, "big") + naive_top(leaves))
+
+
+def naive_top(leaves: list[bytes]) -> bytes:
     """Split before the last full power of two: the same tree, seen from the top."""
     if len(leaves) == 1:
         return keccak(b"\x00" + leaves[0])
     half = 1 << (len(leaves) - 1).bit_length() - 1
-    return keccak(b"\x01" + naive(leaves[:half]) + naive(leaves[half:]))
+    return keccak(b"\x01" + naive_top(leaves[:half]) + naive_top(leaves[half:]))
 
 
 @given(leaves=forests)
@@ -41,6 +46,26 @@ def test_a_proof_holds_for_its_leaf_and_place_alone(leaves: list[bytes], data: s
         assert not merkle.verify(root, leaves[index], replace(proof, siblings=proof.siblings[:-1]))
     other = data.draw(st.integers(0, len(leaves) - 1))
     assert merkle.verify(root, leaves[other], proof) == (leaves[other] == leaves[index])
+
+
+@given(leaves=forests, data=st.data(), index=st.integers(0, 90), count=st.integers(0, 90))
+def test_no_proof_opens_a_leaf_at_another_index_or_under_another_count(
+    leaves: list[bytes], data: st.DataObject, index: int, count: int
+) -> None:
+    """Whatever an honest prover's siblings are cut down or added to: the place is bound by the root."""
+    true = data.draw(st.integers(0, len(leaves) - 1))
+    honest = merkle.prove(leaves, true)
+    siblings = data.draw(st.sampled_from([honest.siblings, honest.siblings[1:], honest.siblings[:-1]]))
+    forged = Proof(index, count, siblings)
+    if (index, count) != (true, len(leaves)) and (count != len(leaves) or leaves[true] not in leaves[index:][:1]):
+        assert not merkle.verify(merkle.root(leaves), leaves[true], forged)
+
+
+def test_the_count_is_not_the_provers_to_choose() -> None:
+    """Leaves a, b, c: with a count of 2, c would open at index 1, though it is leaf 2 of 3."""
+    leaves = [b"a", b"b", b"c"]
+    forged = Proof(1, 2, (merkle.node_hash(merkle.leaf_hash(b"a"), merkle.leaf_hash(b"b")),))
+    assert not merkle.verify(merkle.root(leaves), b"c", forged)
 
 
 @given(leaves=forests, data=st.data())

@@ -1,5 +1,6 @@
 """Roots follow the computation: any weight, attribute or edge changes them; names and serialization do not."""
 
+import json
 from collections.abc import Callable
 
 import numpy as np
@@ -8,10 +9,11 @@ import pytest
 from onnx import AttributeProto, helper, numpy_helper
 
 from tests.twins import emit
+from tests.vectors import roots as vectors
 from themis.core import merkle
 from themis.exact.blocks import Blocks, Experts, V, gains
 from themis.exact.graph import serialize
-from themis.exact.roots import CHUNK_BYTES, program_root, weights_root
+from themis.exact.roots import CHUNK_BYTES, program_leaves, program_root, weight_leaves, weights_root
 
 RNG = np.random.default_rng(11)
 WIDTH, INNER, COUNT = 8, 4, 3
@@ -34,6 +36,15 @@ def network(b: Blocks[V]) -> None:
 
 def roots(model: onnx.ModelProto) -> tuple[bytes, bytes]:
     return program_root(model), weights_root(model)
+
+
+def test_leaves_are_spelled_as_they_were_frozen() -> None:
+    """A change here is another identity for every model: it needs a new version, not new vectors."""
+    for case in json.loads(vectors.FILE.read_text()):
+        model = onnx.load_from_string(bytes.fromhex(case["model"][2:]))
+        assert ["0x" + leaf.hex() for leaf in program_leaves(model)] == case["programLeaves"]
+        assert ["0x" + leaf.hex() for leaf in weight_leaves(model)] == case["weightLeaves"]
+        assert ["0x" + root.hex() for root in roots(model)] == [case["programRoot"], case["weightsRoot"]]
 
 
 @pytest.fixture
