@@ -104,6 +104,12 @@ def _settings(*, demo: bool) -> dict[str, Any]:
     }
 
 
+def _remappings() -> list[tuple[str, str]]:
+    """Prefix of an import and what stands for it, as forge has them."""
+    profile = tomllib.loads((CONTRACTS / "foundry.toml").read_text())["profile"]["default"]
+    return [(short, place) for short, _, place in (each.partition("=") for each in profile["remappings"])]
+
+
 def _closure(root: str) -> dict[str, str]:
     """`root` and all it imports: source name to content."""
     sources: dict[str, str] = {}
@@ -119,7 +125,7 @@ def _closure(root: str) -> dict[str, str]:
 
 def _resolve(importer: str, path: str) -> str:
     if not path.startswith("."):
-        return path.replace("solady/", "node_modules/solady/src/", 1)
+        return next(path.replace(short, place, 1) for short, place in _remappings() if path.startswith(short))
     return str(((CONTRACTS / importer).parent / path).resolve().relative_to(CONTRACTS))
 
 

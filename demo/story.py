@@ -67,13 +67,14 @@ def tell(kind: chains.Kind, out: Transcript) -> dict[str, Any]:
             _authorize(here, dao_guard, out)
             running.wait_ready()
             answers = _ask(dao_guard, operations, outcome, out)
+            _try_a_clone(here, dao_guard, operations[RISKY], out)
             outcome.paid_wei = _pay_out(here, answers, out)
             outcome.node_status = _inspect(here, running, answers, out)
         return asdict(outcome)
 
 
 def _schedule(here: Stage, out: Transcript) -> tuple[Guard, dict[str, Operation]]:
-    out.act("A DAO schedules two payments; its timelock guard asks about a target before it trusts it")
+    out.act("A DAO schedules two payments in its TimelockController, which asks before it trusts code")
     dao_guard = guard.deploy(here.dao, here.witness, here.model_id, here.operator_address)
     operations = {}
     for name in (RISKY, SAFE):
@@ -82,6 +83,7 @@ def _schedule(here: Stage, out: Transcript) -> tuple[Guard, dict[str, Operation]
         operations[name] = dao_guard.schedule(target, DEPOSIT_WEI, vault.call("join"))
         check(not operations[name].flagged, "nothing is flagged yet")
         out.say(f"{ether(DEPOSIT_WEI)} into {name} {short(target)}, in {_days(guard.DELAY_S)}")
+    out.say(f"nobody has assessed their code, so both would wait {_days(guard.EXTRA_DELAY_S)} longer")
     return dao_guard, operations
 
 
@@ -126,17 +128,25 @@ def _ask(dao_guard: Guard, operations: dict[str, Operation], outcome: Outcome, o
     return answers
 
 
+def _try_a_clone(here: Stage, dao_guard: Guard, flagged: Operation, out: Transcript) -> None:
+    """What is known about code holds for every clone of it: nobody has to ask again, and nobody gets around it."""
+    target = here.dao.clone(flagged.target)
+    clone = dao_guard.schedule(target, DEPOSIT_WEI, Artifact(RISKY).call("join"))
+    check(clone.flagged, "the clone of a flagged contract is flagged")
+    out.say(f"a clone of {RISKY} at {short(target)} is refused the short delay as well, unasked")
+
+
 def _judge(name: str, dao_guard: Guard, before: Operation, answer: Answer) -> dict[str, Any]:
     """Compare what the callback did with what the answer says, and the answer with what is true of the contract."""
     said = report.decode(answer.output)
     (assessed,) = answer.fulfilled.logs(dao_guard.address, guard.GUARD, "Assessed")
     check(assessed.values["scoresBps"] == tuple(said.scores_bps.values()), "the callback has read the answer")
-    after = dao_guard.operation(before.id)
+    after = dao_guard.operation(before.id, before.target)
     check(after.flagged == (name == RISKY), f"{name} is judged rightly (its worst score is {said.worst_bps} bps)")
-    extra_s = guard.EXTRA_DELAY_S if after.flagged else 0
-    check(after.eta_s == before.eta_s + extra_s, "only the flagged operation waits longer")
+    gained_s = 0 if after.flagged else guard.EXTRA_DELAY_S
+    check(before.executable_from_s - after.executable_from_s == gained_s, "only assessed code keeps the short delay")
     facts = {"contract": name, "target": _hex(before.target), "output": _hex(answer.output)}
-    return facts | asdict(said) | {"flagged": after.flagged, "eta_s": after.eta_s}
+    return facts | asdict(said) | {"flagged": after.flagged, "eta_s": after.executable_from_s}
 
 
 def _verdict(judged: dict[str, Any]) -> str:
@@ -145,7 +155,7 @@ def _verdict(judged: dict[str, Any]) -> str:
     saw = f"{worst} {percent(scores[worst])}, code seen {percent(judged['coverage_bps'])}"
     if judged["flagged"]:
         return f"{judged['contract']}: {saw}: flagged, waits {_days(guard.EXTRA_DELAY_S)} longer"
-    return f"{judged['contract']}: {saw}: not flagged, keeps its delay"
+    return f"{judged['contract']}: {saw}: not flagged, may run after {_days(guard.DELAY_S)}"
 
 
 def _pay_out(here: Stage, answers: list[Answer], out: Transcript) -> dict[str, int]:

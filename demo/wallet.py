@@ -76,6 +76,13 @@ class Wallet:
         receipt = client.deploy(self.rpc, self.chain_id, self.signer, FEES, artifact, *arguments)
         return address(receipt["contractAddress"])
 
+    def clone(self, implementation: Address) -> Address:
+        """Deploy a minimal clone (EIP-1167) of a contract."""
+        code = _bytes("0x363d3d373d3d3d363d73") + implementation + _bytes("0x5af43d82803e903d91602b57fd5bf3")
+        creation = _bytes("0x3d602d80600a3d3981f3") + code
+        receipt = client.transact(self.rpc, self.chain_id, self.signer, FEES, None, creation, 0)
+        return address(receipt["contractAddress"])
+
     def send(self, to: Address, data: bytes, value_wei: int = 0) -> Mined:
         """Send a transaction. Raises Denied if it would fail."""
         receipt = client.transact(self.rpc, self.chain_id, self.signer, FEES, to, data, value_wei)

@@ -2,7 +2,7 @@
 pragma solidity 0.8.30;
 
 import {Plain} from "./support/Plain.sol";
-import {InferenceConsumer} from "../src/consumers/InferenceConsumer.sol";
+import {InferenceRequester} from "../src/consumers/InferenceConsumer.sol";
 import {Ask, IInferenceOracle, State} from "../src/interfaces/IInferenceOracle.sol";
 import {Callbacks} from "./support/Callbacks.sol";
 import {Fixture} from "./support/Fixture.sol";
@@ -30,14 +30,14 @@ contract CallbackTest is Fixture {
 
     function testFuzz_onInference_reverts_notOracle(address from) public {
         VM.assume(from != address(oracle));
-        VM.expectRevert(abi.encodeWithSelector(InferenceConsumer.NotOracle.selector, from));
+        VM.expectRevert(abi.encodeWithSelector(InferenceRequester.NotOracle.selector, from));
         VM.prank(from);
         consumer.onInference(id, OUTPUT);
     }
 
     function test_codeInput() public {
         address bare = account("bare");
-        VM.expectRevert(abi.encodeWithSelector(InferenceConsumer.TargetWithoutCode.selector, bare));
+        VM.expectRevert(abi.encodeWithSelector(InferenceRequester.TargetWithoutCode.selector, bare));
         consumer.codeInput(bare);
         VM.assertEq(consumer.codeInput(address(oracle)), abi.encode(address(oracle), keccak256(address(oracle).code)));
     }

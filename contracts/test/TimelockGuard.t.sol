@@ -1,307 +1,513 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {Plain} from "./support/Plain.sol";
-import {InferenceConsumer} from "../src/consumers/InferenceConsumer.sol";
+import {TimelockController} from "@openzeppelin/contracts/governance/TimelockController.sol";
+
+import {Assessing, Assessment, CodeAssessor} from "../src/consumers/CodeAssessor.sol";
+import {InferenceRequester} from "../src/consumers/InferenceConsumer.sol";
 import {TimelockGuard} from "../src/consumers/TimelockGuard.sol";
-import {Ask, IInferenceOracle} from "../src/interfaces/IInferenceOracle.sol";
-import {ILicenseRegistry, Role, UseClass} from "../src/interfaces/ILicenseRegistry.sol";
-import {Fixture} from "./support/Fixture.sol";
+import {IInferenceOracle} from "../src/interfaces/IInferenceOracle.sol";
+import {ILicenseRegistry, Role} from "../src/interfaces/ILicenseRegistry.sol";
+import {Assessed, Benign, StorageProxy, Thief} from "./support/Assessed.sol";
+import {Plain} from "./support/Plain.sol";
 import {VM, account, bound} from "./support/Vm.sol";
 
-/// @notice What the DAO calls.
-contract Ledger {
-    uint256 public entry;
-
-    function write(uint256 entry_) external payable {
-        require(entry_ != 13, "unlucky");
-        entry = entry_;
+/// @notice Deploys code at an address that was known, and empty, before.
+contract Deployer {
+    function run(bytes32 salt) external payable returns (address) {
+        return address(new Thief{salt: salt}());
     }
 }
 
-contract TimelockGuardTest is Fixture {
-    uint40 private constant DELAY = 2 days;
-    uint40 private constant EXTRA = 5 days;
-    uint40 private constant WINDOW = 1 hours;
-    uint16 private constant THRESHOLD = 6000;
-    bytes32 private constant SALT = "salt";
+contract TimelockGuardTest is Assessed {
+    uint40 internal constant DELAY = 2 days;
 
-    address private dao = account("dao");
-    TimelockGuard private guard;
-    Ledger private ledger;
-    bytes private data = abi.encodeCall(Ledger.write, (42));
-    bytes32 private opId;
+    address internal dao = account("dao");
+    TimelockGuard internal guard;
+    Benign internal benign;
+    Thief internal thief;
 
     function setUp() public override {
         super.setUp();
         _ready(NON_COMMERCIAL_FREE);
-        guard = new TimelockGuard(
-            oracle,
-            TimelockGuard.Config({
-                owner: dao,
-                modelId: modelId,
-                operator: operator,
-                useClass: UseClass.COMMERCIAL,
-                delay: DELAY,
-                extraDelay: EXTRA,
-                answerWindow: WINDOW,
-                thresholdBps: THRESHOLD,
-                callbackGas: 100_000
-            })
-        );
-        ledger = new Ledger();
+        guard = _guard(_assessing());
+        (benign, thief) = (new Benign(), new Thief());
         _activate(address(guard), Role.REQUESTER);
         _activate(operator, Role.OPERATOR);
-        VM.prank(dao);
-        opId = guard.schedule(address(ledger), 0, data, SALT);
+        VM.deal(address(guard), 100 ether);
     }
 
-    /// @dev What has to be said follows the terms in force, to the second.
-    function test_attribution() public {
-        uint40 at = uint40(START) + NOTICE;
-        VM.prank(licensor);
-        oracle.publishTerms(modelId, "terms 2", ALL_GRANT, at, "", "Built with it, too");
-        VM.warp(at - 1);
-        (string memory text, bytes32 termsHash) = guard.attribution();
-        VM.assertEq(text, "Built with it");
-        VM.assertEq(termsHash, "terms");
-        VM.warp(at);
-        (text, termsHash) = guard.attribution();
-        VM.assertEq(text, "Built with it, too");
-        VM.assertEq(termsHash, "terms 2");
-    }
-
-    function testFuzz_schedule_reverts_notOwner(address from) public {
-        VM.assume(from != dao);
-        VM.prank(from);
-        VM.expectRevert(abi.encodeWithSelector(TimelockGuard.NotOwner.selector, from, dao));
-        guard.schedule(address(ledger), 0, data, "other");
-        VM.prank(from);
-        VM.expectRevert(abi.encodeWithSelector(TimelockGuard.NotOwner.selector, from, dao));
-        guard.cancel(opId);
-    }
-
-    function test_schedule_reverts_twice() public {
-        VM.prank(dao);
-        VM.expectRevert(abi.encodeWithSelector(TimelockGuard.AlreadyScheduled.selector, opId));
-        guard.schedule(address(ledger), 0, data, SALT);
-    }
-
-    function testFuzz_schedule(address target, uint256 value, bytes calldata call, bytes32 salt) public {
-        bytes32 expected = keccak256(abi.encode(target, value, call, salt));
-        VM.assume(expected != opId);
-        VM.expectEmit(address(guard));
-        emit TimelockGuard.Scheduled(expected, target, value, call, uint40(START) + DELAY);
-        VM.prank(dao);
-        VM.assertEq(guard.schedule(target, value, call, salt), expected);
-        _assertOperation(expected, target, uint40(START) + DELAY, false, false);
-    }
-
-    function testFuzz_execute_reverts_early(uint40 at) public {
-        VM.warp(bound(at, START, START + DELAY - 1));
-        VM.expectRevert(abi.encodeWithSelector(TimelockGuard.TooEarly.selector, opId, START + DELAY));
-        guard.execute(address(ledger), 0, data, SALT);
-    }
-
-    function testFuzz_execute_reverts_notScheduled(uint256 value, bytes32 salt) public {
-        VM.assume(value != 0 || salt != SALT);
-        bytes32 other = guard.opIdOf(address(ledger), value, data, salt);
-        VM.expectRevert(abi.encodeWithSelector(TimelockGuard.NotPending.selector, other));
-        guard.execute(address(ledger), value, data, salt);
-    }
-
-    function test_execute_reverts_failedCall() public {
-        bytes memory unlucky = abi.encodeCall(Ledger.write, (13));
-        VM.prank(dao);
-        bytes32 failing = guard.schedule(address(ledger), 0, unlucky, SALT);
-        VM.warp(START + DELAY);
-        bytes memory reason = abi.encodeWithSignature("Error(string)", "unlucky");
-        VM.expectRevert(abi.encodeWithSelector(TimelockGuard.OperationFailed.selector, failing, reason));
-        guard.execute(address(ledger), 0, unlucky, SALT);
-        _assertOperation(failing, address(ledger), uint40(START) + DELAY, false, false);
-    }
-
-    /// @dev Without any oracle this is a plain timelock; anyone executes, the value is the guard's or the caller's.
-    function testFuzz_execute(address from, uint96 value, uint256 entry) public {
+    /// @dev Roles, salts, predecessors and views are OpenZeppelin's; a clean assessment leaves the ordinary delay.
+    function testFuzz_execute_assessed(uint40 at, uint256 entry) public {
         VM.assume(entry != 13);
-        bytes memory call = abi.encodeCall(Ledger.write, (entry));
-        VM.prank(dao);
-        bytes32 paid = guard.schedule(address(ledger), value, call, SALT);
+        _assess(guard, address(benign), CLEAN);
+        bytes memory call = abi.encodeCall(Benign.run, (entry));
+        _schedule(address(benign), call);
+        uint256 elapsed = bound(at, 0, DELAY - 1);
+        VM.warp(START + elapsed);
+        _assertNotReady(address(benign), call);
         VM.warp(START + DELAY);
-        VM.deal(from, value);
+        guard.execute(address(benign), 0, call, 0, "salt");
+        VM.assertEq(benign.entry(), entry);
+        VM.assertTrue(guard.isOperationDone(_id(address(benign), call)));
+    }
+
+    function testFuzz_execute_unassessed_waits(uint40 at) public {
+        bytes memory call = abi.encodeCall(Benign.run, (42));
+        _schedule(address(benign), call);
+        uint256 elapsed = bound(at, DELAY, DELAY + EXTRA - 1);
+        VM.warp(START + elapsed);
+        _assertWaits(address(benign), call, START + DELAY + EXTRA);
+        VM.warp(START + DELAY + EXTRA);
+        guard.execute(address(benign), 0, call, 0, "salt");
+        VM.assertEq(benign.entry(), 42);
+    }
+
+    /// @dev Any one score at the threshold, or too little coverage, is a flag, and is never taken back.
+    function testFuzz_onInference(uint16[6] memory scores, uint16 coverage, uint16 pc) public {
+        bool flagged;
+        for (uint256 i; i < 6; ++i) {
+            scores[i] = uint16(bound(scores[i], 0, 10_000));
+            flagged = flagged || scores[i] >= 5000;
+        }
+        coverage = uint16(bound(coverage, 0, 10_000));
+        flagged = flagged || coverage < 9000;
+        bytes memory output = abi.encodePacked(
+            scores[0], scores[1], scores[2], scores[3], scores[4], scores[5], coverage, pc, bytes16(0)
+        );
+        Plain memory made = _asked(guard, address(benign), stranger);
         VM.expectEmit(address(guard));
-        emit TimelockGuard.Executed(paid);
+        emit CodeAssessor.Assessed(oracle.idOf(made.wire()), scores, coverage, pc, flagged);
+        _answer(made, output);
+        _assertAssessment(address(benign), START, flagged ? START : 0);
+
+        VM.warp(START + 60);
+        _assess(guard, address(benign), CLEAN);
+        _assertAssessment(address(benign), START + 60, flagged ? START : 0);
+    }
+
+    /// @dev What is not a report fails in the callback, and counts as no answer.
+    function testFuzz_onInference_malformed(bytes memory output) public {
+        if (output.length == 32) output[31] = 0x01;
+        VM.assume(output.length <= 1024);
+        Plain memory made = _asked(guard, address(benign), stranger);
+        bytes32 id = oracle.idOf(made.wire());
+        VM.expectEmit(address(oracle));
+        emit IInferenceOracle.CallbackFailed(id);
+        _answer(made, output);
+        _assertAssessment(address(benign), 0, 0);
+    }
+
+    function test_onInference_reverts_unknownRequest() public {
+        VM.prank(address(oracle));
+        VM.expectRevert(abi.encodeWithSelector(CodeAssessor.UnknownRequest.selector, bytes32("?")));
+        guard.onInference("?", OUTPUT);
+    }
+
+    function testFuzz_onInference_reverts_notOracle(address from) public {
+        VM.assume(from != address(oracle));
         VM.prank(from);
-        guard.execute{value: value}(address(ledger), value, call, SALT);
-        VM.assertEq(ledger.entry(), entry);
-        VM.assertEq(address(ledger).balance, value);
-        _assertOperation(paid, address(ledger), uint40(START) + DELAY, false, true);
-        VM.expectRevert(abi.encodeWithSelector(TimelockGuard.NotPending.selector, paid));
-        guard.execute(address(ledger), value, call, SALT);
+        VM.expectRevert(abi.encodeWithSelector(InferenceRequester.NotOracle.selector, from));
+        guard.onInference("?", OUTPUT);
     }
 
-    function test_cancel() public {
-        VM.expectEmit(address(guard));
-        emit TimelockGuard.Canceled(opId);
-        VM.prank(dao);
-        guard.cancel(opId);
-        _assertOperation(opId, address(ledger), uint40(START) + DELAY, false, true);
-        VM.prank(dao);
-        VM.expectRevert(abi.encodeWithSelector(TimelockGuard.NotPending.selector, opId));
-        guard.cancel(opId);
-        VM.expectRevert(abi.encodeWithSelector(TimelockGuard.NotPending.selector, opId));
-        guard.ask(opId);
-        VM.warp(START + DELAY);
-        VM.expectRevert(abi.encodeWithSelector(TimelockGuard.NotPending.selector, opId));
-        guard.execute(address(ledger), 0, data, SALT);
+    /// @dev The least callback gas that settings may have is enough for the dearest answer: a first flag, everything cold.
+    function test_onInference_leastGas() public {
+        Assessing memory least = _assessing();
+        least.callbackGas = 80_000;
+        TimelockGuard lean = _guard(least);
+        _activate(address(lean), Role.REQUESTER);
+        _assess(lean, address(benign), RISKY);
+        (, Assessment memory got) = lean.assessmentOf(address(benign));
+        VM.assertEq(got.flaggedAt, START);
     }
 
-    function test_ask_reverts_targetWithoutCode() public {
+    function test_assess_reverts_withoutCode() public {
         address bare = account("bare");
-        VM.prank(dao);
-        bytes32 plain = guard.schedule(bare, 0, "", SALT);
-        VM.expectRevert(abi.encodeWithSelector(InferenceConsumer.TargetWithoutCode.selector, bare));
-        guard.ask(plain);
+        VM.expectRevert(abi.encodeWithSelector(InferenceRequester.TargetWithoutCode.selector, bare));
+        guard.assess(bare);
+    }
+
+    function test_assess_reverts_clonesInACircle() public {
+        (address one, address two) = (account("one"), account("two"));
+        VM.etch(one, _clone(two));
+        VM.etch(two, _clone(one));
+        VM.expectRevert(abi.encodeWithSelector(CodeAssessor.EndlessPointers.selector, one));
+        guard.assess(one);
+        bytes memory call = abi.encodeCall(Benign.run, (1));
+        _schedule(one, call);
+        VM.warp(START + DELAY);
+        _assertWaits(one, call, START + DELAY + EXTRA);
     }
 
     /// @dev The oracle's refusal arrives unchanged: who is missing what.
-    function test_ask_reverts_withTheOraclesError() public {
+    function test_assess_reverts_withTheOraclesError() public {
         VM.prank(licensor);
         oracle.revoke(modelId, address(guard), Role.REQUESTER, 1);
         VM.expectRevert(
             abi.encodeWithSelector(ILicenseRegistry.GrantIsRevoked.selector, modelId, address(guard), Role.REQUESTER, 1)
         );
-        guard.ask(opId);
+        guard.assess(address(benign));
         _serve(MIN_FEE);
         VM.expectRevert(abi.encodeWithSelector(IInferenceOracle.FeeTooLow.selector, 5, MIN_FEE));
-        guard.ask{value: 5}(opId);
+        guard.assess{value: 5}(address(benign));
     }
 
-    function testFuzz_ask(address from, uint96 fee) public {
-        VM.deal(from, fee);
-        Plain memory made = _requestOf(1, fee);
-        bytes32 expected = oracle.idOf(made.wire());
+    function testFuzz_assess(address from) public {
+        Plain memory expected = _lastAsked(guard, address(benign), from);
+        bytes32 id = oracle.idOf(expected.wire());
+        bytes memory input = abi.encode(address(benign), address(benign).codehash);
         VM.expectEmit(address(oracle));
-        emit IInferenceOracle.Requested(expected, operator, made.wire(), _input());
+        emit IInferenceOracle.Requested(id, operator, expected.wire(), input);
         VM.expectEmit(address(guard));
-        emit TimelockGuard.Asked(opId, expected);
+        emit CodeAssessor.Asked(address(benign).codehash, address(benign), address(benign), id);
         VM.prank(from);
-        bytes32 id = guard.ask{value: fee}(opId);
-        VM.assertEq(id, expected);
-        VM.assertEq(guard.askedFor(id), opId);
-        VM.assertEq(address(oracle).balance, fee);
-        VM.expectRevert(
-            abi.encodeWithSelector(IInferenceOracle.LaneBusy.selector, address(guard), uint64(uint256(opId)))
-        );
-        guard.ask(opId);
-    }
-
-    /// @dev Any one score at or above the threshold lengthens the delay, once. Nothing ever shortens it.
-    function testFuzz_onInference_report(uint16[6] memory scores, uint16 coverage, uint16 pc) public {
-        bool flagged;
-        for (uint256 i; i < 6; ++i) {
-            scores[i] = uint16(bound(scores[i], 0, 10_000));
-            flagged = flagged || scores[i] >= THRESHOLD;
-        }
-        coverage = uint16(bound(coverage, 0, 10_000));
-        bytes memory output = _report(scores, coverage, pc);
-        uint40 eta = uint40(START) + DELAY + (flagged ? EXTRA : 0);
-        bytes32 id = guard.ask(opId);
-
-        VM.expectEmit(address(guard));
-        emit TimelockGuard.Assessed(opId, id, scores, coverage, pc, flagged);
-        if (flagged) {
-            VM.expectEmit(address(guard));
-            emit TimelockGuard.Lengthened(opId, eta);
-        }
-        _answer(1, output);
-
-        _assertOperation(opId, address(ledger), eta, flagged, false);
-        VM.assertEq(guard.askedFor(id), bytes32(0));
-        guard.ask(opId);
-        _answer(2, output);
-        _assertOperation(opId, address(ledger), eta, flagged, false);
-        if (flagged) {
-            VM.warp(START + DELAY);
-            VM.expectRevert(abi.encodeWithSelector(TimelockGuard.TooEarly.selector, opId, eta));
-            guard.execute(address(ledger), 0, data, SALT);
-        }
-        VM.warp(eta);
-        guard.execute(address(ledger), 0, data, SALT);
-        VM.assertEq(ledger.entry(), 42);
-    }
-
-    /// @dev What is not a report fails in the callback and moves nothing; the operation goes its way.
-    function testFuzz_onInference_malformed(bytes memory output) public {
-        if (output.length == 32) output[31] = 0x01; // lanes 8-15 must be zero
-        VM.assume(output.length <= 1024);
-        bytes32 id = guard.ask(opId);
-        VM.expectEmit(address(oracle));
-        emit IInferenceOracle.CallbackFailed(id);
-        _answer(1, output);
-        _assertOperation(opId, address(ledger), uint40(START) + DELAY, false, false);
-    }
-
-    function test_onInference_scoreAboveOne() public {
-        uint16[6] memory scores;
-        scores[3] = 10_001;
-        bytes32 id = guard.ask(opId);
-        VM.expectEmit(address(oracle));
-        emit IInferenceOracle.CallbackFailed(id);
-        _answer(1, _report(scores, 0, 0));
-    }
-
-    function test_onInference_afterExecution() public {
-        VM.warp(START + DELAY);
-        guard.ask(opId);
-        guard.execute(address(ledger), 0, data, SALT);
-        uint16[6] memory scores = [uint16(10_000), 0, 0, 0, 0, 0];
-        _answer(1, _report(scores, 10_000, 5));
-        _assertOperation(opId, address(ledger), uint40(START) + DELAY, false, true);
-    }
-
-    function test_onInference_reverts_unknownRequest() public {
-        VM.prank(address(oracle));
-        VM.expectRevert(abi.encodeWithSelector(TimelockGuard.UnknownRequest.selector, bytes32("?")));
-        guard.onInference("?", OUTPUT);
+        VM.assertEq(guard.assess(address(benign)), id);
     }
 
     /// @dev An unanswered question returns its fee to the DAO.
-    function test_refund_returnsToGuard() public {
-        guard.ask{value: 1 ether}(opId);
-        Plain memory made = _requestOf(1, 1 ether);
+    function test_refund_returnsToTheGuard() public {
+        guard.assess{value: 1 ether}(address(benign));
+        Plain memory made = _lastAsked(guard, address(benign), address(this));
+        (made.fee, made.payTo, made.royaltyBps) = (1 ether, licensor, ROYALTY_BPS);
         VM.warp(made.deadline + 1);
         oracle.refund(made.wire());
         oracle.withdraw(address(0), address(guard));
-        VM.assertEq(address(guard).balance, 1 ether);
+        VM.assertEq(address(guard).balance, 101 ether);
     }
 
-    function _answer(uint32 seq, bytes memory output) private {
+    function test_attribution() public view {
+        (string memory text, bytes32 termsHash) = guard.attribution();
+        VM.assertEq(text, "Built with it");
+        VM.assertEq(termsHash, "terms");
+    }
+
+    // ways around: what a proposer may try
+
+    function test_targetDeployedLast() public {
+        Deployer deployer = new Deployer();
+        address target = _created(address(deployer), "late");
+        bytes memory call = abi.encodeCall(Thief.run, (1));
+        VM.expectRevert(abi.encodeWithSelector(InferenceRequester.TargetWithoutCode.selector, target));
+        guard.assess(target);
+        _schedule(target, call);
+        VM.warp(START + DELAY);
+        deployer.run("late");
+        _assertWaits(target, call, START + DELAY + EXTRA);
+    }
+
+    /// @dev In one batch: the first call, of assessed code, deploys what the second one runs.
+    function test_targetDeployedByTheBatch() public {
+        Deployer deployer = new Deployer();
+        _assess(guard, address(deployer), CLEAN);
+        address target = _created(address(deployer), "late");
+        (address[] memory targets, uint256[] memory values, bytes[] memory calls) = _two(address(deployer), target);
+        calls[0] = abi.encodeCall(Deployer.run, ("late"));
+        calls[1] = abi.encodeCall(Thief.run, (1));
+        VM.prank(dao);
+        guard.scheduleBatch(targets, values, calls, 0, "salt", DELAY);
+        bytes32 id = guard.hashOperationBatch(targets, values, calls, 0, "salt");
+        VM.assertEq(guard.executableFrom(id, targets), START + DELAY); // as far as it can be known now
+        VM.warp(START + DELAY);
+        VM.expectRevert(abi.encodeWithSelector(TimelockGuard.MustWait.selector, target, START + DELAY + EXTRA));
+        guard.executeBatch(targets, values, calls, 0, "salt");
+        VM.warp(START + DELAY + EXTRA);
+        guard.executeBatch(targets, values, calls, 0, "salt");
+    }
+
+    function test_codeSwappedAfterTheAnswer() public {
+        address target = account("comes and goes");
+        VM.etch(target, address(benign).code);
+        bytes memory call = abi.encodeCall(Benign.run, (1));
+        _schedule(target, call);
+        _assess(guard, target, CLEAN);
+        VM.warp(START + DELAY);
+        VM.etch(target, address(thief).code);
+        _assertWaits(target, call, START + DELAY + EXTRA);
+    }
+
+    /// @dev A proxy with its implementation in storage: an honest report saw too little of what runs.
+    function test_storageProxy() public {
+        StorageProxy proxy = new StorageProxy();
+        proxy.set(address(benign));
+        bytes memory call = abi.encodeCall(Benign.run, (1));
+        _schedule(address(proxy), call);
+        _assess(guard, address(proxy), _honest(address(proxy).codehash));
+        VM.warp(START + DELAY);
+        proxy.set(address(thief));
+        _assertWaits(address(proxy), call, START + DELAY + EXTRA);
+    }
+
+    function test_cloneOfAssessedCode() public {
+        address target = account("clone");
+        VM.etch(target, _clone(address(benign)));
+        _assess(guard, address(benign), CLEAN);
+        bytes memory call = abi.encodeCall(Benign.run, (1));
+        _schedule(target, call);
+        VM.warp(START + DELAY);
+        guard.execute(target, 0, call, 0, "salt");
+    }
+
+    /// @dev To ask about a clone is to ask about what it runs.
+    function test_cloneOfFlaggedCode() public {
+        address target = account("clone");
+        VM.etch(target, _clone(address(thief)));
+        bytes memory call = abi.encodeCall(Thief.run, (1));
+        _schedule(target, call);
+        _assess(guard, target, RISKY);
+        _assertAssessment(address(thief), START, START);
+        VM.warp(START + DELAY);
+        _assertWaits(target, call, START + DELAY + EXTRA);
+    }
+
+    /// @dev A lane that the proposer keeps busy keeps nobody else from asking; and silence waits.
+    function test_laneHeldUntilExecution() public {
+        address target = account("comes and goes");
+        bytes memory call = abi.encodeCall(Thief.run, (1));
+        _schedule(target, call);
+        for (uint256 now_ = START; now_ < START + DELAY; now_ += WINDOW + 1) {
+            VM.warp(now_);
+            VM.etch(target, address(thief).code);
+            Plain memory held = _asked(guard, target, dao);
+            VM.expectRevert(abi.encodeWithSelector(IInferenceOracle.LaneBusy.selector, address(guard), held.lane));
+            VM.prank(dao);
+            guard.assess(target);
+            Plain memory honest = _asked(guard, target, stranger);
+            VM.etch(target, "");
+            VM.warp(now_ + WINDOW + 1);
+            oracle.refund(held.wire());
+            oracle.refund(honest.wire());
+        }
+        VM.etch(target, address(thief).code);
+        _assertWaits(target, call, START + DELAY + EXTRA);
+    }
+
+    /// @dev A flag that comes late, but before the call, delays from then on, once.
+    function test_lateFlag() public {
+        bytes memory call = abi.encodeCall(Thief.run, (1));
+        _schedule(address(thief), call);
+        uint256 late = START + DELAY + EXTRA + 1;
+        VM.warp(late);
+        _assess(guard, address(thief), RISKY);
+        _assertWaits(address(thief), call, late + EXTRA);
+        VM.warp(late + EXTRA - 1);
+        _assess(guard, address(thief), RISKY);
+        _assertWaits(address(thief), call, late + EXTRA);
+        VM.warp(late + EXTRA);
+        guard.execute(address(thief), 0, call, 0, "salt");
+    }
+
+    function test_uselessSettings() public {
+        Assessing memory useless = _assessing();
+        useless.thresholdBps = 10_001;
+        _assertRefused(useless);
+        (useless = _assessing()).thresholdBps = 0;
+        _assertRefused(useless);
+        (useless = _assessing()).answerWindow = 0;
+        _assertRefused(useless);
+        (useless = _assessing()).answerWindow = 31 days;
+        _assertRefused(useless);
+        (useless = _assessing()).extraDelay = 0;
+        _assertRefused(useless);
+        (useless = _assessing()).extraDelay = type(uint40).max;
+        _assertRefused(useless);
+        (useless = _assessing()).callbackGas = 79_999;
+        _assertRefused(useless);
+        (useless = _assessing()).minCoverageBps = 10_001;
+        _assertRefused(useless);
+        (useless = _assessing()).modelId = 0;
+        _assertRefused(useless);
+        (useless = _assessing()).operator = address(0);
+        _assertRefused(useless);
+    }
+
+    /// @dev The operator leaves. The DAO chooses another one through the timelock itself; what the first one said is void, and what it
+    /// says later is, too.
+    function test_setAssessing() public {
+        _assess(guard, address(benign), CLEAN);
+        Plain memory open = _asked(guard, address(thief), stranger);
         VM.prank(operator);
-        oracle.fulfillRequest(_requestOf(seq, 0).wire(), output);
+        oracle.stopServing(modelId, address(0));
+        address other = account("other operator");
+        VM.prank(other);
+        oracle.serve(modelId, address(0), 0, MAX_CALLBACK_GAS);
+        _activate(other, Role.OPERATOR);
+
+        Assessing memory next = _assessing();
+        next.operator = other;
+        VM.prank(dao);
+        VM.expectRevert(abi.encodeWithSelector(TimelockController.TimelockUnauthorizedCaller.selector, dao));
+        guard.setAssessing(next);
+        bytes memory call = abi.encodeCall(guard.setAssessing, (next));
+        _schedule(address(guard), call);
+        VM.warp(START + 30 minutes);
+        VM.expectRevert(
+            abi.encodeWithSelector(
+                TimelockController.TimelockUnexpectedOperationState.selector,
+                _id(address(guard), call),
+                bytes32(uint256(4))
+            )
+        );
+        guard.execute(address(guard), 0, call, 0, "salt");
+        VM.warp(START + DELAY + EXTRA);
+        guard.execute(address(guard), 0, call, 0, "salt");
+        VM.assertEq(guard.assessing().operator, other);
+        _assertAssessment(address(benign), 0, 0);
+        VM.assertTrue(_isOpen(open));
+        _assess(guard, address(benign), CLEAN);
+        _assertAssessment(address(benign), block.timestamp, 0);
     }
 
-    function _requestOf(uint32 seq, uint96 fee) private view returns (Plain memory made) {
-        Ask memory ask = _ask();
-        (ask.useClass, ask.lane, ask.callbackGas) = (UseClass.COMMERCIAL, uint64(uint256(opId)), 100_000);
-        ask.deadline = uint40(block.timestamp) + WINDOW;
-        made = _made(ask, address(guard), seq, fee, ROYALTY_BPS);
-        made.inputHash = keccak256(_input());
+    /// @dev An answer under settings that no longer hold counts for nothing.
+    function test_answerToAnEarlierQuestion() public {
+        Assessing memory next = _assessing();
+        next.answerWindow = 30 days;
+        _change(next);
+        Plain memory open = _asked(guard, address(thief), stranger);
+        open.deadline = uint40(block.timestamp) + 30 days;
+        next.thresholdBps = 6000;
+        _change(next);
+        _answer(open, CLEAN);
+        _assertAssessment(address(thief), 0, 0);
     }
 
-    function _input() private view returns (bytes memory) {
-        return abi.encode(address(ledger), address(ledger).codehash);
+    /// @dev An operation that executes another one on its way is judged by its own time afterwards.
+    function test_nestedExecution() public {
+        bytes memory inner = abi.encodeCall(Benign.run, (1));
+        _schedule(address(benign), inner);
+        VM.warp(START + 1 days);
+        (address[] memory targets, uint256[] memory values, bytes[] memory calls) =
+            _two(address(guard), address(benign));
+        calls[0] = abi.encodeCall(guard.execute, (address(benign), 0, inner, 0, "salt"));
+        calls[1] = abi.encodeCall(Benign.run, (2));
+        VM.prank(dao);
+        guard.scheduleBatch(targets, values, calls, 0, "salt", DELAY);
+        VM.warp(START + DELAY + EXTRA); // the inner one may, the outer one has a day to wait
+        VM.expectRevert(
+            abi.encodeWithSelector(TimelockGuard.MustWait.selector, address(guard), START + 1 days + DELAY + EXTRA)
+        );
+        guard.executeBatch(targets, values, calls, 0, "salt");
+        _assess(guard, address(guard), CLEAN);
+        VM.expectRevert(
+            abi.encodeWithSelector(TimelockGuard.MustWait.selector, address(benign), START + 1 days + DELAY + EXTRA)
+        );
+        guard.executeBatch(targets, values, calls, 0, "salt");
     }
 
-    function _report(uint16[6] memory s, uint16 coverage, uint16 pc) private pure returns (bytes memory) {
-        return abi.encodePacked(s[0], s[1], s[2], s[3], s[4], s[5], coverage, pc, bytes16(0));
+    /// @dev No code, so nothing runs: a payment waits for the ordinary delay.
+    function test_payment() public {
+        address payee = account("payee");
+        VM.prank(dao);
+        guard.schedule(payee, 1 ether, "", 0, "salt", DELAY);
+        VM.warp(START + DELAY);
+        guard.execute(payee, 1 ether, "", 0, "salt");
+        VM.assertEq(payee.balance, 1 ether);
     }
 
-    function _assertOperation(bytes32 id, address target, uint40 eta, bool flagged, bool closed) private view {
-        (address gotTarget, uint40 gotEta, bool gotFlagged, bool gotClosed) = guard.operations(id);
-        VM.assertEq(gotTarget, target);
-        VM.assertEq(gotEta, eta);
-        VM.assertEq(gotFlagged, flagged);
-        VM.assertEq(gotClosed, closed);
+    /// @dev A proposer who tries everything, by lot, against an honest operator: deploys, swaps, clones, redirects, asks, holds lanes,
+    /// lets time pass, executes. Code that is not clean never runs before the extra delay is over.
+    function testFuzz_whateverAProposerTries(uint256 seed) public {
+        address[4] memory targets = [account("one"), account("two"), address(new StorageProxy()), address(benign)];
+        bytes memory call = abi.encodeCall(Benign.run, (1));
+        for (uint256 i; i < targets.length; ++i) {
+            _schedule(targets[i], call);
+        }
+        for (uint256 step; step < 40; ++step) {
+            seed = uint256(keccak256(abi.encode(seed)));
+            address target = targets[seed % 4];
+            uint256 act = (seed >> 8) % 8;
+            bool swaps = uint160(target) == uint160(targets[0]) || uint160(target) == uint160(targets[1]);
+            if (act == 0 && swaps) VM.etch(target, (seed >> 16) % 2 == 0 ? address(benign).code : address(thief).code);
+            if (act == 1 && swaps) VM.etch(target, _clone(targets[(seed >> 16) % 4]));
+            if (act == 2) {
+                StorageProxy(payable(targets[2])).set((seed >> 16) % 2 == 0 ? address(benign) : address(thief));
+            }
+            if (act == 3) _tryAssess(target, (seed >> 16) % 3 > 0);
+            if (act == 4) VM.warp(block.timestamp + (seed >> 16) % 1 days);
+            if (act == 5 && swaps) VM.etch(target, "");
+            if (act >= 6) _tryExecute(target, call);
+        }
+    }
+
+    function _tryAssess(address target, bool answered) private {
+        bytes32 codeHash;
+        (codeHash,) = guard.assessmentOf(target);
+        try guard.assess(target) {
+            Plain memory made = _lastAsked(guard, target, address(this));
+            if (answered) _answer(made, _honest(codeHash));
+        } catch {} // no code, or its lane is held
+    }
+
+    function _tryExecute(address target, bytes memory call) private {
+        (bytes32 codeHash, Assessment memory known) = guard.assessmentOf(target);
+        bool clean = codeHash == 0 || (known.at != 0 && keccak256(_honest(codeHash)) == keccak256(CLEAN));
+        try guard.execute(target, 0, call, 0, "salt") {
+            VM.assertTrue(block.timestamp >= START + DELAY + (clean ? 0 : EXTRA));
+        } catch {}
+    }
+
+    function _guard(Assessing memory assessing) internal returns (TimelockGuard) {
+        (address[] memory proposers, address[] memory executors) = (new address[](1), new address[](1));
+        proposers[0] = dao; // and everybody executes
+        return new TimelockGuard(DELAY, proposers, executors, address(0), oracle, assessing);
+    }
+
+    /// @dev Puts settings in force, by way of the timelock.
+    function _change(Assessing memory next) private {
+        bytes memory call = abi.encodeCall(guard.setAssessing, (next));
+        _schedule(address(guard), call);
+        VM.warp(block.timestamp + DELAY + EXTRA);
+        guard.execute(address(guard), 0, call, 0, "salt");
+    }
+
+    function _assertRefused(Assessing memory useless) private {
+        VM.expectRevert(abi.encodeWithSelector(CodeAssessor.UselessSettings.selector, useless));
+        _guard(useless);
+    }
+
+    function _schedule(address target, bytes memory call) internal {
+        VM.prank(dao);
+        guard.schedule(target, 0, call, 0, "salt", DELAY);
+    }
+
+    function _id(address target, bytes memory call) internal view returns (bytes32) {
+        return guard.hashOperation(target, 0, call, 0, "salt");
+    }
+
+    function _two(address first, address second)
+        private
+        pure
+        returns (address[] memory targets, uint256[] memory values, bytes[] memory calls)
+    {
+        (targets, values, calls) = (new address[](2), new uint256[](2), new bytes[](2));
+        (targets[0], targets[1]) = (first, second);
+    }
+
+    function _created(address by, bytes32 salt) private pure returns (address) {
+        bytes32 codeHash = keccak256(type(Thief).creationCode);
+        return address(uint160(uint256(keccak256(abi.encodePacked(bytes1(0xff), by, salt, codeHash)))));
+    }
+
+    function _assertNotReady(address target, bytes memory call) private {
+        VM.expectRevert(
+            abi.encodeWithSelector(
+                TimelockController.TimelockUnexpectedOperationState.selector, _id(target, call), bytes32(uint256(4))
+            )
+        );
+        guard.execute(target, 0, call, 0, "salt");
+    }
+
+    function _assertWaits(address target, bytes memory call, uint256 from) private {
+        address[] memory targets = new address[](1);
+        targets[0] = target;
+        VM.assertEq(guard.executableFrom(_id(target, call), targets), from);
+        VM.expectRevert(abi.encodeWithSelector(TimelockGuard.MustWait.selector, target, from));
+        guard.execute(target, 0, call, 0, "salt");
+    }
+
+    function _assertAssessment(address target, uint256 at, uint256 flaggedAt) private view {
+        (, Assessment memory got) = guard.assessmentOf(target);
+        VM.assertEq(got.at, at);
+        VM.assertEq(got.flaggedAt, flaggedAt);
     }
 }

@@ -44,8 +44,9 @@ def test_the_solidity_asks_and_is_answered(followed: Followed) -> None:
     sender = Web3.to_checksum_address(chains.accounts()[5].address)
     assert "`themis/=contracts/src/`" in README
     (solidity,) = blocks(README, "solidity")
-    watchlist = deployed(followed, compiled(solidity, "Watchlist"), sender, oracle.address)
-    ask = watchlist.functions.ask(followed.model_id, followed.operator, oracle.address)
+    chosen = (oracle.address, followed.model_id, followed.operator)
+    watchlist = deployed(followed, compiled(solidity, "Watchlist"), sender, *chosen)
+    ask = watchlist.functions.ask(oracle.address)
     receipt = web3.eth.wait_for_transaction_receipt(ask.transact({"from": sender, "value": Web3.to_wei(1, "szabo")}))
     fulfilled = oracle.events.Fulfilled
     (answer,) = until(lambda: list(fulfilled.get_logs(from_block=receipt["blockNumber"])), lambda answers: answers)

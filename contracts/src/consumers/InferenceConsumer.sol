@@ -5,10 +5,10 @@ import {IInferenceConsumer} from "../interfaces/IInferenceConsumer.sol";
 import {Ask, IInferenceOracle} from "../interfaces/IInferenceOracle.sol";
 import {ITermsRegistry, Terms} from "../interfaces/ITermsRegistry.sol";
 
-/// @title What a contract inherits to ask and be answered
+/// @title What a contract inherits to ask and be answered, if it takes ether by itself
 /// @notice Ask with `_ask`, act in `_onInference`. Fees of unanswered requests come back when anyone calls
 /// `ORACLE.withdraw(address(0), address(this))` after `ORACLE.refund`.
-abstract contract InferenceConsumer is IInferenceConsumer {
+abstract contract InferenceRequester is IInferenceConsumer {
     /// @notice Only the oracle may call back.
     error NotOracle(address caller);
     /// @notice There is no code to ask about.
@@ -20,9 +20,6 @@ abstract contract InferenceConsumer is IInferenceConsumer {
     constructor(IInferenceOracle oracle) {
         ORACLE = oracle;
     }
-
-    /// @notice Takes refunds.
-    receive() external payable virtual {}
 
     /// @inheritdoc IInferenceConsumer
     function onInference(bytes32 id, bytes calldata output) external {
@@ -52,4 +49,12 @@ abstract contract InferenceConsumer is IInferenceConsumer {
         if (target.code.length == 0) revert TargetWithoutCode(target);
         return abi.encode(target, target.codehash);
     }
+}
+
+/// @title What a contract inherits to ask and be answered
+abstract contract InferenceConsumer is InferenceRequester {
+    constructor(IInferenceOracle oracle) InferenceRequester(oracle) {}
+
+    /// @notice Takes refunds.
+    receive() external payable virtual {}
 }
