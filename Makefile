@@ -16,6 +16,8 @@ VENV := .venv
 # Where torch is not installed, all that comes from it is Any.
 WITHOUT_TORCH := --no-warn-unused-ignores --no-warn-return-any --allow-subclassing-any --allow-untyped-decorators
 FORGE := node_modules/.bin/forge
+# A file's tests stay together, for they share chains; the order is kept, for the slow ones come first.
+SIDE_BY_SIDE := --numprocesses $(shell nproc) --dist loadfile --no-loadscope-reorder
 NODE_SERVES := process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)
 NPM_CI := npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -50,7 +52,7 @@ demo: setup $(if $(filter-out anvil,$(CHAIN)),chains) ## tell the story on a rea
 test: lint chains browser $(TYPESCRIPT) ## everything that must pass: lint, types, layers, Solidity and Python tests
 	cd contracts && $(FORGE) test
 	$(if $(CI),python -m benchmarks.isa --short)
-	PYTEST_ADDOPTS="$$(test -e $(BROWSER) || echo "-m 'not browser'")" pytest
+	PYTEST_ADDOPTS="$$(test -e $(BROWSER) || echo "-m 'not browser'")" pytest $(SIDE_BY_SIDE)
 
 .PHONY: lint
 lint: setup ## style, types and layers, Python and Solidity
