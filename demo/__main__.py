@@ -1,4 +1,7 @@
-"""`python -m demo`: the story in plain words, then one JSON line; with `--json` that line alone."""
+"""`python -m demo`: the story in plain words, then what to try next; where no terminal reads it, one JSON line instead.
+
+With `--json` that line alone.
+"""
 
 import argparse
 import json
@@ -6,6 +9,7 @@ import sys
 import time
 
 from demo.chains import Kind
+from demo.next_steps import suggest
 from demo.story import tell
 from demo.transcript import Transcript
 from themis.core.errors import ThemisError
@@ -25,7 +29,10 @@ def main() -> int:
         print(f"error[{error.code}]: {error}", file=sys.stderr)
         return error.exit_status or 1
     out.say(f"all of it happened, in {time.monotonic() - started:.1f} s")
-    print(json.dumps(outcome))
+    if sys.stdout.isatty() and not options.json:
+        suggest(out)
+    else:
+        print(json.dumps(outcome))
     return 0
 
 

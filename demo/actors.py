@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from demo.patience import PATIENCE_S, exhausted
 from themis.core.errors import Broken
 from themis.core.types import Address
 
 THEMIS: Final = Path(sys.executable).with_name("themis")
-COMMAND_TIMEOUT_S: Final = 60
 
 T = TypeVar("T")
 
@@ -31,11 +31,17 @@ class Actor:
         return Address(bytes.fromhex(made["address"][2:]))
 
     def themis(self, *arguments: str) -> str:
-        """Run one `themis` command in this home; its stdout. Raises Broken with what it said if it fails."""
+        """Run one `themis` command in this home; its stdout.
+
+        Raises Broken with what it said if it fails, Unavailable if it takes too long.
+        """
         line = [str(THEMIS), "--home", str(self.home), *arguments]
-        done = subprocess.run(
-            line, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S, check=False
-        )
+        try:
+            done = subprocess.run(
+                line, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+            )
+        except subprocess.TimeoutExpired as error:
+            raise exhausted(f"the {self.name}'s `themis {' '.join(arguments)}`") from error
         if done.returncode != 0:
             said = f"{self.name}: `themis {' '.join(arguments)}` ended with {done.returncode}"
             raise Broken(f"{said}: {done.stderr.strip()}")

@@ -15,12 +15,12 @@ from urllib.request import Request, urlopen
 
 from eth_account import Account as EthAccount
 
+from demo.patience import PATIENCE_S
 from demo.programs import ACCOUNTS, MNEMONIC, ROOT, Kind, Settings, command, environment
 from themis.core.errors import Unavailable
 
 __all__ = ["Account", "Kind", "RunningChain", "Settings", "accounts", "free_port", "start"]
 
-START_TIMEOUT_S: Final = 60
 STOP_TIMEOUT_S: Final = 10
 RPC_TIMEOUT_S: Final = 30
 
@@ -102,7 +102,7 @@ def accounts() -> tuple[Account, ...]:
 
 def _trouble_starting(process: subprocess.Popen[bytes], url: str, chain_id: int) -> str | None:
     """Wait until the chain answers; say why if it will not."""
-    give_up_s = time.monotonic() + START_TIMEOUT_S
+    give_up_s = time.monotonic() + PATIENCE_S
     while time.monotonic() < give_up_s:
         if process.poll() is not None:
             return f"exit status {process.returncode}"
@@ -114,7 +114,7 @@ def _trouble_starting(process: subprocess.Popen[bytes], url: str, chain_id: int)
         if answered != chain_id:
             return f"{url} answers for chain {answered}, not {chain_id}: another process has the port"
         return None
-    return f"no answer in {START_TIMEOUT_S} s"
+    return f"no answer in {PATIENCE_S} s"
 
 
 def _call(url: str, method: str, params: Sequence[Any]) -> Any:

@@ -3,22 +3,17 @@
 import json
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-from urllib.error import HTTPError, URLError
+from typing import Any
 from urllib.request import urlopen
 
 from demo import chains
 from demo.actors import THEMIS, Actor
-from themis.core.errors import Broken
-
-READY_TIMEOUT_S: Final = 120
-SETTLE_TIMEOUT_S: Final = 60
-STOP_TIMEOUT_S: Final = 60
+from demo.patience import PATIENCE_S, exhausted, until
+from themis.core.errors import Broken, Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,29 +30,32 @@ class Node:
         return self.process.pid
 
     def get(self, path: str) -> Any:
-        """Ask the API; the JSON it answers."""
-        with urlopen(self.url + path, timeout=READY_TIMEOUT_S) as response:  # noqa: S310 (our own loopback URL)
-            return json.load(response)
+        """Ask the API; the JSON it answers. Raises Unavailable where it says nothing."""
+        try:
+            with urlopen(self.url + path, timeout=PATIENCE_S) as response:  # noqa: S310 (our own loopback URL)
+                return json.load(response)
+        except TimeoutError as error:
+            raise exhausted(f"the node to answer {path}") from error
+        except OSError as error:
+            raise Unavailable(f"the node does not answer {path} ({error})") from error
 
     def wait_ready(self) -> None:
-        """Wait until it can answer requests. Raises Broken with its own words if it does not get there."""
-        give_up_s = time.monotonic() + READY_TIMEOUT_S
-        while self.process.poll() is None and time.monotonic() < give_up_s:
-            try:
-                if self.get("/readyz")["ready"]:
-                    return
-            except (HTTPError, URLError, ConnectionError, TimeoutError):
-                time.sleep(0.05)
-        raise Broken(f"the node did not get ready. It said:\n{self.said()}")
+        """Wait until it can answer requests. Raises Broken with its own words if it ends before it gets there."""
+        until(self._ready, bool, "the node to get ready")
 
     def settled_job(self, job_id: str) -> Any:
         """A job's details, once the node has seen its answer become final."""
-        give_up_s = time.monotonic() + SETTLE_TIMEOUT_S
-        while (job := self.get(f"/v1/jobs/{job_id}"))["state"] != "done":
-            if time.monotonic() > give_up_s:
-                raise Broken(f"job {job_id} is {job['state']} {SETTLE_TIMEOUT_S} s after its answer, not done")
-            time.sleep(0.05)
-        return job
+        path = f"/v1/jobs/{job_id}"
+        return until(lambda: self.get(path), lambda job: job["state"] == "done", f"the node to finish job {job_id}")
+
+    def _ready(self) -> bool:
+        if self.process.poll() is not None:
+            raise Broken(f"the node did not get ready. It said:\n{self.said()}")
+        try:
+            ready: bool = self.get("/readyz")["ready"]
+        except Unavailable:
+            return False
+        return ready
 
     def said(self) -> str:
         """Read the end of its log."""
@@ -81,7 +79,11 @@ def running(operator: Actor) -> Iterator[Node]:
     try:
         yield node
         process.terminate()
-        if (status := process.wait(STOP_TIMEOUT_S)) != 0:
+        try:
+            status = process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired as error:
+            raise exhausted("the node to stop") from error
+        if status != 0:
             raise Broken(f"the node ended with {status}. It said:\n{node.said()}")
     finally:
         if process.poll() is None:

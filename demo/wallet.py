@@ -1,12 +1,12 @@
 """The DAO's own transactions, and what became of any transaction."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from eth_utils.crypto import keccak
 
+from demo.patience import until
 from themis.chain import client, gas
 from themis.chain.abi import Artifact, Log, address
 from themis.chain.contracts import ORACLE
@@ -18,7 +18,6 @@ from themis.core.types import Address, Denial, Hash32
 from themis.ports import Signer
 
 FEES: Final = FeePolicy(cap_wei=200 * 10**9, priority_fee_wei=10**9)
-RECEIPT_TIMEOUT_S: Final = 60
 REFUSED_GAS: Final = 1_000_000
 """Gas limit of a transaction that is expected to fail: there is nothing to estimate."""
 
@@ -113,12 +112,12 @@ class Wallet:
 
 
 def wait(rpc: Rpc, tx_hash: Hash32) -> Mined:
-    """Wait for a transaction to be mined."""
-    give_up_s = time.monotonic() + RECEIPT_TIMEOUT_S
-    while (receipt := rpc.call("eth_getTransactionReceipt", _hex(tx_hash))) is None:
-        if time.monotonic() > give_up_s:
-            raise Broken(f"transaction {_hex(tx_hash)} was not mined in {RECEIPT_TIMEOUT_S} s")
-        time.sleep(0.02)
+    """Wait for a transaction to be mined. Raises Unavailable if it is not."""
+    receipt = until(
+        lambda: rpc.call("eth_getTransactionReceipt", _hex(tx_hash)),
+        lambda found: found is not None,
+        f"transaction {_hex(tx_hash)} to be mined",
+    )
     return Mined.from_receipt(receipt)
 
 

@@ -1,10 +1,10 @@
 """What the chain itself says about the story. Nothing here is taken from a log or an answer of the node."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from demo.patience import until
 from demo.wallet import Mined, wait
 from themis.chain.abi import Artifact, address
 from themis.chain.contracts import ORACLE, decode_request, decode_terms, terms_of
@@ -13,7 +13,6 @@ from themis.core import canonical
 from themis.core.errors import Broken
 from themis.core.types import ETHER, Address, Hash32, Request, Terms, TermsKey
 
-ANSWER_TIMEOUT_S: Final = 60
 FINAL: Final = 2
 """As `State` in IInferenceOracle.sol."""
 
@@ -90,11 +89,11 @@ class Witness:
         return decode_terms(bytes.fromhex(self.rpc.call("eth_call", call, "latest")[2:]))
 
     def _fulfillment(self, id_: Hash32, since: int) -> Mined:
-        give_up_s = time.monotonic() + ANSWER_TIMEOUT_S
-        while not (logs := self._logs("Fulfilled", (id_,), since)):
-            if time.monotonic() > give_up_s:
-                raise Broken(f"no answer to request {_hex(id_)} in {ANSWER_TIMEOUT_S} s")
-            time.sleep(0.02)
+        logs = until(
+            lambda: self._logs("Fulfilled", (id_,), since),
+            bool,
+            f"the node to answer request {_hex(id_)}",
+        )
         check(len(logs) == 1, "the request has one answer")
         return wait(self.rpc, Hash32(bytes.fromhex(logs[0]["transactionHash"][2:])))
 
