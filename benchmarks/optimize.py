@@ -29,6 +29,8 @@ from themis.bundles import bundle
 from themis.bundles.bundle import Bundle
 from themis.core import canonical
 from themis.core.fees import FeePolicy
+from themis.core.pricing import Pricing, Rule
+from themis.core.requesters import Requesters
 from themis.core.types import Address, Hash32, Request
 from themis.daemon.infer import Infer
 from themis.daemon.judge import Judge
@@ -91,7 +93,8 @@ def record(loaded: Bundle, store_path: Path) -> Traffic:
     chain, draw = FakeChain(), random.Random(1)  # noqa: S311 (the same traffic each time)
     store = SqliteStore(store_path, chain_id=CHAIN_ID, oracle=ORACLE_ADDRESS, operator=OPERATOR)
     with closing(store), closing(OnnxEngine({MODEL: loaded}, threads=1)) as engine:
-        settings = Settings(CHAIN_ID, ORACLE_ADDRESS, 0, 1, 0, FeePolicy(200 * GWEI, GWEI))
+        everything = Pricing(Rule.FREE), Requesters(), None
+        settings = Settings(CHAIN_ID, ORACLE_ADDRESS, 0, 1, 0, FeePolicy(200 * GWEI, GWEI), *everything)
         clock = FakeClock()
         node = Node(chain, store, engine, KeystoreSigner(KEY), clock, settings, Telemetry(engine.models()))
         inputs = _inputs(loaded, chain)

@@ -7,6 +7,8 @@ from typing import Any
 from tests.fakes import CHAIN_ID, KEY, OPERATOR, ORACLE_ADDRESS, FakeChain, FakeClock, FakeEngine
 from themis.core.fees import FeePolicy
 from themis.core.job import Job
+from themis.core.pricing import Pricing, Rule
+from themis.core.requesters import Requesters
 from themis.core.types import Hash32
 from themis.daemon.infer import Infer
 from themis.daemon.judge import Judge
@@ -20,8 +22,20 @@ from themis.store.store import SqliteStore
 from themis.telemetry import Telemetry
 
 GWEI = 10**9
+EVERYTHING = Pricing(Rule.FREE)
+EVERYBODY = Requesters()
 EFFECTS = frozenset(
-    ("record_events", "rewind", "record", "record_terms", "record_sent", "record_broadcast", "record_settled", "reopen")
+    (
+        "record_events",
+        "rewind",
+        "record",
+        "record_terms",
+        "record_sent",
+        "record_broadcast",
+        "record_costs",
+        "record_settled",
+        "reopen",
+    )
 )
 """What a node does to its store. What it does to the chain is `send`."""
 
@@ -76,7 +90,16 @@ class Mortal:
 class Bench:
     """One operator on one fake chain. `restart` is what a crash leaves: the store, and nothing else."""
 
-    def __init__(self, path: Path, *, confirmations: int = 1, min_fee_wei: int = 0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        confirmations: int = 1,
+        min_fee_wei: int = 0,
+        pricing: Pricing = EVERYTHING,
+        requesters: Requesters = EVERYBODY,
+        max_spend_wei: int | None = None,
+    ) -> None:
         self.chain = FakeChain()
         self.clock = FakeClock()
         self.engine = FakeEngine()
@@ -89,6 +112,9 @@ class Bench:
             confirmations=confirmations,
             min_fee_wei=min_fee_wei,
             fees=FeePolicy(200 * GWEI, GWEI),
+            pricing=pricing,
+            requesters=requesters,
+            max_spend_wei=max_spend_wei,
         )
         self._start()
 

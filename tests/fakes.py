@@ -43,6 +43,8 @@ LICENSOR = Address(b"\x0c" * 20)
 MODEL = Hash32(b"\x0d" * 32)
 OPEN = Standing(Explanation(allowed=True, rule="open", denial=None, next_step="", expiry_s=None), asks_fee=True)
 """Nothing stands in the operator's way."""
+GAS_USED = 60_000
+"""By every transaction."""
 GENESIS_S = 1_800_000_000
 BLOCK_TIME_S = 2
 
@@ -351,7 +353,7 @@ class FakeChain:
 
     def _execute(self, block: FakeBlock, tx_hash: Hash32, data: bytes) -> Receipt:
         if not data:
-            return Receipt(tx_hash, block.header.number, succeeded=True)
+            return self._receipt(block, tx_hash, succeeded=True)
         request, output = contracts.decode_fulfill(data)
         id_ = canonical.request_id(request, CHAIN_ID, ORACLE_ADDRESS)
         asked = any(isinstance(e, Requested) and e.id == id_ for b in self.chain for e in b.events)
@@ -364,7 +366,12 @@ class FakeChain:
         if good:
             result_hash = canonical.result_hash(id_, request.model_id, output, CHAIN_ID, ORACLE_ADDRESS)
             block.events.append(Fulfilled(id_, result_hash, request.model_id, output, self._place(block, tx_hash)))
-        return Receipt(tx_hash, block.header.number, succeeded=good)
+        return self._receipt(block, tx_hash, succeeded=good)
+
+    def _receipt(self, block: FakeBlock, tx_hash: Hash32, *, succeeded: bool) -> Receipt:
+        sent = decoded(self.mempool[tx_hash])
+        price = min(sent.price, (block.header.base_fee_wei or 0) + sent.tip)
+        return Receipt(tx_hash, block.header.number, succeeded, GAS_USED, price)
 
     def _place(self, block: FakeBlock, tx_hash: bytes) -> LogPosition:
         return LogPosition(block.header.number, block.header.hash, len(block.events), Hash32(tx_hash))

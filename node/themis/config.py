@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
+from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
@@ -18,6 +19,8 @@ from pydantic_settings import (
 from themis.core import spelling
 from themis.core.errors import Misconfigured
 from themis.core.fees import GWEI, FeePolicy
+from themis.core.pricing import Pricing, Rule, default_rule
+from themis.core.requesters import Requesters
 from themis.core.types import Address, Hash32
 
 CONFIG_FILE: Final = "config.toml"
@@ -73,8 +76,35 @@ class FeesConfig(_Section):
     min_fee_wei: Wei = 0
     """Requests below it are not answered. The oracle enforces the minimum that was offered with `models serve`."""
 
-    def policy(self) -> FeePolicy:
+    policy: Rule | None = None
+    """What becomes of requests whose fee does not pay for the answer's gas; none: `free` on a development chain."""
+    margin_percent: Annotated[int, Field(ge=0, le=10_000)] = 10
+    """What an answer must earn beyond its gas."""
+    token_wei: dict[str, Annotated[Decimal, Field(gt=0)]] = Field(default_factory=dict)
+    """By token: what its smallest unit is worth in wei. One that is not here counts as worth nothing."""
+    max_spend_wei_per_day: Wei | None = None
+    """For the gas of answers, in 24 hours; none: any amount."""
+
+    def limits(self) -> FeePolicy:
         return FeePolicy(int(self.max_fee_gwei * GWEI), int(self.priority_fee_gwei * GWEI))
+
+    def pricing(self, chain_id: int) -> Pricing:
+        """The rule in force on a chain."""
+        worth = {spelling.address(token): wei for token, wei in self.token_wei.items()}
+        return Pricing(self.policy or default_rule(chain_id), self.margin_percent, worth)
+
+
+class RequestersConfig(_Section):
+    """Whom the node serves, and how often."""
+
+    allow: tuple[AddressField, ...] = ()
+    """Empty: everybody who is not denied."""
+    deny: tuple[AddressField, ...] = ()
+    max_per_hour: Annotated[int, Field(ge=1)] | None = None
+    max_per_day: Annotated[int, Field(ge=1)] | None = None
+
+    def limits(self) -> Requesters:
+        return Requesters(frozenset(self.allow), frozenset(self.deny), self.max_per_hour, self.max_per_day)
 
 
 class ModelConfig(_Section):
@@ -120,6 +150,7 @@ class Config(BaseSettings):
     chain: ChainConfig
     key: KeyConfig = KeyConfig()
     fees: FeesConfig = FeesConfig()
+    requesters: RequestersConfig = RequestersConfig()
     models: tuple[ModelConfig, ...] = ()
     api: ApiConfig = ApiConfig()
     engine: EngineConfig = EngineConfig()

@@ -193,6 +193,22 @@ class Store(Protocol):
         """Transactions whose nonce is not settled, by nonce, oldest first."""
         ...
 
+    def accepted(self, requester: Address, now_s: float) -> tuple[int, int]:
+        """How many jobs of a requester were accepted in this hour of the clock, and in it and the 23 before."""
+        ...
+
+    def spent_wei(self, since_s: float) -> int:
+        """What transactions signed since then have cost; those whose cost is not known, at most."""
+        ...
+
+    def uncosted(self, since_s: float, limit: int) -> list[SentTransaction]:
+        """Settled transactions signed since then whose cost is not known, oldest first."""
+        ...
+
+    def record_costs(self, costs: Mapping[Hash32, int]) -> None:
+        """Remember what each of these transactions has cost, in wei."""
+        ...
+
     def next_nonce(self) -> int:
         """One above the highest nonce ever signed; 0 on a new store."""
         ...

@@ -53,7 +53,7 @@ def path(tmp_path: Path) -> Path:
 
 def transaction(job_id: Hash32, nonce: int = 0, salt: bytes = b"") -> SentTransaction:
     fees = Fees(2**70, 2**65)
-    return SentTransaction(Hash32(salt.rjust(32, b"\x01")), b"raw" + salt, nonce, fees, job_id, 7.5, 7.5)
+    return SentTransaction(Hash32(salt.rjust(32, b"\x01")), b"\x02raw" + salt, nonce, fees, job_id, 7.5, 7.5)
 
 
 def test_a_job_comes_back_as_it_was_stored(path: Path) -> None:

@@ -89,6 +89,7 @@ def _receipt(params: Params, result: Any) -> bool:
         _same(result.get("transactionHash"), params[0])
         and _is(_HASH, result.get("blockHash"))
         and all(_is_count(result.get(name)) for name in ("blockNumber", "status", "gasUsed"))
+        and _is(_QUANTITY, result.get("effectiveGasPrice", "0x0"))
         and (result.get("contractAddress") is None or _is(_ADDRESS, result["contractAddress"]))
         and all(
             _is_log(log) and _same(log["transactionHash"], params[0]) and _same(log["blockHash"], result["blockHash"])

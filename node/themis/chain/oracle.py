@@ -146,7 +146,14 @@ def _block(raw: Any) -> Block:
 
 def _receipt(raw: Any) -> Receipt:
     tx_hash = Hash32(bytes.fromhex(raw["transactionHash"][2:]))
-    return Receipt(tx_hash, _int(raw["blockNumber"]), _int(raw["status"]) == 1)
+    price = raw.get("effectiveGasPrice")
+    return Receipt(
+        tx_hash,
+        _int(raw["blockNumber"]),
+        _int(raw["status"]) == 1,
+        _int(raw["gasUsed"]),
+        None if price is None else _int(price),
+    )
 
 
 def _denial(result: Any) -> Denial | Unavailable | None:

@@ -25,6 +25,8 @@ start_block = {start_block}     # the block the oracle was deployed in
 # max_fee_gwei = 200   # cap of the fee per gas
 # priority_fee_gwei = 1
 # min_fee_wei = "0"    # requests below it are not answered
+# policy = "wait"      # what becomes of requests that do not pay for their gas: "free", "wait" or "refuse"
+# max_spend_wei_per_day = "0"
 
 [api]
 # host = "127.0.0.1"

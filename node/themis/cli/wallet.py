@@ -56,7 +56,7 @@ class Wallet:
 
     def transact(self, function: str, *arguments: Any, value_wei: int = 0) -> Done:
         """Send a transaction to the oracle and wait for it. Raises ContractDenied before it costs anything."""
-        fees = self.config.fees.policy()
+        fees = self.config.fees.limits()
         return Done(*self.client.transact(self.signer, fees, function, *arguments, value_wei=value_wei))
 
 

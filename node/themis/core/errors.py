@@ -18,6 +18,8 @@ class Reason(StrEnum):
     UNKNOWN_MODEL = "unknown_model"
     UNLICENSED_REQUESTER = "unlicensed_requester"
     UNLICENSED_OPERATOR = "unlicensed_operator"
+    UNSERVED_REQUESTER = "unserved_requester"
+    TOO_MANY = "too_many"
     UNDERPAID = "underpaid"
     INVALID_INPUT = "invalid_input"
     NO_CODE = "no_code"

@@ -71,6 +71,11 @@ class FeePolicy:
         max_fee = min(2 * market.base_fee_wei + tip, self.cap_wei)
         return Fees(max_fee, min(tip, max_fee))
 
+    def price_wei(self, market: Market) -> int:
+        """What a unit of gas will cost, about: the base fee and the tip, within the cap."""
+        fees = self.quote(market)
+        return min(fees.max_fee_wei, (market.base_fee_wei or 0) + fees.priority_fee_wei)
+
     def bump(self, last: Fees, market: Market) -> Fees | None:
         """Fees a client accepts as a replacement of `last`, up to the cap; None where it leaves no room."""
         fresh = self.quote(market)
@@ -90,8 +95,16 @@ def answers_paid(balance_wei: int, fees: Fees) -> int:
 
 def fulfill_gas(request: Request, output: bytes) -> int:
     """Gas limit of a fulfillment: the contract reverts unless it can hand the callback all its gas (EIP-150)."""
-    callback = request.callback_gas and request.callback_gas + request.callback_gas // 63 + _CALL_OVERHEAD_GAS
-    return _FULFILL_GAS + callback + _GAS_PER_OUTPUT_BYTE * len(output)
+    return _FULFILL_GAS + _callback_gas(request) + _GAS_PER_OUTPUT_BYTE * len(output)
+
+
+def answer_gas(request: Request, output_bytes: int) -> int:
+    """What an answer uses, about, where the callback uses all that it may."""
+    return ANSWER_GAS + _callback_gas(request) + _GAS_PER_OUTPUT_BYTE * output_bytes
+
+
+def _callback_gas(request: Request) -> int:
+    return request.callback_gas and request.callback_gas + request.callback_gas // 63 + _CALL_OVERHEAD_GAS
 
 
 def _raised(wei: int) -> int:

@@ -3,6 +3,8 @@ r"""A job: one on-chain request addressed to us, from first sight to the finalit
     SEEN ---> QUEUED ---> COMPUTED ---> SENDING <-> MINED ---> DONE
       \________\____________\_____________\__________\______> CLOSED(reason)
 
+A job whose fee does not pay for its answer yet is WAITING, beside SEEN, and goes back there when it does.
+
 State implies work: each loop in `daemon` takes the jobs of one state, does one thing and records one fact. "Running"
 is not a state, because inference is deterministic: after a crash it runs again. Only a request to a foreign model is
 marked before it runs, and never run again by a later life of the node: it may be what ended the last one.
@@ -21,6 +23,8 @@ class State(StrEnum):
 
     SEEN = "seen"
     """Logged on chain; nobody has looked at it."""
+    WAITING = "waiting"
+    """Its fee does not pay for the answer while gas costs what it costs now."""
     QUEUED = "queued"
     """Licensed and accepted; waits for the engine."""
     COMPUTED = "computed"
@@ -57,6 +61,18 @@ class Job:
     detail: str = ""
     started: bool = False
     """Whether a life of this node began to run it in a process apart, and has not said what came of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Underpaid:
+    """Gas costs too much for its fee now."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """Gas costs so little that its fee may pay now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +136,21 @@ class Relogged:
     at: LogPosition
 
 
-Fact = Accepted | Started | Interrupted | Computed | Sent | Unsent | Mined | Unmined | Finalized | Closed | Relogged
+Fact = (
+    Underpaid
+    | Paid
+    | Accepted
+    | Started
+    | Interrupted
+    | Computed
+    | Sent
+    | Unsent
+    | Mined
+    | Unmined
+    | Finalized
+    | Closed
+    | Relogged
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +190,10 @@ def apply(job: Job, fact: Fact) -> Job:  # noqa: C901, PLR0911, PLR0912 (one lin
             return job
         case _, Mined(answer, at):
             return replace(job, state=State.MINED, answer=answer, mined_at=at)
+        case State.SEEN, Underpaid(detail):
+            return replace(job, state=State.WAITING, detail=detail)
+        case State.WAITING, Paid():
+            return replace(job, state=State.SEEN, detail="")
         case State.SEEN, Accepted():
             return replace(job, state=State.QUEUED)
         case State.QUEUED, Started() | Interrupted():

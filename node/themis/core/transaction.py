@@ -38,3 +38,5 @@ class SentTransaction:
     """When it was broadcast last. Both in seconds since the epoch."""
     cancels: bool = False
     """Whether it only uses up the nonce, because its job was closed."""
+    most_wei: int = 0
+    """What it can cost at most; 0 where an older version signed it."""

@@ -8,6 +8,10 @@ class Trouble(StrEnum):
 
     DRY = "dry"
     """The balance does not pay for the next answer."""
+    UNFUNDED = "unfunded"
+    """Answers wait that cost more than the balance holds beside what is in flight."""
+    SPENT = "spent"
+    """The spending cap of the day is reached."""
     CAPPED = "capped"
     """The chain asks for more than the cap of the fee."""
     REFUSED = "refused"

@@ -111,6 +111,9 @@ class Receipt:
     tx_hash: Hash32
     block_number: int
     succeeded: bool
+    gas_used: int
+    price_wei: int | None
+    """What a unit of gas cost; None where the endpoint does not say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,10 @@ def assemble(home: Path, config: Config, preflight: Preflight) -> Running:
             start_block=config.chain.start_block,
             confirmations=config.chain.confirmations,
             min_fee_wei=config.fees.min_fee_wei,
-            fees=config.fees.policy(),
+            fees=config.fees.limits(),
+            pricing=config.fees.pricing(chain_id),
+            requesters=config.requesters.limits(),
+            max_spend_wei=config.fees.max_spend_wei_per_day,
         ),
         telemetry=Telemetry(engine.models(), (*LOOPS, *map(lane, apart))),
     )

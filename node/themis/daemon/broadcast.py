@@ -46,7 +46,10 @@ def _signed(node: Node, unsigned: Transaction, job_id: Hash32, now_s: float) -> 
     """Its hash is keccak256 of its raw bytes, whatever its type (EIP-2718)."""
     raw = node.signer.sign(unsigned)
     cancels = not unsigned.data
-    return SentTransaction(Hash32(keccak(raw)), raw, unsigned.nonce, unsigned.fees, job_id, now_s, now_s, cancels)
+    most_wei = unsigned.gas * unsigned.fees.max_fee_wei
+    return SentTransaction(
+        Hash32(keccak(raw)), raw, unsigned.nonce, unsigned.fees, job_id, now_s, now_s, cancels, most_wei
+    )
 
 
 def broadcast(node: Node, sent: Sequence[SentTransaction]) -> list[Said]:

@@ -8,11 +8,17 @@ from typing import Final
 
 from themis.core import policy
 from themis.core.errors import Reason, Refused, Unavailable
-from themis.core.job import Accepted, Closed, Fact, Job, State
+from themis.core.fees import fulfill_gas
+from themis.core.job import Accepted, Closed, Fact, Job, Paid, State, Underpaid
+from themis.core.pricing import Rule
 from themis.core.types import Denial, Hash32, LicenseQuery, TermsKey
 from themis.daemon.node import Node
 
 _BATCH: Final = 256
+MAX_WAITING: Final = _BATCH
+"""Requests that may wait for cheaper gas at once: one look at all of them is one batch."""
+_OUTPUT_BYTES: Final = 32
+"""What an output is taken to have before it is computed; `send` looks again."""
 
 Judgment = Denial | Unavailable | None
 
@@ -20,26 +26,36 @@ log = logging.getLogger(__name__)
 
 
 class Judge:
-    """SEEN -> QUEUED, or CLOSED with the reason."""
+    """SEEN -> QUEUED, or CLOSED with the reason; SEEN <-> WAITING as gas gets dearer and cheaper."""
 
     name = "judge"
 
     def __init__(self, node: Node) -> None:
         self._node = node
+        self._priced_at: Hash32 | None = None
+        """The block at whose price the waiting jobs were looked at last."""
 
     def step(self) -> bool:
         """Judge all that was seen. False when there was nothing, or nothing could be decided now."""
         node = self._node
         if not self._caught_up():
             return False
+        self._look_at_waiting()
         facts: list[tuple[Job, Fact]] = []
         licensable: list[Job] = []
+        room = MAX_WAITING - node.store.counts().by_state[State.WAITING]
         for job in node.store.jobs(State.SEEN, limit=_BATCH):
             try:
                 self._require_acceptable(job)
-                licensable.append(job)
             except Refused as refused:
                 facts.append((job, Closed(refused.reason, refused.detail)))
+                continue
+            underpaid = self._underpaid(job, room)
+            room -= isinstance(underpaid, Underpaid)
+            if underpaid is None:
+                licensable.append(job)
+            else:
+                facts.append((job, underpaid))
         facts += self._license(self._with_known_terms(licensable))
         for job, fact in facts:
             if isinstance(fact, Closed):
@@ -53,8 +69,44 @@ class Judge:
         first, tail = self._node.time.first_number, self._node.store.tail()
         return first is not None and bool(tail) and tail[-1].number >= first
 
+    def _look_at_waiting(self) -> None:
+        """Once for each block: what pays now is judged again, what is too late closes."""
+        node, head = self._node, self._node.time.head
+        if head is None or head.hash == self._priced_at:
+            return
+        waiting = node.store.jobs(State.WAITING, limit=MAX_WAITING)
+        facts: list[tuple[Job, Fact]] = []
+        for job in waiting:
+            if job.request.deadline_s < node.time.now_s():
+                facts.append((job, Closed(Reason.EXPIRED, job.detail)))
+            elif not self._lacking(job):
+                facts.append((job, Paid()))
+        if facts:
+            node.store.record(facts, node.clock.now_s())
+        self._priced_at = head.hash
+
+    def _lacking(self, job: Job) -> str:
+        node, settings = self._node, self._node.settings
+        if settings.pricing.rule is Rule.FREE:
+            return ""
+        return settings.pricing.lacking(job.request, _OUTPUT_BYTES, settings.fees, node.account.market())
+
+    def _underpaid(self, job: Job, room: int) -> Underpaid | Closed | None:
+        """What becomes of a request whose fee does not pay; None where it does, or need not."""
+        pricing = self._node.settings.pricing
+        lacking = self._lacking(job)
+        if not lacking:
+            return None
+        if pricing.rule is Rule.WAIT and room > 0 and pricing.worth_wei(job.request) > 0:
+            return Underpaid(lacking)
+        return Closed(Reason.UNDERPAID, f"{lacking}; fees.policy is {pricing.rule}")
+
     def _require_acceptable(self, job: Job) -> None:
-        node = self._node
+        node, head = self._node, self._node.time.head
+        node.settings.requesters.require_served(job.request.requester)
+        gas = fulfill_gas(job.request, b"")
+        if head is not None and gas > head.gas_limit:
+            raise Refused(Reason.UNSENDABLE, f"its answer needs {gas} gas, a block of this chain has {head.gas_limit}")
         policy.require_acceptable(
             job,
             chain_id=node.settings.chain_id,
@@ -96,7 +148,28 @@ class Judge:
                 permitted.append(job)
             elif fact is not None:
                 facts.append((job, fact))
-        return facts + self._within_uses(permitted)
+        return facts + self._within_limits(self._within_uses(permitted))
+
+    def _within_limits(self, facts: Sequence[tuple[Job, Fact]]) -> list[tuple[Job, Fact]]:
+        """Close what its requester may not ask any more this hour or this day."""
+        node, requesters = self._node, self._node.settings.requesters
+        if not requesters.limited:
+            return list(facts)
+        now: Counter[bytes] = Counter()
+        within: list[tuple[Job, Fact]] = []
+        for job, fact in facts:
+            if not isinstance(fact, Accepted):
+                within.append((job, fact))
+                continue
+            requester = job.request.requester
+            this_hour, this_day = node.store.accepted(requester, node.clock.now_s())
+            try:
+                requesters.require_within(this_hour + now[requester], this_day + now[requester])
+                now[requester] += 1
+                within.append((job, fact))
+            except Refused as refused:
+                within.append((job, Closed(refused.reason, refused.detail)))
+        return within
 
     def _within_uses(self, jobs: Sequence[Job]) -> list[tuple[Job, Fact]]:
         """Accept as many as the operator's grants have uses for, less what is accepted and spends one later.

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 from themis.core.fees import FeePolicy
 from themis.core.permission import Standing
+from themis.core.pricing import Pricing
+from themis.core.requesters import Requesters
 from themis.core.types import Address, Hash32
 from themis.daemon.account import Account
 from themis.daemon.chaintime import ChainTime
@@ -24,6 +26,10 @@ class Settings:
     """Blocks, the answer's own included, after which an answer counts as final."""
     min_fee_wei: int
     fees: FeePolicy
+    pricing: Pricing
+    requesters: Requesters
+    max_spend_wei: int | None
+    """In 24 hours, for gas; None: any amount."""
 
 
 @dataclass(frozen=True, slots=True)

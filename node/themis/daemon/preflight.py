@@ -16,7 +16,8 @@ from themis.chain.rpc import Rpc
 from themis.chain.uses import Uses
 from themis.config import STORE_FILE, Config
 from themis.core.errors import Misconfigured, ThemisError
-from themis.core.fees import LOW_BALANCE_ANSWERS, answers_paid
+from themis.core.fees import ANSWER_GAS, LOW_BALANCE_ANSWERS, answers_paid
+from themis.core.pricing import Rule, default_rule
 from themis.core.types import ETHER, Hash32
 from themis.engine.apart import Limits
 from themis.engine.engine import OnnxEngine
@@ -83,6 +84,8 @@ class Preflight:
             ("oracle", self._oracle),
             ("store", self._store),
             ("balance", self._balance),
+            ("fees", self._fees),
+            ("requesters", self._requesters),
             ("models", self._models),
             ("engine", self._engine),
         )
@@ -149,11 +152,35 @@ class Preflight:
     def _balance(self) -> str:
         signer = self._signer()
         balance_wei = int(self.rpc.call("eth_getBalance", "0x" + signer.address.hex(), "latest"), 16)
-        fees = self.config.fees.policy().quote(gas.market(self.rpc))
+        fees = self.config.fees.limits().quote(gas.market(self.rpc))
         answers = answers_paid(balance_wei, fees)
         if answers < LOW_BALANCE_ANSWERS:
             raise _Advice(f"{balance_wei} wei pays for about {answers} answers: fund 0x{signer.address.hex()}")
         return f"{balance_wei} wei, about {answers} answers"
+
+    def _fees(self) -> str:
+        """What is served for which fee: the first thing an operator should know."""
+        config, chain_id = self.config.fees, self.config.chain.chain_id
+        pricing, limits = config.pricing(chain_id), config.limits()
+        price = limits.price_wei(gas.market(self.rpc))
+        spend = config.max_spend_wei_per_day
+        cap = "no cap a day" if spend is None else f"at most {spend} wei a day"
+        if pricing.rule is Rule.FREE:
+            said = f"every fee is taken, also none: gas at {price} wei is paid by this node; {cap}"
+            if default_rule(chain_id) is Rule.FREE:
+                return said
+            raise _Advice(f'{said}: set fees.policy = "wait" or "refuse", unless you want to give answers away')
+        least = pricing.needed_wei(ANSWER_GAS, price)
+        becomes = "waits for cheaper gas" if pricing.rule is Rule.WAIT else "is refused"
+        return f"an answer must earn about {least} wei and its callback's gas at {price} wei, else it {becomes}; {cap}"
+
+    def _requesters(self) -> str:
+        limits = self.config.requesters
+        served = f"{len(limits.allow)} addresses alone" if limits.allow else "everybody"
+        rates = ((limits.max_per_hour, "an hour"), (limits.max_per_day, "a day"))
+        said = [f"{number} requests {unit} each" for number, unit in rates if number is not None]
+        denied = [f"{len(limits.deny)} denied"] if limits.deny else []
+        return "; ".join([served, *denied, *said])
 
     def _models(self) -> str:
         """Recompute each bundle's roots and ask the chain whether they are the ones registered under its id."""

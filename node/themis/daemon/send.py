@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from themis.core.errors import Reason
-from themis.core.job import Closed, Fact, Job, State
+from themis.core.job import Closed, State
 from themis.core.transaction import SentTransaction
+from themis.daemon.afford import Choice, choose
 from themis.daemon.broadcast import broadcast, sign_answer
 from themis.daemon.node import Node
 
@@ -27,28 +28,22 @@ class Send:
         self._asked_at_s = 0.0
 
     def step(self) -> bool:
-        """Send one batch of answers. False when there was none, no more may be in flight, or no block was seen yet."""
+        """Send one batch of answers. False when none could be sent, or no block was seen yet."""
         node = self._node
+        if node.time.head is None or not node.store.jobs(State.COMPUTED, limit=1):
+            return False
         unsettled = node.store.unsettled()
         room = min(_BATCH, node.flight.limit - len({transaction.nonce for transaction in unsettled}))
-        jobs = node.store.jobs(State.COMPUTED, limit=max(room, 1))
-        if not jobs or node.time.head is None:
-            return False
         if room <= 0:
             return self._ask_for_room(unsettled)
-        now_s, chain_time_s = node.clock.now_s(), node.time.now_s()
-        late: list[tuple[Job, Fact]] = [
-            (job, Closed(Reason.EXPIRED, "its deadline passed before the answer could be sent"))
-            for job in jobs
-            if job.request.deadline_s < chain_time_s
-        ]
-        if late:
-            node.store.record(late, now_s)
-        expired = {job.id for job, _ in late}
-        sent = self._signed([job for job in jobs if job.id not in expired], unsettled, now_s)
+        choice = choose(node, unsettled, room)
+        now_s = node.clock.now_s()
+        if choice.late:
+            node.store.record([(job, Closed(Reason.EXPIRED, detail)) for job, detail in choice.late], now_s)
+        sent = self._signed(choice, unsettled, now_s)
         node.store.record_sent(sent)
         broadcast(node, [transaction for transaction in sent if not transaction.cancels])
-        return True
+        return bool(sent or choice.late)
 
     def _ask_for_room(self, unsettled: Sequence[SentTransaction]) -> bool:
         """Whether the pool has room for more: it has, as long as it puts nothing of ours aside."""
@@ -62,19 +57,18 @@ class Send:
         node.flight.seen(len(nonces), sum(nonce >= pending for nonce in nonces))
         return node.flight.limit > before
 
-    def _signed(self, jobs: Sequence[Job], unsettled: Sequence[SentTransaction], now_s: float) -> list[SentTransaction]:
+    def _signed(self, choice: Choice, unsettled: Sequence[SentTransaction], now_s: float) -> list[SentTransaction]:
         """Sign each answer once: a request that a reorganization brought back keeps its nonce."""
         node = self._node
         known = {transaction.job_id: transaction for transaction in unsettled}
-        if not jobs:
+        if not choice.jobs:
             return []
         nonce = max(node.store.next_nonce(), node.account.nonce())
-        fees = node.settings.fees.quote(node.account.market())
         sent = []
-        for job in jobs:
+        for job in choice.jobs:
             if job.id in known:
                 sent.append(known[job.id])
             else:
-                sent.append(sign_answer(node, job, nonce, fees, now_s))
+                sent.append(sign_answer(node, job, nonce, choice.fees, now_s))
                 nonce += 1
         return sent

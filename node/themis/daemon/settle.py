@@ -5,12 +5,15 @@ from typing import Final
 
 from themis.core.errors import Unavailable
 from themis.core.job import Finalized, State
+from themis.core.types import Hash32
+from themis.daemon.afford import DAY_S
 from themis.daemon.attempts import Caretaker
 from themis.daemon.node import Node
 from themis.telemetry import model_label
 
 STANDING_EVERY_S: Final = 60
 _BATCH: Final = 1_000
+_COSTS: Final = 200
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +35,7 @@ class Settle:
         node.telemetry.balance_wei.set(node.account.balance_wei or 0)
         self._read_standing()
         self._finalize()
+        self._read_costs()
         unsettled = node.store.unsettled()
         node.telemetry.unsettled.set(len({transaction.nonce for transaction in unsettled}))
         return self._caretaker.step(unsettled)
@@ -54,6 +58,25 @@ class Settle:
         for model_id, standing in zip(model_ids, found, strict=True):
             node.standing[model_id] = standing
             node.telemetry.license_expiry.labels(model_label(model_id)).set(standing.expiry_timestamp_s())
+
+    def _read_costs(self) -> None:
+        """What settled transactions have cost, where a cap asks for it."""
+        node = self._node
+        if node.settings.max_spend_wei is None:
+            return
+        waiting = node.store.uncosted(node.clock.now_s() - DAY_S, _COSTS)
+        if not waiting:
+            return
+        receipts = node.chain.receipts([transaction.hash for transaction in waiting])
+        found = {transaction.nonce for transaction, receipt in zip(waiting, receipts, strict=True) if receipt}
+        costs: dict[Hash32, int] = {}
+        for transaction, receipt in zip(waiting, receipts, strict=True):
+            if receipt is not None:
+                price = transaction.fees.max_fee_wei if receipt.price_wei is None else receipt.price_wei
+                costs[transaction.hash] = receipt.gas_used * price
+            elif transaction.nonce in found:
+                costs[transaction.hash] = 0
+        node.store.record_costs(costs)
 
     def _finalize(self) -> None:
         node = self._node

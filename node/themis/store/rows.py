@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from themis.core.errors import Reason
 from themis.core.fees import Fees
-from themis.core.job import Answer, Closed, Fact, Job, Mined, State
+from themis.core.job import Answer, Closed, Fact, Job, Mined, State, Underpaid
 from themis.core.transaction import TYPE_2, SentTransaction
 from themis.core.types import Hash32, LogPosition, Request, UseClass
 
@@ -15,7 +15,9 @@ JOB: Final = (
     "mined_block, mined_hash, mined_index, mined_tx, reason, detail, started"
 )
 """The columns that `to_job` reads."""
-TRANSACTION: Final = "hash, raw, nonce, max_fee_wei, priority_fee_wei, job_id, signed_at_s, sent_at_s, cancels"
+TRANSACTION: Final = (
+    "hash, raw, nonce, max_fee_wei, priority_fee_wei, job_id, signed_at_s, sent_at_s, cancels, most_wei"
+)
 """Those that `to_transaction` reads."""
 
 
@@ -75,14 +77,17 @@ def of_transaction(sent: SentTransaction) -> dict[str, Any]:
         "signed_at_s": sent.signed_at_s,
         "sent_at_s": sent.sent_at_s,
         "cancels": sent.cancels,
+        "most_wei": str(sent.most_wei),
     }
 
 
 def to_transaction(row: tuple[Any, ...]) -> SentTransaction:
     """Read the columns TRANSACTION of a row."""
-    tx_hash, raw, nonce, max_fee, priority_fee, job_id, signed_at_s, sent_at_s, cancels = row
+    tx_hash, raw, nonce, max_fee, priority_fee, job_id, signed_at_s, sent_at_s, cancels, most_wei = row
     fees = Fees(int(max_fee), int(priority_fee), typed=raw[:1] == TYPE_2)
-    return SentTransaction(Hash32(tx_hash), raw, nonce, fees, Hash32(job_id), signed_at_s, sent_at_s, bool(cancels))
+    return SentTransaction(
+        Hash32(tx_hash), raw, nonce, fees, Hash32(job_id), signed_at_s, sent_at_s, bool(cancels), int(most_wei)
+    )
 
 
 def detail_of(fact: Fact) -> str:
@@ -90,6 +95,8 @@ def detail_of(fact: Fact) -> str:
     match fact:
         case Mined(_, at):
             return f"block {at.block_number}, transaction 0x{at.tx_hash.hex()}"
+        case Underpaid(detail):
+            return detail
         case Closed(reason, detail):
             return f"{reason}: {detail}" if detail else str(reason)
         case _:

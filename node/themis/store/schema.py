@@ -31,6 +31,14 @@ INDEXES: Final = (
     "CREATE INDEX transactions_by_nonce ON transactions (nonce)",
     "CREATE INDEX transactions_unsettled ON transactions (nonce) WHERE settled = 0",
 )
+ACCOUNTS: Final = (
+    """CREATE TABLE accepted (
+  hour INTEGER NOT NULL, requester BLOB NOT NULL, jobs INTEGER NOT NULL, PRIMARY KEY (hour, requester)
+) WITHOUT ROWID""",
+    "CREATE INDEX transactions_by_signing ON transactions (signed_at_s)",
+    "CREATE INDEX transactions_uncosted ON transactions (signed_at_s) WHERE cost_wei IS NULL",
+)
+"""What was accepted of whom in which hour of the clock, and what transactions cost."""
 TABLES: Final = (
     "CREATE TABLE binding (chain_id INTEGER, oracle BLOB, operator BLOB)",
     "CREATE TABLE tail (number INTEGER PRIMARY KEY, hash BLOB NOT NULL, timestamp_s INTEGER NOT NULL)",
@@ -52,7 +60,8 @@ TABLES: Final = (
     """CREATE TABLE transactions (
   hash BLOB PRIMARY KEY, raw BLOB NOT NULL, nonce INTEGER NOT NULL, max_fee_wei TEXT NOT NULL,
   priority_fee_wei TEXT NOT NULL, job_id BLOB NOT NULL, signed_at_s REAL NOT NULL,
-  sent_at_s REAL NOT NULL, cancels INTEGER NOT NULL, settled INTEGER NOT NULL DEFAULT 0
+  sent_at_s REAL NOT NULL, cancels INTEGER NOT NULL, settled INTEGER NOT NULL DEFAULT 0,
+  most_wei TEXT NOT NULL DEFAULT '0', cost_wei TEXT
 )""",
     "CREATE INDEX transactions_by_job ON transactions (job_id)",
 )
@@ -60,7 +69,7 @@ TABLES: Final = (
 
 def create(db: sqlite3.Connection) -> None:
     """Make the newest tables in an empty file, inside the caller's transaction."""
-    for statement in (*TABLES, *INDEXES, *TALLIES):
+    for statement in (*TABLES, *INDEXES, *TALLIES, *ACCOUNTS):
         db.execute(statement)
 
 
@@ -81,7 +90,9 @@ def _from_2(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE jobs ADD COLUMN started INTEGER NOT NULL DEFAULT 0")
     db.execute("UPDATE jobs SET model_id = model_of(request)")
     db.execute("DROP INDEX transactions_by_settled")
-    for statement in (*INDEXES, *TALLIES):
+    db.execute("ALTER TABLE transactions ADD COLUMN most_wei TEXT NOT NULL DEFAULT '0'")
+    db.execute("ALTER TABLE transactions ADD COLUMN cost_wei TEXT")
+    for statement in (*INDEXES, *TALLIES, *ACCOUNTS):
         db.execute(statement)
     db.execute("INSERT INTO tallies SELECT state, ifnull(reason, ''), count(*) FROM jobs GROUP BY state, reason")
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from themis.core.errors import Broken, Reason
 from themis.core.job import (
+    Accepted,
     Answer,
     Closed,
     Counts,
@@ -20,8 +21,9 @@ from themis.core.job import (
     apply,
 )
 from themis.core.reorg import BlockRef
+from themis.core.requesters import DAY_HOURS, HOUR_S
 from themis.core.transaction import SentTransaction
-from themis.core.types import ChainEvent, Fulfilled, Hash32, Requested, Terms, TermsKey
+from themis.core.types import Address, ChainEvent, Fulfilled, Hash32, Requested, Terms, TermsKey
 from themis.store import rows
 from themis.store.database import Database
 
@@ -74,6 +76,8 @@ class SqliteStore:
                 self._apply(seen.id, fact, now_s)
                 if isinstance(fact, Finalized):
                     self._settle_mined(seen.id)
+                if isinstance(fact, Accepted):
+                    self._count_accepted(seen.request.requester, now_s)
 
     def record_terms(self, terms: Mapping[TermsKey, Terms], block_number: int) -> None:
         with self._transaction():
@@ -116,6 +120,28 @@ class SqliteStore:
         )
         return [rows.to_transaction(row) for row in found]
 
+    def accepted(self, requester: Address, now_s: float) -> tuple[int, int]:
+        hour = int(now_s) // HOUR_S
+        hours = ", ".join(str(each) for each in range(hour - DAY_HOURS + 1, hour + 1))
+        query = f"SELECT hour, jobs FROM accepted WHERE hour IN ({hours}) AND requester = ?"  # noqa: S608 (numbers)
+        counts = dict(self._all(query, requester))
+        return counts.get(hour, 0), sum(counts.values())
+
+    def spent_wei(self, since_s: float) -> int:
+        query = "SELECT ifnull(cost_wei, most_wei) FROM transactions WHERE signed_at_s >= ?"
+        return sum(int(wei) for (wei,) in self._all(query, since_s))
+
+    def uncosted(self, since_s: float, limit: int) -> list[SentTransaction]:
+        where = "signed_at_s >= ? AND cost_wei IS NULL AND settled = 1"
+        query = f"SELECT {rows.TRANSACTION} FROM transactions WHERE {where} ORDER BY signed_at_s LIMIT ?"  # noqa: S608
+        return [rows.to_transaction(row) for row in self._all(query, since_s, limit)]
+
+    def record_costs(self, costs: Mapping[Hash32, int]) -> None:
+        with self._transaction():
+            self._db.executemany(
+                "UPDATE transactions SET cost_wei = ? WHERE hash = ?", [(str(wei), each) for each, wei in costs.items()]
+            )
+
     def next_nonce(self) -> int:
         ((highest,),) = self._all("SELECT max(nonce) FROM transactions")
         return 0 if highest is None else int(highest) + 1
@@ -149,6 +175,13 @@ class SqliteStore:
         states = dict(self._all("SELECT state, sum(jobs) FROM tallies GROUP BY state"))
         reasons = dict(self._all("SELECT reason, jobs FROM tallies WHERE state = 'closed'"))
         return Counts({s: states.get(s, 0) for s in State}, {r: reasons.get(r, 0) for r in Reason})
+
+    def _count_accepted(self, requester: Address, now_s: float) -> None:
+        hour = int(now_s) // HOUR_S
+        self._db.execute("DELETE FROM accepted WHERE hour <= ?", (hour - DAY_HOURS,))
+        self._db.execute(
+            "INSERT INTO accepted VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET jobs = jobs + 1", (hour, requester)
+        )
 
     def _record_event(self, event: ChainEvent, now_s: float) -> bool:
         known = self.job(event.id)

@@ -77,7 +77,7 @@ def test_a_bug_shows_its_traceback_when_asked(monkeypatch: pytest.MonkeyPatch, c
         (["jbs"], "No such command 'jbs'. Did you mean 'jobs'? See `themis --help`."),
         (["license", "shw"], "No such command 'shw'. Did you mean 'show'? See `themis license --help`."),
         (["version", "--jsn"], "No such option: --jsn (Possible options: --json) See `themis version --help`."),
-        (["jobs", "--state", "dnoe"], "'dnoe' is not one of 'seen', 'queued',"),
+        (["jobs", "--state", "dnoe"], "'dnoe' is not one of 'seen', 'waiting', 'queued',"),
         (["keys"], "Missing command. See `themis keys --help`."),
         (["license", "show"], "Missing argument 'MODEL_ID'. See `themis license show --help`."),
         (["license", "explain", "--as", "owner"], "Invalid value for '--as': 'owner' is not requester or operator."),

@@ -76,7 +76,7 @@ def _ask(  # noqa: PLR0917 (one request has that many parts)
 ) -> Done:
     """Make the request: in a token, with a voucher, or plainly."""
     voucher = () if grant is None else _voucher(here, grant, ask[0])
-    if token != ETHER and erc20.allow(here.client, here.signer, here.config.fees.policy(), token, fee):
+    if token != ETHER and erc20.allow(here.client, here.signer, here.config.fees.limits(), token, fee):
         say(f"the oracle may take {fee} of token {shown(token)} now")
     value_wei = fee if token == ETHER else 0
     if voucher:

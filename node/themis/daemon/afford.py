@@ -1,0 +1,108 @@
+"""Which answers are sent now: those that pay and that the balance covers. No other gets a nonce."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from themis.core.fees import Fees, fulfill_gas
+from themis.core.job import Job, State
+from themis.core.transaction import SentTransaction
+from themis.core.trouble import Trouble
+from themis.daemon.node import Node
+
+_MOST: Final = 4_096
+"""Answers that are looked at to find some that can be sent, past those that can not."""
+_FRESH_S: Final = 1
+"""How old the balance may be where it is short."""
+DAY_S: Final = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What to do with answers that are ready."""
+
+    fees: Fees
+    jobs: Sequence[Job]
+    late: Sequence[tuple[Job, str]]
+    """Each with why it was not sent in time."""
+
+
+def choose(node: Node, unsettled: Sequence[SentTransaction], room: int) -> Choice:
+    """At most `room` answers. Those that can not be sent now stay and do not hold up others."""
+    limit = room
+    while True:
+        jobs = node.store.jobs(State.COMPUTED, limit=limit)
+        choice = _Selection(node, unsettled).choose(jobs, room)
+        if len(choice.jobs) + len(choice.late) >= room or len(jobs) < limit or limit >= _MOST:
+            return choice
+        limit *= 4
+
+
+class _Selection:
+    def __init__(self, node: Node, unsettled: Sequence[SentTransaction]) -> None:
+        self._node = node
+        self._known = {transaction.job_id for transaction in unsettled}
+        self._market = node.account.market()
+        self._fees = node.settings.fees.quote(self._market)
+        newest = {transaction.nonce: transaction.most_wei for transaction in unsettled}
+        self._in_flight_wei = sum(newest.values())
+        cap = node.settings.max_spend_wei
+        self._spendable = None if cap is None else cap - node.store.spent_wei(node.clock.now_s() - DAY_S)
+        self._unfunded = self._unspendable = 0
+
+    def choose(self, jobs: Sequence[Job], room: int) -> Choice:
+        chosen: list[Job] = []
+        late: list[tuple[Job, str]] = []
+        chain_time_s = self._node.time.now_s()
+        for job in jobs:
+            lacking = self._lacking(job)
+            if job.request.deadline_s < chain_time_s:
+                late.append((job, lacking or "its deadline passed before the answer could be sent"))
+            elif len(chosen) < room and not lacking and self._affordable(job):
+                chosen.append(job)
+        self._tell()
+        return Choice(self._fees, chosen, late)
+
+    def _lacking(self, job: Job) -> str:
+        settings = self._node.settings
+        output_bytes = len(job.answer.output) if job.answer else 0
+        return settings.pricing.lacking(job.request, output_bytes, settings.fees, self._market)
+
+    def _affordable(self, job: Job) -> bool:
+        """Whether the balance and the cap of the day cover it; then that much is taken."""
+        if job.id in self._known or job.answer is None:
+            return True
+        most_wei = fulfill_gas(job.request, job.answer.output) * self._fees.max_fee_wei
+        if self._in_flight_wei + most_wei > self._balance_wei(self._in_flight_wei + most_wei):
+            self._unfunded += 1
+            return False
+        if self._spendable is not None and most_wei > self._spendable:
+            self._unspendable += 1
+            return False
+        self._in_flight_wei += most_wei
+        self._spendable = None if self._spendable is None else self._spendable - most_wei
+        return True
+
+    def _balance_wei(self, needed_wei: int) -> int:
+        account = self._node.account
+        if needed_wei > (account.balance_wei or 0):
+            account.refresh(after_s=_FRESH_S)
+        return account.balance_wei or 0
+
+    def _tell(self) -> None:
+        node, cap = self._node, self._node.settings.max_spend_wei
+        if self._unfunded:
+            node.troubles.say(
+                Trouble.UNFUNDED,
+                f"{self._unfunded} answers wait for balance: what they may cost is more than the "
+                f"{node.account.balance_wei} wei of 0x{node.signer.address.hex()}, less what is in flight: fund it",
+            )
+        else:
+            node.troubles.over(Trouble.UNFUNDED)
+        if self._unspendable:
+            said = (
+                f"fees.max_spend_wei_per_day of {cap} is reached, {self._unspendable} answers wait: raise it, or wait"
+            )
+            node.troubles.say(Trouble.SPENT, said)
+        else:
+            node.troubles.over(Trouble.SPENT)
