@@ -18,6 +18,7 @@ from themis.core.types import (
     ETHER,
     Address,
     Block,
+    BlockId,
     ChainEvent,
     CodeRef,
     Denial,
@@ -125,6 +126,11 @@ class FakeBlock:
     nonce: int = 0
     """The operator's next nonce after this block."""
 
+    @property
+    def shown(self) -> Block:
+        """The header as the port shows it."""
+        return replace(self.header, may_log=bool(self.events))
+
 
 class FakeChain:
     """Blocks hold events and receipts; `mine` takes the operator's transactions from the mempool in nonce order."""
@@ -139,6 +145,11 @@ class FakeChain:
         self.untold = False
         """Whether the endpoint has pruned the state that questions are about."""
         self.code_at: dict[Address, bytes] = {}
+        self.withheld: Callable[[Block], bool] = lambda _: False
+        """Blocks whose logs the endpoint does not show, without a word."""
+        self.unread: Callable[[Block], bool] = lambda _: False
+        """Blocks that the backend which is asked for logs does not have."""
+        self.no_ranges = False
         self.refuse_send: str | None = None
         """Words with which the pool refuses everything."""
         self.aside: set[Hash32] = set()
@@ -153,7 +164,15 @@ class FakeChain:
         self.mempool: dict[Hash32, bytes] = {}
         self.sent: list[bytes] = []
         self._salt = 0
-        genesis = Block(0, Hash32(keccak(b"genesis")), Hash32(bytes(32)), GENESIS_S, self.base_fee_wei, self.gas_limit)
+        genesis = Block(
+            number=0,
+            hash=Hash32(keccak(b"genesis")),
+            parent_hash=Hash32(bytes(32)),
+            timestamp_s=GENESIS_S,
+            base_fee_wei=self.base_fee_wei,
+            gas_limit=self.gas_limit,
+            may_log=False,
+        )
         self.chain = [FakeBlock(genesis)]
 
     # What the world does.
@@ -192,6 +211,7 @@ class FakeChain:
         parent = self.chain[-1]
         self._salt += 1
         header = Block(
+            may_log=False,
             number=parent.header.number + 1,
             hash=Hash32(keccak(parent.header.hash + self._salt.to_bytes(8, "big"))),
             parent_hash=parent.header.hash,
@@ -238,17 +258,29 @@ class FakeChain:
 
     def head(self) -> Block:
         self._require_up()
-        return self.chain[-1].header
+        return self.chain[-1].shown
+
+    def head_and_events(self, first: int) -> tuple[Block, list[ChainEvent] | None]:
+        head = self.head()
+        return head, None if self.no_ranges else self.events(first, head.number)
 
     def blocks(self, numbers: Sequence[int]) -> list[Block | None]:
         self._require_up()
-        return [self.chain[n].header if n < len(self.chain) else None for n in numbers]
+        return [self.chain[n].shown if n < len(self.chain) else None for n in numbers]
 
     def events(self, first: int, last: int) -> list[ChainEvent]:
         self._require_up()
-        return [event for block in self.chain[first : last + 1] for event in block.events]
+        return [e for block in self.chain[first : last + 1] for e in block.events if not self.withheld(block.header)]
 
-    def code(self, places: Sequence[tuple[Address, int]]) -> list[bytes | Unavailable]:
+    def events_of(self, blocks: Sequence[Block]) -> list[list[ChainEvent] | None]:
+        self._require_up()
+        known = {block.header.hash: block for block in self.chain}
+        return [
+            None if block.hash not in known or self.unread(block) else self.events(block.number, block.number)
+            for block in blocks
+        ]
+
+    def code(self, places: Sequence[tuple[Address, BlockId]]) -> list[bytes | Unavailable]:
         self._require_up()
         return [Unavailable("pruned") if self.untold else self.code_at.get(account, b"") for account, _ in places]
 
@@ -260,12 +292,12 @@ class FakeChain:
         self._require_up()
         if self.quota is None:
             return [None for _ in queries]
-        left = [max(0, self.quota - self._spent(query.block_number)) for query in queries]
+        left = [max(0, self.quota - self._spent(query.block.number)) for query in queries]
         return [
             uses if query.use_class is UseClass.COMMERCIAL else None for query, uses in zip(queries, left, strict=True)
         ]
 
-    def terms(self, places: Sequence[tuple[TermsKey, int]]) -> list[Terms | Unavailable]:
+    def terms(self, places: Sequence[tuple[TermsKey, BlockId]]) -> list[Terms | Unavailable]:
         self._require_up()
         self.terms_read += len(places)
         untold = Unavailable("pruned")
@@ -365,13 +397,17 @@ class FakeChain:
             good = False
         if good:
             result_hash = canonical.result_hash(id_, request.model_id, output, CHAIN_ID, ORACLE_ADDRESS)
-            block.events.append(Fulfilled(id_, result_hash, request.model_id, output, self._place(block, tx_hash)))
-        return self._receipt(block, tx_hash, succeeded=good)
+            event = Fulfilled(id_, result_hash, request.model_id, output, self._place(block, tx_hash))
+            block.events.append(event)
+            return self._receipt(block, tx_hash, succeeded=True, events=(event,))
+        return self._receipt(block, tx_hash, succeeded=False)
 
-    def _receipt(self, block: FakeBlock, tx_hash: Hash32, *, succeeded: bool) -> Receipt:
+    def _receipt(
+        self, block: FakeBlock, tx_hash: Hash32, *, succeeded: bool, events: tuple[ChainEvent, ...] = ()
+    ) -> Receipt:
         sent = decoded(self.mempool[tx_hash])
         price = min(sent.price, (block.header.base_fee_wei or 0) + sent.tip)
-        return Receipt(tx_hash, block.header.number, succeeded, GAS_USED, price)
+        return Receipt(tx_hash, block.header.ref.id, succeeded, GAS_USED, price, events)
 
     def _place(self, block: FakeBlock, tx_hash: bytes) -> LogPosition:
         return LogPosition(block.header.number, block.header.hash, len(block.events), Hash32(tx_hash))

@@ -5,9 +5,18 @@ from collections.abc import Mapping
 from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, Self, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -51,6 +60,10 @@ class ChainConfig(_Section):
     """Which chain, and which oracle contract on it."""
 
     rpc_url: Annotated[str, AfterValidator(spelling.endpoint)]
+    rpc_urls: tuple[Annotated[str, AfterValidator(spelling.endpoint)], ...] = ()
+    """More endpoints of the same chain: they take over, vote where `quorum` asks for it, and get every answer."""
+    quorum: Annotated[int, Field(ge=1)] = 1
+    """So many endpoints must say the same where it is about money or licenses."""
     chain_id: Annotated[int, Field(gt=0, lt=2**63)]
     oracle: AddressField | None = None
     start_block: Annotated[int, Field(ge=0)] = 0
@@ -58,6 +71,27 @@ class ChainConfig(_Section):
     confirmations: Annotated[int, Field(ge=1)] = 1
     """Blocks, the answer's own included, after which an answer counts as final."""
     poll_interval_s: Annotated[float, Field(ge=0.01, le=60)] = 0.5
+    reread_blocks: Annotated[int, Field(ge=1, le=64)] = 12
+    """So deep a block must be until its logs are not read again: an endpoint's backends may lie so far apart."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _first_of_several(cls, values: Any) -> Any:
+        """`rpc_urls` alone will do."""
+        if isinstance(values, dict) and "rpc_url" not in values and values.get("rpc_urls"):
+            return values | {"rpc_url": next(iter(values["rpc_urls"]))}
+        return values
+
+    @model_validator(mode="after")
+    def _enough_to_agree(self) -> Self:
+        if self.quorum > len(self.urls):
+            raise ValueError(f"quorum = {self.quorum} needs as many endpoints: {len(self.urls)} are configured")
+        return self
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Every endpoint, the preferred one first."""
+        return tuple(dict.fromkeys((self.rpc_url, *self.rpc_urls)))
 
 
 class KeyConfig(_Section):

@@ -7,11 +7,12 @@ from themis.core.errors import Unavailable
 from themis.core.job import Counts, Fact, HistoryEntry, Job, State
 from themis.core.permission import Standing
 from themis.core.pool import Nonces, Said
-from themis.core.reorg import BlockRef
 from themis.core.transaction import SentTransaction, Transaction
 from themis.core.types import (
     Address,
     Block,
+    BlockId,
+    BlockRef,
     ChainEvent,
     CodeRef,
     Denial,
@@ -35,16 +36,27 @@ class Chain(Protocol):
         """The newest block."""
         ...
 
+    def head_and_events(self, first: int) -> tuple[Block, list[ChainEvent] | None]:
+        """The newest block, and what the oracle logged for our operator since a block, asked for together.
+
+        Some of it may be missing, for the two may come from different backends: see `Block.may_log`. None: not told.
+        """
+        ...
+
     def blocks(self, numbers: Sequence[int]) -> list[Block | None]:
         """The canonical blocks at these heights; None where the chain is shorter."""
         ...
 
     def events(self, first: int, last: int) -> list[ChainEvent]:
-        """What the oracle logged for our operator in blocks first..last, both included, in chain order."""
+        """What the oracle logged for our operator in old blocks first..last, both included, in chain order."""
         ...
 
-    def code(self, places: Sequence[tuple[Address, int]]) -> list[bytes | Unavailable]:
-        """Deployed code at each (address, block number), empty where there is none; why it cannot be told now."""
+    def events_of(self, blocks: Sequence[Block]) -> list[list[ChainEvent] | None]:
+        """What the oracle logged for our operator in each of these very blocks; None where it is not told now."""
+        ...
+
+    def code(self, places: Sequence[tuple[Address, BlockId]]) -> list[bytes | Unavailable]:
+        """Deployed code at each (address, block), empty where there is none; why it cannot be told now."""
         ...
 
     def license_denials(self, queries: Sequence[LicenseQuery]) -> list[Denial | Unavailable | None]:
@@ -58,8 +70,8 @@ class Chain(Protocol):
         """
         ...
 
-    def terms(self, places: Sequence[tuple[TermsKey, int]]) -> list[Terms | Unavailable]:
-        """Published terms at each (version, block number); why they cannot be told now."""
+    def terms(self, places: Sequence[tuple[TermsKey, BlockId]]) -> list[Terms | Unavailable]:
+        """Published terms at each (version, block); why they cannot be told now."""
         ...
 
     def standing(self, model_ids: Sequence[Hash32]) -> list[Standing]:
@@ -87,7 +99,7 @@ class Chain(Protocol):
         ...
 
     def receipts(self, tx_hashes: Sequence[Hash32]) -> list[Receipt | None]:
-        """Receipts of mined transactions; None for each that is not mined."""
+        """Receipts of mined transactions, with what was logged for our operator; None for each that is not mined."""
         ...
 
 

@@ -23,6 +23,9 @@ class Telemetry:
         self.balance_wei = Gauge("themis_operator_balance_wei", "The operator's balance.", registry=registry)
         self.unsettled = Gauge("themis_transactions_unsettled", "Transactions without a receipt.", registry=registry)
         self.reorgs = Counter("themis_reorgs_total", "Reorganizations followed.", registry=registry)
+        self.late_logs = Counter(
+            "themis_late_logs_total", "Logs that the endpoint showed later than their blocks.", registry=registry
+        )
         self.inferences = Counter("themis_inferences_total", "Requests run through a model.", registry=registry)
         self.inference_seconds = Histogram(
             "themis_inference_seconds",

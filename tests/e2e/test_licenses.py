@@ -15,7 +15,7 @@ from themis.chain.contracts import ORACLE
 from themis.chain.uses import Uses
 from themis.core.modes import Mode
 from themis.core.permission import NEXT_STEPS
-from themis.core.types import ETHER, Address, Hash32, LicenseQuery, Role, UseClass
+from themis.core.types import ETHER, Address, BlockId, Hash32, LicenseQuery, Role, UseClass
 from themis.licensing.licenses import Licenses
 
 FEE = 10
@@ -155,7 +155,8 @@ def test_the_explanation_is_the_contracts_answer(scene: Scene, mode: Mode, role:
 
 
 def test_the_uses_left_are_those_of_the_grant_that_counts(scene: Scene) -> None:
-    block = int(scene.world.client.rpc.call("eth_blockNumber"), 16)
+    head = scene.world.client.rpc.call("eth_getBlockByNumber", "latest", False)  # noqa: FBT003
+    block = BlockId(int(head["number"], 16), Hash32(bytes.fromhex(head["hash"][2:])))
     limits = {"good": None, "no quota": 0, "no rate": 0, "revoked": 0}
     for mode, (state, left), prefix in product((Mode.OPEN, Mode.GRANT), limits.items(), ("", "hot key of ")):
         who, use = account(f"{prefix}{state}", UseClass.PERSONAL), UseClass.COMMERCIAL

@@ -19,7 +19,7 @@ from themis.core.fees import FeePolicy, Fees, Market, fulfill_gas
 from themis.core.job import Job
 from themis.core.pool import TAKEN, Reply
 from themis.core.transaction import Transaction
-from themis.core.types import Address, Denial, Fulfilled, Hash32, Requested, Role, Terms, TermsKey
+from themis.core.types import Address, BlockId, Denial, Fulfilled, Hash32, Requested, Role, Terms, TermsKey
 from themis.keys.keystore import KeystoreSigner
 from themis.ports import Chain
 
@@ -98,7 +98,7 @@ class AnvilStage:
         self._world.grant(self._model, self._world.operator.address, Role.OPERATOR, seq=2, quota=quota)
 
     def down(self) -> None:
-        self.chain.rpc = Rpc(f"http://127.0.0.1:{chains.free_port()}")
+        self.chain.rpc.endpoints[:] = Rpc(f"http://127.0.0.1:{chains.free_port()}").endpoints
 
 
 @contextmanager
@@ -149,7 +149,7 @@ def test_blocks_are_linked(stage: Stage) -> None:
 def test_terms_and_standing_are_read(stage: Stage) -> None:
     stage.ask(b"in")
     request = requested(stage).request
-    place = (TermsKey(request.model_id, request.terms_version), requested(stage).at.block_number)
+    place = (TermsKey(request.model_id, request.terms_version), requested(stage).at.block)
     first, second = stage.chain.terms([place, place])
     assert isinstance(first, Terms)
     assert first == second
@@ -169,6 +169,21 @@ def test_a_request_is_read_as_it_was_made(stage: Stage) -> None:
     assert stage.chain.events(0, head.number - 1) == []
 
 
+def test_new_blocks_are_read_by_their_hash(stage: Stage) -> None:
+    id_ = stage.ask(b"in")
+    head, told = stage.chain.head_and_events(0)
+    assert head == stage.chain.head()
+    assert [event.id for event in told or ()] == [id_]
+    assert head.may_log
+    stage.mine()
+    empty = stage.chain.head()
+    assert not empty.may_log, "its bloom says that it has nothing for us"
+    gone = replace(head, hash=Hash32(b"\x99" * 32))
+    of_head, of_empty, of_gone = stage.chain.events_of([head, empty, gone])
+    assert of_head == told
+    assert (of_empty, of_gone) == ([], None)
+
+
 def test_an_answer_is_sent_mined_and_read(stage: Stage) -> None:
     id_ = stage.ask(b"in")
     raw = answer(stage)
@@ -184,6 +199,8 @@ def test_an_answer_is_sent_mined_and_read(stage: Stage) -> None:
     assert (receipt.succeeded, nothing) == (True, None)
     nonces = stage.chain.nonces(stage.signer.address)
     assert nonces.mined == nonces.pending > 0
+    assert receipt.events == (event,)
+    assert receipt.block == event.at.block
 
 
 def test_a_second_answer_is_mined_and_fails_for_a_reason(stage: Stage) -> None:
@@ -224,7 +241,7 @@ def test_licenses_are_asked_at_their_block(stage: Stage) -> None:
     queries = policy.license_queries(Job(id_, event.request, event.input, event.at))
     assert stage.chain.license_denials(queries) == [None, None]
     stage.unlicense()
-    later = [replace(query, block_number=stage.chain.head().number) for query in queries]
+    later = [replace(query, block=stage.chain.head().ref.id) for query in queries]
     requester, operator = stage.chain.license_denials(later)
     assert isinstance(requester, Denial)
     assert (requester.error, operator) == ("GrantIsRevoked", None)
@@ -237,7 +254,7 @@ def test_the_uses_of_a_grant_are_counted_at_a_block(stage: Stage) -> None:
     _, operators = policy.license_queries(Job(id_, event.request, event.input, event.at))
 
     def left() -> list[int | None]:
-        return stage.chain.uses_left([replace(operators, block_number=stage.chain.head().number)])
+        return stage.chain.uses_left([replace(operators, block=stage.chain.head().ref.id)])
 
     assert left() == [None]
     stage.limit(2)
@@ -249,8 +266,8 @@ def test_the_uses_of_a_grant_are_counted_at_a_block(stage: Stage) -> None:
 
 def test_code_is_read(stage: Stage) -> None:
     stage.put_code()
-    number = stage.chain.head().number
-    assert stage.chain.code([(TARGET, number), (Address(b"\x43" * 20), number)]) == [CODE, b""]
+    block = stage.chain.head().ref.id
+    assert stage.chain.code([(TARGET, block), (Address(b"\x43" * 20), block)]) == [CODE, b""]
 
 
 def test_balances_are_wei(stage: Stage) -> None:
@@ -277,8 +294,8 @@ def test_a_block_the_endpoint_does_not_have_tells_nothing() -> None:
     with _anvil_stage() as stage:
         id_ = stage.ask(b"in")
         event = requested(stage)
-        beyond = replace(event.at, block_number=10**6)
+        beyond = replace(event.at, block_number=10**6, block_hash=Hash32(bytes(32)))
         queries = policy.license_queries(Job(id_, event.request, event.input, beyond))
         assert all(isinstance(answer, Unavailable) for answer in stage.chain.license_denials(queries))
-        (code,) = stage.chain.code([(TARGET, 10**6)])
+        (code,) = stage.chain.code([(TARGET, BlockId(10**6, Hash32(bytes(32))))])
         assert isinstance(code, Unavailable)

@@ -11,9 +11,8 @@ from themis.core import canonical
 from themis.core.errors import Broken, Misconfigured, Reason
 from themis.core.fees import Fees
 from themis.core.job import Accepted, Answer, Closed, Computed, Finalized, Job, State
-from themis.core.reorg import BlockRef
 from themis.core.transaction import SentTransaction
-from themis.core.types import Address, Fulfilled, Hash32, LogPosition, Requested, Terms, TermsKey, UseClass
+from themis.core.types import Address, BlockRef, Fulfilled, Hash32, LogPosition, Requested, Terms, TermsKey, UseClass
 from themis.store.store import SqliteStore
 
 OUTPUT = b"\x07" * 32

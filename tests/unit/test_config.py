@@ -139,3 +139,19 @@ def test_a_file_that_is_no_text_is_said(tmp_path: Path) -> None:
 def test_no_oracle_says_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="themis deploy"):
         config.load(write(tmp_path, MINIMAL)).oracle()
+
+
+TWO = '[chain]\nrpc_urls = ["http://127.0.0.1:1", "http://127.0.0.1:2 "]\nchain_id = 1\n'
+
+
+def test_several_endpoints_are_one_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = write(tmp_path, TWO + "quorum = 2\n")
+    assert config.load(home).chain.urls == ("http://127.0.0.1:1", "http://127.0.0.1:2")
+    assert config.load(home).chain.rpc_url == "http://127.0.0.1:1"
+    monkeypatch.setenv("THEMIS_CHAIN__RPC_URL", "http://127.0.0.1:2")
+    assert config.load(home).chain.urls == ("http://127.0.0.1:2", "http://127.0.0.1:1")
+
+
+def test_more_voices_than_endpoints_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="quorum = 3 needs as many endpoints: 2 are configured"):
+        config.load(write(tmp_path, TWO + "quorum = 3\n"))

@@ -29,6 +29,16 @@ class Log:
     values: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """How an event is written: types of its topics and of its data, and the names of both in that order."""
+
+    name: str
+    indexed: list[str]
+    plain: list[str]
+    fields: list[str]
+
+
 class Artifact:
     """One packaged contract."""
 
@@ -40,12 +50,12 @@ class Artifact:
 
     def call(self, function: str, *arguments: Any) -> bytes:
         """Calldata of a call."""
-        entry = self._functions[function]
-        return function_abi_to_4byte_selector(entry) + encode(_types(entry["inputs"]), arguments)  # type: ignore[arg-type]
+        selector, inputs, _ = self._functions[function]
+        return selector + encode(inputs, arguments)
 
     def arguments(self, function: str, data: bytes) -> tuple[Any, ...]:
         """Decode the calldata of a call."""
-        return decode(_types(self._functions[function]["inputs"]), data[4:])
+        return decode(self._functions[function][1], data[4:])
 
     def creation(self, *arguments: Any) -> bytes:
         """Data of the transaction that creates the contract."""
@@ -55,24 +65,22 @@ class Artifact:
     def result(self, function: str, data: bytes) -> tuple[Any, ...]:
         """Decode what a call returned. Raises ValueError for anything else."""
         try:
-            return decode(_types(self._functions[function]["outputs"]), data)
+            return decode(self._functions[function][2], data)
         except DecodingError as error:
             raise ValueError(f"{function} did not return what its ABI says") from error
 
     def topic(self, event: str) -> Hash32:
         """topic0 of an event."""
-        return next(topic for topic, entry in self._events.items() if entry["name"] == event)
+        return next(topic for topic, shape in self._events.items() if shape.name == event)
 
     def log(self, topics: Sequence[bytes], data: bytes) -> Log | None:
         """Decode a log; None where the event is not this contract's."""
-        entry = self._events.get(Hash32(topics[0])) if topics else None
-        if entry is None:
+        shape = self._events.get(Hash32(topics[0])) if topics else None
+        if shape is None:
             return None
-        indexed = [item for item in entry["inputs"] if item["indexed"]]
-        plain = [item for item in entry["inputs"] if not item["indexed"]]
-        values = [decode([kind], topic)[0] for kind, topic in zip(_types(indexed), topics[1:], strict=True)]
-        values += decode(_types(plain), data)
-        return Log(entry["name"], dict(zip(_names([*indexed, *plain]), values, strict=True)))
+        values = [decode([kind], topic)[0] for kind, topic in zip(shape.indexed, topics[1:], strict=True)]
+        values += decode(shape.plain, data)
+        return Log(shape.name, dict(zip(shape.fields, values, strict=True)))
 
     def denial(self, data: bytes) -> Denial:
         """Name a custom error (EIP-838) and its arguments; unknown data is shown as hex."""
@@ -86,14 +94,28 @@ class Artifact:
         named = zip(_names(entry["inputs"]), values, strict=True)
         return Denial(entry["name"], ", ".join(f"{name}={_text(value)}" for name, value in named))
 
-    @cached_property
-    def _functions(self) -> dict[str, Entry]:
-        return {entry["name"]: entry for entry in self.abi if entry["type"] == "function"}
+    def knows_error(self, data: bytes) -> bool:
+        """Whether revert data is an error that this contract declares."""
+        entry = self._errors.get(data[:4])
+        return entry is not None and entry not in _BUILT_IN_ERRORS
 
     @cached_property
-    def _events(self) -> dict[Hash32, Entry]:
+    def _functions(self) -> dict[str, tuple[bytes, list[str], list[str]]]:
+        """Selector, and the types of what goes in and comes out: worked out once, not for each call."""
+        functions = (entry for entry in self.abi if entry["type"] == "function")
+        return {
+            entry["name"]: (
+                function_abi_to_4byte_selector(entry),  # type: ignore[arg-type]
+                _types(entry["inputs"]),
+                _types(entry["outputs"]),
+            )
+            for entry in functions
+        }
+
+    @cached_property
+    def _events(self) -> dict[Hash32, _Shape]:
         events = (entry for entry in self.abi if entry["type"] == "event")
-        return {Hash32(event_abi_to_log_topic(entry)): entry for entry in events}  # type: ignore[arg-type]
+        return {Hash32(event_abi_to_log_topic(entry)): _shape(entry) for entry in events}  # type: ignore[arg-type]
 
     @cached_property
     def _errors(self) -> dict[bytes, Entry]:
@@ -104,6 +126,12 @@ class Artifact:
 def address(text: str) -> Address:
     """`0x…` as eth_abi decodes it, to bytes."""
     return Address(bytes.fromhex(text[2:]))
+
+
+def _shape(entry: Entry) -> _Shape:
+    indexed = [item for item in entry["inputs"] if item["indexed"]]
+    plain = [item for item in entry["inputs"] if not item["indexed"]]
+    return _Shape(entry["name"], _types(indexed), _types(plain), _names([*indexed, *plain]))
 
 
 def _types(inputs: Sequence[Entry]) -> list[str]:

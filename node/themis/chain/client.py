@@ -9,7 +9,7 @@ from themis.chain import gas as gas_of
 from themis.chain.abi import Artifact, Log
 from themis.chain.contracts import ORACLE
 from themis.chain.logs import LogReader, Progress, Query
-from themis.chain.rpc import Call, Rpc, RpcError
+from themis.chain.rpc import BlockTag, Call, Rpc, RpcError
 from themis.core import canonical
 from themis.core.errors import Denied, Misconfigured, Unavailable
 from themis.core.fees import FeePolicy
@@ -39,14 +39,14 @@ class OracleClient:
         self.oracle = oracle
         self._logs = LogReader(rpc, progress)
 
-    def read(self, function: str, *arguments: Any, block: str = "latest") -> tuple[Any, ...]:
+    def read(self, function: str, *arguments: Any, block: BlockTag = "latest") -> tuple[Any, ...]:
         """Values of a view function. Raises Denied with the contract's custom error."""
-        (result,) = self.rpc.batch([self._call(function, arguments, block)])
+        (result,) = self._ask([self._call(function, arguments, block)], block)
         return self._values(function, result)
 
-    def read_all(self, calls: Sequence[tuple[str, Sequence[Any]]], block: str = "latest") -> list[tuple[Any, ...]]:
+    def read_all(self, calls: Sequence[tuple[str, Sequence[Any]]], block: BlockTag = "latest") -> list[tuple[Any, ...]]:
         """Values of several views (function, arguments) in order, read together. Raises as `read` does."""
-        results = self.rpc.batch([self._call(function, arguments, block) for function, arguments in calls])
+        results = self._ask([self._call(function, arguments, block) for function, arguments in calls], block)
         return [self._values(function, result) for (function, _), result in zip(calls, results, strict=True)]
 
     def now_s(self) -> int:
@@ -83,7 +83,11 @@ class OracleClient:
             "topics": [kinds, *(None if each is None else _hex(each.rjust(32, b"\0")) for each in indexed)],
         }
 
-    def _call(self, function: str, arguments: Sequence[Any], block: str) -> Call:
+    def _ask(self, calls: Sequence[Call], block: BlockTag) -> list[Any]:
+        """What is asked at one certain block decides about licenses: the endpoints must agree."""
+        return self.rpc.batch(calls) if block == "latest" else self.rpc.agreed(calls)
+
+    def _call(self, function: str, arguments: Sequence[Any], block: BlockTag) -> Call:
         return "eth_call", [{"to": _hex(self.oracle), "data": _hex(ORACLE.call(function, *arguments))}, block]
 
     def _values(self, function: str, result: Any) -> tuple[Any, ...]:

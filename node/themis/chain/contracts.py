@@ -6,11 +6,13 @@ from typing import Any, Final
 
 from themis.chain.abi import Artifact, Log, address
 from themis.core import canonical
+from themis.core.bloom import Sieve
 from themis.core.canonical import Grant
 from themis.core.types import (
     ETHER,
     Address,
     ChainEvent,
+    Denial,
     Fulfilled,
     Hash32,
     LicenseQuery,
@@ -52,6 +54,20 @@ def check_license(query: LicenseQuery) -> bytes:
     return ORACLE.call("checkLicense", query.model_id, query.terms_version, *side)
 
 
+def is_royalty(data: bytes) -> bool:
+    """Whether data is what `checkLicense` and `checkUse` return where they permit."""
+    try:
+        ORACLE.result("checkLicense", data)
+    except ValueError:
+        return False
+    return True
+
+
+def refusal(data: bytes) -> Denial | None:
+    """The contract's refusal, by name; None where that is no error of the contract."""
+    return ORACLE.denial(data) if ORACLE.knows_error(data) else None
+
+
 def terms_of(key: TermsKey) -> bytes:
     """Calldata of one published version of a model's terms."""
     return ORACLE.call("termsOf", key.model_id, key.version)
@@ -67,6 +83,11 @@ def event_topics(operator: Address) -> list[Any]:
     """Filter for `eth_getLogs`: what is asked of an operator and what it has answered."""
     names = [_hex(ORACLE.topic("Requested")), _hex(ORACLE.topic("Fulfilled"))]
     return [names, None, _hex(operator.rjust(32, b"\0"))]
+
+
+def sieve(oracle: Address, operator: Address) -> Sieve:
+    """What a header's bloom is held against: the logs that `event_topics` asks for."""
+    return Sieve(oracle, [ORACLE.topic("Requested"), ORACLE.topic("Fulfilled")], operator.rjust(32, b"\0"))
 
 
 def decode_log(raw: Mapping[str, Any]) -> tuple[Log, LogPosition] | None:

@@ -1,11 +1,12 @@
 """The chain over JSON-RPC: implements the `Chain` port. Every read names its block."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from themis.chain import contracts, gas
 from themis.chain.client import OracleClient
 from themis.chain.contracts import ORACLE
+from themis.chain.logs import LogReader, Query
 from themis.chain.rpc import Call, RpcError
 from themis.chain.uses import Uses
 from themis.core.errors import Denied, Misconfigured, Unavailable
@@ -15,6 +16,7 @@ from themis.core.pool import TAKEN, Nonces, Said, understood
 from themis.core.types import (
     Address,
     Block,
+    BlockId,
     ChainEvent,
     Denial,
     Hash32,
@@ -25,54 +27,70 @@ from themis.core.types import (
     TermsKey,
 )
 
+_REFUSED_ENOUGH: Final = 3
+"""Ranges up to the head that were refused in a row: the endpoint allows none so long."""
+
 
 class RpcChain:
     """One oracle contract on the chain behind one endpoint, as one operator sees it."""
 
     def __init__(self, client: OracleClient, operator: Address) -> None:
         self.rpc = client.rpc
+        self._chain_id = client.chain_id
         self._oracle = _hex(client.oracle)
         self._operator = operator
         self._uses = Uses(client)
-        self._topics = contracts.event_topics(operator)
-
-    def chain_id(self) -> int:
-        return _int(self.rpc.call("eth_chainId"))
+        self._logs = LogReader(client.rpc)
+        self._query: Query = {"address": self._oracle, "topics": contracts.event_topics(operator)}
+        self._sieve = contracts.sieve(client.oracle, operator)
+        self._refused_ranges = 0
 
     def head(self) -> Block:
-        return _block(self.rpc.call("eth_getBlockByNumber", "latest", False))  # noqa: FBT003 (the RPC's parameter)
+        return self._look([])[0]
+
+    def head_and_events(self, first: int) -> tuple[Block, list[ChainEvent] | None]:
+        if self._refused_ranges >= _REFUSED_ENOUGH:
+            return self.head(), None
+        query = self._query | {"fromBlock": hex(first), "toBlock": "latest"}
+        head, (raws,) = self._look([("eth_getLogs", [query])])
+        if isinstance(raws, RpcError):
+            self._refused_ranges += 1
+            return head, None
+        self._refused_ranges = 0
+        return head, _events(raws)
 
     def blocks(self, numbers: Sequence[int]) -> list[Block | None]:
         found = self._batch([("eth_getBlockByNumber", [hex(number), False]) for number in numbers])
-        return [None if raw is None else _block(raw) for raw in found]
+        return [None if raw is None else self._block(raw) for raw in found]
 
     def events(self, first: int, last: int) -> list[ChainEvent]:
-        query = {
-            "address": self._oracle,
-            "fromBlock": hex(first),
-            "toBlock": hex(last),
-            "topics": self._topics,
-        }
-        raws = self.rpc.call("eth_getLogs", query)
-        decoded = (contracts.decode_event(raw) for raw in raws if not raw.get("removed"))
-        return sorted(
-            (event for event in decoded if event is not None),
-            key=lambda event: (event.at.block_number, event.at.log_index),
-        )
+        return _events(self._logs.whole(self._query, first, last))
 
-    def code(self, places: Sequence[tuple[Address, int]]) -> list[bytes | Unavailable]:
-        calls = [("eth_getCode", [_hex(account), hex(block)]) for account, block in places]
-        return [_untold(raw) if isinstance(raw, RpcError) else bytes.fromhex(raw[2:]) for raw in self.rpc.batch(calls)]
+    def events_of(self, blocks: Sequence[Block]) -> list[list[ChainEvent] | None]:
+        by_hash: list[Call] = [("eth_getLogs", [self._query | {"blockHash": _hex(block.hash)}]) for block in blocks]
+        found = self.rpc.agreed(by_hash)
+        for place, block in enumerate(blocks):
+            if isinstance(found[place], RpcError) and not found[place].passing:  # not every endpoint has EIP-234
+                height = hex(block.number)
+                (found[place],) = self.rpc.agreed(
+                    [("eth_getLogs", [self._query | {"fromBlock": height, "toBlock": height}])]
+                )
+        return [_events_of(block, raws) for block, raws in zip(blocks, found, strict=True)]
+
+    def code(self, places: Sequence[tuple[Address, BlockId]]) -> list[bytes | Unavailable]:
+        calls: list[Call] = [("eth_getCode", [_hex(account), self.rpc.at(block)]) for account, block in places]
+        found = self.rpc.agreed(calls)
+        return [_untold(raw) if isinstance(raw, RpcError) else bytes.fromhex(raw[2:]) for raw in found]
 
     def license_denials(self, queries: Sequence[LicenseQuery]) -> list[Denial | Unavailable | None]:
-        calls = [
+        calls: list[Call] = [
             (
                 "eth_call",
-                [{"to": self._oracle, "data": _hex(contracts.check_license(query))}, hex(query.block_number)],
+                [{"to": self._oracle, "data": _hex(contracts.check_license(query))}, self.rpc.at(query.block)],
             )
             for query in queries
         ]
-        return [_denial(result) for result in self.rpc.batch(calls)]
+        return [_denial(result) for result in self.rpc.agreed(calls)]
 
     def uses_left(self, queries: Sequence[LicenseQuery]) -> list[int | None]:
         try:
@@ -80,12 +98,12 @@ class RpcChain:
         except (Denied, Misconfigured, RpcError) as error:
             raise Unavailable(f"what is left of the operator's grant cannot be read: {error}") from error
 
-    def terms(self, places: Sequence[tuple[TermsKey, int]]) -> list[Terms | Unavailable]:
+    def terms(self, places: Sequence[tuple[TermsKey, BlockId]]) -> list[Terms | Unavailable]:
         calls: list[Call] = [
-            ("eth_call", [{"to": self._oracle, "data": _hex(contracts.terms_of(key))}, hex(block)])
+            ("eth_call", [{"to": self._oracle, "data": _hex(contracts.terms_of(key))}, self.rpc.at(block)])
             for key, block in places
         ]
-        return [_untold(raw) if isinstance(raw, RpcError) else _terms(raw) for raw in self.rpc.batch(calls)]
+        return [_untold(raw) if isinstance(raw, RpcError) else _terms(raw) for raw in self.rpc.agreed(calls)]
 
     def standing(self, model_ids: Sequence[Hash32]) -> list[Standing]:
         try:
@@ -101,7 +119,9 @@ class RpcChain:
             "gas": hex(fulfill_gas(request, output)),
         }
         (result,) = self.rpc.batch([("eth_call", [call, hex(block_number)])])
-        return _denial(result) if isinstance(result, RpcError) else None
+        if not isinstance(result, RpcError):
+            return None
+        return ORACLE.denial(result.data) if result.data else _untold(result)
 
     def balance_wei(self, account: Address) -> int:
         return _int(self.rpc.call("eth_getBalance", _hex(account), "latest"))
@@ -120,61 +140,100 @@ class RpcChain:
 
     def receipts(self, tx_hashes: Sequence[Hash32]) -> list[Receipt | None]:
         raws = self._batch([("eth_getTransactionReceipt", [_hex(tx_hash)]) for tx_hash in tx_hashes])
-        return [None if raw is None else _receipt(raw) for raw in raws]
+        return [None if raw is None else self._receipt(raw) for raw in raws]
+
+    def _look(self, also: Sequence[Call]) -> tuple[Block, list[Any]]:
+        """The newest block and more, from a backend of the right chain."""
+        latest: Call = ("eth_getBlockByNumber", ["latest", False])
+        chain_id, raw, *rest = self.rpc.batch([("eth_chainId", []), latest, *also])
+        for result in (chain_id, raw):
+            if isinstance(result, RpcError):
+                raise _untold(result)
+        if _int(chain_id) != self._chain_id:
+            raise Unavailable(
+                f"the RPC answers for chain {_int(chain_id)}, not {self._chain_id}: correct chain.rpc_url"
+            )
+        if raw is None:
+            raise Unavailable("the RPC has no block yet: it is still syncing")
+        return self._block(raw), rest
+
+    def _block(self, raw: Mapping[str, Any]) -> Block:
+        bloom = bytes.fromhex(raw["logsBloom"][2:])
+        return Block(
+            number=_int(raw["number"]),
+            hash=_hash(raw["hash"]),
+            parent_hash=_hash(raw["parentHash"]),
+            timestamp_s=_int(raw["timestamp"]),
+            base_fee_wei=gas.base_fee_wei(raw),
+            gas_limit=_int(raw["gasLimit"]),
+            may_log=self._sieve.may_pass(bloom, has_transactions=bool(raw.get("transactions"))),
+        )
+
+    def _receipt(self, raw: Mapping[str, Any]) -> Receipt:
+        ours = [log for log in raw["logs"] if log["address"].lower() == self._oracle]
+        price = raw.get("effectiveGasPrice")
+        return Receipt(
+            tx_hash=_hash(raw["transactionHash"]),
+            block=BlockId(_int(raw["blockNumber"]), _hash(raw["blockHash"])),
+            succeeded=_int(raw["status"]) == 1,
+            gas_used=_int(raw["gasUsed"]),
+            price_wei=None if price is None else _int(price),
+            events=tuple(_events(ours)),
+        )
 
     def _batch(self, calls: list[tuple[str, list[Any]]]) -> list[Any]:
         """Results of calls none of which may fail."""
         results = self.rpc.batch(calls)
         for result in results:
             if isinstance(result, RpcError):
-                raise Unavailable(f"the RPC refused {result}") from result
+                raise _untold(result) from result
         return results
 
 
-def _block(raw: Any) -> Block:
-    if raw is None:
-        raise Unavailable("the RPC has no such block yet: it is behind, or still syncing")
-    return Block(
-        number=_int(raw["number"]),
-        hash=Hash32(bytes.fromhex(raw["hash"][2:])),
-        parent_hash=Hash32(bytes.fromhex(raw["parentHash"][2:])),
-        timestamp_s=_int(raw["timestamp"]),
-        base_fee_wei=gas.base_fee_wei(raw),
-        gas_limit=_int(raw["gasLimit"]),
-    )
+def _events(raws: Sequence[Mapping[str, Any]]) -> list[ChainEvent]:
+    """In chain order."""
+    decoded = (contracts.decode_event(raw) for raw in raws if not raw.get("removed"))
+    found = [event for event in decoded if event is not None]
+    return sorted(found, key=lambda event: (event.at.block_number, event.at.log_index))
 
 
-def _receipt(raw: Any) -> Receipt:
-    tx_hash = Hash32(bytes.fromhex(raw["transactionHash"][2:]))
-    price = raw.get("effectiveGasPrice")
-    return Receipt(
-        tx_hash,
-        _int(raw["blockNumber"]),
-        _int(raw["status"]) == 1,
-        _int(raw["gasUsed"]),
-        None if price is None else _int(price),
-    )
+def _events_of(block: Block, raws: Any) -> list[ChainEvent] | None:
+    if isinstance(raws, RpcError):
+        return None
+    events = _events(raws)
+    return events if all(event.at.block_hash == block.hash for event in events) else None
 
 
 def _denial(result: Any) -> Denial | Unavailable | None:
-    """The contract's refusal. Any other error is no answer: the license is unknown, so nothing is permitted yet."""
-    if not isinstance(result, RpcError):
-        return None if result != "0x" else Denial("NoContract", "there is no oracle contract at that block")
-    return ORACLE.denial(result.data) if result.data else _untold(result)
+    """The contract's refusal. Anything else is no answer: the license is unknown, so nothing is permitted yet."""
+    if isinstance(result, RpcError):
+        denial = contracts.refusal(result.data)
+        return _untold(result) if denial is None else denial
+    return None if contracts.is_royalty(bytes.fromhex(result[2:])) else _nobody()
 
 
 def _terms(result: str) -> Terms | Unavailable:
-    if result == "0x":
-        return Unavailable("there is no oracle contract at that block")
-    return contracts.decode_terms(bytes.fromhex(result[2:]))
+    try:
+        return contracts.decode_terms(bytes.fromhex(result[2:]))
+    except ValueError:
+        return _nobody()
+
+
+def _nobody() -> Unavailable:
+    """Never a refusal: a backend may be behind, or another chain's."""
+    return Unavailable("what answers at the oracle's address is no oracle: correct chain.oracle or chain.rpc_url")
 
 
 def _untold(error: RpcError) -> Unavailable:
-    return Unavailable(f"the RPC refused {error}: it must keep the state of the blocks since the request")
+    return Unavailable(f"the RPC refused {error}: {error.advice}")
 
 
 def _int(text: str) -> int:
     return int(text, 16)
+
+
+def _hash(text: str) -> Hash32:
+    return Hash32(bytes.fromhex(text[2:]))
 
 
 def _hex(value: bytes) -> str:

@@ -14,8 +14,9 @@ from themis.chain.endpoints import Call, Endpoint, EndpointState
 from themis.chain.refusals import Kind, RpcError
 from themis.chain.transport import TimedOut, redacted
 from themis.core.errors import Unavailable
+from themis.core.types import BlockId
 
-__all__ = ["Call", "Rpc", "RpcError", "TimedOut", "redacted"]
+__all__ = ["BlockTag", "Call", "Rpc", "RpcError", "TimedOut", "redacted"]
 
 TIMEOUT_S: Final = 20
 HASTY_TIMEOUT_S: Final = 3
@@ -27,7 +28,11 @@ _LONGEST_PAUSE_S: Final = 10
 _LAG_BLOCKS: Final = 2
 """An endpoint further behind than that is asked last."""
 _FAULTY: Final = 0.5
+_NOT_UNDERSTOOD: Final = frozenset((Kind.OTHER, Kind.METHOD))
 _SEND: Final = "eth_sendRawTransaction"
+
+BlockTag = str | dict[str, str]
+"""A height, `latest`, or {"blockHash": ..}."""
 
 
 class Rpc:
@@ -38,6 +43,7 @@ class Rpc:
         self.endpoints = [Endpoint(url) for url in urls]
         self._quorum = quorum
         self._sleep = sleep
+        self._takes_hashes: bool | None = None
         self.calls: Counter[str] = Counter()
         """Calls made, by method."""
 
@@ -84,6 +90,20 @@ class Rpc:
             else RpcError(method, f"{self._quorum} endpoints do not say the same", kind=Kind.DISAGREE)
             for place, ((method, _), (key, count)) in enumerate(zip(calls, winners, strict=True))
         ]
+
+    def at(self, block: BlockId) -> BlockTag:
+        """How to name a block: by its hash (EIP-1898), which a backend of another chain or branch does not know.
+
+        By its height where the endpoint takes no hash.
+        """
+        if self._takes_hashes is None:
+            by_hash, by_height = {"blockHash": _hex(block.hash)}, hex(block.number)
+            account = _hex(bytes(20))
+            told, plain = self.batch([("eth_getCode", [account, by_hash]), ("eth_getCode", [account, by_height])])
+            if isinstance(told, RpcError) and (isinstance(plain, RpcError) or told.kind not in _NOT_UNDERSTOOD):
+                return by_hash
+            self._takes_hashes = not isinstance(told, RpcError)
+        return {"blockHash": _hex(block.hash)} if self._takes_hashes else hex(block.number)
 
     def states(self) -> list[EndpointState]:
         """How each endpoint does, in the order of the configuration."""
@@ -190,6 +210,10 @@ class Rpc:
             threading.Thread(target=ask, args=(endpoint,), name="quorum", daemon=True).start()
         ask(last)
         return [answers.get() for _ in endpoints]
+
+
+def _hex(value: bytes) -> str:
+    return "0x" + value.hex()
 
 
 def _all_taken(answers: "list[Any] | Unavailable") -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 from themis.chain.abi import address
 from themis.chain.client import ContractDenied, OracleClient
+from themis.chain.rpc import BlockTag
 from themis.core import permission
 from themis.core.modes import Mode, mode_of
 from themis.core.permission import Announced, Explanation, GrantState, Ground, Standing, Use
@@ -32,7 +33,7 @@ class Uses:
         self._client = client
 
     def grant_used_by(
-        self, model_id: Hash32, account: Address, role: Role, block: str = "latest"
+        self, model_id: Hash32, account: Address, role: Role, block: BlockTag = "latest"
     ) -> tuple[Address, GrantState]:
         """The licensee whose grant counts for an account, and that grant: its own if it ever had one."""
         calls = [("grantOf", (model_id, account, int(role))), ("principalOf", (account,))]
@@ -45,7 +46,7 @@ class Uses:
 
     def uses_left(self, query: LicenseQuery) -> int | None:
         """How many more uses the account's grant permits at that block; None: any number, or no grant is needed."""
-        block = hex(query.block_number)
+        block = self._client.rpc.at(query.block)
         (terms,) = self._client.read("termsOf", query.model_id, query.terms_version, block=block)
         policy = terms_version(query.terms_version, terms).policy
         if mode_of(policy, query.role, query.use_class) is not Mode.GRANT:
@@ -74,7 +75,7 @@ class Uses:
         serving, min_fee_wei, _ = self._client.read("offerOf", model_id, operator, ETHER)
         return Standing(said, asks_fee=not serving or min_fee_wei > 0)
 
-    def _announced(self, model_id: Hash32, in_force: int, block: str) -> Announced | None:
+    def _announced(self, model_id: Hash32, in_force: int, block: BlockTag) -> Announced | None:
         (latest,) = self._client.read("latestTerms", model_id, block=block)
         if latest == in_force:
             return None
@@ -82,7 +83,7 @@ class Uses:
         found = terms_version(latest, terms)
         return Announced(latest, found.policy, found.effective_at_s)
 
-    def _refused(self, function: str, *arguments: Any, block: str) -> Denial | None:
+    def _refused(self, function: str, *arguments: Any, block: BlockTag) -> Denial | None:
         try:
             self._client.read(function, *arguments, block=block)
         except ContractDenied as denied:

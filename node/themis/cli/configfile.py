@@ -20,6 +20,9 @@ chain_id = {chain_id}
 start_block = {start_block}     # the block the oracle was deployed in
 # confirmations = 1    # blocks after which an answer counts as final
 # poll_interval_s = 0.5
+# rpc_urls = []        # more endpoints: they take over when the first fails, and get every answer
+# quorum = 1           # so many endpoints must agree about money and licenses
+# reread_blocks = 12   # how far the backends of an endpoint may lie apart
 
 [fees]
 # max_fee_gwei = 200   # cap of the fee per gas

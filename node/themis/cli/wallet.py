@@ -65,7 +65,9 @@ def connect(config: Config) -> OracleClient:
 
     Raises Misconfigured, or Unavailable while the RPC is down.
     """
-    client = OracleClient(Rpc(config.chain.rpc_url), config.chain.chain_id, config.oracle(), progress)
+    client = OracleClient(
+        Rpc(*config.chain.urls, quorum=config.chain.quorum), config.chain.chain_id, config.oracle(), progress
+    )
     require_chain(client.rpc, client.chain_id)
     require_oracle(client)
     return client

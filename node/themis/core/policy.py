@@ -18,8 +18,7 @@ def license_queries(job: Job) -> tuple[LicenseQuery, LicenseQuery]:
     request = job.request
 
     def query(account: Address, role: Role, use_class: UseClass) -> LicenseQuery:
-        block = job.seen_at.block_number
-        return LicenseQuery(request.model_id, request.terms_version, account, role, use_class, block)
+        return LicenseQuery(request.model_id, request.terms_version, account, role, use_class, job.seen_at.block)
 
     return (
         query(request.requester, Role.REQUESTER, request.use_class),

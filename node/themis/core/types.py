@@ -29,6 +29,27 @@ class Role(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class BlockId:
+    """One block, and none that has only its height."""
+
+    number: int
+    hash: Hash32
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRef:
+    """A block up to which everything is recorded."""
+
+    number: int
+    hash: Hash32
+    timestamp_s: int
+
+    @property
+    def id(self) -> BlockId:
+        return BlockId(self.number, self.hash)
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
     """A block header, as far as the node needs it."""
 
@@ -40,6 +61,12 @@ class Block:
     """None on a chain without one."""
     gas_limit: int
     """Of all its transactions together."""
+    may_log: bool
+    """Whether its bloom admits a log of the oracle for our operator. False is certain."""
+
+    @property
+    def ref(self) -> BlockRef:
+        return BlockRef(self.number, self.hash, self.timestamp_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +106,10 @@ class LogPosition:
     log_index: int
     tx_hash: Hash32
 
+    @property
+    def block(self) -> BlockId:
+        return BlockId(self.block_number, self.block_hash)
+
 
 @dataclass(frozen=True, slots=True)
 class Requested:
@@ -109,11 +140,13 @@ class Receipt:
     """What became of a mined transaction."""
 
     tx_hash: Hash32
-    block_number: int
+    block: BlockId
     succeeded: bool
     gas_used: int
     price_wei: int | None
     """What a unit of gas cost; None where the endpoint does not say."""
+    events: tuple[ChainEvent, ...] = ()
+    """What the oracle logged in it for our operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +158,7 @@ class LicenseQuery:
     account: Address
     role: Role
     use_class: UseClass
-    block_number: int
+    block: BlockId
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ def assemble(home: Path, config: Config, preflight: Preflight) -> Running:
             oracle=oracle,
             start_block=config.chain.start_block,
             confirmations=config.chain.confirmations,
+            reread_blocks=config.chain.reread_blocks,
             min_fee_wei=config.fees.min_fee_wei,
             fees=config.fees.limits(),
             pricing=config.fees.pricing(chain_id),

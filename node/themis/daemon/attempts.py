@@ -7,11 +7,12 @@ from typing import Final
 
 from themis.core.errors import Reason
 from themis.core.fees import GWEI, Market
-from themis.core.job import Closed, Fact, Job, State, Unsent
+from themis.core.job import Answer, Closed, Fact, Job, Mined, State, Unsent
 from themis.core.pool import Nonces, Reply, Said
+from themis.core.reorg import covers
 from themis.core.transaction import SentTransaction
 from themis.core.trouble import Trouble
-from themis.core.types import Denial, Hash32, Receipt
+from themis.core.types import Denial, Fulfilled, Hash32, Receipt
 from themis.daemon.broadcast import broadcast, sign_answer, sign_empty
 from themis.daemon.node import Node
 
@@ -144,23 +145,25 @@ class Caretaker:
         )
 
     def _outcome(self, job: Job | None, sent: SentTransaction, receipt: Receipt | None, *, lost: bool) -> Fact | None:
-        """What a used nonce says about its job; None where `watch` will say it, or it is too early to tell."""
+        """What a used nonce says about its job, whether `watch` saw it or not; None where it is too early to tell."""
         if job is None or job.state not in {State.SENDING, State.CLOSED}:
             return None
         if receipt is None:
             return Unsent() if lost and job.state is State.SENDING else None
         if sent.cancels:
             return Unsent() if job.state is State.SENDING else None
-        tail = self._node.store.tail()
-        if receipt.succeeded or not tail or tail[-1].number < receipt.block_number:
+        if not covers(self._node.store.tail(), receipt.block):
             return None
+        if receipt.succeeded:
+            answers = (event for event in receipt.events if isinstance(event, Fulfilled) and event.id == job.id)
+            return next((Mined(Answer(event.output, event.result_hash), event.at) for event in answers), None)
         return Closed(Reason.REVERTED, self._why_reverted(job, receipt))
 
     def _why_reverted(self, job: Job, receipt: Receipt) -> str:
         node = self._node
         if job.answer is None:
             return ""
-        said = node.chain.fulfill_denial(job.request, job.answer.output, receipt.block_number)
+        said = node.chain.fulfill_denial(job.request, job.answer.output, receipt.block.number)
         return f"{said.error}({said.detail})" if isinstance(said, Denial) else "the chain does not say why"
 
     def _push(self, unused: Attempts, nonces: Nonces) -> None:

@@ -47,9 +47,7 @@ class Infer:
     def _with_code(self, jobs: Sequence[Job]) -> list[tuple[Job, bytes | Closed | None]]:
         """Each job with its code, or why it has none. Jobs whose code cannot be had now are left out."""
         refs = {job.id: self._needed(job) for job in jobs}
-        wanted = {
-            job.id: (ref.address, job.seen_at.block_number) for job in jobs if isinstance(ref := refs[job.id], CodeRef)
-        }
+        wanted = {job.id: (ref.address, job.seen_at.block) for job in jobs if isinstance(ref := refs[job.id], CodeRef)}
         places = list(dict.fromkeys(wanted.values()))
         found = dict(zip(places, self._node.chain.code(places), strict=True)) if places else {}
         ready: list[tuple[Job, bytes | Closed | None]] = []

@@ -11,7 +11,7 @@ from themis.core.errors import Reason, Refused, Unavailable
 from themis.core.fees import fulfill_gas
 from themis.core.job import Accepted, Closed, Fact, Job, Paid, State, Underpaid
 from themis.core.pricing import Rule
-from themis.core.types import Denial, Hash32, LicenseQuery, TermsKey
+from themis.core.types import BlockId, Denial, Hash32, LicenseQuery, TermsKey
 from themis.daemon.node import Node
 
 _BATCH: Final = 256
@@ -119,9 +119,9 @@ class Judge:
     def _with_known_terms(self, jobs: Sequence[Job]) -> list[Job]:
         """Those whose terms are kept: they travel with the result. The rest is judged again."""
         node = self._node
-        first_seen: dict[TermsKey, int] = {}
+        first_seen: dict[TermsKey, BlockId] = {}
         for job in jobs:
-            first_seen.setdefault(_terms_key(job), job.seen_at.block_number)
+            first_seen.setdefault(_terms_key(job), job.seen_at.block)
         missing = [(key, block) for key, block in first_seen.items() if node.store.terms(key) is None]
         unknown: set[TermsKey] = set()
         for (key, block), found in zip(missing, node.chain.terms(missing), strict=True):
@@ -129,7 +129,7 @@ class Judge:
                 log.warning("terms could not be read: %s", found)
                 unknown.add(key)
             else:
-                node.store.record_terms({key: found}, block)
+                node.store.record_terms({key: found}, block.number)
         return [job for job in jobs if _terms_key(job) not in unknown]
 
     def _license(self, jobs: Sequence[Job]) -> list[tuple[Job, Fact]]:
@@ -177,11 +177,11 @@ class Judge:
         All is counted at the newest block that is recorded: up to there the store knows which answers are mined.
         """
         node = self._node
-        block = node.store.tail()[-1].number
+        block = node.store.tail()[-1].id
         left = self._uses_left(jobs, block)
         taken: Counter[Hash32] = Counter()
         if any(uses is not None for uses in left.values()):
-            pending = node.store.pending(block)
+            pending = node.store.pending(block.number)
             spending = self._uses_left(pending, block)
             taken.update(job.request.model_id for job in pending if spending[job.id] is not None)
         facts: list[tuple[Job, Fact]] = []
@@ -198,9 +198,9 @@ class Judge:
             facts.append((job, Accepted()))
         return facts
 
-    def _uses_left(self, jobs: Sequence[Job], block_number: int) -> dict[Hash32, int | None]:
+    def _uses_left(self, jobs: Sequence[Job], block: BlockId) -> dict[Hash32, int | None]:
         """For each job what the grant that its answer needs has left at a block; None: any number, or it needs none."""
-        asked = {job.id: replace(policy.license_queries(job)[1], block_number=block_number) for job in jobs}
+        asked = {job.id: replace(policy.license_queries(job)[1], block=block) for job in jobs}
         questions = list(dict.fromkeys(asked.values()))
         answers = dict(zip(questions, self._node.chain.uses_left(questions), strict=True))
         return {job_id: answers[query] for job_id, query in asked.items()}

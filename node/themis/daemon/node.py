@@ -30,6 +30,8 @@ class Settings:
     requesters: Requesters
     max_spend_wei: int | None
     """In 24 hours, for gas; None: any amount."""
+    reread_blocks: int = 12
+    """So deep a block must be until its logs are not read again: an endpoint's backends may lie so far apart."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ class Preflight:
     _bundles: dict[Hash32, Bundle] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.rpc = Rpc(self.config.chain.rpc_url)
+        self.rpc = Rpc(*self.config.chain.urls, quorum=self.config.chain.quorum)
 
     def checks(self) -> Iterator[Check]:
         """Each check as it is done. A failure ends the list: what follows would only repeat it."""

@@ -14,7 +14,7 @@ from eth_utils.crypto import keccak
 from themis.bundles.bundle import Bundle
 from themis.core.errors import Misconfigured, Refused, Unavailable
 from themis.core.job import Job
-from themis.core.types import Address, CodeRef, Hash32
+from themis.core.types import Address, BlockId, CodeRef, Hash32
 from themis.engine import preprocess
 from themis.store import rows
 from themis.store.schema import SCHEMA_VERSION
@@ -24,7 +24,7 @@ NEWEST: Final = 512
 
 Request = tuple[bytes, bytes | None]
 """Input, and the code it refers to."""
-Fetch = Callable[[Sequence[tuple[Address, int]]], Sequence[bytes | Unavailable]]
+Fetch = Callable[[Sequence[tuple[Address, BlockId]]], Sequence[bytes | Unavailable]]
 """Code of accounts at blocks, as the `Chain` port gives it."""
 
 
@@ -80,7 +80,7 @@ def _with_code(jobs: Sequence[Job], bundle: Bundle, fetch: Fetch) -> list[Reques
             refs.append(needs(job.input))
         except Refused as error:
             raise Misconfigured(f"the store holds an answer to what {bundle.name} refuses ({error})") from error
-    places = [(ref.address, job.seen_at.block_number) for ref, job in zip(refs, jobs, strict=True) if ref]
+    places = [(ref.address, job.seen_at.block) for ref, job in zip(refs, jobs, strict=True) if ref]
     found = iter(fetch(places) if places else ())
     work: list[Request] = []
     for job, ref in zip(jobs, refs, strict=True):

@@ -20,10 +20,9 @@ from themis.core.job import (
     Unmined,
     apply,
 )
-from themis.core.reorg import BlockRef
 from themis.core.requesters import DAY_HOURS, HOUR_S
 from themis.core.transaction import SentTransaction
-from themis.core.types import Address, ChainEvent, Fulfilled, Hash32, Requested, Terms, TermsKey
+from themis.core.types import Address, BlockRef, ChainEvent, Fulfilled, Hash32, Requested, Terms, TermsKey
 from themis.store import rows
 from themis.store.database import Database
 

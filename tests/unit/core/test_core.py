@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from eth_utils.crypto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,8 +12,8 @@ from themis.core import canonical, policy
 from themis.core.errors import Misconfigured, Reason, Refused
 from themis.core.fees import FeePolicy, Fees, Market, fulfill_gas
 from themis.core.job import Job
-from themis.core.reorg import TAIL_LENGTH, BlockRef, extended, fork_point
-from themis.core.types import Hash32, LogPosition, Role, UseClass
+from themis.core.reorg import TAIL_LENGTH, covers, extended, fork_point, linked
+from themis.core.types import Block, BlockId, BlockRef, Hash32, LogPosition, Role, UseClass
 
 GWEI = 10**9
 POLICY = FeePolicy(cap_wei=200 * GWEI, priority_fee_wei=GWEI)
@@ -116,8 +117,16 @@ def require(subject: Job, *, min_fee_wei: int = 0, chain_time_s: float = 0) -> N
 def test_license_questions_name_block_role_and_class() -> None:
     subject = job(use_class=UseClass.RESEARCH)
     requester, operator = policy.license_queries(subject)
-    assert (requester.role, requester.use_class, requester.block_number) == (Role.REQUESTER, UseClass.RESEARCH, 9)
-    assert (operator.role, operator.use_class, operator.block_number) == (Role.OPERATOR, UseClass.COMMERCIAL, 9)
+    assert (requester.role, requester.use_class, requester.block) == (
+        Role.REQUESTER,
+        UseClass.RESEARCH,
+        subject.seen_at.block,
+    )
+    assert (operator.role, operator.use_class, operator.block) == (
+        Role.OPERATOR,
+        UseClass.COMMERCIAL,
+        subject.seen_at.block,
+    )
 
 
 def test_good_requests_are_acceptable() -> None:
@@ -139,3 +148,26 @@ def test_bad_requests_are_refused_with_the_reason(subject: Job, limits: dict[str
         require(subject, **limits)
     assert refused.value.reason is reason
     assert refused.value.detail
+
+
+def block(number: int, parent: bytes, mark: bytes = b"") -> Block:
+    return Block(number, Hash32(keccak(parent + mark)), Hash32(parent), 0, 0, 0, may_log=False)
+
+
+def test_blocks_are_followed_down_as_far_as_they_are_linked() -> None:
+    first = block(1, bytes(32))
+    second, other = block(2, first.hash), block(2, first.hash, b"other")
+    third = block(3, second.hash)
+    assert linked([first, second, third], third.ref) == [first, second, third]
+    assert linked([first, other, third], third.ref) == [third]
+    assert linked([first, None, third], third.ref) == [third]
+    assert linked([first, second, third], block(3, second.hash, b"other").ref) == []
+
+
+def test_a_tail_covers_what_is_recorded_and_still_on_its_chain() -> None:
+    tail = [BlockRef(5, Hash32(b"\x05" * 32), 0), BlockRef(9, Hash32(b"\x09" * 32), 0)]
+    assert covers(tail, BlockId(9, Hash32(b"\x09" * 32)))
+    assert covers(tail, BlockId(7, Hash32(b"\x07" * 32))), "within a range that was read"
+    assert not covers(tail, BlockId(9, Hash32(b"\x08" * 32))), "another branch"
+    assert not covers(tail, BlockId(10, Hash32(b"\x0a" * 32))), "not recorded yet"
+    assert not covers([], BlockId(0, Hash32(bytes(32))))

@@ -16,8 +16,7 @@ from tests.port.test_store import compute, open_store, requested
 from themis.bundles import bundle
 from themis.bundles.bundle import Golden
 from themis.core.errors import Misconfigured, Unavailable
-from themis.core.reorg import BlockRef
-from themis.core.types import Address, Hash32
+from themis.core.types import Address, BlockRef, Hash32
 from themis.engine.engine import OnnxEngine, Timing, open_model
 from themis.engine.runner import Answers, Work
 from themis.engine.tuning import DEFAULTS, Tuning

@@ -20,7 +20,7 @@ from themis.cli.output import print_json, print_record, print_rows, say
 from themis.config import STORE_FILE, Config
 from themis.core.errors import Misconfigured, Unavailable
 from themis.core.spelling import shown
-from themis.core.types import Address, Hash32
+from themis.core.types import Address, BlockId, Hash32
 from themis.engine.engine import is_tunable
 from themis.engine.tuning import Tuning
 from themis.optimize import journal, plot, report, traffic
@@ -117,11 +117,13 @@ def _tune(home: Home, config: Config, model: _Model, rounds: int) -> None:
 def _traffic(home: Home, config: Config, model: _Model) -> Traffic:
     """Code is asked for at the newest block: nodes forget older states, and a request says what its hash must be."""
 
-    def fetch(places: Sequence[tuple[Address, int]]) -> Sequence[bytes | Unavailable]:
-        client = OracleClient(Rpc(config.chain.rpc_url), config.chain.chain_id, config.oracle())
+    def fetch(places: Sequence[tuple[Address, BlockId]]) -> Sequence[bytes | Unavailable]:
+        client = OracleClient(
+            Rpc(*config.chain.urls, quorum=config.chain.quorum), config.chain.chain_id, config.oracle()
+        )
         chain = RpcChain(client, Address(bytes(20)))
         try:
-            head = chain.head().number
+            head = chain.head().ref.id
             return chain.code([(account, head) for account, _ in places])
         except Unavailable as error:
             say(f"requests that name deployed code are left out: {error}")

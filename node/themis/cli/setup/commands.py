@@ -76,7 +76,7 @@ def deploy(context: typer.Context, as_json: Json = False) -> None:
     config = home.config()
     if config.chain.oracle is not None:
         raise Misconfigured("chain.oracle is set already: remove it from config.toml to deploy another one")
-    rpc = Rpc(config.chain.rpc_url)
+    rpc = Rpc(*config.chain.urls, quorum=config.chain.quorum)
     client.require_chain(rpc, config.chain.chain_id)
     signer = wallet.unlock(home, config)
     receipt = client.deploy(rpc, config.chain.chain_id, signer, config.fees.limits(), ORACLE)

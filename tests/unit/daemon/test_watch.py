@@ -1,0 +1,158 @@
+"""The watcher before an endpoint whose backends lie apart: what one does not show yet is not taken for nothing."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.daemon_kit import Bench
+from tests.fakes import CHAIN_ID, ORACLE_ADDRESS
+from themis.core import canonical
+from themis.core.errors import Unavailable
+from themis.core.job import State
+from themis.core.types import Block, Hash32
+from themis.daemon.attempts import RESEND_AFTER_S
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    made = Bench(tmp_path / "themis.db")
+    made.chain.mine()
+    made.see()
+    return made
+
+
+def known(bench: Bench, id_: Hash32) -> bool:
+    return bench.store.job(id_) is not None
+
+
+def test_a_log_that_is_shown_late_is_read_without_a_new_block(bench: Bench) -> None:
+    bench.chain.withheld = lambda _: True
+    id_ = bench.chain.ask()
+    bench.see()
+    assert not known(bench, id_)
+    assert bench.store.tail()[-1].number == bench.chain.head().number
+    bench.chain.withheld = lambda _: False
+    bench.see()
+    assert known(bench, id_)
+    assert bench.node.telemetry.registry.get_sample_value("themis_late_logs_total") == 1
+
+
+@pytest.mark.parametrize("no_ranges", [False, True])
+@pytest.mark.parametrize("depth", [1, 11])
+def test_a_log_that_is_shown_some_blocks_late_is_read(bench: Bench, depth: int, *, no_ranges: bool) -> None:
+    bench.chain.no_ranges = no_ranges
+    bench.chain.withheld = lambda block: block.number > len(bench.chain.chain) - 1 - depth
+    ids = []
+    for n in range(3):
+        ids.append(bench.chain.ask(bytes([n])))
+        bench.see()
+    assert not known(bench, ids[-1])
+    for _ in range(depth):
+        bench.chain.mine()
+        bench.see()
+    assert all(known(bench, id_) for id_ in ids)
+
+
+def test_a_log_that_a_restart_comes_before_is_read(bench: Bench) -> None:
+    bench.chain.withheld = lambda _: True
+    id_ = bench.chain.ask()
+    bench.see()
+    bench.chain.withheld = lambda _: False
+    bench.restart()
+    bench.see()
+    assert known(bench, id_)
+
+
+def test_one_log_of_a_block_does_not_stand_for_the_others(bench: Bench) -> None:
+    """The endpoint cuts a block's logs off; the next look shows them all."""
+    first, second = bench.chain.request(b"1"), bench.chain.request(b"2", seq=2)
+    ids = [canonical.request_id(each, CHAIN_ID, ORACLE_ADDRESS) for each in (first, second)]
+    bench.chain.mine([(ids[0], first, b"1"), (ids[1], second, b"2")])
+    hidden = bench.chain.chain[-1].events.pop()
+    bench.see()
+    bench.chain.chain[-1].events.append(hidden)
+    bench.chain.mine()
+    bench.see()
+    assert all(known(bench, id_) for id_ in ids)
+
+
+def test_a_block_that_no_backend_reads_is_not_passed(bench: Bench) -> None:
+    height = bench.chain.head().number
+    bench.chain.unread = lambda block: block.number > height + 1
+    ids = [bench.chain.ask(bytes([n])) for n in range(3)]
+    bench.chain.no_ranges = True
+    bench.see()
+    assert [known(bench, id_) for id_ in ids] == [True, False, False]
+    assert bench.store.tail()[-1].number == height + 1
+    bench.chain.unread = lambda _: False
+    bench.see()
+    assert all(known(bench, id_) for id_ in ids)
+
+
+def test_a_head_of_another_backend_is_followed_as_far_as_headers_are_there(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [bench.chain.ask(bytes([n])) for n in range(4)]
+    behind = bench.chain.head().number - 1
+    blocks = bench.chain.blocks
+
+    def lagging(numbers: list[int]) -> list[Block | None]:
+        return [block if block and block.number < behind else None for block in blocks(numbers)]
+
+    monkeypatch.setattr(bench.chain, "blocks", lagging)
+    assert bench.watch.step()
+    assert [known(bench, id_) for id_ in ids] == [True, True, False, False]
+    assert not bench.watch.step(), "the poll goes on; nothing is wrong"
+    monkeypatch.setattr(bench.chain, "blocks", blocks)
+    bench.see()
+    assert all(known(bench, id_) for id_ in ids)
+
+
+def test_a_view_that_does_not_fit_together_rewinds_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One call in some goes to a backend of another chain."""
+    id_ = bench.chain.ask()
+    bench.work()
+    head, blocks = bench.chain.head, bench.chain.blocks
+
+    def foreign(block: Block) -> Block:
+        return Block(block.number + 3, Hash32(b"\x99" * 32), Hash32(b"\x98" * 32), 0, 1, 1, may_log=True)
+
+    monkeypatch.setattr(bench.chain, "head", lambda: foreign(head()))
+    monkeypatch.setattr(
+        bench.chain,
+        "blocks",
+        lambda numbers: [foreign(b) if b and len(list(numbers)) == 1 else b for b in blocks(numbers)],
+    )
+    for _ in range(3):
+        with pytest.raises(Unavailable, match="does not fit together|has lost block"):
+            bench.watch.step()
+    assert bench.job(id_).state is State.SENDING
+    assert bench.node.time.head == head()
+
+
+def test_a_receipt_settles_a_job_whose_log_never_comes(bench: Bench) -> None:
+    id_ = bench.chain.ask()
+    bench.work()
+    answered = bench.chain.head().number + 1
+    bench.chain.withheld = lambda block: block.number >= answered
+    bench.mine()
+    assert bench.job(id_).state is State.SENDING
+    bench.wait(RESEND_AFTER_S)
+    bench.work()
+    assert bench.job(id_).state is State.DONE
+    mined_at = bench.job(id_).mined_at
+    assert mined_at is not None
+    assert (mined_at.block_number, mined_at.block_hash) == (answered, bench.chain.chain[answered].header.hash)
+    assert bench.store.unsettled() == []
+
+
+def test_a_receipt_of_a_block_that_is_not_recorded_settles_nothing(bench: Bench) -> None:
+    """It may be on a branch that nobody else sees: no reorganization would take it back."""
+    id_ = bench.chain.ask()
+    bench.work()
+    bench.chain.mine()
+    bench.wait(RESEND_AFTER_S)
+    bench.settle.step()
+    assert bench.job(id_).state is State.SENDING
+    bench.work()
+    assert bench.job(id_).state is State.DONE
