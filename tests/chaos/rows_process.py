@@ -111,10 +111,9 @@ def stopped(stage: Stage) -> None:
     stage.all_answered()
 
 
-def _run_again(home: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*THEMIS, "--home", str(home), "run"], capture_output=True, text=True, timeout=60, check=False
-    )
+def _run_again(stage: Stage, home: Path) -> subprocess.CompletedProcess[str]:
+    line = [*THEMIS, "--home", str(home), "run"]
+    return subprocess.run(line, capture_output=True, text=True, timeout=60, check=False, env=stage.environment())
 
 
 @row("a second instance in the same home, and in a copy of it", KIND)
@@ -123,7 +122,7 @@ def second_instance(stage: Stage) -> None:
     shutil.copytree(stage.home, elsewhere)
     try:
         for home in (stage.home, elsewhere):
-            done = _run_again(home)
+            done = _run_again(stage, home)
             must(done.returncode == 78, f"the second one ended with {done.returncode}")
     finally:
         shutil.rmtree(elsewhere)

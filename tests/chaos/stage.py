@@ -1,6 +1,7 @@
 """One chain, one proxy, one node at work, and a requester who asks: where each row of the fault table plays."""
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -55,6 +56,8 @@ class Stage:
     since_s: float = field(default_factory=time.monotonic)
     """When the fault ended; when the requests were made, where it stays."""
 
+    locks: Path | None = None
+    """Where the lock of the key lies; None: beside the home."""
     final: Tally | None = None
     """Taken by the row, where the home does not outlive it."""
 
@@ -147,9 +150,13 @@ class Stage:
     def start(self, *, wait: bool = True, command: Sequence[str] = THEMIS, **options: Any) -> None:
         with (self.home / "log").open("a") as log:
             line = [*command, "--home", str(self.home), "run"]
-            self.process = subprocess.Popen(line, stderr=log, stdout=log, text=True, **options)
+            self.process = subprocess.Popen(line, stderr=log, stdout=log, text=True, env=self.environment(), **options)
         if wait:
             self.ready()
+
+    def environment(self) -> dict[str, str]:
+        """The lock of the key lies among the temporary files: chains of the same second have the same genesis block."""
+        return os.environ | {"TMPDIR": str(self.locks or self.home.parent)}
 
     def ready(self) -> None:
         """Wait until the node answers on its API."""

@@ -62,7 +62,7 @@ def run(each: Row) -> Outcome:
     try:
         with (
             tempfile.TemporaryDirectory(prefix="chaos-") as directory,
-            staged(Path(directory), **each.setting) as stage,
+            staged(Path(directory) / "home", **each.setting) as stage,
         ):
             try:
                 each.play(stage)

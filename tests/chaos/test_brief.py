@@ -13,7 +13,7 @@ BRIEF = [row for row in ROWS if row.brief]
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with staged(tmp_path_factory.mktemp("chaos")) as built:
+    with staged(tmp_path_factory.mktemp("chaos") / "home") as built:
         yield built
 
 

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 from themis.core.errors import Broken, Misconfigured, Unavailable
 from themis.daemon.node import Node
+from themis.daemon.pace import Pace
 
 _FIRST_PAUSE_S: Final = 0.25
 _LONGEST_PAUSE_S: Final = 15.0
@@ -57,7 +58,7 @@ class Supervisor:
         self._let_go = let_go
         self._node = node
         self._loops = loops
-        self._poll_interval_s = poll_interval_s
+        self._pace = Pace(poll_interval_s)
         self._stop = threading.Event()
         self._wake = threading.Condition()
         self._rounds = 0
@@ -88,7 +89,7 @@ class Supervisor:
         health = self.health[loop.name]
         pause_s = _FIRST_PAUSE_S
         while not self._stop.is_set():
-            rounds = self._rounds
+            rounds, begun_s = self._rounds, time.monotonic()
             try:
                 worked = loop.step()
             except Unavailable as error:
@@ -108,10 +109,18 @@ class Supervisor:
                 health.stepped_at_s, health.error, pause_s = self._node.clock.now_s(), "", _FIRST_PAUSE_S
                 if worked:
                     self._notify()
-                elif loop.name == "watch":
-                    self._stop.wait(self._poll_interval_s)
-                else:
+                if loop.name == "watch":
+                    self._look_again(begun_s, found=worked)
+                elif not worked:
                     self._sleep(rounds)
+
+    def _look_again(self, begun_s: float, *, found: bool) -> None:
+        """Only the watcher does not wait for others: nobody tells it of a block."""
+        now_s = time.monotonic()
+        if found:
+            self._pace.saw_block(now_s)
+        else:
+            self._stop.wait(self._pace.wait_s(now_s, now_s - begun_s))
 
     def _fail(self, error: Exception) -> None:
         self._failure = error

@@ -17,9 +17,11 @@ from themis.engine import batch, preprocess
 from themis.engine.apart import Apart, Limits
 from themis.engine.crew import Crew
 from themis.engine.generic import Generic
+from themis.engine.kept import Kept
 from themis.engine.preprocess import Preprocessing
 from themis.engine.runner import Answerer, OneByOne, Runner, Work
 from themis.engine.tuning import DEFAULTS, Tuning, differences
+from themis.evm import encode as evm
 from themis.exact import selftest
 from themis.exact.rewrite import rewrite
 
@@ -73,6 +75,7 @@ class OnnxEngine:
         self.observe: Callable[[Hash32, Work, Timing], None] = lambda *_: None
         """Told about each call of `infer`, in its thread."""
         self._now_s = now_s
+        self._kept = Kept()
 
     def models(self) -> Mapping[Hash32, ModelInfo]:
         return {model_id: loaded.info for model_id, loaded in self._loaded.items()}
@@ -127,9 +130,18 @@ class OnnxEngine:
         loaded = self._find(model_id)
         for input_, _ in work:
             self.code_needed(model_id, input_)
+        if not reads_code(loaded.bundle):
+            return self._run(loaded, work)
+        known = self._kept.find(model_id, work)
+        new = list(dict.fromkeys(each for each, output in zip(work, known, strict=True) if output is None))
+        found = dict(zip(new, self._run(loaded, new), strict=True)) if new else {}
+        self._kept.keep(model_id, new, list(found.values()))
+        return [found[each] if output is None else output for each, output in zip(work, known, strict=True)]
+
+    def _run(self, loaded: _Loaded, work: Work) -> list[bytes]:
         start_s = self._now_s()
         answers = loaded.answerer.answer(work)
-        self.observe(model_id, work, Timing(len(work), answers.tokens, self._now_s() - start_s))
+        self.observe(loaded.info.model_id, work, Timing(len(work), answers.tokens, self._now_s() - start_s))
         return answers.outputs
 
     def _find(self, model_id: Hash32) -> _Loaded:
@@ -145,6 +157,11 @@ def supported(version: str, span: RuntimeSchema) -> bool:
 
 def _numbers(version: str) -> list[int]:
     return ([int(part) for part in version.split(".")[:3] if part.isdigit()] + [0, 0])[:3]
+
+
+def reads_code(bundle: Bundle) -> bool:
+    """Whether a model's answers are about code alone, and exact: asked about the same code, it says the same."""
+    return bundle.manifest.exact and bundle.manifest.preprocessing == evm.PREPROCESSING
 
 
 def is_tunable(bundle: Bundle) -> bool:

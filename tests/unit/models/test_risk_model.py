@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from eth_utils.crypto import keccak
 
 from themis.bundles import bundle
 from themis.bundles.bundle import Bundle
@@ -68,8 +69,22 @@ def test_it_points_into_the_function_with_the_hole(engine: OnnxEngine) -> None:
 
 def test_batches_do_not_change_answers(engine: OnnxEngine) -> None:
     codes = [runtime("EthVault"), b"\0", runtime("SafeEthVault"), bytes.fromhex("33ff")]
-    together = engine.infer(MODEL, [(code, None) for code in codes])
-    assert together == [engine.infer(MODEL, [(code, None)])[0] for code in codes]
+    answerer = engine.answerer(MODEL)
+    together = answerer.answer([(code, None) for code in codes]).outputs
+    assert together == [answerer.answer([(code, None)]).outputs[0] for code in codes]
+
+
+def test_the_same_code_is_not_run_twice(loaded: Bundle) -> None:
+    """Whatever contract it is in, in one batch and in another; another code is."""
+    engine, ran = OnnxEngine({MODEL: loaded}, threads=1), list[int]()
+    engine.observe = lambda _, work, __: ran.append(len(work))
+    code, other = runtime("EthVault"), runtime("SafeEthVault")
+    named = [bytes(12) + bytes([number]) * 20 + keccak(code) for number in (1, 2)]
+    (first,) = engine.infer(MODEL, [(named[0], code)])
+    assert engine.infer(MODEL, [(named[1], code), (code, None), (other, None), (other, None)])[:2] == [first, first]
+    assert engine.infer(MODEL, [(other, None)]) != [first]
+    assert ran == [1, 1]
+    assert engine.answerer(MODEL).answer([(named[1], code)]).outputs == [first]
 
 
 def test_anybody_may_destroy_this(engine: OnnxEngine) -> None:
