@@ -142,7 +142,10 @@ def damaged(stage: Stage) -> None:
 
 @row("two local chains with id 31337 and one key", KIND)
 def two_chains(stage: Stage) -> None:
-    with tempfile.TemporaryDirectory(prefix="chaos-") as directory, staged(Path(directory) / "home", started=False) as other:
+    with (
+        tempfile.TemporaryDirectory(prefix="chaos-") as directory,
+        staged(Path(directory) / "home", started=False) as other,
+    ):
         other.locks = stage.home.parent
         other.start()
         must(other.world.chain.chain_id == stage.world.chain.chain_id, "one id")
