@@ -4,9 +4,7 @@ import sqlite3
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-
-from eth_utils.abi import function_abi_to_4byte_selector
+from typing import Final
 
 from tests.chaos.proxy import Proxy
 from tests.world import World
@@ -14,8 +12,7 @@ from themis.chain.contracts import ORACLE, decode_fulfill
 from themis.core.canonical import request_id
 from themis.core.types import Hash32
 
-_ENTRY: Final[Any] = ORACLE._functions["fulfillRequest"]
-_ANSWER: Final = "0x" + function_abi_to_4byte_selector(_ENTRY).hex()
+_ANSWER: Final = "0x" + ORACLE.selector("fulfillRequest").hex()
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,10 @@ class Artifact:
         selector, inputs, _ = self._functions[function]
         return selector + encode(inputs, arguments)
 
+    def selector(self, function: str) -> bytes:
+        """The first four bytes of a call."""
+        return self._functions[function][0]
+
     def arguments(self, function: str, data: bytes) -> tuple[Any, ...]:
         """Decode the calldata of a call."""
         return decode(self._functions[function][1], data[4:])
