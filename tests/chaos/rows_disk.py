@@ -51,10 +51,9 @@ def full(stage: Stage) -> None:
         stage.ask(2)
         stage.all_answered()
         ballast = disk / "ballast"
-        with ballast.open("wb") as file, _until_full():
+        with ballast.open("wb", buffering=0) as file, _until_full():
             while True:
                 file.write(bytes(4096))
-                file.flush()
         stage.ask(200)
         stage.until(lambda: not stage.alive() or "full" in stage.log(), "a full disk is noticed", 60)
         if not stage.alive():
@@ -80,7 +79,7 @@ def read_only(stage: Stage) -> None:
     with _mounted(stage, "8m") as disk:
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
         line = [*THEMIS, "--home", str(stage.home), "run"]
-        done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(line, capture_output=True, text=True, timeout=180, check=False)
         must(done.returncode == MISCONFIGURED, f"it ended with {done.returncode}")
         said = done.stderr.splitlines()[-1]
         must("read-only" in said.lower() or "cannot be written" in said, f"it said: {said}")
