@@ -29,5 +29,21 @@ class NodeCollector(Collector):
         for method, count in sorted(self._reading.rpc_calls.items()):
             calls.add_metric([method], count)
         yield calls
+        yield from self._endpoints()
         head = node.time.head
         yield GaugeMetricFamily("themis_head_block", "Newest block seen.", value=head.number if head else 0)
+
+    def _endpoints(self) -> Iterator[Metric]:
+        """By place in the configuration: two keys at one provider are two endpoints."""
+        names = ["place", "url"]
+        fit = GaugeMetricFamily("themis_endpoint_fit", "Whether the endpoint is asked.", labels=names)
+        lag = GaugeMetricFamily("themis_endpoint_lag_blocks", "Blocks behind the newest one seen.", labels=names)
+        requests = CounterMetricFamily("themis_endpoint_requests", "HTTP requests.", labels=names)
+        errors = CounterMetricFamily("themis_endpoint_errors", "HTTP requests that failed.", labels=names)
+        for place, state in enumerate(self._reading.endpoints()):
+            at = [str(place), state.url]
+            fit.add_metric(at, state.fit)
+            lag.add_metric(at, state.lag_blocks)
+            requests.add_metric(at, state.requests)
+            errors.add_metric(at, state.errors)
+        yield from (fit, lag, requests, errors)

@@ -57,6 +57,24 @@ class Model(_Model):
     """How `themis optimize` made it run, unlike an untuned model; null where it is untuned."""
 
 
+class Endpoint(_Model):
+    """One RPC endpoint, as the node found it."""
+
+    url: str
+    """Without what may hold a key."""
+    fit: bool
+    """Whether it is asked: it answers, and serves our chain and contract."""
+    head: int | None
+    lag_blocks: int
+    error_rate: float
+    """Share of its last requests that failed."""
+    latency_s: float
+    requests: int
+    errors: int
+    error: str
+    """What is wrong with it now; empty when nothing is."""
+
+
 class Status(_Model):
     """The node at a glance. What only a running node knows is null where none runs."""
 
@@ -76,6 +94,7 @@ class Status(_Model):
     unsettled: int
     """Transactions without a receipt."""
     rpc_calls: int | None
+    endpoints: list[Endpoint]
     models: list[Model]
     loops: list[Loop]
     alerts: list[str]

@@ -1,6 +1,6 @@
 """A running node, read: its status, its readiness and what its operator should look at."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Final, TypedDict
@@ -8,6 +8,7 @@ from typing import Final, TypedDict
 from eth_utils.address import to_checksum_address
 
 from themis.api import models, views
+from themis.chain.endpoints import EndpointState
 from themis.core.fees import LOW_BALANCE_ANSWERS, answers_paid
 from themis.daemon.node import Node
 from themis.daemon.supervisor import Health
@@ -28,6 +29,8 @@ class Reading:
     health: Mapping[str, Health]
     rpc_calls: Mapping[str, int]
     started_at_s: float
+    endpoints: Callable[[], Sequence[EndpointState]] = list
+    """How each endpoint does now."""
 
     def status(self) -> models.Status:
         node = self.node
@@ -41,6 +44,7 @@ class Reading:
             head=views.head(head) if head else None,
             balance_wei=self._balance_wei(),
             rpc_calls=sum(self.rpc_calls.values()),
+            endpoints=[views.endpoint(state) for state in self.endpoints()],
             models=list(self.served()),
             loops=[
                 models.Loop(name=name, stepped_at_s=health.stepped_at_s, error=health.error)
@@ -78,6 +82,7 @@ class Reading:
 
     def _alerts(self) -> Iterator[str]:
         yield from (f"{name} waits: {health.error}" for name, health in self.health.items() if health.error)
+        yield from (f"{state.url} is not asked: {state.error}" for state in self.endpoints() if not state.fit)
         yield from self._low_balance()
         yield from self._licenses()
         yield from self.node.troubles.found()

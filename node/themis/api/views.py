@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from themis.api import models
+from themis.chain.endpoints import EndpointState
 from themis.core import job as jobs
 from themis.core import permission, types
 from themis.core.spelling import shown
@@ -25,6 +26,20 @@ def model(info: types.ModelInfo, standing: permission.Standing | None, tuning: s
         exact=info.exact,
         license=_license(standing.explanation) if standing else None,
         tuning=tuning,
+    )
+
+
+def endpoint(state: EndpointState) -> models.Endpoint:
+    return models.Endpoint(
+        url=state.url,
+        fit=state.fit,
+        head=state.head,
+        lag_blocks=state.lag_blocks,
+        error_rate=state.error_rate,
+        latency_s=state.latency_s,
+        requests=state.requests,
+        errors=state.errors,
+        error=state.error,
     )
 
 

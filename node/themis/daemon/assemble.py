@@ -15,6 +15,7 @@ from themis.daemon.preflight import Preflight
 from themis.daemon.send import Send
 from themis.daemon.settle import Settle
 from themis.daemon.supervisor import Loop, Supervisor
+from themis.daemon.tend import Tend
 from themis.daemon.watch import Watch
 from themis.engine.engine import OnnxEngine
 from themis.optimize.guard import Guard
@@ -64,7 +65,8 @@ def assemble(home: Path, config: Config, preflight: Preflight) -> Running:
         telemetry=Telemetry(engine.models(), (*LOOPS, *map(lane, apart))),
     )
     lanes = [InferApart(node, info) for info in apart]
+    tend = Tend(preflight.rpc, chain_id, oracle, node.clock)
     keep = Keep(home / STORE_FILE)
-    loops: tuple[Loop, ...] = (Watch(node), Judge(node), Infer(node), *lanes, Send(node), Settle(node), keep)
+    loops: tuple[Loop, ...] = (Watch(node), Judge(node), Infer(node), *lanes, Send(node), Settle(node), tend, keep)
     supervisor = Supervisor(node, loops, poll_interval_s=config.chain.poll_interval_s, let_go=engine.close)
     return Running(node, engine, supervisor, preflight, lock)

@@ -10,12 +10,12 @@ from typing import Final
 
 from themis.bundles import bundle
 from themis.bundles.bundle import Bundle
-from themis.chain import client, gas
+from themis.chain import client, fitness, gas
 from themis.chain.client import ContractDenied, OracleClient
 from themis.chain.rpc import Rpc
 from themis.chain.uses import Uses
 from themis.config import STORE_FILE, Config
-from themis.core.errors import Misconfigured, ThemisError
+from themis.core.errors import Misconfigured, ThemisError, Unavailable
 from themis.core.fees import ANSWER_GAS, LOW_BALANCE_ANSWERS, answers_paid
 from themis.core.pricing import Rule, default_rule
 from themis.core.types import ETHER, Hash32
@@ -118,11 +118,26 @@ class Preflight:
         return f"0x{self.signer.address.hex()}"
 
     def _chain(self) -> str:
-        client.require_chain(self.rpc, self.config.chain.chain_id)
+        chain = self.config.chain
+        wrong = self._wrong_endpoints() if len(chain.urls) > 1 else []
+        client.require_chain(self.rpc, chain.chain_id)
         first = self.rpc.call("eth_getBlockByNumber", "0x0", False)  # noqa: FBT003 (the RPC's parameter)
         if first is not None:
             self.genesis = Hash32(bytes.fromhex(first["hash"][2:]))
-        return f"chain {self.config.chain.chain_id}"
+        good = len(chain.urls) - len(wrong)
+        said = f"{good} of {len(chain.urls)} endpoints are good: {'; '.join(wrong)}"
+        if wrong and good < chain.quorum:
+            raise Unavailable(f"{said}; chain.quorum is {chain.quorum}")
+        if wrong:
+            raise _Advice(said)
+        return f"chain {chain.chain_id}" + (f", {good} endpoints" if good > 1 else "")
+
+    def _wrong_endpoints(self) -> list[str]:
+        """What is wrong with each of several endpoints."""
+        chain = self.config.chain
+        for endpoint in self.rpc.endpoints:
+            fitness.examine(endpoint, chain.chain_id, chain.oracle)
+        return [state.error for state in self.rpc.states() if not state.fit]
 
     def _oracle(self) -> str:
         """No contract is believed only after some looks: a backend may lag, or a chain may just be set up."""

@@ -18,6 +18,7 @@ from themis.api.app import create
 from themis.api.pages import PAGES, PARTS
 from themis.api.reading import Reading
 from themis.api.server import Server
+from themis.chain.endpoints import EndpointState
 from themis.config import ApiConfig
 from themis.core.errors import Broken, Reason
 from themis.core.job import State
@@ -29,6 +30,10 @@ from themis.daemon.supervisor import Health
 NOBODY = Address(b"\x66" * 20)
 HOSTS = frozenset({"127.0.0.1"})
 BIG_LANE = 2**64 - 1
+ENDPOINTS = [
+    EndpointState("http://one", True, 100, 0, 0.0, 0.012, 9, 0, 100, ""),  # noqa: FBT003 (fit)
+    EndpointState("http://two", False, 97, 3, 0.4, 0.5, 10, 4, 1, "HTTP status 503"),  # noqa: FBT003
+]
 
 
 class Scene:
@@ -45,7 +50,8 @@ class Scene:
         self.seen = bench.chain.ask(b"later")
         bench.see()
         self.health = {loop.name: Health(bench.clock.now) for loop in bench.loops}
-        reading = Reading(bench.node, self.health, {"eth_getLogs": 7, "eth_call": 3}, 900.0)
+        self.endpoints = ENDPOINTS[:1]
+        reading = Reading(bench.node, self.health, {"eth_getLogs": 7, "eth_call": 3}, 900.0, lambda: self.endpoints)
         self.server = Server(ApiConfig(port=0))
         self.server.start(create(reading, UNREACHABLE, hosts=HOSTS, token=None))
         self.client = httpx.Client(base_url=self.server.url)
@@ -213,6 +219,8 @@ def test_metrics_have_every_state_and_reason(scene: Scene) -> None:
     assert {label for name, label in found if name == "themis_jobs_closed"} == {(str(reason),) for reason in Reason}
     assert found["themis_jobs", ("done",)] == 1
     assert found["themis_rpc_calls_total", ("eth_getLogs",)] == 7
+    assert found["themis_endpoint_fit", ("0", "http://one")] == 1
+    assert found["themis_endpoint_requests_total", ("0", "http://one")] == 9
     assert found["themis_head_block", ()] == 4
     assert ("themis_inference_seconds_count", ()) in found
 
@@ -321,3 +329,15 @@ def _scalars(*values: Any) -> Iterator[Any]:
             yield from _scalars(*value)
         else:
             yield value
+
+
+def test_each_endpoint_is_shown_and_one_that_is_not_asked_is_an_alert(scene: Scene) -> None:
+    scene.endpoints = ENDPOINTS
+    status = scene.get("/v1/status")
+    assert [(each["url"], each["fit"], each["lag_blocks"]) for each in status["endpoints"]] == [
+        ("http://one", True, 0),
+        ("http://two", False, 3),
+    ]
+    assert status["alerts"] == ["http://two is not asked: HTTP status 503"]
+    assert 'themis_endpoint_lag_blocks{place="1",url="http://two"} 3.0' in scene.client.get("/metrics").text
+    assert 'themis_endpoint_errors_total{place="1",url="http://two"} 4.0' in scene.client.get("/metrics").text

@@ -22,6 +22,7 @@ STATUS = models.Status(
     closed={},
     unsettled=0,
     rpc_calls=None,
+    endpoints=[],
     models=[],
     loops=[],
     alerts=[],

@@ -63,7 +63,7 @@ def _serve(home: Home, preflight: Preflight, token: str | None, stop: Stop) -> N
     """Run the loops in this thread and the API in another, until told to stop."""
     running = assemble(home.path, preflight.config, preflight)
     server = Server(preflight.config.api)
-    reading = Reading(running.node, running.supervisor.health, preflight.rpc.calls, time.time())
+    reading = Reading(running.node, running.supervisor.health, preflight.rpc.calls, time.time(), preflight.rpc.states)
     server.start(api.create(reading, _licensing(preflight), hosts=hosts_of(preflight.config.api), token=token))
     port_file = home.path / PORT_FILE
     port_file.write_text(f"{server.port}\n")

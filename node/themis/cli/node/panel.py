@@ -20,6 +20,8 @@ def status(found: models.Status) -> RenderableType:
     _row(facts, "operator", found.operator)
     _row(facts, "oracle", f"{found.oracle} on chain {found.chain_id}")
     _row(facts, "block", _blocks(found))
+    for endpoint in found.endpoints:
+        _row(facts, "endpoint", _endpoint(endpoint))
     if found.balance_wei is not None:
         _row(facts, "balance", f"{int(found.balance_wei) / _WEI_PER_ETHER:.6f} ether")
     for model in found.models:
@@ -76,6 +78,13 @@ def _row(grid: Table, name: str, text: str) -> None:
 def _blocks(found: models.Status) -> str:
     recorded = "none recorded" if found.recorded_block is None else f"recorded up to {found.recorded_block}"
     return recorded if found.head is None else f"{found.head.number}, {recorded}"
+
+
+def _endpoint(found: models.Endpoint) -> str:
+    if not found.fit:
+        return f"{found.url}  not asked: {found.error}"
+    latency_ms = found.latency_s * 1_000
+    return f"{found.url}  {latency_ms:.0f} ms, {found.lag_blocks} blocks behind, {found.error_rate:.1%} errors"
 
 
 def _time(at_s: float) -> str:

@@ -105,6 +105,7 @@ class _Stored:
             head=None,
             balance_wei=None,
             rpc_calls=None,
+            endpoints=[],
             models=[],
             loops=[],
             alerts=["the node does not run: start it with `themis run`"],
