@@ -98,6 +98,7 @@ contracts: setup ## format, test and recompile the contracts; package them; meas
 model: setup ## build the models from their sources (installs torch; takes long)
 	pip install --quiet --constraint constraints.txt --editable '.[dev,train]'
 	for build in models/*/build.py; do python "$$build"; done
+	python -m themis.bundles.known models/*/
 
 .PHONY: constraints
 constraints: setup ## write the versions installed in .venv to constraints.txt

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import onnx
+import recipes
 import torch
 from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
-from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 from transformers.cache_utils import DynamicCache
 from transformers.integrations.moe import ALL_EXPERTS_FUNCTIONS
 
@@ -47,9 +48,14 @@ class Step(torch.nn.Module):
 
 
 def export(model: PreTrainedModel, experts: str = "batched_mm") -> onnx.ModelProto:
-    """The graph, with sizes that have names, and without what the exporter notes about itself."""
-    model.set_experts_implementation(experts)
+    """The graph, with sizes that have names, and without what the exporter notes about itself.
+
+    Raises ValueError naming a kind of decoder that is not known.
+    """
     config: Any = model.config
+    if said := recipes.refusal(config):
+        raise ValueError(said)
+    model.set_experts_implementation(experts)
     cached, new = 3, 5
     width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     past = [f"past_key_values.{layer}.{part}" for layer in range(config.num_hidden_layers) for part in ("key", "value")]
@@ -153,6 +159,8 @@ def main() -> None:
     parser.add_argument("target", type=Path)
     parser.add_argument("--bits", type=int, choices=(4, 8))
     asked = parser.parse_args()
+    if said := recipes.refusal(AutoConfig.from_pretrained(asked.source, local_files_only=True)):
+        parser.error(said)
     model = AutoModelForCausalLM.from_pretrained(
         asked.source, local_files_only=True, attn_implementation="eager", dtype=torch.float32
     ).eval()

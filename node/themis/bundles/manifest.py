@@ -25,6 +25,9 @@ DIMENSIONS: Final = frozenset(("T", "F", "L", "R"))
 """Named dimensions whose extents are enforced."""
 GENERIC: Final = frozenset((TENSORS, TOKENS, TEXT))
 """Preprocessing for any graph, one request at a time: see themis.engine.generic. Every other id batches rows."""
+CODE, TEXT_READ = "code", "text"
+READS: Final[Mapping[str, str]] = {TENSORS: "tensors", TOKENS: "tokens", TEXT: TEXT_READ, "bytes/1": "bytes"}
+"""What models read, by their preprocessing; of any other id: the code of contracts."""
 MAX_NEW_TOKENS: Final = 256
 """As 4 bytes each they fill the largest output that the oracle takes."""
 
@@ -116,6 +119,11 @@ class Manifest(_Part):
     @property
     def exact(self) -> bool:
         return self.exactness == "exact"
+
+    @property
+    def reads(self) -> str:
+        """What a request holds: text, tensors, tokens, bytes, or code (itself, or the address of a contract)."""
+        return READS.get(self.preprocessing, CODE)
 
     @model_validator(mode="after")
     def _top_k_fits(self) -> "Manifest":

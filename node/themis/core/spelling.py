@@ -76,6 +76,18 @@ def shown(value: bytes) -> str:
     return to_checksum_address(value)
 
 
+def reads_as_text(data: bytes) -> bool:
+    """Whether bytes are words of a person's: UTF-8, all of it printable, with a letter in it.
+
+    Deployed code never is: it has control characters (STOP is 0, ADD is 1), or bytes that are no UTF-8.
+    """
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return False
+    return "".join(text.split()).isprintable() and any(char.isalpha() for char in text)
+
+
 def instant(at_s: int) -> str:
     """ISO 8601, UTC, where the calendar reaches; the contract's times reach further."""
     try:

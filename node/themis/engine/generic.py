@@ -1,15 +1,13 @@
 """Runs any graph for one request at a time: tensors, token ids or text in; tensors or generated token ids out."""
 
-from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
 import onnxruntime as ort
-from numpy.typing import NDArray
 
 from themis.bundles.bundle import TOKENIZER, Bundle
-from themis.bundles.manifest import TENSORS, TEXT, TensorSchema
+from themis.bundles.manifest import TENSORS, TEXT
 from themis.core.errors import Misconfigured, Reason, Refused
 from themis.engine import decoder, tensors
 from themis.engine.text import Text, decoded
@@ -73,7 +71,6 @@ class Generic:
             output = np.array(self.generate(session, input_).tokens, ID).tobytes()
         else:
             outputs = session.run([tensor.name for tensor in self._manifest.outputs], self.feed(input_))
-            self._require_shapes(outputs)
             output = tensors.encode(outputs, self._manifest.outputs)
         if len(output) > MAX_OUTPUT_BYTES:
             raise Refused(
@@ -92,14 +89,15 @@ class Generic:
         """Whether an answer is the golden one, for a tolerant model but for one step of its grid in each place."""
         if self._manifest.exact or self._manifest.generation or len(golden) != len(found):
             return golden == found
-        schemas = [
-            tensor.model_copy(update={"steps_per_unit": None}) for tensor in map(_counted, self._manifest.outputs)
-        ]
-        ours, theirs = (tensors.as_json(data, schemas) for data in (found, golden))
+        schemas = self._manifest.outputs
+        sizes = tensors.SIZE.itemsize * len(tensors.told(schemas))
+        if golden[:sizes] != found[:sizes]:
+            return False
+        places = zip(schemas, tensors.split(golden, schemas), tensors.split(found, schemas), strict=True)
         return all(
-            np.abs(np.subtract(ours[tensor.name], theirs[tensor.name])).max(initial=0)
-            <= (tensor.steps_per_unit is not None)
-            for tensor in self._manifest.outputs
+            np.array_equal(theirs, ours)
+            or (schema.steps_per_unit and np.abs(np.subtract(theirs, ours, dtype=np.int64)).max() <= 1)
+            for schema, theirs, ours in places
         )
 
     def told(self, output: bytes) -> dict[str, Any]:
@@ -123,13 +121,6 @@ class Generic:
         tensors.check(feed, self._bundle.declared, sizes)
         return feed
 
-    def _require_shapes(self, outputs: Sequence[NDArray[Any]]) -> None:
-        """Results are read by the shapes that the manifest says."""
-        for tensor, array in zip(self._manifest.outputs, outputs, strict=True):
-            pairs = zip(tensor.shape, array.shape, strict=False)
-            if len(tensor.shape) != array.ndim or any(isinstance(said, int) and said != found for said, found in pairs):
-                raise Refused(Reason.ENGINE_REFUSED, f"{tensor.name} has shape {array.shape}, not {tensor.shape}")
-
     def _require_known_inputs(self) -> None:
         """A decoder's manifest names its inputs; others are known by theirs."""
         schema, found = self._manifest.generation, {tensor.name for tensor in self._manifest.inputs}
@@ -145,8 +136,3 @@ class Generic:
                 f"{self._bundle.path}: graph and manifest disagree about {', '.join(sorted(strange))}. "
                 "Restore the bundle from its publisher."
             )
-
-
-def _counted(tensor: TensorSchema) -> TensorSchema:
-    """A float output as the integers that travel."""
-    return tensor.model_copy(update={"dtype": "int32"}) if tensor.steps_per_unit else tensor

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from themis.core.errors import Misconfigured, Reason, Refused
+from themis.core.spelling import reads_as_text
 from themis.core.types import Address, CodeRef, Hash32
 from themis.evm import encode as evm
 from themis.evm import report
@@ -75,6 +76,8 @@ def _evm_code_needed(input_: bytes) -> CodeRef | None:
     """64 bytes abi.encode(address, codehash) name deployed code; anything else is code itself."""
     if not 1 <= len(input_) <= evm.MAX_CODE_BYTES:
         raise Refused(Reason.INVALID_INPUT, f"{len(input_)} bytes; 1 to {evm.MAX_CODE_BYTES} expected")
+    if reads_as_text(input_):
+        raise Refused(Reason.INVALID_INPUT, "the input is text; the model reads code, or the address of a contract")
     if len(input_) != CODE_REF_BYTES or not input_.startswith(ADDRESS_PAD):
         return None
     return CodeRef(Address(input_[12:32]), Hash32(input_[32:]))

@@ -2,13 +2,15 @@
 
 An input is, big-endian and without gaps: a uint32 for each named size in the order in which the graph's inputs name
 them first, then each input's elements, row by row. An element takes the bytes of its type, a bool one; a float is an
-int32 that counts steps of 1 / steps_per_unit. A result is the elements of each output in the same form. So a contract
-packs its question with `abi.encodePacked`, and a float of a result is rounded, to the nearest step and ties to even,
-before it is hashed.
+int32 that counts steps of 1 / steps_per_unit. A result is the elements of each output in the same form; where more than
+one output has a size that is not fixed, after a uint32 for each such size, in the order in which the outputs name them
+first: the length of the result does not tell them. So a contract packs its question with `abi.encodePacked`, and a
+float of a result is rounded, to the nearest step and ties to even, before it is hashed.
 """
 
 from collections.abc import Mapping, Sequence
 from math import prod
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -20,13 +22,14 @@ from themis.exact.declare import Declarations
 
 Feed = dict[str, NDArray[Any]]
 STEPS: Final = np.dtype(">i4")
+SIZE: Final = np.dtype(">u4")
 MAX_STEPS: Final = 2**31 - 1
 
 
 def decode(data: bytes, inputs: Sequence[TensorSchema], declared: Declarations) -> Feed:
     """A request's tensors. Raises Refused(INVALID_INPUT) for bytes that are not exactly one for each input."""
     names = list(dict.fromkeys(size for tensor in inputs for size in tensor.shape if isinstance(size, str)))
-    sizes = dict(zip(names, np.frombuffer(data[: 4 * len(names)].ljust(4 * len(names), b"\0"), ">u4"), strict=True))
+    sizes = dict(zip(names, np.frombuffer(data[: 4 * len(names)].ljust(4 * len(names), b"\0"), SIZE), strict=True))
     offset = 4 * len(names)
     shapes = [[int(sizes[size]) if isinstance(size, str) else size for size in tensor.shape] for tensor in inputs]
     total = offset + sum(prod(shape) * wire(tensor).itemsize for shape, tensor in zip(shapes, inputs, strict=True))
@@ -54,26 +57,51 @@ def check(feed: Mapping[str, NDArray[Any]], declared: Declarations, sizes: Mappi
 
 
 def encode(outputs: Sequence[NDArray[Any]], schemas: Sequence[TensorSchema]) -> bytes:
-    """A result. Raises Refused(ENGINE_REFUSED) for a float that no number of steps can say."""
-    return b"".join(_sent(array, schema) for array, schema in zip(outputs, schemas, strict=True))
+    """A result.
+
+    Raises Refused(ENGINE_REFUSED) for a float that no number of steps can say, and shapes that are not the manifest's.
+    """
+    sizes = _sizes(outputs, schemas)
+    header = np.array([sizes[name] for name in told(schemas)], SIZE).tobytes()
+    return b"".join([header, *(_sent(array, schema) for array, schema in zip(outputs, schemas, strict=True))])
+
+
+def split(data: bytes, schemas: Sequence[TensorSchema]) -> list[NDArray[Any]]:
+    """A result's elements as they travel, by output. Raises ValueError for bytes of another length."""
+    names = told(schemas)
+    offset = SIZE.itemsize * len(names)
+    if len(data) < offset:
+        raise ValueError(f"{len(data)} bytes; its sizes alone take {offset}")
+    sizes = dict(zip(names, np.frombuffer(data[:offset], SIZE).tolist(), strict=True))
+    counts = [_count(schema, sizes) for schema in schemas]
+    fixed = sum((count or 0) * wire(schema).itemsize for count, schema in zip(counts, schemas, strict=True))
+    found = []
+    for known, schema in zip(counts, schemas, strict=True):
+        count = (len(data) - offset - fixed) // wire(schema).itemsize if known is None else known
+        end = offset + max(0, count) * wire(schema).itemsize
+        if end > len(data):
+            raise ValueError(f"{len(data)} bytes; {end} expected")
+        found.append(np.frombuffer(data[offset:end], wire(schema)))
+        fixed -= (known or 0) * wire(schema).itemsize
+        offset = end
+    if offset != len(data):
+        raise ValueError(f"{len(data)} bytes; {offset} expected")
+    return found
 
 
 def as_json(data: bytes, schemas: Sequence[TensorSchema]) -> dict[str, list[Any]]:
     """A result's elements by output, floats in units, for people. Raises ValueError for bytes of another length."""
-    counts = [_count(schema) for schema in schemas]
-    if counts.count(None) > 1:
-        raise ValueError("more than one output has a size that the result does not tell")
-    fixed = sum((count or 0) * wire(schema).itemsize for count, schema in zip(counts, schemas, strict=True))
-    found, offset = {}, 0
-    for known, schema in zip(counts, schemas, strict=True):
-        form = wire(schema)
-        count = (len(data) - fixed) // form.itemsize if known is None else known
-        values = np.frombuffer(data, form, count, offset)
-        found[schema.name] = (values / schema.steps_per_unit if schema.steps_per_unit else values).tolist()
-        offset += values.nbytes
-    if offset != len(data):
-        raise ValueError(f"{len(data)} bytes; {offset} expected")
-    return found
+    return {
+        schema.name: (values / schema.steps_per_unit if schema.steps_per_unit else values).tolist()
+        for schema, values in zip(schemas, split(data, schemas), strict=True)
+    }
+
+
+def told(schemas: Sequence[TensorSchema]) -> list[str]:
+    """The sizes that a result of these outputs begins with."""
+    if sum(_count(schema) is None for schema in schemas) <= 1:
+        return []
+    return list(dict.fromkeys(size for schema in schemas for size in schema.shape if isinstance(size, str)))
 
 
 def fixed_size(inputs: Sequence[TensorSchema]) -> int | None:
@@ -84,10 +112,24 @@ def fixed_size(inputs: Sequence[TensorSchema]) -> int | None:
     return sum((count or 0) * wire(tensor).itemsize for count, tensor in zip(counts, inputs, strict=True))
 
 
-def _count(tensor: TensorSchema) -> int | None:
+def _count(tensor: TensorSchema, sizes: Mapping[str, int] = MappingProxyType({})) -> int | None:
     """Elements, if every size is known."""
-    sizes = [size for size in tensor.shape if isinstance(size, int)]
-    return prod(sizes) if len(sizes) == len(tensor.shape) else None
+    found = [size if isinstance(size, int) else sizes.get(size) for size in tensor.shape]
+    known = [size for size in found if size is not None]
+    return prod(known) if len(known) == len(found) else None
+
+
+def _sizes(outputs: Sequence[NDArray[Any]], schemas: Sequence[TensorSchema]) -> dict[str, int]:
+    """What the sizes turned out to be that outputs name. Results are read by the shapes that the manifest says."""
+    sizes: dict[str, int] = {}
+    for array, schema in zip(outputs, schemas, strict=True):
+        shape = np.shape(array)
+        fits = len(shape) == len(schema.shape)
+        for said, found in zip(schema.shape, shape, strict=False):
+            fits &= found == (said if isinstance(said, int) else sizes.setdefault(said, found))
+        if not fits:
+            raise Refused(Reason.ENGINE_REFUSED, f"{schema.name} has shape {shape}, not {schema.shape} with {sizes}")
+    return sizes
 
 
 def wire(tensor: TensorSchema) -> np.dtype[Any]:
@@ -104,9 +146,10 @@ def _arrived(values: NDArray[Any], tensor: TensorSchema) -> NDArray[Any]:
 
 
 def _sent(array: NDArray[Any], tensor: TensorSchema) -> bytes:
+    row = np.reshape(array, -1)  # NumPy makes a scalar of a result without axes, and scalars have this machine's order
     if not tensor.steps_per_unit:
-        return array.astype(wire(tensor)).tobytes()
-    steps = np.rint(array.astype(np.float64) * tensor.steps_per_unit)
+        return row.astype(wire(tensor)).tobytes()
+    steps = np.rint(row.astype(np.float64) * tensor.steps_per_unit)
     if not (np.abs(steps) <= MAX_STEPS).all():
         raise Refused(
             Reason.ENGINE_REFUSED, f"{tensor.name} has values that are not finite or exceed {MAX_STEPS} steps"

@@ -1,7 +1,10 @@
 """The bundle `olmoe-tiny`: a decoder of a real architecture, whose golden answers transformers itself has generated."""
 
+import importlib
 import json
+import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 
 import numpy as np
@@ -180,3 +183,26 @@ def test_logits_that_are_no_numbers_are_no_answer(bad: float) -> None:
     session, inputs = constant([1.0, bad])
     with pytest.raises(Refused, match="engine_refused"):
         decoder.generate(session, rules(), inputs, [1])
+
+
+GPT_2: Final = {"model_type": "gpt2", "num_hidden_layers": 12, "hidden_size": 768, "num_attention_heads": 12}
+DEEPSEEK: Final = GPT_2 | {
+    "model_type": "deepseek_v3", "num_key_value_heads": 128, "kv_lora_rank": 512, "qk_rope_head_dim": 64,
+}  # fmt: skip
+OLMOE: Final = GPT_2 | {"model_type": "olmoe", "num_key_value_heads": 16}
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        (GPT_2, "gpt2 does not say num_key_value_heads in its config.json: this recipe is for decoders"),
+        (DEEPSEEK, r"deepseek_v3 keeps keys and values of different widths \(kv_lora_rank, qk_rope_head_dim in"),
+        (OLMOE, None),
+    ],
+)
+def test_the_recipe_refuses_by_name_what_it_does_not_know(
+    config: dict[str, Any], said: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(Path(__file__).parents[3] / "models" / "olmoe-tiny")
+    found = importlib.import_module("recipes").refusal(SimpleNamespace(**config))
+    assert found is None if said is None else re.match(said, found)

@@ -183,6 +183,7 @@ def _described(loaded: Bundle) -> dict[str, Any]:
         "manifest_hash": shown(loaded.manifest_hash),
         "exactness": loaded.manifest.exactness,
         "preprocessing": loaded.manifest.preprocessing,
+        "reads": loaded.manifest.reads,
         "max_input_bytes": loaded.manifest.max_input_bytes,
         "attribution": loaded.manifest.attribution,
     }

@@ -14,7 +14,7 @@ from themis.cli.fields import IN_ETHER, ClassOption, Json, ModelId, TokenOption
 from themis.cli.home import home_of
 from themis.cli.license import vouchers
 from themis.cli.output import print_record, say
-from themis.cli.request import answers
+from themis.cli.request import answers, fitting
 from themis.cli.wallet import Done, Wallet
 from themis.core.errors import Misconfigured
 from themis.core.spelling import address, hex_bytes, shown
@@ -47,6 +47,9 @@ def request(
     ] = None,
     deadline_s: Annotated[int, typer.Option(min=1, max=2**32, help="The fee can be refunded after it.")] = 600,
     lane: Annotated[int | None, typer.Option(min=0, max=2**64 - 1, help="Storage lane; none: a free one.")] = None,
+    bundle: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The model's bundle: it says what the model reads.")
+    ] = None,
     wait: Annotated[bool, typer.Option(help="Wait for the answer.")] = True,
     as_json: Json = False,
 ) -> None:
@@ -54,6 +57,11 @@ def request(
     here = wallet.open_wallet(home_of(context))
     rpc = here.client.rpc
     data = answers.input_bytes(rpc, target, text, input_hex, input_file)
+    reads = fitting.of_model(here, home_of(context).path, model_id, bundle)
+    if reads is None:
+        say("what this model reads is not known here: with --bundle DIR the question is checked before it is paid for")
+    else:
+        fitting.require(reads, data, is_target=target is not None, is_text=text is not None)
     paid = _fee(here, model_id, operator, token, fee)
     chosen_lane = answers.free_lane(here.client, here.signer.address) if lane is None else lane
     ask = (model_id, operator, int(use_class), chosen_lane, here.client.now_s() + deadline_s, 0)

@@ -1,0 +1,47 @@
+"""A node that is told to stop ends, whatever hangs."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from themis.cli.node import signals
+
+_HANGS = """
+import sys, time
+from themis.cli.node import signals
+signals._PATIENCE_S = 0.5
+with signals.Stop() as stop, stop.calling(lambda: None):
+    print("ready", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_what_hangs_is_left_behind(number: signal.Signals) -> None:
+    with subprocess.Popen([sys.executable, "-c", _HANGS], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.send_signal(number)
+        assert process.wait(60) == 0
+        assert b"something hung and was left behind" in process.stderr.read()
+
+
+def test_the_patience_is_shorter_than_dockers() -> None:
+    assert signals._PATIENCE_S < 8
+
+
+def test_what_ends_in_time_ends_by_itself() -> None:
+    script = _HANGS.replace("time.sleep(600)", "stop.wait(600)").replace("0.5", "600")
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        started = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+        assert time.monotonic() - started < 60
+        assert process.stderr.read() == b""
