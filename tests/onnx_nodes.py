@@ -141,6 +141,10 @@ def run(chosen: Mapping[str, Any]) -> Iterator[Tried]:
             yield tried(case, Path(folder))
 
 
+def _passed(threads: int) -> None:
+    """The machine's own test, which was done."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--every", type=int, default=1, help="only one in so many")
@@ -148,7 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     chosen = dict(list(cases().items())[:: options.every])
     selftest.check(1)
-    selftest.check = lambda _: None  # of this machine: once is enough
+    selftest.check = _passed  # of this machine: once is enough
     counted: Counter[str] = Counter()
     for each in run(chosen):
         counted[each.kind] += 1
