@@ -63,7 +63,8 @@ def tried(case: Any, folder: Path) -> Tried:
 
 
 def _tried(case: Any, folder: Path) -> Tried:
-    inputs = [np.asarray(each) for each in case.data_sets[0][0]] if case.data_sets else []
+    given = case.data_sets[0][0] if case.data_sets else []
+    inputs = [np.asarray(each) for each in given if isinstance(each, np.ndarray | np.generic)]  # others are sequences
     asked = _requests(case.model, inputs)
     source = foreign.source(folder / "source", case.model)
     target = folder / "bundle"
