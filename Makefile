@@ -76,6 +76,10 @@ chaos: setup ## play the fault table: a real node between a real chain and every
 soak: setup ## 20,000 requests to one node in 30 minutes, with faults at random; prints and stores what became of them
 	python -m tests.chaos.soak
 
+.PHONY: bare
+bare: setup ## run both commands of the README on a Debian 12 with nothing else, as root and as a user; needs root
+	python -m tests.bare
+
 .PHONY: bench
 bench: setup ## measure gas, latency and a burst; prints and stores the figures
 	python -m benchmarks

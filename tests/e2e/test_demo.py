@@ -52,7 +52,7 @@ def told(request: pytest.FixtureRequest) -> Told:
 
 def _demo(*arguments: str) -> list[str]:
     line = [sys.executable, "-m", "demo", *arguments]
-    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stderr
     assert not done.stderr
     return done.stdout.splitlines()
