@@ -326,3 +326,10 @@ def test_one_that_is_silent_has_no_vote() -> None:
         rpc = Rpc(first.url, "http://127.0.0.1:9", quorum=2, sleep=Slept())
         (said,) = rpc.agreed([("eth_call", [{}, "0x1"])])
     assert isinstance(said, RpcError)
+
+
+def test_where_nobody_listens_that_is_said_soon() -> None:
+    slept = Slept()
+    with pytest.raises(Unavailable, match="start it, or correct chain.rpc_url"):
+        Rpc("http://127.0.0.1:9", sleep=slept).call("eth_blockNumber")
+    assert sum(slept.seconds) < 0.5

@@ -22,6 +22,8 @@ TIMEOUT_S: Final = 20
 HASTY_TIMEOUT_S: Final = 3
 """Where another endpoint can be asked instead."""
 ATTEMPTS: Final = 6
+_SILENCES: Final = 3
+"""So often an endpoint is asked that does not even answer: whoever asked waits himself, and longer."""
 _FIRST_PAUSE_S: Final = 0.05
 _LONGEST_PAUSE_S: Final = 10
 """What an endpoint may ask us to wait for within one question."""
@@ -124,7 +126,7 @@ class Rpc:
                 found = endpoint.ask(asked, HASTY_TIMEOUT_S if elsewhere else TIMEOUT_S, again=attempt // len(ranked))
             except Unavailable as error:
                 silence = error
-                if isinstance(error, TimedOut) and not elsewhere:
+                if not elsewhere and (isinstance(error, TimedOut) or attempt >= _SILENCES * len(ranked) - 1):
                     break
             else:
                 silence = None
