@@ -33,7 +33,11 @@ def test_a_store_is_multiplied_with_its_history(tmp_path: Path) -> None:
             jobs = "id, state, request, input, seen_block, seen_hash, seen_index, seen_tx, detail"
             db.execute(f"INSERT INTO jobs ({jobs}) VALUES (?, 'done', '{{}}', x'', 1, x'', 0, x'', '')", (id_,))  # noqa: S608
             db.execute("INSERT INTO facts VALUES (?, 0, 'Finalized', '')", (id_,))
-            db.execute("INSERT INTO transactions VALUES (?, x'', ?, '1', '1', ?, 0, 0, 0, 1)", (id_, index, id_))
+            db.execute(
+                "INSERT INTO transactions (hash, raw, nonce, max_fee_wei, priority_fee_wei, job_id, signed_at_s,"
+                " sent_at_s, cancels, settled) VALUES (?, x'', ?, '1', '1', ?, 0, 0, 0, 1)",
+                (id_, index, id_),
+            )
     db.close()
     assert grow(path, 40) == 40
     db = sqlite3.connect(path)

@@ -73,11 +73,13 @@ def test_a_worker_that_died_unasked_costs_nobody_a_request(tmp_path: Path) -> No
 
 def test_a_worker_is_ended_while_it_is_at_work_and_says_that_the_node_stops(tmp_path: Path) -> None:
     model = Apart(made(tmp_path, foreign.endless(), struct.pack(">q", 3)), 1, Limits())
-    threading.Timer(1.0, model.close).start()
+    ending = threading.Timer(1.0, model.close)
+    ending.start()
     started = time.monotonic()
     with pytest.raises(Unavailable, match="the node stops"):
         model.answer([(struct.pack(">q", 1_000), None)])
     assert time.monotonic() - started < Limits().seconds
+    ending.join()
     assert model.worker.exitcode == -signal.SIGKILL
 
 

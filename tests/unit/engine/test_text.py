@@ -35,11 +35,16 @@ def split(pattern: str) -> dict[str, Any]:
     return {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
 
 
-@given(text=st.text(max_size=200))
+@given(text=st.text(min_size=1, max_size=200))
 def test_text_comes_back(text: str) -> None:
     ids = TOKENIZER.ids(text.encode())
     assert TOKENIZER.text(ids) == text.replace("<|end|>", "")
     assert max(ids, default=0) < 512
+
+
+def test_no_text_is_refused() -> None:
+    with pytest.raises(Refused, match="the input is empty"):
+        TOKENIZER.ids(b"")
 
 
 def test_special_tokens_are_read_and_not_shown() -> None:

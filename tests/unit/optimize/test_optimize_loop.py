@@ -242,7 +242,7 @@ def live(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[On
     clock, costs = Clock(), {"before": 0.010, "tuned": 0.008}
     monkeypatch.setattr(
         "themis.engine.engine.open_model",
-        lambda bundle, tuning: Paced(
+        lambda bundle, tuning, _: Paced(
             open_model(bundle, tuning), clock, costs, "tuned" if tuning == FASTER else "before"
         ),
     )
