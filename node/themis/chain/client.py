@@ -1,33 +1,34 @@
 """One oracle contract for people: reads with reasons, and transactions that are waited for."""
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from themis.chain import contracts
-from themis.chain import gas as gas_of
 from themis.chain.abi import Artifact, Log
 from themis.chain.contracts import ORACLE
 from themis.chain.logs import LogReader, Progress, Query
+from themis.chain.outbox import NOTHING, Outbox
 from themis.chain.rpc import BlockTag, Call, Rpc, RpcError
+from themis.chain.transact import ContractDenied, denied, transact
 from themis.core import canonical
 from themis.core.errors import Denied, Misconfigured, Unavailable
 from themis.core.fees import FeePolicy
-from themis.core.transaction import Transaction
-from themis.core.types import Address, Denial, LogPosition
+from themis.core.types import Address, LogPosition
 from themis.ports import Signer
 
 _RECEIPT_TIMEOUT_S: Final = 120
 _POLL_S: Final = 0.1
 _GAS_MARGIN_PERCENT: Final = 20
 
-
-class ContractDenied(Denied):
-    """The oracle contract said no; `denial` is its custom error."""
-
-    def __init__(self, denial: Denial) -> None:
-        super().__init__(f"the oracle refuses: {denial.error}({denial.detail})")
-        self.denial = denial
+__all__ = [
+    "ContractDenied",
+    "OracleClient",
+    "deploy",
+    "deployment_block",
+    "require_chain",
+    "require_oracle",
+    "transact",
+]
 
 
 class OracleClient:
@@ -68,11 +69,19 @@ class OracleClient:
         return head, _decoded(raws)
 
     def transact(
-        self, signer: Signer, fees: FeePolicy, function: str, *arguments: Any, value_wei: int = 0
+        self,
+        signer: Signer,
+        fees: FeePolicy,
+        function: str,
+        *arguments: Any,
+        value_wei: int = 0,
+        outbox: Outbox = NOTHING,
+        intent: bytes | None = None,
     ) -> tuple[Mapping[str, Any], list[Log]]:
         """Send a transaction to the oracle and wait for it: its receipt, and what the oracle logged in it."""
         data = ORACLE.call(function, *arguments)
-        receipt = transact(self.rpc, self.chain_id, signer, fees, self.oracle, data, value_wei)
+        whole = (self.rpc, self.chain_id, signer, fees, self.oracle, data, value_wei)
+        receipt = transact(*whole, outbox=outbox, intent=intent)
         decoded = (contracts.decode_log(raw) for raw in receipt["logs"] if raw["address"].lower() == _hex(self.oracle))
         return receipt, [pair[0] for pair in decoded if pair is not None]
 
@@ -92,7 +101,7 @@ class OracleClient:
 
     def _values(self, function: str, result: Any) -> tuple[Any, ...]:
         if isinstance(result, RpcError):
-            raise _denied(result) from result
+            raise denied(result) from result
         data = bytes.fromhex(result[2:])
         if not data:
             raise Misconfigured(f"there is no contract at {_hex(self.oracle)}: correct chain.oracle or chain.rpc_url")
@@ -144,54 +153,17 @@ def deployment_block(client: OracleClient) -> int:
     return last
 
 
-def deploy(rpc: Rpc, chain_id: int, signer: Signer, fees: FeePolicy, artifact: Artifact, *arguments: Any) -> Any:
+def deploy(
+    rpc: Rpc,
+    chain_id: int,
+    signer: Signer,
+    fees: FeePolicy,
+    artifact: Artifact,
+    *arguments: Any,
+    outbox: Outbox = NOTHING,
+) -> Any:
     """Create a contract and wait for it: its receipt."""
-    return transact(rpc, chain_id, signer, fees, None, artifact.creation(*arguments), 0)
-
-
-def transact(  # noqa: PLR0917 (a transaction has that many parts)
-    rpc: Rpc, chain_id: int, signer: Signer, fees: FeePolicy, to: Address | None, data: bytes, value_wei: int
-) -> Mapping[str, Any]:
-    """Estimate, sign, send, wait. Raises Denied with the custom error instead of sending what would revert."""
-    sender = _hex(signer.address)
-    call = {"from": sender, "data": _hex(data), "value": hex(value_wei)} | ({"to": _hex(to)} if to else {})
-    try:
-        gas = int(rpc.call("eth_estimateGas", call), 16)
-    except RpcError as error:
-        raise _denied(error) from error
-    quoted = fees.quote(gas_of.market(rpc))
-    nonce = int(rpc.call("eth_getTransactionCount", sender, "pending"), 16)
-    gas += gas * _GAS_MARGIN_PERCENT // 100
-    raw = signer.sign(Transaction(chain_id, nonce, to, data, gas, quoted, value_wei))
-    try:
-        tx_hash = rpc.call("eth_sendRawTransaction", _hex(raw))
-    except RpcError as error:
-        raise _denied(error) from error
-    receipt = _wait(rpc, tx_hash)
-    if int(receipt["status"], 16) != 1:
-        raise Denied(f"transaction {tx_hash} was mined but reverted: the chain changed meanwhile, try again")
-    return receipt
-
-
-def _wait(rpc: Rpc, tx_hash: str) -> Mapping[str, Any]:
-    give_up = time.monotonic() + _RECEIPT_TIMEOUT_S
-    while time.monotonic() < give_up:
-        receipt: Mapping[str, Any] | None = rpc.call("eth_getTransactionReceipt", tx_hash)
-        if receipt is not None:
-            return receipt
-        time.sleep(_POLL_S)
-    raise Unavailable(
-        f"transaction {tx_hash} was not mined within {_RECEIPT_TIMEOUT_S} s: look for it before you try again"
-    )
-
-
-def _denied(error: RpcError) -> Denied | Misconfigured | Unavailable:
-    if error.data:
-        return ContractDenied(ORACLE.denial(error.data))
-    said = error.message.lower()
-    if "insufficient funds" in said or "enough funds" in said:
-        return Misconfigured(f"the account cannot pay for that ({error.message}): fund it; `themis keys list` names it")
-    return Denied(str(error)) if "revert" in said else Unavailable(f"the RPC refused {error}")
+    return transact(rpc, chain_id, signer, fees, None, artifact.creation(*arguments), 0, outbox=outbox)
 
 
 def _hex(value: bytes) -> str:

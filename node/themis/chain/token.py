@@ -7,6 +7,7 @@ from eth_utils.crypto import keccak
 
 from themis.chain import client
 from themis.chain.client import OracleClient
+from themis.chain.outbox import NOTHING, Outbox
 from themis.chain.rpc import RpcError
 from themis.core.errors import Misconfigured
 from themis.core.fees import FeePolicy
@@ -18,7 +19,9 @@ _APPROVE: Final = keccak(text="approve(address,uint256)")[:4]
 _WORD: Final = 32
 
 
-def allow(oracle: OracleClient, signer: Signer, fees: FeePolicy, token: Address, amount: int) -> bool:
+def allow(  # noqa: PLR0917 (an allowance has that many parts)
+    oracle: OracleClient, signer: Signer, fees: FeePolicy, token: Address, amount: int, outbox: Outbox = NOTHING
+) -> bool:
     """Let the oracle take `amount` of the signer's tokens, exactly; False where it may already.
 
     An allowance that is too small is taken back first: USDT asks for that. Raises Misconfigured for no token.
@@ -28,7 +31,7 @@ def allow(oracle: OracleClient, signer: Signer, fees: FeePolicy, token: Address,
         return False
     for value in (0, amount) if allowed else (amount,):
         data = _APPROVE + encode(["address", "uint256"], [oracle.oracle, value])
-        client.transact(oracle.rpc, oracle.chain_id, signer, fees, token, data, 0)
+        client.transact(oracle.rpc, oracle.chain_id, signer, fees, token, data, 0, outbox=outbox)
     return True
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from themis.chain.abi import Log, address
 from themis.chain.client import OracleClient, require_chain, require_oracle
+from themis.chain.outbox import Outbox
 from themis.chain.rpc import Rpc
 from themis.cli.home import Home
-from themis.cli.output import progress
+from themis.cli.output import progress, say
 from themis.config import Config
 from themis.core.types import Address
 from themis.keys import keystore
@@ -49,15 +50,19 @@ class Wallet:
     config: Config
     client: OracleClient
     signer: KeystoreSigner
+    outbox: Outbox
 
     @property
     def licenses(self) -> Licenses:
         return Licenses(self.client, self.config.chain.start_block)
 
-    def transact(self, function: str, *arguments: Any, value_wei: int = 0) -> Done:
-        """Send a transaction to the oracle and wait for it. Raises ContractDenied before it costs anything."""
-        fees = self.config.fees.limits()
-        return Done(*self.client.transact(self.signer, fees, function, *arguments, value_wei=value_wei))
+    def transact(self, function: str, *arguments: Any, value_wei: int = 0, intent: bytes | None = None) -> Done:
+        """Send a transaction to the oracle and wait for it. Raises ContractDenied before it costs anything.
+
+        Repeated after a failure, it goes on with the one that was sent. See `themis.chain.transact` for `intent`.
+        """
+        call = (self.signer, self.config.fees.limits(), function, *arguments)
+        return Done(*self.client.transact(*call, value_wei=value_wei, outbox=self.outbox, intent=intent))
 
 
 def connect(config: Config) -> OracleClient:
@@ -82,7 +87,12 @@ def open_wallet(home: Home) -> Wallet:
     """Unlock the home's key and connect. The chain is asked first: unlocking takes a second."""
     config = home.config()
     client = connect(config)
-    return Wallet(config, client, unlock(home, config))
+    return Wallet(config, client, unlock(home, config), outbox(home))
+
+
+def outbox(home: Home) -> Outbox:
+    """Where a home keeps what its commands have sent and not seen to the end."""
+    return Outbox(home.path / "outbox", say)
 
 
 def unlock(home: Home, config: Config) -> KeystoreSigner:

@@ -2,9 +2,9 @@
 
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
@@ -59,7 +59,7 @@ def answer(client: OracleClient, request_id: Hash32, first_block: int, timeout_s
         "topics": [shown(ORACLE.topic("Fulfilled")), shown(request_id)],
     }
     for _ in _polls(timeout_s):
-        for raw in client.rpc.call("eth_getLogs", query):
+        for raw in _logs(client, query):
             event = contracts.decode_event(raw)
             if isinstance(event, Fulfilled):
                 return event
@@ -67,6 +67,15 @@ def answer(client: OracleClient, request_id: Hash32, first_block: int, timeout_s
         f"request {shown(request_id)} was not answered in time: after its deadline get the fee back with "
         f"`themis refund {shown(request_id)}`"
     )
+
+
+def _logs(client: OracleClient, query: dict[str, Any]) -> Sequence[Any]:
+    """One look that fails tells nothing: the next one is a moment away."""
+    try:
+        found: Sequence[Any] = client.rpc.call("eth_getLogs", query)
+    except Unavailable:
+        return ()
+    return found
 
 
 def risk_report(output: bytes) -> dict[str, int] | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
+from eth_utils.crypto import keccak
 
 from themis.chain import token as erc20
 from themis.chain.contracts import decode_request
@@ -16,7 +17,7 @@ from themis.cli.license import vouchers
 from themis.cli.output import print_record, say
 from themis.cli.request import answers, fitting
 from themis.cli.wallet import Done, Wallet
-from themis.core.errors import Misconfigured
+from themis.core.errors import Misconfigured, Unavailable
 from themis.core.spelling import address, hex_bytes, shown
 from themis.core.types import ETHER, Address, Fulfilled, Hash32, Request, Role
 
@@ -51,9 +52,15 @@ def request(
         Path | None, typer.Option(metavar="DIR", help="The model's bundle: it says what the model reads.")
     ] = None,
     wait: Annotated[bool, typer.Option(help="Wait for the answer.")] = True,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Ask again, whatever became of the same request before.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Ask a model as this home's key, and wait for the answer."""
+    """Ask a model as this home's key, and wait for the answer.
+
+    Run again after a failure or Ctrl-C, it goes on with the request that was made, and pays nothing.
+    """
     here = wallet.open_wallet(home_of(context))
     rpc = here.client.rpc
     data = answers.input_bytes(rpc, target, text, input_hex, input_file)
@@ -66,32 +73,52 @@ def request(
     chosen_lane = answers.free_lane(here.client, here.signer.address) if lane is None else lane
     ask = (model_id, operator, int(use_class), chosen_lane, here.client.now_s() + deadline_s, 0)
     started = time.monotonic()
-    done = _ask(here, ask, data, token, paid, grant)
+    intent = _intent(here, model_id, operator, use_class, data, fee, token, grant, lane)
+    if anew:
+        here.outbox.done(intent)
+    done = _ask(here, ask, data, token, paid, grant, intent)
     values = done.values("Requested")
     request_id, asked = Hash32(values["id"]), decode_request(values["request"])
     record = _asked(here, request_id, asked) | done.facts
     if wait:
         say(f"request {shown(request_id)} is in block {record['block']}; waiting (Ctrl-C leaves it open)")
-        found = answers.answer(here.client, request_id, record["block"], deadline_s + _GRACE_S)
+        found = _answer(here, request_id, asked, record["block"], intent)
         record |= _answered(found, started)
         if target is not None and (report := answers.risk_report(found.output)) is not None:
             record["report"] = report
     print_record(record, as_json=as_json)
+    here.outbox.done(intent)
+
+
+def _intent(here: Wallet, *parts: Any) -> bytes:
+    """What makes two command lines the same request: all that was asked for, and nothing that the clock decides."""
+    return keccak(repr((here.client.chain_id, here.client.oracle, here.signer.address, *map(str, parts))).encode())
+
+
+def _answer(here: Wallet, request_id: Hash32, asked: Request, block: int, intent: bytes) -> Fulfilled:
+    """Wait for it up to the deadline; after that there is nothing to go on with."""
+    left_s = max(asked.deadline_s - here.client.now_s(), 0) + _GRACE_S
+    try:
+        return answers.answer(here.client, request_id, block, left_s)
+    except Unavailable:
+        if here.client.now_s() > asked.deadline_s:
+            here.outbox.done(intent)
+        raise
 
 
 def _ask(  # noqa: PLR0917 (one request has that many parts)
-    here: Wallet, ask: tuple[Any, ...], data: bytes, token: Address, fee: int, grant: Path | None
+    here: Wallet, ask: tuple[Any, ...], data: bytes, token: Address, fee: int, grant: Path | None, intent: bytes
 ) -> Done:
     """Make the request: in a token, with a voucher, or plainly."""
     voucher = () if grant is None else _voucher(here, grant, ask[0])
-    if token != ETHER and erc20.allow(here.client, here.signer, here.config.fees.limits(), token, fee):
+    if token != ETHER and erc20.allow(here.client, here.signer, here.config.fees.limits(), token, fee, here.outbox):
         say(f"the oracle may take {fee} of token {shown(token)} now")
     value_wei = fee if token == ETHER else 0
     if voucher:
-        return here.transact("requestWithGrant", ask, data, token, fee, *voucher, value_wei=value_wei)
+        return here.transact("requestWithGrant", ask, data, token, fee, *voucher, value_wei=value_wei, intent=intent)
     if token != ETHER:
-        return here.transact("requestWithToken", ask, data, token, fee)
-    return here.transact("request", ask, data, value_wei=value_wei)
+        return here.transact("requestWithToken", ask, data, token, fee, intent=intent)
+    return here.transact("request", ask, data, value_wei=value_wei, intent=intent)
 
 
 def _voucher(here: Wallet, file: Path, model_id: Hash32) -> tuple[Any, ...]:

@@ -79,7 +79,9 @@ def deploy(context: typer.Context, as_json: Json = False) -> None:
     rpc = Rpc(*config.chain.urls, quorum=config.chain.quorum)
     client.require_chain(rpc, config.chain.chain_id)
     signer = wallet.unlock(home, config)
-    receipt = client.deploy(rpc, config.chain.chain_id, signer, config.fees.limits(), ORACLE)
+    receipt = client.deploy(
+        rpc, config.chain.chain_id, signer, config.fees.limits(), ORACLE, outbox=wallet.outbox(home)
+    )
     done = wallet.Done(receipt, [])
     oracle = shown(address_bytes(receipt["contractAddress"]))
     say(f"deployed at {oracle}")
