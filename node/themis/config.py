@@ -99,6 +99,14 @@ class KeyConfig(_Section):
 
     keystore: Path = Path("keys/default.json")
     password_file: Path = Path("keys/default.password")
+    password_from: Annotated[str, Field(pattern=r"^(file|prompt|fd:[0-9]+)$")] = "file"  # noqa: S105 (a place)
+    """`file`, `prompt`, or `fd:N` for a descriptor that whoever starts themis has opened."""
+    signer_url: Annotated[str, AfterValidator(spelling.endpoint)] | None = None
+    """A signer elsewhere, in the place of the key file."""
+    signer: Literal["web3signer", "clef"] = "web3signer"
+    """Whose JSON-RPC it speaks."""
+    address: AddressField | None = None
+    """Which of its accounts signs."""
 
 
 class FeesConfig(_Section):

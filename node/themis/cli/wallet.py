@@ -12,8 +12,8 @@ from themis.cli.home import Home
 from themis.cli.output import progress, say
 from themis.config import Config
 from themis.core.types import Address
-from themis.keys import keystore
-from themis.keys.keystore import KeystoreSigner
+from themis.keys import opened
+from themis.keys.opened import Key
 from themis.licensing.licenses import Licenses
 
 
@@ -49,7 +49,7 @@ class Wallet:
 
     config: Config
     client: OracleClient
-    signer: KeystoreSigner
+    signer: Key
     outbox: Outbox
 
     @property
@@ -95,11 +95,11 @@ def outbox(home: Home) -> Outbox:
     return Outbox(home.path / "outbox", say)
 
 
-def unlock(home: Home, config: Config) -> KeystoreSigner:
+def unlock(home: Home, config: Config) -> Key:
     """The home's key. Raises Misconfigured, saying what to do."""
-    return keystore.unlock(home.path / config.key.keystore, home.path / config.key.password_file)
+    return opened.opened(home.path, config.key)
 
 
 def own_address(home: Home, config: Config) -> Address:
     """The address of the home's key, which needs no password."""
-    return keystore.address_of(home.path / config.key.keystore)
+    return opened.address(home.path, config.key)

@@ -12,7 +12,7 @@ from themis.bundles import bundle
 from themis.bundles.bundle import Bundle
 from themis.chain import client, fitness, gas
 from themis.chain.client import ContractDenied, OracleClient
-from themis.chain.rpc import Rpc
+from themis.chain.rpc import Rpc, redacted
 from themis.chain.uses import Uses
 from themis.config import STORE_FILE, Config
 from themis.core.errors import Misconfigured, ThemisError, Unavailable
@@ -21,8 +21,8 @@ from themis.core.pricing import Rule, default_rule
 from themis.core.types import ETHER, Hash32
 from themis.engine.apart import Limits
 from themis.engine.engine import OnnxEngine
-from themis.keys import keystore
-from themis.keys.keystore import KeystoreSigner
+from themis.keys import opened
+from themis.keys.opened import Key
 from themis.licensing.licenses import Licenses
 from themis.optimize import inforce
 from themis.optimize.inforce import InForce
@@ -66,7 +66,7 @@ class Preflight:
     home: Path
     config: Config
     rpc: Rpc = field(init=False)
-    signer: KeystoreSigner | None = None
+    signer: Key | None = None
     engine: OnnxEngine | None = None
     genesis: Hash32 = UNKNOWN_GENESIS
     """Hash of block 0, unless the endpoint does not keep it."""
@@ -112,10 +112,11 @@ class Preflight:
             self.engine.close()
 
     def _key(self) -> str:
+        key = self.config.key
         if self.signer is None:
-            key = self.config.key
-            self.signer = keystore.unlock(self.home / key.keystore, self.home / key.password_file)
-        return f"0x{self.signer.address.hex()}"
+            self.signer = opened.opened(self.home, key)
+        where = "" if key.signer_url is None else f", signed for by {key.signer} at {redacted(key.signer_url)}"
+        return f"0x{self.signer.address.hex()}{where}"
 
     def _chain(self) -> str:
         chain = self.config.chain
@@ -265,7 +266,7 @@ class Preflight:
     def _licenses(self) -> Licenses:
         return Licenses(self.client(), self.config.chain.start_block)
 
-    def _signer(self) -> KeystoreSigner:
+    def _signer(self) -> Key:
         if self.signer is None:
             raise Misconfigured("the key is not unlocked")
         return self.signer

@@ -4,8 +4,9 @@ import json
 import os
 import secrets
 import stat
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from coincurve import PrivateKey
 from eth_account import Account
@@ -39,11 +40,19 @@ class KeystoreSigner:
         r, s, parity = signature[:_WORD], signature[_WORD : 2 * _WORD], signature[-1]
         return raw.signed(transaction, int.from_bytes(r), int.from_bytes(s), parity)
 
+    def sign_typed(self, message: Mapping[str, Any]) -> bytes:
+        """An EIP-712 signature: 65 bytes."""
+        return bytes(self.account.sign_typed_data(full_message=dict(message)).signature)
 
-def unlock(keystore: Path, password_file: Path) -> KeystoreSigner:
-    """Decrypt a key: about a second and 256 MiB (scrypt, n = 2^18). Raises Misconfigured, saying what to do."""
+
+def unlock(keystore: Path, password_file: Path, password: str | None = None) -> KeystoreSigner:
+    """Decrypt a key: about a second and 256 MiB (scrypt, n = 2^18). Raises Misconfigured, saying what to do.
+
+    The file is not read where the password is given.
+    """
     encrypted = read_private(keystore, "run `themis keys new`, or set key.keystore")
-    password = read_private(password_file, "write the key's password into it (mode 600), or set key.password_file")
+    if password is None:
+        password = read_private(password_file, "write the key's password into it (mode 600), or set key.password_file")
     try:
         secret = Account.decrypt(encrypted, password.rstrip("\r\n"))
     except ValueError as error:

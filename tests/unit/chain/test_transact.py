@@ -8,7 +8,6 @@ import pytest
 from eth_utils.crypto import keccak
 
 from tests.fakes import CHAIN_ID, KEY, ORACLE_ADDRESS
-from themis.chain import transact as module
 from themis.chain.outbox import Outbox
 from themis.chain.rpc import Call, Rpc, RpcError
 from themis.chain.transact import transact
@@ -91,8 +90,8 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
     def sleep(seconds: float) -> None:
         now[0] += seconds
 
-    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(module.time, "sleep", sleep)
+    monkeypatch.setattr("themis.chain.transact.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("themis.chain.transact.time.sleep", sleep)
     return Scene(tmp_path / "outbox")
 
 

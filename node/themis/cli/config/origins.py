@@ -52,7 +52,7 @@ def _flat(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
 def _shown(key: str, value: Any) -> str | None:
     if value is None:
         return None
-    if not key.startswith(("chain.rpc_url", "chain.ws_url")):
+    if not key.startswith(("chain.rpc_url", "chain.ws_url", "key.signer_url")):
         return str(value)
     short = redacted(str(value))
     return short if short == str(value).rstrip("/") else f"{short}/***"

@@ -10,14 +10,13 @@ from themis.core.errors import Misconfigured
 from themis.core.modes import class_words
 from themis.core.spelling import shown
 from themis.core.types import Address
-from themis.keys.keystore import KeystoreSigner
+from themis.keys.opened import Key
 from themis.licensing.licenses import GrantRow
 
 
-def sign(grant: Grant, signer: KeystoreSigner, chain_id: int, oracle: Address) -> bytes:
+def sign(grant: Grant, signer: Key, chain_id: int, oracle: Address) -> bytes:
     """Sign as EIP-712 says: 65 bytes."""
-    signed = signer.account.sign_typed_data(full_message=grant_typed_data(grant, chain_id, oracle))
-    return bytes(signed.signature)
+    return signer.sign_typed(grant_typed_data(grant, chain_id, oracle))
 
 
 def voucher(grant: Grant, signature: bytes, chain_id: int, oracle: Address) -> dict[str, Any]:

@@ -1,0 +1,37 @@
+"""The configured key, ready to sign: a key file that was unlocked, or a signer elsewhere."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from themis.config import KeyConfig
+from themis.core.errors import Misconfigured
+from themis.core.types import Address
+from themis.keys import keystore, password
+from themis.keys.external import ExternalSigner, Kind
+from themis.ports import Signer
+
+
+class Key(Signer, Protocol):
+    """What a node and its commands sign with."""
+
+    def sign_typed(self, message: Mapping[str, Any]) -> bytes:
+        """The 65 bytes of an EIP-712 signature."""
+        ...
+
+
+def opened(home: Path, config: KeyConfig) -> Key:
+    """Raises Misconfigured, saying what to do."""
+    if config.signer_url is not None:
+        return ExternalSigner(config.signer_url, Kind(config.signer), address(home, config))
+    secret = password.read(config.password_from, home / config.password_file)
+    return keystore.unlock(home / config.keystore, home / config.password_file, secret)
+
+
+def address(home: Path, config: KeyConfig) -> Address:
+    """Whose key it is, without any password. Raises Misconfigured."""
+    if config.signer_url is None:
+        return keystore.address_of(home / config.keystore)
+    if config.address is None:
+        raise Misconfigured("key.signer_url is set and key.address is not: say which of its accounts signs")
+    return config.address
