@@ -85,12 +85,12 @@ def reversed_batches(stage: Stage) -> None:
     under(stage, faults.reversed_batch)
 
 
-@row("null for a list of logs", KIND)
+@row("null for a list of logs", KIND, brief=True)
 def null_logs(stage: Stage) -> None:
     through(stage, faults.of({"eth_getLogs"}, faults.result(None)), 3)
 
 
-@row("null for a nonce", KIND)
+@row("null for a nonce", KIND, brief=True)
 def null_nonce(stage: Stage) -> None:
     through(stage, faults.of({"eth_getTransactionCount"}, faults.result(None)), 3)
 
@@ -120,7 +120,7 @@ def null_in_batch(stage: Stage) -> None:
     through(stage, faults.null_in_batch, 3)
 
 
-@row("replies with another call's id", KIND)
+@row("replies with another call's id", KIND, brief=True)
 def foreign_ids(stage: Stage) -> None:
     through(stage, faults.foreign_ids, 3)
 
@@ -134,7 +134,7 @@ def _no_batch(refusal: Fault, above: int) -> Fault:
     return faults.refuse_batches(above, refusal)
 
 
-@row("batches above 3 refused with an object", KIND)
+@row("batches above 3 refused with an object", KIND, brief=True)
 def batches_object(stage: Stage) -> None:
     under(stage, _no_batch(faults.in_an_object, 3))
 
