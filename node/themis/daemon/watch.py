@@ -14,6 +14,8 @@ from themis.daemon.node import Node
 _FIRST_SPAN: Final = 1_000
 REORG_DEPTH: Final = 64
 """Older blocks are read in ranges, newer ones one by one: catching up ends a range this far below the head."""
+_CHECKED_BLOCKS: Final = 2_000
+"""Ranges nearer to the head than that, and all that have logs for us, are held against the blooms of their blocks."""
 _STRANGE_LOOKS: Final = 5
 """So often in a row the chain must look like another one before that is believed: a backend may be another chain's."""
 
@@ -82,7 +84,7 @@ class Watch:
         last = self._span.last(first, head.number - REORG_DEPTH)
         before = self._block(last)
         try:
-            events = node.chain.events(first, last)
+            events = self._held_against_blooms(first, last, node.chain.events(first, last), head)
         except Unavailable:
             self._span.refused()
             raise
@@ -91,6 +93,19 @@ class Watch:
         self._span.answered()
         self._record(tail, [before], events)
         self._forget()
+
+    def _held_against_blooms(self, first: int, last: int, events: list[ChainEvent], head: Block) -> list[ChainEvent]:
+        """Events of a range, with what was left out of it: an endpoint may cut a long answer off without a word."""
+        if not events and head.number - last > _CHECKED_BLOCKS:
+            return events
+        chain = self._node.chain
+        admitting = [block for block in chain.blocks(range(first, last + 1)) if block is not None and block.may_log]
+        found = chain.events_of(admitting) if admitting else []
+        whole = [event for of_block in found for event in of_block or ()]
+        if len(whole) > len(events):
+            log.warning("the RPC left %d logs out of blocks %d to %d", len(whole) - len(events), first, last)
+            return whole
+        return events
 
     def _read_new(self, tail: Sequence[BlockRef], head: Block, told: Sequence[ChainEvent] | None) -> bool:
         """Record the blocks above the tail, and what the newest ones below it have withheld."""

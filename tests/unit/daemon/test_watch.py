@@ -1,5 +1,6 @@
 """The watcher before an endpoint whose backends lie apart: what one does not show yet is not taken for nothing."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from tests.fakes import CHAIN_ID, ORACLE_ADDRESS
 from themis.core import canonical
 from themis.core.errors import Unavailable
 from themis.core.job import State
-from themis.core.types import Block, Hash32
+from themis.core.types import Block, ChainEvent, Hash32
 from themis.daemon.attempts import RESEND_AFTER_S
 
 
@@ -156,3 +157,23 @@ def test_a_receipt_of_a_block_that_is_not_recorded_settles_nothing(bench: Bench)
     assert bench.job(id_).state is State.SENDING
     bench.work()
     assert bench.job(id_).state is State.DONE
+
+
+def test_logs_that_are_cut_off_a_range_are_read_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(tmp_path / "cut.db")
+    asked = [bench.chain.request(bytes([n]), seq=n) for n in range(1, 7)]
+    ids = [canonical.request_id(each, CHAIN_ID, ORACLE_ADDRESS) for each in asked]
+    bench.chain.mine([(id_, each, bytes([n])) for n, (id_, each) in enumerate(zip(ids, asked, strict=True), 1)])
+    for _ in range(100):
+        bench.chain.mine()
+    events_of, whole = bench.chain.events_of, bench.chain.events
+    monkeypatch.setattr(bench.chain, "events", lambda first, last: (found := whole(first, last))[: len(found) // 3])
+
+    def by_hash(blocks: Sequence[Block]) -> list[list[ChainEvent] | None]:
+        with monkeypatch.context() as patch:
+            patch.setattr(bench.chain, "events", whole)
+            return events_of(blocks)
+
+    monkeypatch.setattr(bench.chain, "events_of", by_hash)
+    bench.see()
+    assert all(known(bench, id_) for id_ in ids)
