@@ -29,7 +29,8 @@ def test_settings_it_names_exist() -> None:
 
 
 def test_commands_it_names_exist() -> None:
-    lines = re.findall(r"(?:`|^)themis ([a-z][^`\n#]*)", PAGE, re.MULTILINE)
+    blocks = "\n".join(re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL))
+    lines = re.findall(r"^themis ([a-z][^\n#]*)", blocks, re.MULTILINE) + re.findall(r"`themis ([a-z][^`\n#]*)`", PAGE)
     assert len(lines) > 15
     for line in lines:
         command: Any = typer.main.get_command(app)
