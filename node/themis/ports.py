@@ -229,6 +229,10 @@ class Store(Protocol):
         """One job."""
         ...
 
+    def ids(self, first: Hash32, last: Hash32, *, limit: int) -> list[Hash32]:
+        """Ids of jobs from one to another, both included, in their order."""
+        ...
+
     def jobs(self, state: State | None = None, *, limit: int = 100, newest_first: bool = False) -> list[Job]:
         """Jobs in one state (or any), oldest first unless asked otherwise."""
         ...

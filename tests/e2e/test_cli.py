@@ -1,6 +1,7 @@
 """The command line on a real chain: the whole story once, then every way in which it can be held wrong."""
 
 import json
+import shutil
 import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from eth_utils.crypto import keccak
 
 from demo import chains
 from demo.chains import RunningChain
-from tests.cli_kit import Person, Town, spoil, wait_for_state
+from tests.cli_kit import Person, Town, copied, spoil, wait_for_state
 from tests.homes import SELFTEST, running, wait_until_ready
 from tests.patience import PATIENCE_S
 from themis.api import models
@@ -120,7 +121,7 @@ def _settle(operator: Person, licensor: Person, requester: Person, model_id: str
     income = licensor.tell("license", "income", "--requests")
     ether = "0x" + "00" * 20
     sums = {"royalties": "100", "requests": 1, "answers": "0", "refunds": "0"}
-    assert income["earnings"] == [{"model_id": model_id, "token": ether} | sums]
+    assert income["earnings"] == [{"model": "selftest-moe", "model_id": model_id, "token": ether} | sums]
     assert income["accounts"] == [{"token": ether, "withdrawable": "100", "withdrawn": "0"}]
     (royalty,) = income["royalties"]
     assert (royalty["amount"], royalty["source"]) == ("100", "royalty of the requester's grant")
@@ -172,6 +173,58 @@ def test_a_target_with_code_is_asked_about(town: Town) -> None:
     (log,) = town.world.client.logs("Requested", town.world.start_block, bytes.fromhex(asked["request_id"][2:]))
     code = bytes.fromhex(town.world.chain.rpc("eth_getCode", "0x" + town.world.client.oracle.hex(), "latest")[2:])
     assert log.values["input"] == bytes(12) + town.world.client.oracle + keccak(code)
+
+
+def test_models_are_called_by_name_or_by_the_beginning_of_their_id(town: Town) -> None:
+    whole = town.licensor.tell("license", "show", town.model_id)
+    for said in (town.model_id[:8], town.model_id[2:9].upper(), f" 0X{town.model_id[2:40]}\u2026"):
+        assert town.licensor.tell("license", "show", said) == whole
+    assert town.operator.tell("license", "show", "selftest-moe") == whole
+    nameless = "there is no model selftest-moe: see `themis models list`, or give its id"
+    assert town.licensor.fails(78, "license", "show", "selftest-moe").endswith(nameless)
+    assert "must be 0x and 6 to 64 hex digits" in town.licensor.fails(64, "license", "show", town.model_id[:7])
+    assert "there is no model 0x000000: see `themis models list`" in town.licensor.fails(
+        78, "models", "stop", "0x000000"
+    )
+
+
+def test_who_names_a_model_of_two_licensors_is_shown_both(town: Town, tmp_path: Path) -> None:
+    person = copied(town, tmp_path)
+    own = town.requester.tell("models", "register", str(SELFTEST))["model_id"]
+    shutil.copytree(SELFTEST, town.requester.home / "models/selftest-moe")
+    assert town.requester.tell("license", "show", "selftest-moe")["model_id"] == own
+    (town.requester.home / "names.toml").unlink()
+    said = town.requester.fails(78, "license", "show", "selftest-moe")
+    for licensor, id_ in ((town.licensor, town.model_id), (town.requester, own)):
+        assert f"selftest-moe@{licensor.address}" in said
+        for name in (licensor.address, licensor.address[:8], licensor.address[2:10].lower()):
+            assert town.requester.tell("license", "show", f"selftest-moe@{name}")["model_id"] == id_
+    assert "there is no model selftest-moe@0x000000" in town.requester.fails(
+        78, "license", "show", "selftest-moe@0x000000"
+    )
+    (person.home / "names.toml").write_text(f'"{own}" = "mine"\n"{town.model_id}" = "theirs"\n')
+    named = {row["model_id"]: row["model"] for row in person.tell("models", "list")}
+    assert (named[own], named[town.model_id]) == ("mine", "theirs")
+    (person.home / "names.toml").write_text('"0x12" = "mine"\n')
+    assert 'each line is "0xID" = "name"' in person.fails(78, "models", "list")
+
+
+def test_asks_are_answered_by_the_beginning_of_an_account(town: Town) -> None:
+    ask = ("license", "ask", town.model_id, "--role", "requester", "--class", "research", "--purpose", "to see")
+    town.operator.tell(*ask)
+    who = town.operator.address[:10]
+    side = ("--role", "requester")
+    refused = town.licensor.tell("license", "refuse", town.model_id[:12], who, *side, "--reason", "no")
+    assert refused["licensee"] == town.operator.address
+    town.operator.tell(*ask)
+    assert (
+        town.licensor.tell("license", "approve", town.model_id, who.lower(), *side)["licensee"] == town.operator.address
+    )
+    assert town.licensor.tell("license", "revoke", town.model_id, who, *side)["licensee"] == town.operator.address
+    assert "has not asked" in town.licensor.fails(78, "license", "approve", town.model_id, "0x000000", *side)
+    assert "there is no account 0x000000" in town.licensor.fails(
+        78, "license", "revoke", town.model_id, "0x000000", *side
+    )
 
 
 def test_an_unknown_model_is_said(town: Town) -> None:
@@ -242,7 +295,7 @@ def test_who_has_no_money_is_told_to_get_some(town: Town, tmp_path: Path) -> Non
 def test_an_unanswered_fee_comes_back(chain: RunningChain, town: Town) -> None:
     asked = town.requester.tell(*town.ask("--input-hex", "0x01", "--fee-wei", "777", "--no-wait", "--lane", "9"))
     assert "LaneBusy" in town.requester.fails(77, *town.ask("--input-hex", "0x01", "--lane", "9"))
-    refund = ("refund", asked["request_id"])
+    refund = ("refund", asked["request_id"][:10])
     assert "DeadlineNotReached" in town.requester.fails(77, *refund)
     chain.rpc("evm_mine")  # deadlines count from the newest block
     said = town.requester.fails(75, *town.ask("--input-hex", "0x01", "--deadline-s", "6", "--lane", "10"))

@@ -158,6 +158,18 @@ def test_a_rewind_unmines_answers_and_closes_requests_above_the_fork(path: Path)
     assert store.unsettled() == [mined, spare]
 
 
+def test_ids_are_found_by_their_beginning(path: Path) -> None:
+    store = open_store(path)
+    events = [requested(bytes([number])) for number in range(20)]
+    store.record_events(events, [REF], 1.0)
+    ids = sorted(event.id for event in events)
+    assert store.ids(Hash32(bytes(32)), Hash32(b"\xff" * 32), limit=100) == ids
+    assert store.ids(Hash32(bytes(32)), Hash32(b"\xff" * 32), limit=3) == ids[:3]
+    assert store.ids(ids[4], ids[6], limit=100) == ids[4:7]
+    first, last = ids[7][:3] + bytes(29), ids[7][:3] + b"\xff" * 29
+    assert store.ids(Hash32(first), Hash32(last), limit=9) == [ids[7]]
+
+
 def test_jobs_are_listed_by_state_and_age(path: Path) -> None:
     store = open_store(path)
     events = [requested(bytes([n])) for n in range(5)]

@@ -16,11 +16,11 @@ from themis.api.licensing import Licensing
 from themis.api.metrics import NodeCollector
 from themis.api.reading import DISTRIBUTION, Reading
 from themis.core.job import State
-from themis.core.types import Hash32
 
 MAX_JOBS: Final = 1_000
 
-JobId = Annotated[str, Path(pattern="^0x[0-9a-fA-F]{64}$")]
+JobId = Annotated[str, Path(pattern="^0x[0-9a-fA-F]{6,64}$")]
+"""As many digits as tell a job from the others."""
 
 
 def create(reading: Reading, licensing: Licensing, *, hosts: Collection[str] | None, token: str | None) -> FastAPI:
@@ -80,8 +80,7 @@ def _add_data(app: FastAPI, reading: Reading) -> None:
 
     @app.get("/v1/jobs/{job_id}")
     def job(job_id: JobId) -> models.JobDetail:
-        key = Hash32(bytes.fromhex(job_id[2:]))
-        found = store.job(key)
-        if found is None:
-            raise HTTPException(HTTPStatus.NOT_FOUND, f"this node knows no request {job_id}")
-        return views.job_detail(found, store.history(key), store.terms(views.terms_key(found)))
+        found = views.job_beginning(store, job_id)
+        if isinstance(found, str):
+            raise HTTPException(HTTPStatus.NOT_FOUND, found)
+        return found

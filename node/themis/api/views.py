@@ -1,12 +1,16 @@
 """Domain values as the API's models."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from themis.api import models
 from themis.chain.endpoints import EndpointState
 from themis.core import job as jobs
 from themis.core import permission, types
 from themis.core.spelling import shown
+from themis.ports import Store
+
+_CANDIDATES: Final = 5
 
 
 def head(block: types.Block) -> models.Head:
@@ -81,6 +85,19 @@ def job_detail(job: jobs.Job, history: Sequence[jobs.HistoryEntry], terms: types
         latency_s=_latency_s(history),
         history=[models.Fact(at_s=entry.at_s, fact=entry.fact, detail=entry.detail) for entry in history],
     )
+
+
+def job_beginning(store: Store, beginning: str) -> models.JobDetail | str:
+    """The only job whose id begins so; what to say where there is none, or several."""
+    digits = beginning.lower().removeprefix("0x")
+    first, last = (types.Hash32(bytes.fromhex(digits.ljust(64, filler))) for filler in "0f")
+    ids = store.ids(first, last, limit=_CANDIDATES)
+    if len(ids) > 1:
+        return f"several requests begin with {beginning}: give more of one of {', '.join(map(shown, ids))}"
+    found = store.job(ids[0]) if ids else None
+    if found is None:
+        return f"this node knows no request {beginning}"
+    return job_detail(found, store.history(found.id), store.terms(terms_key(found)))
 
 
 def terms_key(job: jobs.Job) -> types.TermsKey:

@@ -5,8 +5,9 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from themis.cli import references
 from themis.core import modes
-from themis.core.spelling import address, hash32
+from themis.core.spelling import address
 from themis.core.types import ETHER, Address, Role, UseClass
 
 _LAST_SECOND: Final = 2**40 - 1
@@ -59,8 +60,27 @@ def moment(text: str) -> int:
 
 _MODES = "CLASS=MODE,..."
 
-ModelId = Annotated[Any, typer.Argument(parser=hash32, metavar="MODEL_ID", help="Id of a registered model.")]
+ModelName = Annotated[
+    Any, typer.Argument(parser=references.reference, metavar="MODEL", help="Name, id, or 6 digits of the id or more.")
+]
+OneModel = Annotated[
+    Any,
+    typer.Option(
+        "--model", parser=references.reference, metavar="MODEL", help="Of one model: name, or digits of its id."
+    ),
+]
+Wide = Annotated[bool, typer.Option("--wide", help="Show every field, with whole ids.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+AskingAccount = Annotated[
+    Any,
+    typer.Argument(parser=references.account, metavar="LICENSEE", help="Who asks: address, or 6 digits of it or more."),
+]
+GrantedAccount = Annotated[
+    Any,
+    typer.Argument(
+        parser=references.account, metavar="LICENSEE", help="Who has it: address, or 6 digits of it or more."
+    ),
+]
 Licensee = Annotated[Any, typer.Argument(parser=address, metavar="LICENSEE", help="The account that is licensed.")]
 RoleOption = Annotated[Any, typer.Option("--role", parser=role, metavar="requester|operator")]
 ClassOption = Annotated[Any, typer.Option("--class", parser=use_class, metavar="personal|research|commercial")]

@@ -1,19 +1,33 @@
 """What commands print: data on stdout, as JSON or for a person; talk on stderr."""
 
 import json
+import shutil
 import sys
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from textwrap import wrap
+from typing import Any, Final
 
-from themis.cli import streams
+from themis.cli import short, streams, table
+from themis.cli.table import View
 from themis.core.spelling import instant
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-_WIDE: Final = 200
 _MOMENTS: Final = ("not_before_s", "expiry_s", "effective_at_s", "published_at_s", "deadline_s")
 """Fields with seconds since the epoch: JSON has those, a person the time."""
+_AMOUNTS: Final = {
+    "fee": "token",
+    "min_fee": "token",
+    "amount": "token",
+    "royalties": "token",
+    "answers": "token",
+    "refunds": "token",
+    "withdrawable": "token",
+    "withdrawn": "token",
+    "price_floor": "price_token",
+}
+"""Fields with amounts in smallest units, and the field that says of what."""
+_READABLE_WEI: Final = 10**9
+_GAP: Final = 2
 
 
 def say(line: str) -> None:
@@ -36,40 +50,42 @@ def print_record(record: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(record)
         return
-    record = _dated(record)
-    width = max(map(len, record), default=0)
-    for name, value in record.items():
-        sys.stdout.write(f"{name:<{width}}  {_text(value)}\n")
+    print_facts((name, _text(value)) for name, value in _told(record).items())
 
 
-def print_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str) -> None:
-    """Print a list: a table with a column for each field, or `empty` (as talk) where there is nothing."""
+def print_facts(facts: Iterable[tuple[str, str]]) -> None:
+    """Print pairs of a name and a text, a line for each; more on a narrow terminal, but no word is broken."""
+    pairs = [(name, printable(text)) for name, text in facts]
+    name_width = max((len(name) for name, _ in pairs), default=0)
+    for name, text in pairs:
+        lines = [text]
+        if sys.stdout.isatty():
+            lines = _fitted(text, shutil.get_terminal_size().columns - name_width - _GAP)
+        sys.stdout.write(f"{name:<{name_width}}  {lines[0]}\n" if lines[0] else f"{name}\n")
+        for line in lines[1:]:
+            sys.stdout.write(f"{'':<{name_width if lines[0] else 0}}  {line}\n")
+
+
+def print_list(rows: Sequence[Mapping[str, Any]], view: View, *, as_json: bool, wide: bool, empty: str) -> None:
+    """Print a list: what a person decides by on a terminal, every field in JSON, into a pipe and where it is asked for.
+
+    `empty` is said, as talk, where there is nothing.
+    """
     if as_json:
         print_json(rows)
-        return
-    if not rows:
-        say(empty)
-        return
-    from rich.table import Table
-
-    rows = [_dated(row) for row in rows]
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in rows[0]:
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*(_text(value) for value in row.values()))
-    if sys.stdout.isatty():
-        console().print(table)
+    elif not rows:
+        if empty:
+            say(empty)
+    elif not sys.stdout.isatty():
+        _print_plain([dict(_dated_field(name, value) for name, value in row.items()) for row in rows])
+    elif wide:
+        for index, row in enumerate(rows):
+            sys.stdout.write("\n" if index else "")
+            print_record(row, as_json=False)
     else:
-        _print_plain(rows)
-
-
-def console() -> "Console":
-    """A console on stdout; into a pipe it writes lines of any length, so that hashes stay whole."""
-    from rich.console import Console
-
-    width = None if sys.stdout.isatty() else _WIDE
-    return Console(width=width, markup=False, emoji=False, highlight=False)
+        safe = [replace(column, cell=_printable(column.cell)) for column in view]
+        heading, *others = table.lines(rows, safe, shutil.get_terminal_size().columns)
+        sys.stdout.write(f"\x1b[1m{heading}\x1b[0m\n" + "".join(f"{line}\n" for line in others))
 
 
 def printable(text: str) -> str:
@@ -77,15 +93,34 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
-def _dated(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The record with times in the place of seconds."""
-    return dict(_dated_field(name, value) for name, value in record.items())
+def _told(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The record with times in the place of seconds, and ether beside wei."""
+    return dict(_told_field(name, value, record) for name, value in record.items())
+
+
+def _told_field(name: str, value: Any, record: Mapping[str, Any]) -> tuple[str, Any]:
+    if name in _MOMENTS:
+        return _dated_field(name, value)
+    token = record.get(_AMOUNTS.get(name, ""))
+    if token is None or not short.is_ether(token):
+        return name, value
+    return name, f"{value} wei ({short.ether(int(value))})" if int(value) >= _READABLE_WEI else f"{value} wei"
 
 
 def _dated_field(name: str, value: Any) -> tuple[str, Any]:
     if name not in _MOMENTS:
         return name, value
     return name.removesuffix("_s"), None if value is None else instant(value)
+
+
+def _printable(cell: Callable[[Mapping[str, Any]], str]) -> Callable[[Mapping[str, Any]], str]:
+    return lambda row: printable(cell(row))
+
+
+def _fitted(text: str, width: int) -> list[str]:
+    """Lines of whole words; none but an empty first one where a word, an id say, needs a line of its own."""
+    lines = wrap(text, max(width, 1), break_long_words=False, break_on_hyphens=False) or [""]
+    return lines if all(len(line) <= width for line in lines) else ["", text]
 
 
 def _print_plain(rows: Sequence[Mapping[str, Any]]) -> None:

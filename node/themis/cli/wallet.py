@@ -9,9 +9,10 @@ from themis.chain.client import OracleClient, require_chain, require_oracle
 from themis.chain.outbox import Outbox
 from themis.chain.rpc import Rpc
 from themis.cli.home import Home
+from themis.cli.naming import Models
 from themis.cli.output import progress, say
 from themis.config import Config
-from themis.core.types import Address
+from themis.core.types import Address, Hash32
 from themis.keys import opened
 from themis.keys.opened import Key
 from themis.licensing.licenses import Licenses
@@ -47,10 +48,15 @@ class Done:
 class Wallet:
     """Reads and transactions of a home's key."""
 
+    home: Home
     config: Config
     client: OracleClient
     signer: Key
     outbox: Outbox
+
+    def model(self, said: str) -> Hash32:
+        """The model that somebody names. Raises Misconfigured, with the candidates where there are several."""
+        return Models(self.home, self.config, self.client).called(said)
 
     @property
     def licenses(self) -> Licenses:
@@ -87,7 +93,7 @@ def open_wallet(home: Home) -> Wallet:
     """Unlock the home's key and connect. The chain is asked first: unlocking takes a second."""
     config = home.config()
     client = connect(config)
-    return Wallet(config, client, unlock(home, config), outbox(home))
+    return Wallet(home, config, client, unlock(home, config), outbox(home))
 
 
 def outbox(home: Home) -> Outbox:

@@ -149,6 +149,10 @@ class SqliteStore:
         found = self._all(f"SELECT {rows.JOB} FROM jobs WHERE id = ?", job_id)  # noqa: S608 (our own names)
         return rows.to_job(found[0]) if found else None
 
+    def ids(self, first: Hash32, last: Hash32, *, limit: int) -> list[Hash32]:
+        found = self._all("SELECT id FROM jobs WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?", first, last, limit)
+        return [Hash32(id_) for (id_,) in found]
+
     def jobs(self, state: State | None = None, *, limit: int = 100, newest_first: bool = False) -> list[Job]:
         where = "" if state is None else "WHERE state = ?"
         order = "DESC" if newest_first else "ASC"

@@ -12,7 +12,9 @@ from eth_account import Account
 from tests.daemon_kit import Bench
 from tests.fakes import CHAIN_ID, KEY, ORACLE_ADDRESS
 from tests.homes import write_key
+from themis.api import views
 from themis.cli.program import invoke
+from themis.core.spelling import shown
 from themis.core.types import Hash32
 from themis.keys.keystore import KeystoreSigner
 
@@ -146,6 +148,44 @@ def test_watching_redraws_until_it_is_interrupted(
     assert next(naps, "all used") == "all used"
 
 
+def test_watching_into_a_pipe_is_a_line_for_each_change(
+    home: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(home / "themis.db")
+    steps = iter((lambda: None, bench.chain.ask, bench.see, lambda: None, bench.work))
+
+    def sleep(_: float) -> None:
+        step = next(steps, None)
+        if step is None:
+            raise KeyboardInterrupt
+        step()
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    assert run(home, "status", "--watch") == 130
+    bench.store.close()
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition("Z ")[2].split("; ")[:2] for line in lines] == [
+        ["not running", "no job"],
+        ["not running", "seen 1"],
+        ["not running", "sending 1"],
+    ]
+
+
+def test_watching_as_json_is_an_object_for_each_change(
+    home: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    naps = iter((None, None))
+
+    def sleep(_: float) -> None:
+        if next(naps, KeyboardInterrupt) is not None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    assert run(home, "status", "--watch", "--json") == 130
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line)["running"] is False
+
+
 @pytest.fixture
 def remembered(home: Path) -> tuple[Path, Hash32]:
     """A home whose node has answered one request and was then stopped."""
@@ -164,6 +204,14 @@ def test_a_stopped_node_is_read_from_its_store(remembered: tuple[Path, Hash32], 
     (job,) = data(home, capsys, "jobs", "--state", "done")
     assert job["id"] == "0x" + id_.hex()
     assert data(home, capsys, "jobs", "--state", "seen") == []
+    assert run(home, "jobs", "--state", "seen") == 0
+    assert capsys.readouterr() == ("", "0 of 1 jobs: those that are seen (--state)\n")
+    assert run(home, "jobs", "--state", "done") == 0
+    assert capsys.readouterr().err == "1 of 1 jobs: those that are done (--state)\n"
+    assert run(home, "jobs") == 0
+    assert capsys.readouterr().err == ""
+    for beginning in (job["id"][:8], job["id"][2:12].upper()):
+        assert data(home, capsys, "jobs", beginning)["id"] == job["id"]
     detail = data(home, capsys, "jobs", job["id"])
     assert [entry["fact"] for entry in detail["history"]] == [
         "Seen",
@@ -182,6 +230,18 @@ def test_a_stopped_node_is_read_from_its_store(remembered: tuple[Path, Hash32], 
 def test_an_unknown_job_is_said(remembered: tuple[Path, Hash32], capsys: Captured) -> None:
     assert run(remembered[0], "jobs", "0x" + "00" * 32) == 78
     assert "this node knows no request 0x0000" in capsys.readouterr().err
+
+
+def test_a_beginning_of_several_ids_lists_them(home: Path) -> None:
+    """Of 17 ids two begin with the same digit."""
+    bench = Bench(home / "themis.db")
+    ids = [shown(bench.chain.ask(bytes([number]))) for number in range(17)]
+    bench.work()
+    digit = next(digit for digit in "0123456789abcdef" if sum(id_[2] == digit for id_ in ids) > 1)
+    said = views.job_beginning(bench.store, f"0x{digit}")
+    bench.store.close()
+    those = sorted(id_ for id_ in ids if id_[2] == digit)[:5]
+    assert said == f"several requests begin with 0x{digit}: give more of one of {', '.join(those)}"
 
 
 def test_a_stale_port_file_means_not_running(home: Path, capsys: Captured) -> None:

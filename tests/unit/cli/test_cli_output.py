@@ -1,12 +1,14 @@
 """What commands print: whole hashes into pipes, and nothing that a terminal would obey."""
 
 import json
+from typing import Any
 
 import pytest
 
 from themis.api import models
 from themis.cli import output
 from themis.cli.node import panel
+from themis.cli.table import Column
 
 STATUS = models.Status(
     running=False,
@@ -27,28 +29,36 @@ STATUS = models.Status(
     loops=[],
     alerts=[],
 )
+NOBODY = "0x" + "00" * 20
 EVIL = "\x1b[2J[red]\a\u202e"
 TAME = "\\x1b[2J[red]\\x07\\u202e"
 
 
-def test_a_strangers_text_cannot_drive_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_strangers_text_cannot_drive_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = (Column("uri", lambda row: row["uri"], flows=True),)
     output.print_record({"uri": EVIL, "none": None, "yes": True}, as_json=False)
-    output.print_rows([{"uri": EVIL}], as_json=False, empty="")
-    output.console().print(panel.status(STATUS.model_copy(update={"alerts": [EVIL], "operator": EVIL})))
+    output.print_list([{"uri": EVIL}], view, as_json=False, wide=False, empty="")
+    output.print_facts(panel.status(STATUS.model_copy(update={"alerts": [EVIL], "operator": EVIL})))
     printed = capsys.readouterr().out
     assert printed.count(TAME) == 4
     assert not set(EVIL) & set(printed) - set("[2Jred]")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    output.print_list([{"uri": EVIL}], view, as_json=False, wide=False, empty="")
+    output.print_list([{"uri": EVIL}], view, as_json=False, wide=True, empty="")
+    assert capsys.readouterr().out == f"\x1b[1muri\x1b[0m\n{TAME}\nuri  {TAME}\n"
 
 
-def test_records_and_rows_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+def test_records_and_lists_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     output.print_record({"a": 1}, as_json=True)
     assert json.loads(capsys.readouterr().out) == {"a": 1}
-    output.print_rows([], as_json=True, empty="nothing")
+    output.print_list([], (), as_json=True, wide=False, empty="nothing")
     assert json.loads(capsys.readouterr().out) == []
 
 
 def test_an_empty_list_is_talk(capsys: pytest.CaptureFixture[str]) -> None:
-    output.print_rows([], as_json=False, empty="nothing yet")
+    output.print_list([], (), as_json=False, wide=False, empty="nothing yet")
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "nothing yet\n")
 
@@ -65,25 +75,44 @@ def test_a_long_reading_is_told_on_a_terminal_only(
     assert (captured.out, captured.err) == ("", "reading logs: block 1,000 of 2,000\x1b[K\r\x1b[K\r")
 
 
-def test_rows_into_a_pipe_are_separated_by_tabs(capsys: pytest.CaptureFixture[str]) -> None:
-    output.print_rows([{"a": "x" * 300, "b": ["p", "q"]}, {"a": 1, "b": {"k": "v"}}], as_json=False, empty="")
+def test_lists_into_a_pipe_have_every_field_and_are_separated_by_tabs(capsys: pytest.CaptureFixture[str]) -> None:
+    rows: list[dict[str, Any]] = [{"a": "x" * 300, "b": ["p", "q"]}, {"a": 1, "b": {"k": "v"}}]
+    output.print_list(rows, (), as_json=False, wide=False, empty="")
     assert capsys.readouterr().out == f"a\tb\n{'x' * 300}\tp, q\n1\tk v\n"
 
 
-def test_rows_on_a_terminal_are_a_table(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    output.print_rows([{"uri": "[/not markup]"}], as_json=False, empty="")
-    assert "[/not markup]" in capsys.readouterr().out
-
-
-def test_a_person_reads_times_where_json_has_seconds(capsys: pytest.CaptureFixture[str]) -> None:
-    record = {"expiry_s": 1_900_000_000, "not_before_s": None, "deadline_s": 2**40 - 1, "seq": 1}
-    output.print_record(record, as_json=False)
-    output.print_rows([record], as_json=False, empty="")
+def test_a_person_reads_times_and_ether_where_json_has_seconds_and_wei(capsys: pytest.CaptureFixture[str]) -> None:
+    record: dict[str, Any] = {
+        "expiry_s": 1_900_000_000,
+        "not_before_s": None,
+        "deadline_s": 2**40 - 1,
+        "token": NOBODY,
+        "fee": "10",
+    }
+    output.print_record(record | {"min_fee": str(10**15)}, as_json=False)
+    output.print_list([record], (), as_json=False, wide=False, empty="")
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == ["expiry      2030-03-17T17:46:40Z", "not_before  -"]
-    assert lines[4] == "expiry\tnot_before\tdeadline\tseq"
-    assert lines[5] == "2030-03-17T17:46:40Z\t-\tsecond 1099511627775\t1"
+    assert lines[4:6] == ["fee         10 wei", f"min_fee     {10**15} wei (0.001 ether)"]
+    assert lines[6] == "expiry\tnot_before\tdeadline\ttoken\tfee"
+    assert lines[7] == f"2030-03-17T17:46:40Z\t-\tsecond 1099511627775\t{NOBODY}\t10"
+    output.print_record(record | {"token": "0x" + "11" * 20}, as_json=False)
+    assert capsys.readouterr().out.endswith("fee         10\n")
     output.print_record(record, as_json=True)
-    output.print_rows([record], as_json=True, empty="")
+    output.print_list([record], (), as_json=True, wide=False, empty="")
     assert capsys.readouterr().out.count('"expiry_s": 1900000000') == 2
+
+
+def test_no_id_is_broken_on_a_narrow_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    id_ = "0x" + "ab" * 32
+    record: dict[str, str] = {"id": id_, "manifest_hash_of_it": id_, "said": f"{'word ' * 20}{id_}", "uri": "u" * 100}
+    output.print_record(record, as_json=False)
+    printed = capsys.readouterr().out
+    assert printed.count(id_) == 3
+    assert f"\nmanifest_hash_of_it\n  {id_}\n" in printed
+    output.print_list([record, record], (), as_json=False, wide=True, empty="")
+    assert capsys.readouterr().out == f"{printed}\n{printed}"

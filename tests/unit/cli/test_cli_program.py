@@ -79,7 +79,7 @@ def test_a_bug_shows_its_traceback_when_asked(monkeypatch: pytest.MonkeyPatch, c
         (["version", "--jsn"], "No such option: --jsn (Possible options: --json) See `themis version --help`."),
         (["jobs", "--state", "dnoe"], "'dnoe' is not one of 'seen', 'waiting', 'queued',"),
         (["keys"], "Missing command. See `themis keys --help`."),
-        (["license", "show"], "Missing argument 'MODEL_ID'. See `themis license show --help`."),
+        (["license", "show"], "Missing argument 'MODEL'. See `themis license show --help`."),
         (["license", "explain", "--as", "owner"], "Invalid value for '--as': 'owner' is not requester or operator."),
         (["init", "--rpc-url", "ws://h/s3cret"], "'--rpc-url': must begin with http:// or https://. See `themis init"),
         (["license", "delegate", "0x12"], "Invalid value for 'HOTKEY': '0x12' must be 0x and 40 hex digits."),

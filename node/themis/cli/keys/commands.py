@@ -7,14 +7,20 @@ from typing import Annotated, Final
 
 import typer
 
-from themis.cli.fields import Json
+from themis.cli.fields import Json, Wide
 from themis.cli.home import Home, home_of
-from themis.cli.output import print_record, print_rows, say
+from themis.cli.output import print_list, print_record, say
+from themis.cli.table import Column, View
 from themis.core.errors import Misconfigured
 from themis.core.spelling import hex_bytes, shown
 from themis.keys import keystore
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_KEYS: Final[View] = (
+    Column("name", lambda row: row["name"]),
+    Column("address", lambda row: row["address"]),
+    Column("file", lambda row: row["file"], flows=True),
+)
 _PRIVATE_KEY_BYTES: Final = 32
 
 app = typer.Typer(rich_markup_mode=None)
@@ -44,12 +50,12 @@ def import_(
 
 
 @keys.command("list")
-def list_(context: typer.Context, as_json: Json = False) -> None:
+def list_(context: typer.Context, wide: Wide = False, as_json: Json = False) -> None:
     """List the keys of this home. No password is needed."""
     folder = home_of(context).path / "keys"
     found = sorted(folder.glob("*.json"))
     rows = [{"name": path.stem, "address": shown(keystore.address_of(path)), "file": str(path)} for path in found]
-    print_rows(rows, as_json=as_json, empty=f"no key in {folder}: run `themis keys new`")
+    print_list(rows, _KEYS, as_json=as_json, wide=wide, empty=f"no key in {folder}: run `themis keys new`")
 
 
 def _create(home: Home, name: str, private_key: bytes | None, *, as_json: bool) -> None:

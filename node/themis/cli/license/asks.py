@@ -1,20 +1,24 @@
 """Asks: the short way to an authorization, from both ends."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
 from themis.chain.abi import address
 from themis.chain.client import OracleClient
-from themis.cli import wallet
-from themis.cli.fields import ClassesOption, Json, Licensee, ModelId, RoleOption, words
+from themis.cli import references, short, wallet
+from themis.cli.fields import AskingAccount, ClassesOption, Json, ModelName, OneModel, RoleOption, Wide, words
 from themis.cli.home import home_of
 from themis.cli.license import terms
-from themis.cli.output import print_record, print_rows, say
+from themis.cli.naming import Models
+from themis.cli.output import print_list, print_record, say
+from themis.cli.short import Ids
+from themis.cli.table import Column, View
 from themis.cli.wallet import Wallet
 from themis.core.errors import Misconfigured
 from themis.core.modes import class_words
-from themis.core.spelling import hash32, shown
+from themis.core.spelling import shown
 from themis.core.types import Address, Hash32, Role
 from themis.licensing.licenses import AskRow, Licenses
 
@@ -25,7 +29,7 @@ app = typer.Typer(rich_markup_mode=None)
 def ask(
     context: typer.Context,
     *,
-    model_id: ModelId,
+    model: ModelName,
     role: RoleOption,
     classes: ClassesOption,
     purpose: Annotated[
@@ -36,6 +40,7 @@ def ask(
 ) -> None:
     """Ask a model's licensor for an authorization, on chain."""
     here = wallet.open_wallet(home_of(context))
+    model_id = here.model(model)
     done = here.transact("requestAuthorization", model_id, int(role), classes, purpose, uri)
     record = {
         "model_id": shown(model_id),
@@ -53,13 +58,16 @@ def ask(
 def inbox(
     context: typer.Context,
     *,
-    model_id: Annotated[Any, typer.Option("--model", parser=hash32, metavar="MODEL_ID", help="Of one model.")] = None,
+    model: OneModel = None,
+    wide: Wide = False,
     as_json: Json = False,
 ) -> None:
     """List the asks that wait for this home's key to approve or refuse them; with --model, all that wait there."""
     home = home_of(context)
     config = home.config()
     client = wallet.connect(config)
+    models = Models(home, config, client)
+    model_id = None if model is None else models.called(model)
     if model_id is not None:
         terms.require_known(client, model_id)
     waiting = [
@@ -67,51 +75,57 @@ def inbox(
     ]
     if model_id is None:
         waiting = _addressed_to(client, wallet.own_address(home, config), waiting)
-    print_rows([_row(found) for found in waiting], as_json=as_json, empty="nobody waits for an answer")
+    rows = _rows(waiting, models)
+    print_list(rows, _inbox(rows), as_json=as_json, wide=wide, empty="nobody waits for an answer")
     if waiting:
         say("answer with `themis license approve` or `themis license refuse`")
 
 
 @app.command()
-def asks(context: typer.Context, as_json: Json = False) -> None:
+def asks(context: typer.Context, wide: Wide = False, as_json: Json = False) -> None:
     """List what this home's key has asked for, and the answers."""
     home = home_of(context)
     config = home.config()
     own = wallet.own_address(home, config)
-    found = wallet.licenses(config).asks()
-    rows = [_row(each) | {"status": each.status, "reason": each.reason} for each in found if each.licensee == own]
-    print_rows(rows, as_json=as_json, empty="nothing was asked: `themis license ask`")
+    client = wallet.connect(config)
+    found = [each for each in Licenses(client, config.chain.start_block).asks() if each.licensee == own]
+    told = _rows(found, Models(home, config, client))
+    rows = [row | {"status": each.status, "reason": each.reason} for row, each in zip(told, found, strict=True)]
+    print_list(rows, _asked(rows), as_json=as_json, wide=wide, empty="nothing was asked: `themis license ask`")
 
 
 @app.command()
 def refuse(
     context: typer.Context,
     *,
-    model_id: ModelId,
-    licensee: Licensee,
+    model: ModelName,
+    account: AskingAccount,
     role: RoleOption,
     reason: Annotated[Any, typer.Option(parser=words, metavar="TEXT", help="Why; public.")],
     as_json: Json = False,
 ) -> None:
     """Say no to an ask, and why."""
     here = wallet.open_wallet(home_of(context))
-    pending(here, model_id, licensee, role)
+    model_id = here.model(model)
+    licensee = pending(here, model_id, account, role).licensee
     done = here.transact("refuseAuthorization", model_id, licensee, int(role), reason)
     record = {"model_id": shown(model_id), "licensee": shown(licensee), "role": role.name.lower(), "reason": reason}
     print_record(record | done.facts, as_json=as_json)
 
 
-def pending(here: Wallet, model_id: Hash32, licensee: Address, role: Role) -> AskRow:
-    """What an account asks for and has no answer to. Raises Misconfigured where there is no such ask."""
-    asked = f"{shown(licensee)} as {role.name.lower()}"
-    for found in here.licenses.asks(model_id):
-        if (found.licensee, found.role) == (licensee, role):
-            if found.status != "pending":
-                raise Misconfigured(
-                    f"the ask of {asked} was {found.status} already: `themis license grant` and `revoke` need none"
-                )
-            return found
-    raise Misconfigured(f"{asked} has not asked: see `themis license inbox`; `themis license grant` needs no ask")
+def pending(here: Wallet, model_id: Hash32, account: str, role: Role) -> AskRow:
+    """What an account, or the only one whose address begins so, asks for and has no answer to. Raises Misconfigured."""
+    asks = {shown(found.licensee): found for found in here.licenses.asks(model_id) if found.role is role}
+    beginning = [licensee for licensee in asks if licensee.lower().startswith(account.lower())]
+    asked = f"{account} as {role.name.lower()}"
+    if not beginning:
+        raise Misconfigured(f"{asked} has not asked: see `themis license inbox`; `themis license grant` needs no ask")
+    found = asks[references.only(account, "account", beginning, "see `themis license inbox`")]
+    if found.status != "pending":
+        raise Misconfigured(
+            f"the ask of {asked} was {found.status} already: `themis license grant` and `revoke` need none"
+        )
+    return found
 
 
 def _addressed_to(client: OracleClient, licensor: Address, found: list[AskRow]) -> list[AskRow]:
@@ -121,8 +135,14 @@ def _addressed_to(client: OracleClient, licensor: Address, found: list[AskRow]) 
     return [each for each in found if each.model_id in own]
 
 
-def _row(found: AskRow) -> dict[str, Any]:
+def _rows(found: Sequence[AskRow], models: Models) -> list[dict[str, Any]]:
+    names = models.names() if found else {}
+    return [_row(each, names.get(each.model_id)) for each in found]
+
+
+def _row(found: AskRow, name: str | None) -> dict[str, Any]:
     return {
+        "model": name,
         "model_id": shown(found.model_id),
         "licensee": shown(found.licensee),
         "role": found.role.name.lower(),
@@ -131,3 +151,27 @@ def _row(found: AskRow) -> dict[str, Any]:
         "uri": found.uri,
         "block": found.block,
     }
+
+
+def _inbox(rows: Sequence[dict[str, Any]]) -> View:
+    models, accounts = Ids(row["model_id"] for row in rows), Ids(row["licensee"] for row in rows)
+    return (
+        Column("model", lambda row: row["model"] or models.short(row["model_id"]), flows=True),
+        Column("licensee", lambda row: accounts.short(row["licensee"])),
+        Column("role", lambda row: row["role"]),
+        Column("classes", lambda row: short.classes(row["classes"])),
+        Column("purpose", lambda row: row["purpose"], flows=True),
+        Column("block", lambda row: str(row["block"]), spare=True, right=True),
+    )
+
+
+def _asked(rows: Sequence[dict[str, Any]]) -> View:
+    models = Ids(row["model_id"] for row in rows)
+    return (
+        Column("model", lambda row: row["model"] or models.short(row["model_id"]), flows=True),
+        Column("role", lambda row: row["role"]),
+        Column("classes", lambda row: short.classes(row["classes"])),
+        Column("status", lambda row: row["status"]),
+        Column("reason", lambda row: row["reason"] or "-", flows=True),
+        Column("purpose", lambda row: row["purpose"], flows=True, spare=True),
+    )

@@ -8,15 +8,17 @@ from eth_utils.crypto import keccak
 
 from themis.chain.uses import Uses
 from themis.cli import wallet
-from themis.cli.fields import IN_ETHER, ClassOption, Json, ModelId, ModesOption, TokenOption, moment
+from themis.cli.fields import IN_ETHER, ClassOption, Json, ModelName, ModesOption, OneModel, TokenOption, Wide, moment
 from themis.cli.fields import role as role_of
 from themis.cli.home import home_of
 from themis.cli.license import asks, delegation, granting, income, terms, vouchers
-from themis.cli.output import print_json, print_record, print_rows, say
+from themis.cli.naming import Models
+from themis.cli.output import print_json, print_list, print_record, say
+from themis.cli.references import reference
 from themis.core.errors import Misconfigured
 from themis.core.modes import pack, policy_words
 from themis.core.policy import operators_use
-from themis.core.spelling import address, hash32, shown
+from themis.core.spelling import address, shown
 from themis.core.types import Hash32, Role
 from themis.licensing.licenses import Licenses
 
@@ -31,7 +33,7 @@ for part in (asks, granting, income, delegation):
 def publish(
     context: typer.Context,
     *,
-    model_id: ModelId,
+    model: ModelName,
     terms_file: Annotated[Path, typer.Option("--terms", help="The terms; their keccak256 goes on chain.")],
     requester: ModesOption,
     operator: ModesOption,
@@ -49,6 +51,7 @@ def publish(
         raise Misconfigured(f"{terms_file} cannot be read: correct --terms") from error
     policy = pack(requester, operator)
     here = wallet.open_wallet(home_of(context))
+    model_id = here.model(model)
     done = here.transact("publishTerms", model_id, terms_hash, policy, effective_at or 0, uri, attribution)
     values = done.values("TermsPublished")
     record = {
@@ -62,10 +65,12 @@ def publish(
 
 
 @license_.command()
-def show(context: typer.Context, model_id: ModelId, as_json: Json = False) -> None:
+def show(context: typer.Context, model: ModelName, as_json: Json = False) -> None:
     """Show a model's licensor, its terms in force and those before."""
-    config = home_of(context).config()
+    home = home_of(context)
+    config = home.config()
     client = wallet.connect(config)
+    model_id = Models(home, config, client).called(model)
     found = terms.of_model(client, Licenses(client, config.chain.start_block), model_id)
     if as_json:
         print_json(found)
@@ -80,23 +85,31 @@ def show(context: typer.Context, model_id: ModelId, as_json: Json = False) -> No
 def list_(
     context: typer.Context,
     *,
-    model_id: Annotated[Any, typer.Option("--model", parser=hash32, metavar="MODEL_ID", help="Of one model.")] = None,
+    model: OneModel = None,
+    wide: Wide = False,
     as_json: Json = False,
 ) -> None:
     """List the grants the chain knows, with their state."""
-    config = home_of(context).config()
+    home = home_of(context)
+    config = home.config()
     client = wallet.connect(config)
+    models = Models(home, config, client)
+    model_id = None if model is None else models.called(model)
     if model_id is not None:
         terms.require_known(client, model_id)
     found = Licenses(client, config.chain.start_block).grants(model_id)
-    print_rows([vouchers.row(each) for each in found], as_json=as_json, empty="no grant was ever activated")
+    names = models.names() if found else {}
+    rows = [vouchers.row(each, names.get(each.model_id)) for each in found]
+    print_list(rows, vouchers.view(rows), as_json=as_json, wide=wide, empty="no grant was ever activated")
 
 
 @license_.command()
 def explain(
     context: typer.Context,
     *,
-    model_id: Annotated[Any, typer.Option("--model", parser=hash32, metavar="MODEL_ID", help="Which model.")],
+    model: Annotated[
+        Any, typer.Option("--model", parser=reference, metavar="MODEL", help="Which: its name, or digits of its id.")
+    ],
     use_class: ClassOption,
     role: Annotated[
         Any, typer.Option("--as", parser=role_of, metavar="requester|operator", help="On which side of a request.")
@@ -113,7 +126,9 @@ def explain(
     config = home.config()
     who = account or wallet.own_address(home, config)
     judged = operators_use(fee, use_class) if role is Role.OPERATOR else use_class
-    said = Uses(wallet.connect(config)).explain(model_id, who, role, judged, token, fee)
+    client = wallet.connect(config)
+    model_id = Models(home, config, client).called(model)
+    said = Uses(client).explain(model_id, who, role, judged, token, fee)
     record = {
         "model_id": shown(model_id),
         "account": shown(who),

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from themis.cli import wallet
-from themis.cli.fields import Json, ModelId
+from themis.cli.fields import Json, ModelName
 from themis.cli.home import home_of
 from themis.cli.output import print_record, say
 from themis.core.errors import Misconfigured
@@ -60,23 +60,26 @@ def act_for(
 def transfer(
     context: typer.Context,
     *,
-    model_id: ModelId,
+    model: ModelName,
     successor: Annotated[
         Any, typer.Argument(parser=address, metavar="SUCCESSOR", help="Who may become the licensor; zero: nobody.")
     ],
     as_json: Json = False,
 ) -> None:
     """Name the next licensor of a model, who must accept. Until then nothing changes."""
-    done = wallet.open_wallet(home_of(context)).transact("transferLicensor", model_id, successor)
+    here = wallet.open_wallet(home_of(context))
+    model_id = here.model(model)
+    done = here.transact("transferLicensor", model_id, successor)
     print_record({"model_id": shown(model_id), "successor": shown(successor)} | done.facts, as_json=as_json)
     if any(successor):
         say("next, in the successor's home: `themis license accept MODEL_ID`")
 
 
 @app.command()
-def accept(context: typer.Context, model_id: ModelId, as_json: Json = False) -> None:
+def accept(context: typer.Context, model: ModelName, as_json: Json = False) -> None:
     """Become a model's licensor, if named. Its terms and active grants stand."""
     here = wallet.open_wallet(home_of(context))
+    model_id = here.model(model)
     done = here.transact("acceptLicensor", model_id)
     record = {"model_id": shown(model_id), "licensor": shown(here.signer.address)}
     print_record(record | done.facts, as_json=as_json)

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from themis.cli import wallet
-from themis.cli.fields import ClassesOption, Json, Licensee, ModelId, RoleOption
+from themis.cli import references, wallet
+from themis.cli.fields import AskingAccount, ClassesOption, GrantedAccount, Json, Licensee, ModelName, RoleOption
 from themis.cli.home import home_of
 from themis.cli.license import vouchers
 from themis.cli.license.asks import pending
@@ -18,7 +18,7 @@ from themis.cli.wallet import Wallet
 from themis.core.canonical import Grant
 from themis.core.conditions import Conditions
 from themis.core.errors import Denied, Misconfigured
-from themis.core.spelling import shown
+from themis.core.spelling import address, shown
 from themis.core.types import Address, Hash32, Role
 
 app = typer.Typer(rich_markup_mode=None)
@@ -31,7 +31,7 @@ VoucherJson = Annotated[bool, typer.Option("--json", help="Print JSON, with the 
 def grant(
     context: typer.Context,
     *,
-    model_id: ModelId,
+    model: ModelName,
     licensee: Licensee,
     role: RoleOption,
     classes: ClassesOption,
@@ -39,7 +39,8 @@ def grant(
     as_json: VoucherJson = False,
 ) -> None:
     """Sign a grant (EIP-712) and put it into force."""
-    made = _signed(wallet.open_wallet(home_of(context)), model_id, licensee, role, classes, conditions)
+    here = wallet.open_wallet(home_of(context))
+    made = _signed(here, here.model(model), licensee, role, classes, conditions)
     _put_into_force(made, as_json=as_json)
 
 
@@ -48,16 +49,17 @@ def grant(
 def approve(
     context: typer.Context,
     *,
-    model_id: ModelId,
-    licensee: Licensee,
+    model: ModelName,
+    account: AskingAccount,
     role: RoleOption,
     conditions: Conditions,
     as_json: VoucherJson = False,
 ) -> None:
     """Grant what an account has asked for: the classes of its ask."""
     here = wallet.open_wallet(home_of(context))
-    classes = pending(here, model_id, licensee, role).classes
-    _put_into_force(_signed(here, model_id, licensee, role, classes, conditions), as_json=as_json)
+    ask = pending(here, here.model(model), account, role)
+    made = _signed(here, ask.model_id, ask.licensee, role, ask.classes, conditions)
+    _put_into_force(made, as_json=as_json)
 
 
 @app.command()
@@ -65,7 +67,7 @@ def approve(
 def export(
     context: typer.Context,
     *,
-    model_id: ModelId,
+    model: ModelName,
     licensee: Licensee,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file for the voucher.")],
     role: RoleOption,
@@ -74,7 +76,8 @@ def export(
     as_json: VoucherJson = False,
 ) -> None:
     """Sign a grant into a file, to be handed out: it is in force once somebody uses or imports it."""
-    made = _signed(wallet.open_wallet(home_of(context)), model_id, licensee, role, classes, conditions)
+    here = wallet.open_wallet(home_of(context))
+    made = _signed(here, here.model(model), licensee, role, classes, conditions)
     vouchers.write_voucher(file, made.voucher)
     _print(made, {"activated": False, "file": str(file)}, as_json=as_json)
     first = "`themis request --grant FILE` or " if role is Role.REQUESTER else ""
@@ -99,8 +102,8 @@ def import_(
 def revoke(
     context: typer.Context,
     *,
-    model_id: ModelId,
-    licensee: Licensee,
+    model: ModelName,
+    account: GrantedAccount,
     role: RoleOption,
     seq: Annotated[
         int | None,
@@ -117,6 +120,8 @@ def revoke(
     Where the terms ask for a grant, a requester cannot ask any more, an operator not even answer open requests.
     """
     here = wallet.open_wallet(home_of(context))
+    model_id = here.model(model)
+    licensee = _licensed(here, model_id, account)
     ended = seq or here.licenses.next_seq(model_id, licensee, role)
     done = here.transact("revoke", model_id, licensee, int(role), ended)
     record = {"model_id": shown(model_id), "licensee": shown(licensee), "role": role.name.lower(), "seq": ended}
@@ -124,9 +129,11 @@ def revoke(
 
 
 @app.command()
-def revoke_all(context: typer.Context, model_id: ModelId, as_json: Json = False) -> None:
+def revoke_all(context: typer.Context, model: ModelName, as_json: Json = False) -> None:
     """End every grant and voucher of a model at once, by raising its epoch."""
-    done = wallet.open_wallet(home_of(context)).transact("raiseEpoch", model_id)
+    here = wallet.open_wallet(home_of(context))
+    model_id = here.model(model)
+    done = here.transact("raiseEpoch", model_id)
     print_record(
         {"model_id": shown(model_id), "epoch": done.values("EpochRaised")["epoch"]} | done.facts, as_json=as_json
     )
@@ -147,6 +154,15 @@ def cancel(
         raise Misconfigured(f"{nonce} is no nonce: give the voucher's file")
     done = here.transact("cancel", nonce)
     print_record({"licensor": shown(done.sender), "nonce": str(nonce)} | done.facts, as_json=as_json)
+
+
+def _licensed(here: Wallet, model_id: Hash32, account: str) -> Address:
+    """The account, or the only one with a grant whose address begins so. Raises Misconfigured."""
+    if len(account) == len(shown(here.signer.address)):
+        return address(account)
+    holders = dict.fromkeys(shown(found.licensee) for found in here.licenses.grants(model_id))
+    beginning = [licensee for licensee in holders if licensee.lower().startswith(account)]
+    return address(references.only(account, "account", beginning, "see `themis license list`"))
 
 
 def _nonce_of(here: Wallet, file: Path) -> int:

@@ -1,13 +1,17 @@
 """`themis license income`: what an account has earned, by model and by request."""
 
-from typing import Annotated, Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final
 
 import typer
 
 from themis.cli import wallet
-from themis.cli.fields import Json
+from themis.cli.fields import Json, Wide
 from themis.cli.home import home_of
-from themis.cli.output import print_json, print_rows
+from themis.cli.naming import Models
+from themis.cli.output import print_json, print_list
+from themis.cli.short import Ids, amount
+from themis.cli.table import Column, View
 from themis.core.spelling import address, shown
 from themis.licensing.income import Account, Earnings, Income
 from themis.licensing.ledger import Credit
@@ -21,22 +25,27 @@ def income(
     *,
     account: Annotated[Any, typer.Argument(parser=address, metavar="[ACCOUNT]", help="None: this home's key.")] = None,
     requests: Annotated[bool, typer.Option("--requests", help="List each royalty, request by request.")] = False,
+    wide: Wide = False,
     as_json: Json = False,
 ) -> None:
     """Say what an account has earned at the oracle, by model and token, and what of it was withdrawn."""
     home = home_of(context)
     config = home.config()
     who = account or wallet.own_address(home, config)
-    found = Income(wallet.connect(config), config.chain.start_block).of(who)
-    earnings, accounts = [_earnings(each) for each in found.earnings], [_account(each) for each in found.accounts]
-    royalties = [_royalty(each) for each in found.royalties] if requests else []
+    client = wallet.connect(config)
+    found = Income(client, config.chain.start_block).of(who)
+    names = Models(home, config, client).names() if found.earnings else {}
+    earnings = [{"model": names.get(each.model_id)} | _earnings(each) for each in found.earnings]
+    accounts = [_account(each) for each in found.accounts]
+    royalties = [{"model": names.get(each.model_id)} | _royalty(each) for each in found.royalties] if requests else []
     if as_json:
         print_json({"earnings": earnings, "accounts": accounts, "royalties": royalties})
         return
-    print_rows(earnings, as_json=False, empty="nothing was earned yet")
-    print_rows(accounts, as_json=False, empty="")
+    print_list(earnings, _EARNINGS, as_json=False, wide=wide, empty="nothing was earned yet")
+    print_list(accounts, _ACCOUNTS, as_json=False, wide=wide, empty="")
     if requests:
-        print_rows(royalties, as_json=False, empty="no request brought a royalty yet")
+        nothing = "no request brought a royalty yet"
+        print_list(royalties, _royalties(royalties), as_json=False, wide=wide, empty=nothing)
 
 
 def _earnings(each: Earnings) -> dict[str, Any]:
@@ -63,3 +72,31 @@ def _royalty(each: Credit) -> dict[str, Any]:
         "amount": str(each.amount),
         "source": each.source,
     }
+
+
+def _model(row: Mapping[str, Any]) -> str:
+    return str(row["model"] or Ids(()).short(row["model_id"]))
+
+
+_EARNINGS: Final[View] = (
+    Column("model", _model, flows=True),
+    Column("royalties", lambda row: amount(row["royalties"], row["token"]), right=True),
+    Column("from", lambda row: f"{row['requests']} requests", right=True, spare=True),
+    Column("answers", lambda row: amount(row["answers"], row["token"]), right=True),
+    Column("refunds", lambda row: amount(row["refunds"], row["token"]), right=True),
+)
+_ACCOUNTS: Final[View] = (
+    Column("withdrawable", lambda row: amount(row["withdrawable"], row["token"]), right=True),
+    Column("withdrawn", lambda row: amount(row["withdrawn"], row["token"]), right=True),
+)
+
+
+def _royalties(rows: Sequence[Mapping[str, Any]]) -> View:
+    requests = Ids(row["request_id"] for row in rows)
+    return (
+        Column("block", lambda row: str(row["block"]), right=True),
+        Column("request", lambda row: requests.short(row["request_id"])),
+        Column("model", _model, flows=True),
+        Column("amount", lambda row: amount(row["amount"], row["token"]), right=True),
+        Column("source", lambda row: row["source"], flows=True),
+    )

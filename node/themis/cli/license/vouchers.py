@@ -1,10 +1,13 @@
 """Grants as people handle them: signing, vouchers in files, rows of a list."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from themis.bundles import jsontext
+from themis.cli.short import Ids, classes, date
+from themis.cli.table import Column, View
 from themis.core.canonical import UNLIMITED, Grant, grant_digest, grant_of_message, grant_typed_data
 from themis.core.errors import Misconfigured
 from themis.core.modes import class_words
@@ -76,10 +79,27 @@ def record(grant: Grant) -> dict[str, Any]:
     return said | {"seq": grant.seq, "nonce": str(grant.nonce)}
 
 
-def row(found: GrantRow) -> dict[str, Any]:
-    """A grant as commands print it."""
+def view(rows: Sequence[Mapping[str, Any]]) -> View:
+    """What of grants a licensor decides by."""
+    models, accounts = Ids(row["model_id"] for row in rows), Ids(row["licensee"] for row in rows)
+    return (
+        Column("model", lambda row: row["model"] or models.short(row["model_id"]), flows=True),
+        Column("licensee", lambda row: accounts.short(row["licensee"])),
+        Column("role", lambda row: row["role"]),
+        Column("classes", lambda row: classes(row["classes"])),
+        Column("status", lambda row: row["status"]),
+        Column("until", lambda row: date(row["expiry_s"])),
+        Column("left", lambda row: str(row["quota_left"]), spare=True, right=True),
+        Column("a day", lambda row: str(row["daily_rate"]), spare=True, right=True),
+        Column("royalty", lambda row: f"{row['royalty_bps'] / 100:g} %", spare=True, right=True),
+    )
+
+
+def row(found: GrantRow, name: str | None) -> dict[str, Any]:
+    """A grant as commands print it, with the name of its model here."""
     state = found.state
     return {
+        "model": name,
         "model_id": shown(found.model_id),
         "licensee": shown(found.licensee),
         "role": found.role.name.lower(),

@@ -12,7 +12,7 @@ from themis.adopt.adopt import Wishes, adopt
 from themis.adopt.sandbox import confined
 from themis.bundles import bundle
 from themis.bundles.bundle import MANIFEST, Bundle
-from themis.cli import wallet
+from themis.cli import naming, wallet
 from themis.cli.fields import Json
 from themis.cli.home import Home, home_of
 from themis.cli.output import print_json, print_record, say
@@ -113,6 +113,7 @@ def _registered(home: Home, loaded: Bundle) -> dict[str, Any]:
     if not known:
         wallet.open_wallet(home).transact("registerModel", *roots, "")
         say("every use is closed until you publish terms: `themis license publish`")
+    naming.remember(home, Hash32(model_id), loaded.name)
     return {"model_id": shown(Hash32(model_id)), "registered": True}
 
 

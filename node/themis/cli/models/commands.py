@@ -1,7 +1,8 @@
 """`themis models`: registering, offering, listing and verifying model bundles."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -10,12 +11,15 @@ from themis.bundles.bundle import Bundle
 from themis.bundles.manifest import GENERIC
 from themis.chain.abi import address
 from themis.chain.client import OracleClient
-from themis.cli import configfile, wallet
-from themis.cli.fields import IN_ETHER, Json, ModelId, TokenOption
+from themis.cli import configfile, naming, wallet
+from themis.cli.fields import IN_ETHER, Json, ModelName, TokenOption, Wide
 from themis.cli.home import Home, home_of
 from themis.cli.license.terms import version_in_force
 from themis.cli.models import adding
-from themis.cli.output import print_json, print_record, print_rows, say
+from themis.cli.naming import Models
+from themis.cli.output import print_json, print_list, print_record, say
+from themis.cli.short import Ids, amount
+from themis.cli.table import Column, View
 from themis.config import Config
 from themis.core.errors import Misconfigured
 from themis.core.spelling import hex_bytes, shown
@@ -36,15 +40,17 @@ models.command()(adding.add)
 
 
 @models.command("list")
-def list_(context: typer.Context, as_json: Json = False) -> None:
+def list_(context: typer.Context, wide: Wide = False, as_json: Json = False) -> None:
     """List the models registered at the oracle, and what this home's key offers."""
     home = home_of(context)
     config = home.config()
     client = wallet.connect(config)
     operator = wallet.own_address(home, config)
     logs = client.logs("ModelRegistered", config.chain.start_block)
-    rows = [_row(client, config, operator, log.values) for log in logs]
-    print_rows(rows, as_json=as_json, empty="no model is registered: run `themis models register PATH`")
+    names = Models(home, config, client).names() if logs else {}
+    rows = [{"model": names.get(log.values["modelId"])} | _row(client, config, operator, log.values) for log in logs]
+    nothing = "no model is registered: run `themis models register PATH`"
+    print_list(rows, _view(rows), as_json=as_json, wide=wide, empty=nothing)
 
 
 @models.command()
@@ -65,7 +71,9 @@ def lint(
     if as_json:
         print_json({"file": str(file), "exact": not found, "findings": found})
     else:
-        print_rows(found, as_json=False, empty=f"{file} is exact: the same bits on every machine")
+        print_list(
+            found, _FINDINGS, as_json=False, wide=False, empty=f"{file} is exact: the same bits on every machine"
+        )
     if found:
         raise typer.Exit(NOT_EXACT_STATUS)
 
@@ -98,8 +106,10 @@ def register(
     """Register a bundle with this home's key as its licensor; prints the model id."""
     loaded = bundle.load(path)
     roots = (loaded.program_root, loaded.weights_root, loaded.manifest_hash)
-    done = wallet.open_wallet(home_of(context)).transact("registerModel", *roots, uri)
+    home = home_of(context)
+    done = wallet.open_wallet(home).transact("registerModel", *roots, uri)
     values = done.values("ModelRegistered")
+    naming.remember(home, Hash32(values["modelId"]), loaded.name)
     record = {"model_id": shown(values["modelId"]), "licensor": shown(address(values["licensor"]))}
     print_record(record | _described(loaded) | done.facts, as_json=as_json)
     say("every use is closed until you publish terms: `themis license publish`")
@@ -110,7 +120,7 @@ def serve(
     context: typer.Context,
     *,
     path: BundlePath,
-    model_id: ModelId,
+    model: ModelName,
     min_fee: Annotated[
         int,
         typer.Option("--min-fee-wei", "--min-fee", min=0, max=2**96 - 1, help="What an answer costs at least."),
@@ -122,9 +132,11 @@ def serve(
     """Offer to answer requests for a model and add it to config.toml. Restart a running node afterwards."""
     home = home_of(context)
     here = wallet.open_wallet(home)
+    model_id = here.model(model)
     loaded = bundle.load(path)
     require_registered(here.client, loaded, model_id)
     configfile.add_model(home.config_file, _relative(home, path), shown(model_id))
+    naming.remember(home, model_id, loaded.name)
     done = here.transact("serve", model_id, token, min_fee, max_callback_gas)
     record = {
         "model_id": shown(model_id),
@@ -137,9 +149,11 @@ def serve(
 
 
 @models.command()
-def stop(context: typer.Context, *, model_id: ModelId, token: TokenOption = IN_ETHER, as_json: Json = False) -> None:
+def stop(context: typer.Context, *, model: ModelName, token: TokenOption = IN_ETHER, as_json: Json = False) -> None:
     """Withdraw the offer. Open requests stay answerable, so the model stays in config.toml."""
-    done = wallet.open_wallet(home_of(context)).transact("stopServing", model_id, token)
+    here = wallet.open_wallet(home_of(context))
+    model_id = here.model(model)
+    done = here.transact("stopServing", model_id, token)
     print_record({"model_id": shown(model_id), "token": shown(token)} | done.facts, as_json=as_json)
     say("keep the node running until its open requests are answered; then remove the model from config.toml")
 
@@ -172,6 +186,33 @@ def _row(client: OracleClient, config: Config, operator: Address, registered: di
         ],
         "uri": registered["uri"],
     }
+
+
+_FINDINGS: Final[View] = (
+    Column("node", lambda row: row["node"]),
+    Column("reason", lambda row: row["reason"], flows=True),
+)
+
+
+def _view(rows: Sequence[Mapping[str, Any]]) -> View:
+    models, accounts = Ids(row["model_id"] for row in rows), Ids(row["licensor"] for row in rows)
+    return (
+        Column("model", lambda row: row["model"] or "-", flows=True),
+        Column("id", lambda row: models.short(row["model_id"])),
+        Column("licensor", lambda row: accounts.short(row["licensor"])),
+        Column("terms", lambda row: "closed" if row["terms"] is None else str(row["terms"]), right=True),
+        Column("offered here at", _offered),
+        Column("callbacks", _callbacks, spare=True),
+        Column("uri", lambda row: row["uri"] or "-", flows=True, spare=True),
+    )
+
+
+def _offered(row: Mapping[str, Any]) -> str:
+    return ", ".join(amount(offer["min_fee"], offer["token"]) for offer in row["offers"]) or "-"
+
+
+def _callbacks(row: Mapping[str, Any]) -> str:
+    return ", ".join(f"{offer['max_callback_gas']:,} gas" for offer in row["offers"]) or "-"
 
 
 def _described(loaded: Bundle) -> dict[str, Any]:

@@ -1,78 +1,90 @@
-"""Statuses and jobs for a person's eyes."""
+"""Statuses and jobs for a person's eyes: pairs of a name and a text."""
 
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Final
-
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
 
 from themis.api import models
-from themis.cli.output import printable
+from themis.cli.short import Ids, amount, ether, is_ether
+from themis.cli.table import Column, View
 
-_WEI_PER_ETHER: Final = 10**18
+Fact = tuple[str, str]
 
 
-def status(found: models.Status) -> RenderableType:
+def status(found: models.Status) -> Iterator[Fact]:
     """The node at a glance."""
-    facts = _grid()
-    facts.add_row("node", Text("running", "green") if found.running else Text("not running", "yellow"))
-    _row(facts, "operator", found.operator)
-    _row(facts, "oracle", f"{found.oracle} on chain {found.chain_id}")
-    _row(facts, "block", _blocks(found))
+    yield "node", "running" if found.running else "not running"
+    yield "operator", found.operator
+    yield "oracle", f"{found.oracle} on chain {found.chain_id}"
+    yield "block", _blocks(found)
     for endpoint in found.endpoints:
-        _row(facts, "endpoint", _endpoint(endpoint))
+        yield "endpoint", _endpoint(endpoint)
     if found.balance_wei is not None:
-        _row(facts, "balance", f"{int(found.balance_wei) / _WEI_PER_ETHER:.6f} ether")
+        yield "balance", ether(int(found.balance_wei))
     for model in found.models:
-        _row(facts, "model", f"{model.name} {model.version}  {model.model_id}")
+        yield "model", f"{model.name} {model.version} {model.model_id}"
         if model.license is not None:
-            _row(facts, "license", model.license.rule)
+            yield "license", model.license.rule
         if model.tuning is not None:
-            _row(facts, "tuning", model.tuning)
-    _row(facts, "jobs", "  ".join(f"{name} {count}" for name, count in found.jobs.items()))
-    closed = "  ".join(f"{name} {count}" for name, count in found.closed.items() if count)
-    _row(facts, "closed", closed or "none")
-    _row(facts, "unsettled", f"{found.unsettled} transactions")
-    return Group(facts, *(Text(printable(f"! {alert}"), "yellow") for alert in found.alerts))
+            yield "tuning", model.tuning
+    yield "jobs", _counted(found.jobs)
+    yield "closed", _counted({name: count for name, count in found.closed.items() if count}) or "none"
+    yield "unsettled", f"{found.unsettled} transactions"
+    for alert in found.alerts:
+        yield "!", alert
 
 
-def job(found: models.JobDetail) -> RenderableType:
+def change(found: models.Status) -> str:
+    """A status as one line, without what changes with each block."""
+    facts = ["running" if found.running else "not running"]
+    facts += [_counted({name: count for name, count in found.jobs.items() if count}) or "no job"]
+    if found.unsettled:
+        facts.append(f"{found.unsettled} unsettled")
+    if found.balance_wei is not None:
+        facts.append(f"balance {ether(int(found.balance_wei))}")
+    return "; ".join(facts + [f"! {alert}" for alert in found.alerts])
+
+
+def job(found: models.JobDetail) -> Iterator[Fact]:
     """One job with its history."""
-    facts = _grid()
-    _row(facts, "request", found.id)
-    _row(facts, "state", found.state + (f" ({found.reason}: {found.detail})" if found.reason else ""))
-    _row(facts, "model", found.request.model_id)
-    _row(facts, "asked by", f"{found.request.requester}, {found.request.use_class} use")
-    _row(facts, "fee", f"{money(found.request.fee, found.request.token)}, royalty {found.request.royalty_bps} bps")
-    _row(facts, "deadline", _time(found.request.deadline_s))
-    _row(facts, "asked in", f"block {found.seen_at.block_number}, {found.seen_at.tx_hash}")
+    yield "request", found.id
+    yield "state", found.state + (f" ({found.reason}: {found.detail})" if found.reason else "")
+    yield "model", found.request.model_id
+    yield "asked by", f"{found.request.requester}, {found.request.use_class} use"
+    yield "fee", f"{money(found.request.fee, found.request.token)}, royalty {found.request.royalty_bps} bps"
+    yield "deadline", _time(found.request.deadline_s)
+    yield "asked in", f"block {found.seen_at.block_number}, {found.seen_at.tx_hash}"
     if found.mined_at is not None:
-        _row(facts, "answered", f"block {found.mined_at.block_number}, {found.mined_at.tx_hash}")
+        yield "answered", f"block {found.mined_at.block_number}, {found.mined_at.tx_hash}"
     if found.output is not None:
-        _row(facts, "output", found.output)
-        _row(facts, "result hash", found.result_hash or "")
-        _row(facts, "terms", f"version {found.request.terms_version}, {found.terms_hash or 'not read'}")
-        _row(facts, "attribution", found.attribution or "none asked for")
+        yield "output", found.output
+        yield "result hash", found.result_hash or ""
+        yield "terms", f"version {found.request.terms_version}, {found.terms_hash or 'not read'}"
+        yield "attribution", found.attribution or "none asked for"
     for entry in found.history:
-        _row(facts, _time(entry.at_s), f"{entry.fact} {entry.detail}")
-    return facts
+        yield _time(entry.at_s), f"{entry.fact} {entry.detail}"
 
 
-def money(amount: str, token: str) -> str:
+def jobs(rows: Sequence[dict[str, str]]) -> View:
+    """What of a list of jobs a person decides by."""
+    ids, known = Ids(row["id"] for row in rows), Ids(row["model_id"] for row in rows)
+    return (
+        Column("request", lambda row: ids.short(row["id"])),
+        Column("model", lambda row: row["model"] or known.short(row["model_id"]), flows=True),
+        Column("state", lambda row: row["state"] + (f": {row['reason']}" if row["reason"] else ""), flows=True),
+        Column("use", lambda row: row["use_class"]),
+        Column("fee", lambda row: amount(row["fee"], row["token"]), right=True),
+        Column("asked", lambda row: str(row["seen_block"]), right=True),
+        Column("mined", lambda row: str(row["mined_block"] or "-"), right=True),
+    )
+
+
+def money(smallest: str, token: str) -> str:
     """An amount in smallest units and what it is of."""
-    return f"{amount} {'wei' if int(token, 16) == 0 else f'of token {token}'}"
+    return f"{smallest} wei ({ether(int(smallest))})" if is_ether(token) else f"{smallest} of token {token}"
 
 
-def _grid() -> Table:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column(overflow="fold")
-    return grid
-
-
-def _row(grid: Table, name: str, text: str) -> None:
-    grid.add_row(name, printable(text))
+def _counted(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items())
 
 
 def _blocks(found: models.Status) -> str:

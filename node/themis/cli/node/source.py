@@ -20,7 +20,7 @@ from themis.config import STORE_FILE, Config
 from themis.core.errors import Misconfigured, Unavailable
 from themis.core.job import State
 from themis.core.spelling import shown
-from themis.core.types import Address, Hash32
+from themis.core.types import Address
 from themis.ports import Store
 from themis.store.store import SqliteStore
 
@@ -40,8 +40,8 @@ class Source(Protocol):
         """The newest jobs, newest first."""
         ...
 
-    def job(self, job_id: Hash32) -> models.JobDetail:
-        """Raises Misconfigured for one the node does not know."""
+    def job(self, beginning: str) -> models.JobDetail:
+        """The only job whose id begins so. Raises Misconfigured where there is none, or several."""
         ...
 
 
@@ -74,8 +74,8 @@ class _Running:
         query = {"limit": limit} | ({"state": str(state)} if state else {})
         return _SUMMARIES.validate_python(self.get(f"/v1/jobs?{urlencode(query)}"))
 
-    def job(self, job_id: Hash32) -> models.JobDetail:
-        return models.JobDetail.model_validate(self.get(f"/v1/jobs/{shown(job_id)}"))
+    def job(self, beginning: str) -> models.JobDetail:
+        return models.JobDetail.model_validate(self.get(f"/v1/jobs/{beginning}"))
 
     def get(self, path: str) -> Any:
         """Raises Unavailable where the API does not answer, Misconfigured where it says no."""
@@ -115,11 +115,11 @@ class _Stored:
     def jobs(self, state: State | None, limit: int) -> Sequence[models.JobSummary]:
         return [views.job_summary(job) for job in self.store.jobs(state, limit=limit, newest_first=True)]
 
-    def job(self, job_id: Hash32) -> models.JobDetail:
-        found = self.store.job(job_id)
-        if found is None:
-            raise Misconfigured(f"this node knows no request {shown(job_id)}")
-        return views.job_detail(found, self.store.history(job_id), self.store.terms(views.terms_key(found)))
+    def job(self, beginning: str) -> models.JobDetail:
+        found = views.job_beginning(self.store, beginning)
+        if isinstance(found, str):
+            raise Misconfigured(found)
+        return found
 
 
 def _running(home: Home, config: Config) -> _Running | None:

@@ -1,19 +1,26 @@
 """`themis status` and `themis jobs`: what the node does and did."""
 
+import json
+import sys
 import time
+from collections.abc import Iterator
 from typing import Annotated, Any, Final
 
 import typer
-from rich.live import Live
 
-from themis.cli.fields import Json
-from themis.cli.home import home_of
+from themis.api.models import Status
+from themis.cli.fields import Json, Wide
+from themis.cli.home import Home, home_of
+from themis.cli.naming import bound_names
 from themis.cli.node import panel, source
-from themis.cli.output import console, print_json, print_rows
+from themis.cli.node.source import Source
+from themis.cli.output import print_facts, print_json, print_list, say
+from themis.cli.references import prefix
 from themis.core.job import State
-from themis.core.spelling import hash32
+from themis.core.spelling import hash32, instant
 
 _REDRAW_S: Final = 1.0
+_HOME_AND_CLEAR: Final = "\x1b[H\x1b[2J"
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -22,44 +29,83 @@ app = typer.Typer(rich_markup_mode=None)
 def status(
     context: typer.Context,
     *,
-    watch: Annotated[bool, typer.Option("--watch", help="Redraw every second until Ctrl-C.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Redraw every second until Ctrl-C; into a pipe, a line for each change.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show what the node does, what it holds and what it needs."""
     home = home_of(context)
+    if watch:
+        _watch(home, as_json=as_json)
     found = source.of_home(home).status()
     if as_json:
         print_json(found.model_dump(mode="json"))
-        return
-    if not watch:
-        console().print(panel.status(found))
-        return
-    with Live(panel.status(found), console=console(), auto_refresh=False) as live:
-        while True:
-            time.sleep(_REDRAW_S)
-            live.update(panel.status(source.of_home(home).status()), refresh=True)
+    else:
+        print_facts(panel.status(found))
+
+
+def _watch(home: Home, *, as_json: bool) -> None:
+    """Until Ctrl-C."""
+    last = ""
+    for found in _statuses(home):
+        if as_json or not sys.stdout.isatty():
+            change = panel.change(found)
+            if change != last:
+                line = json.dumps(found.model_dump(mode="json")) if as_json else f"{instant(int(time.time()))} {change}"
+                sys.stdout.write(f"{line}\n")
+                sys.stdout.flush()
+            last = change
+        else:
+            sys.stdout.write(_HOME_AND_CLEAR)
+            print_facts(panel.status(found))
+
+
+def _statuses(home: Home) -> Iterator[Status]:
+    while True:
+        yield source.of_home(home).status()
+        time.sleep(_REDRAW_S)
 
 
 @app.command()
 def jobs(
     context: typer.Context,
     *,
-    job_id: Annotated[Any, typer.Argument(parser=hash32, metavar="[ID]", help="One job, with its history.")] = None,
+    job_id: Annotated[
+        Any,
+        typer.Argument(parser=prefix, metavar="[ID]", help="One job, with its history: 6 digits of its id or more."),
+    ] = None,
     state: Annotated[State | None, typer.Option(help="Only jobs in this state.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1_000, help="At most so many.")] = 100,
+    wide: Wide = False,
     as_json: Json = False,
 ) -> None:
     """List jobs, newest first, or show one with all that happened to it."""
-    node = source.of_home(home_of(context))
+    home = home_of(context)
+    node = source.of_home(home)
     if job_id is not None:
         found = node.job(job_id)
         if as_json:
             print_json(found.model_dump(mode="json"))
         else:
-            console().print(panel.job(found))
+            print_facts(panel.job(found))
         return
     rows = [job.model_dump(mode="json") for job in node.jobs(state, limit)]
-    if not as_json:
-        columns = ("id", "state", "reason", "use_class", "fee", "seen_block", "mined_block")
-        rows = [{column: row[column] for column in columns} for row in rows]
-    print_rows(rows, as_json=as_json, empty="no job yet")
+    names = bound_names(home, home.config())
+    rows = [{"id": row.pop("id"), "model": names.get(hash32(row["model_id"]))} | row for row in rows]
+    if not as_json and (filtered := _filtered(node, state, len(rows))):
+        say(filtered)
+    print_list(rows, panel.jobs(rows), as_json=as_json, wide=wide, empty="")
+
+
+def _filtered(node: Source, state: State | None, listed: int) -> str:
+    """What of the jobs is listed; empty where all are."""
+    counts = node.status().jobs
+    total = sum(counts.values())
+    if total == 0:
+        return "no job yet"
+    if state is None:
+        return f"{listed} of {total} jobs: the newest (--limit)" if listed < total else ""
+    those = counts[state]
+    said = f"{those} of {total} jobs: those that are {state} (--state)"
+    return f"{said}, the newest {listed} of them (--limit)" if listed < those else said

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -13,10 +13,12 @@ from themis.bundles.bundle import Bundle
 from themis.chain.client import OracleClient
 from themis.chain.oracle import RpcChain
 from themis.chain.rpc import Rpc
-from themis.cli.fields import Json
+from themis.cli.fields import Json, Wide
 from themis.cli.home import Home, home_of
 from themis.cli.node import source
-from themis.cli.output import print_json, print_record, print_rows, say
+from themis.cli.output import print_json, print_list, print_record, say
+from themis.cli.references import reference
+from themis.cli.table import Column, View
 from themis.config import STORE_FILE, Config
 from themis.core.errors import Misconfigured, Unavailable
 from themis.core.spelling import shown
@@ -31,6 +33,13 @@ from themis.optimize.traffic import Traffic
 from themis.store import lock
 
 _NICENESS: Final = 10
+_ROUNDS: Final[View] = (
+    Column("round", lambda row: str(row["round"] or "-"), right=True),
+    Column("change", lambda row: row["change"], flows=True),
+    Column("outcome", lambda row: row["outcome"], flows=True),
+    Column("throughput", lambda row: row["throughput"] or "-", spare=True),
+    Column("over untuned", lambda row: row["over_untuned"], right=True),
+)
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -40,12 +49,16 @@ def optimize(
     context: typer.Context,
     *,
     model: Annotated[
-        str | None, typer.Option(metavar="NAME|ID", help="Only this model of config.toml; else each in turn.")
+        Any,
+        typer.Option(
+            parser=reference, metavar="MODEL", help="Only this one of config.toml, by name or digits of its id."
+        ),
     ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds for each model, those in its journal included.")] = 100,
     only_report: Annotated[
         bool, typer.Option("--report", help="Measure nothing: show the journal as a table, and draw it.")
     ] = False,
+    wide: Wide = False,
     as_json: Json = False,
 ) -> None:
     """Tune the models on this node's own traffic: analyze, plan, change, measure, keep or discard.
@@ -65,7 +78,7 @@ def optimize(
         print_json([report.summary(found) | {"table": report.rows(found)} for _, found in histories if found.started])
         return
     for loaded, found in histories:
-        _show(home, loaded, found, with_table=only_report)
+        _show(home, loaded, found, with_table=only_report, wide=wide)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +91,7 @@ def _chosen(home: Home, config: Config, wanted: str | None) -> Iterator[_Model]:
     found = [_Model(model.model_id, bundle.load(home.path / model.path)) for model in config.models]
     if not found:
         raise Misconfigured("no model is configured: run `themis models serve PATH MODEL_ID`")
-    matching = [each for each in found if wanted in (None, each.bundle.name, shown(each.model_id))]
+    matching = [each for each in found if wanted is None or _is_meant(each, wanted)]
     if not matching:
         known = ", ".join(each.bundle.name for each in found)
         raise Misconfigured(f"--model {wanted}: config.toml has {known}")
@@ -89,6 +102,10 @@ def _chosen(home: Home, config: Config, wanted: str | None) -> Iterator[_Model]:
             say(f"{each.bundle.name} is left out: it takes one request a run, or is not exact")
         else:
             raise Misconfigured(f"{wanted} cannot be tuned: it takes one request a run, or is not exact")
+
+
+def _is_meant(model: _Model, wanted: str) -> bool:
+    return wanted == model.bundle.name or (wanted.startswith("0x") and shown(model.model_id).startswith(wanted))
 
 
 def _make_room(home: Home) -> None:
@@ -136,12 +153,12 @@ def _history(home: Home, loaded: Bundle) -> History:
     return journal.read(journal.path_of(home.path, loaded), journal.digest_of(loaded), here())
 
 
-def _show(home: Home, loaded: Bundle, found: History, *, with_table: bool) -> None:
+def _show(home: Home, loaded: Bundle, found: History, *, with_table: bool, wide: bool) -> None:
     if not found.started:
         say(f"{loaded.name} was never tuned on this machine: run `themis optimize`")
         return
     if with_table:
-        print_rows(report.rows(found), as_json=False, empty="no round is finished yet")
+        print_list(report.rows(found), _ROUNDS, as_json=False, wide=wide, empty="no round is finished yet")
     print_record(report.summary(found), as_json=False)
     drawing = _draw(home, loaded, found)
     say(f"plot: {drawing}")

@@ -11,7 +11,7 @@ from eth_utils.crypto import keccak
 from themis.chain import token as erc20
 from themis.chain.contracts import decode_request
 from themis.cli import wallet
-from themis.cli.fields import IN_ETHER, ClassOption, Json, ModelId, TokenOption
+from themis.cli.fields import IN_ETHER, ClassOption, Json, ModelName, TokenOption
 from themis.cli.home import home_of
 from themis.cli.license import vouchers
 from themis.cli.output import print_record, say
@@ -31,7 +31,7 @@ app = typer.Typer(rich_markup_mode=None)
 def request(
     context: typer.Context,
     *,
-    model_id: ModelId,
+    model: ModelName,
     operator: Annotated[Any, typer.Option(parser=address, metavar="ADDRESS", help="Who shall answer.")],
     use_class: ClassOption,
     target: Annotated[Any, typer.Option(parser=address, metavar="ADDRESS", help="Ask about a contract's code.")] = None,
@@ -62,6 +62,7 @@ def request(
     Run again after a failure or Ctrl-C, it goes on with the request that was made, and pays nothing.
     """
     here = wallet.open_wallet(home_of(context))
+    model_id = here.model(model)
     rpc = here.client.rpc
     data = answers.input_bytes(rpc, target, text, input_hex, input_file)
     reads = fitting.of_model(here, home_of(context).path, model_id, bundle)

@@ -9,10 +9,11 @@ from themis.cli import wallet
 from themis.cli.fields import IN_ETHER, Json, TokenOption
 from themis.cli.home import home_of
 from themis.cli.output import print_record, say
+from themis.cli.references import only, prefix
+from themis.cli.wallet import Wallet
 from themis.core.canonical import request_words
-from themis.core.errors import Misconfigured
 from themis.core.spelling import address, hash32, shown
-from themis.core.types import ETHER
+from themis.core.types import ETHER, Hash32, Request
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -38,15 +39,14 @@ def withdraw(
 def refund(
     context: typer.Context,
     *,
-    request_id: Annotated[Any, typer.Argument(parser=hash32, metavar="REQUEST_ID", help="An unanswered request.")],
+    request: Annotated[
+        Any, typer.Argument(parser=prefix, metavar="REQUEST_ID", help="An unanswered request: 6 digits of it or more.")
+    ],
     as_json: Json = False,
 ) -> None:
     """Return the fee of a request that was not answered in time to its requester's credit."""
     here = wallet.open_wallet(home_of(context))
-    logs = here.client.logs("Requested", here.config.chain.start_block, request_id)
-    if not logs:
-        raise Misconfigured(f"there is no request {shown(request_id)} at this oracle: correct its id")
-    asked = decode_request(logs[-1].values["request"])
+    request_id, asked = _requested(here, request)
     done = here.transact("refund", request_words(asked))
     record = {
         "request_id": shown(request_id),
@@ -57,3 +57,12 @@ def refund(
     print_record(record | done.facts, as_json=as_json)
     option = "" if asked.token == ETHER else f" --token {shown(asked.token)}"
     say(f"it is a credit now: `themis withdraw{option}` pays it out")
+
+
+def _requested(here: Wallet, said: str) -> tuple[Hash32, Request]:
+    """The request that is meant. Raises Misconfigured, with the candidates where there are several."""
+    whole = len(said) == len(shown(bytes(32)))
+    logs = here.client.logs("Requested", here.config.chain.start_block, hash32(said) if whole else None)
+    found = {shown(log.values["id"]): log for log in logs if shown(log.values["id"]).startswith(said)}
+    meant = only(said, "request", list(found), "no request at this oracle has that id: correct it")
+    return hash32(meant), decode_request(found[meant].values["request"])
