@@ -13,6 +13,7 @@ from themis.core.reorg import covers
 from themis.core.transaction import SentTransaction
 from themis.core.trouble import Trouble
 from themis.core.types import Denial, Fulfilled, Hash32, Receipt
+from themis.daemon import told
 from themis.daemon.broadcast import broadcast, sign_answer, sign_empty
 from themis.daemon.node import Node
 
@@ -130,7 +131,7 @@ class Caretaker:
             if fact is not None or (over and (receipt is not None or lost)):
                 settled.append(nonce)
         if facts:
-            node.store.record(facts, node.clock.now_s())
+            told.record(node, facts)
         if settled:
             node.store.record_settled(settled)
         return bool(facts)
@@ -225,7 +226,7 @@ class Caretaker:
         node = self._node
         tail = node.store.tail()
         if job and job.state is State.SENDING and tail and tail[-1].timestamp_s > job.request.deadline_s:
-            node.store.record([(job, Closed(Reason.EXPIRED, "no block took the answer in time"))], node.clock.now_s())
+            told.record(node, [(job, Closed(Reason.EXPIRED, "no block took the answer in time"))])
             return node.store.job(job.id)
         return job
 

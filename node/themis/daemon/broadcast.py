@@ -13,6 +13,7 @@ from themis.core.pool import Reply, Said
 from themis.core.transaction import SentTransaction, Transaction
 from themis.core.trouble import Trouble
 from themis.core.types import Hash32
+from themis.daemon import told
 from themis.daemon.node import Node
 
 log = logging.getLogger(__name__)
@@ -76,7 +77,7 @@ def _give_up(node: Node, transaction: SentTransaction, words: str) -> None:
     """No pool will take it: its job closes, so that an empty transaction uses up its nonce."""
     job = node.store.job(transaction.job_id)
     if job is not None:
-        node.store.record([(job, Closed(Reason.UNSENDABLE, words))], node.clock.now_s())
+        told.record(node, [(job, Closed(Reason.UNSENDABLE, words))])
 
 
 def _judge(node: Node, said: Sequence[Said], replies: set[Reply]) -> None:

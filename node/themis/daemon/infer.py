@@ -10,6 +10,7 @@ from themis.core import canonical
 from themis.core.errors import Reason, Refused, Unavailable
 from themis.core.job import Answer, Closed, Computed, Fact, Interrupted, Job, Started
 from themis.core.types import CodeRef, Hash32, ModelInfo
+from themis.daemon import told
 from themis.daemon.node import Node
 
 Work = tuple[Job, bytes | None]
@@ -41,7 +42,7 @@ class Infer:
         for model_id, work in by_model.items():
             facts += self._run(model_id, work)
         if facts:
-            node.store.record(facts, node.clock.now_s())
+            told.record(node, facts)
         return bool(facts)
 
     def _with_code(self, jobs: Sequence[Job]) -> list[tuple[Job, bytes | Closed | None]]:
@@ -100,7 +101,7 @@ class InferApart:
         """Answer one question."""
         node = self._node
         for job in node.store.queued(1, of=self._model_id):
-            node.store.record([(job, self._fact(job))], node.clock.now_s())
+            told.record(node, [(job, self._fact(job))])
             return True
         return False
 

@@ -12,6 +12,7 @@ from themis.core.fees import fulfill_gas
 from themis.core.job import Accepted, Closed, Fact, Job, Paid, State, Underpaid
 from themis.core.pricing import Rule
 from themis.core.types import BlockId, Denial, Hash32, LicenseQuery, TermsKey
+from themis.daemon import told
 from themis.daemon.node import Node
 
 _BATCH: Final = 256
@@ -57,11 +58,8 @@ class Judge:
             else:
                 facts.append((job, underpaid))
         facts += self._license(self._with_known_terms(licensable))
-        for job, fact in facts:
-            if isinstance(fact, Closed):
-                log.info("request 0x%s will not be answered: %s %s", job.id.hex(), fact.reason, fact.detail)
         if facts:
-            node.store.record(facts, node.clock.now_s())
+            told.record(node, facts)
         return bool(facts)
 
     def _caught_up(self) -> bool:
@@ -82,7 +80,7 @@ class Judge:
             elif not self._lacking(job):
                 facts.append((job, Paid()))
         if facts:
-            node.store.record(facts, node.clock.now_s())
+            told.record(node, facts)
         self._priced_at = head.hash
 
     def _lacking(self, job: Job) -> str:

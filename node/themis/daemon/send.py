@@ -7,6 +7,7 @@ from typing import Final
 from themis.core.errors import Reason
 from themis.core.job import Closed, State
 from themis.core.transaction import SentTransaction
+from themis.daemon import told
 from themis.daemon.afford import Choice, choose
 from themis.daemon.broadcast import broadcast, sign_answer
 from themis.daemon.node import Node
@@ -39,7 +40,7 @@ class Send:
         choice = choose(node, unsettled, room)
         now_s = node.clock.now_s()
         if choice.late:
-            node.store.record([(job, Closed(Reason.EXPIRED, detail)) for job, detail in choice.late], now_s)
+            told.record(node, [(job, Closed(Reason.EXPIRED, detail)) for job, detail in choice.late])
         sent = self._signed(choice, unsettled, now_s)
         node.store.record_sent(sent)
         broadcast(node, [transaction for transaction in sent if not transaction.cancels])

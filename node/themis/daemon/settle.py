@@ -4,8 +4,9 @@ import logging
 from typing import Final
 
 from themis.core.errors import Unavailable
-from themis.core.job import Finalized, State
+from themis.core.job import State
 from themis.core.types import Hash32
+from themis.daemon import told
 from themis.daemon.afford import DAY_S
 from themis.daemon.attempts import Caretaker
 from themis.daemon.node import Node
@@ -90,4 +91,4 @@ class Settle:
             if job.mined_at is not None and job.mined_at.block_number <= deepest
         ]
         if final:
-            node.store.record([(job, Finalized()) for job in final], node.clock.now_s())
+            told.finalize(node, final)

@@ -106,7 +106,8 @@ class Supervisor:
                 log.exception("%s met a bug", loop.name)
                 self._fail(error)
             else:
-                health.stepped_at_s, health.error, pause_s = self._node.clock.now_s(), "", _FIRST_PAUSE_S
+                self._note(loop)
+                pause_s = _FIRST_PAUSE_S
                 if worked:
                     self._notify()
                 if loop.name == "watch":
@@ -121,6 +122,13 @@ class Supervisor:
             self._pace.saw_block(now_s)
         else:
             self._stop.wait(self._pace.wait_s(now_s, now_s - begun_s))
+
+    def _note(self, loop: Loop) -> None:
+        """A step was done: what stood in the way is gone."""
+        health = self.health[loop.name]
+        if health.error:
+            log.info("%s goes on: what it waited for is back", loop.name)
+        health.stepped_at_s, health.error = self._node.clock.now_s(), ""
 
     def _fail(self, error: Exception) -> None:
         self._failure = error

@@ -1,6 +1,5 @@
 """`themis check` and `themis run`."""
 
-import logging
 import sys
 import time
 from contextlib import closing
@@ -16,6 +15,7 @@ from themis.api.server import Server
 from themis.chain.client import OracleClient
 from themis.cli.fields import Json
 from themis.cli.home import PORT_FILE, Home, home_of
+from themis.cli.node import log
 from themis.cli.node.signals import Stop
 from themis.cli.output import print_json, say
 from themis.core.errors import Broken, ThemisError, Unavailable
@@ -49,9 +49,9 @@ def check(context: typer.Context, as_json: Json = False) -> None:
 def run(context: typer.Context) -> None:
     """Run the node until it is told to stop (SIGTERM or Ctrl-C)."""
     home = home_of(context)
-    _log_to_stderr()
     with Stop() as stop:
         config = home.config()
+        log.start(config.log)
         token = token_of(home.path, config.api)
         preflight = Preflight(home.path, config)
         if _passed(preflight, stop):
@@ -119,8 +119,3 @@ def _failure(last: Check) -> ThemisError | None:
 
 def _line(check_: Check) -> str:
     return f"{check_.status:<5} {check_.name:<{_NAME_WIDTH}} {check_.detail}"
-
-
-def _log_to_stderr() -> None:
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(message)s")
-    logging.getLogger("themis").setLevel(logging.INFO)

@@ -1,0 +1,66 @@
+"""What became of requests, in the log: one line for each that is answered for good, or closed."""
+
+import logging
+from collections.abc import Sequence
+
+from themis.core.errors import Unavailable
+from themis.core.job import Closed, Fact, Finalized, Job
+from themis.core.types import ETHER, Hash32, Receipt
+from themis.daemon.node import Node
+
+log = logging.getLogger(__name__)
+
+
+def record(node: Node, facts: Sequence[tuple[Job, Fact]]) -> None:
+    """Store facts, and say which requests will not be answered."""
+    node.store.record(facts, node.clock.now_s())
+    for job, fact in facts:
+        if isinstance(fact, Closed):
+            why = f"{fact.reason} {fact.detail}".rstrip()
+            log.info("closed 0x%s: %s; model %s, fee %s", job.id.hex(), why, _model(node, job), _fee(job))
+
+
+def finalize(node: Node, jobs: Sequence[Job]) -> None:
+    """Store that answers are final, and say what each of them took."""
+    node.store.record([(job, Finalized()) for job in jobs], node.clock.now_s())
+    receipts = _receipts(node, jobs)
+    for job in jobs:
+        if job.mined_at is None:
+            continue
+        receipt = receipts.get(job.mined_at.tx_hash)
+        log.info(
+            "answered 0x%s: model %s, fee %s, gas %s, latency %s, transaction 0x%s",
+            job.id.hex(),
+            _model(node, job),
+            _fee(job),
+            "unknown" if receipt is None else receipt.gas_used,
+            _latency(node, job),
+            job.mined_at.tx_hash.hex(),
+        )
+
+
+def _receipts(node: Node, jobs: Sequence[Job]) -> dict[Hash32, Receipt]:
+    """Of the answers' transactions. A log line without its gas is better than an answer that waits for it."""
+    hashes = [job.mined_at.tx_hash for job in jobs if job.mined_at is not None]
+    try:
+        found = node.chain.receipts(hashes)
+    except Unavailable:
+        return {}
+    return {receipt.tx_hash: receipt for receipt in found if receipt is not None}
+
+
+def _latency(node: Node, job: Job) -> str:
+    """From the first sight of a request to that of its answer."""
+    history = node.store.history(job.id)
+    mined = [entry.at_s for entry in history if entry.fact == "Mined"]
+    return f"{mined[-1] - history[0].at_s:.2f} s" if mined else "unknown"
+
+
+def _model(node: Node, job: Job) -> str:
+    known = node.engine.models().get(job.request.model_id)
+    return f"0x{job.request.model_id.hex()}" if known is None else known.name
+
+
+def _fee(job: Job) -> str:
+    token = job.request.token
+    return f"{job.request.fee} wei" if token == ETHER else f"{job.request.fee} of token 0x{token.hex()}"

@@ -1,0 +1,79 @@
+"""The log says what became of each request, once, and when something that was gone is back."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from tests.daemon_kit import Bench
+from themis.core.errors import Unavailable
+from themis.core.types import Address, Denial
+from themis.daemon.supervisor import Supervisor
+
+NOBODY = Address(b"\x66" * 20)
+
+
+def lines(caplog: pytest.LogCaptureFixture, word: str) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.getMessage().startswith(word)]
+
+
+def test_an_answer_and_a_refusal_are_a_line_each(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "themis")
+    bench = Bench(tmp_path / "db")
+    bench.chain.denials[NOBODY] = Denial("AuthorizationRequired", "version=1")
+    done, refused = bench.chain.ask(), bench.chain.ask(requester=NOBODY)
+    bench.work()
+    bench.mine()
+    bench.settle.step()
+    bench.settle.step()
+    job = bench.store.job(done)
+    assert job is not None
+    assert job.mined_at is not None
+    (answered,) = lines(caplog, "answered ")
+    assert answered.startswith(f"answered 0x{done.hex()}: model ")
+    assert f"fee {job.request.fee} wei, gas 100000, latency " in answered
+    assert answered.endswith(f" s, transaction 0x{job.mined_at.tx_hash.hex()}")
+    (closed,) = lines(caplog, "closed ")
+    assert closed.startswith(f"closed 0x{refused.hex()}: unlicensed_requester AuthorizationRequired(version=1); model ")
+
+
+def test_an_answer_is_told_without_its_gas_while_the_endpoint_is_away(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO, "themis")
+    bench = Bench(tmp_path / "db")
+    bench.chain.ask()
+    bench.work()
+
+    def away(_: object) -> None:
+        raise Unavailable("away")
+
+    monkeypatch.setattr(bench.chain, "receipts", away)
+    bench.mine()
+    bench.settle._finalize()
+    (answered,) = lines(caplog, "answered ")
+    assert "gas unknown" in answered
+
+
+def test_what_comes_back_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "themis")
+    bench = Bench(tmp_path / "db")
+    steps = iter((Unavailable("the endpoint is away"), Unavailable("the endpoint is away"), None, None))
+
+    class Loop:
+        name = "judge"
+
+        def step(self) -> bool:
+            said = next(steps, supervisor)
+            if isinstance(said, Unavailable):
+                raise said
+            if said is supervisor:
+                supervisor.stop()
+            return True
+
+    supervisor = Supervisor(bench.node, (Loop(),), poll_interval_s=0.01)
+    supervisor.run()
+    assert lines(caplog, "judge ") == [
+        "judge waits: the endpoint is away",
+        "judge goes on: what it waited for is back",
+    ]
