@@ -218,7 +218,7 @@ def test_asks_are_answered_by_the_beginning_of_an_account(town: Town) -> None:
     assert refused["licensee"] == town.operator.address
     town.operator.tell(*ask)
     approved = town.licensor.tell("license", "approve", town.model_id, who.lower(), *side)
-    assert approved["typed_data"]["message"]["licensee"] == town.operator.address
+    assert approved["typed_data"]["message"]["licensee"] == town.operator.address.lower()
     assert town.licensor.tell("license", "revoke", town.model_id, who, *side)["licensee"] == town.operator.address
     assert "has not asked" in town.licensor.fails(78, "license", "approve", town.model_id, "0x000000", *side)
     assert "there is no account 0x000000" in town.licensor.fails(
