@@ -1,6 +1,7 @@
 """The command line on a real chain: the whole story once, then every way in which it can be held wrong."""
 
 import json
+import os
 import shutil
 import signal
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,7 @@ from tests.cli_kit import Person, Town, copied, spoil, wait_for_state
 from tests.homes import SELFTEST, running, wait_until_ready
 from tests.patience import PATIENCE_S
 from themis.api import models
+from themis.core.types import Hash32
 from themis.keys.keystore import KeystoreSigner
 
 POLICY = "personal=open,research=open,commercial=grant"
@@ -152,7 +154,7 @@ def town(chain: RunningChain, tmp_path_factory: pytest.TempPathFactory) -> Town:
         (("--input-hex", "0x", "--input-file", "x"), 78, "give exactly one of"),
         (("--input-file", "/nowhere"), 78, "/nowhere cannot be read: correct --input-file"),
         (("--input-hex", "0x01", "--fee-wei", "0"), 77, "FeeTooLow(fee=0, minFee=1). Pay at least minFee (--fee-wei)."),
-        (("--input-hex", "0x" + "00" * 24_641), 77, "InputTooLarge(size=24641, maxSize=24640). Shorten the input"),
+        (("--input-hex", "0x" + "00" * 24_641), 78, "selftest-moe takes 1 to 256 bytes; this has 24641"),
         (("--input-hex", "0x01", "--deadline-s", "9999999"), 77, "Ask with a deadline at most 30 days ahead"),
         (("--input-hex", "0x0"), 64, "'0x0' is not hex"),
     ],
@@ -168,11 +170,28 @@ def test_a_target_without_code_is_refused_before_anything_is_sent(town: Town) ->
     assert town.world.chain.rpc("eth_getTransactionCount", town.requester.address, "latest") == nonce
 
 
+def test_a_model_that_reads_bytes_is_not_asked_about_a_target(town: Town) -> None:
+    said = town.requester.fails(78, *town.ask("--target", "0x" + town.world.client.oracle.hex()))
+    assert "selftest-moe reads bytes, not the code of a contract: ask it with --input-hex" in said
+
+
+def test_what_the_contract_refuses_of_a_model_that_is_not_known_here_is_explained(town: Town) -> None:
+    said = town.requester.fails(77, *stranger_asked(town, "--input-hex", "0x" + "00" * 24_641))
+    assert "InputTooLarge(size=24641, maxSize=24640). Shorten the input" in said
+
+
 def test_a_target_with_code_is_asked_about(town: Town) -> None:
-    asked = town.requester.tell(*town.ask("--target", "0x" + town.world.client.oracle.hex(), "--no-wait"))
+    asked = town.requester.tell(*stranger_asked(town, "--target", "0x" + town.world.client.oracle.hex(), "--no-wait"))
     (log,) = town.world.client.logs("Requested", town.world.start_block, bytes.fromhex(asked["request_id"][2:]))
     code = bytes.fromhex(town.world.chain.rpc("eth_getCode", "0x" + town.world.client.oracle.hex(), "latest")[2:])
     assert log.values["input"] == bytes(12) + town.world.client.oracle + keccak(code)
+
+
+def stranger_asked(town: Town, *options: str) -> tuple[str, ...]:
+    """A question to a model whose bundle is not here, so that nobody knows what it reads."""
+    roots = (Hash32(os.urandom(32)) for _ in range(3))
+    model_id = town.world.register(*roots, policy=0b010101_010101)  # open to everybody
+    return tuple("0x" + model_id.hex() if each == town.model_id else each for each in town.ask(*options))
 
 
 def test_models_are_called_by_name_or_by_the_beginning_of_their_id(town: Town) -> None:
