@@ -9,8 +9,10 @@ from typing import Any, Final
 from themis.cli.short import CUT
 
 _GAP: Final = 2
-_NARROWEST: Final = 8
-"""Cells that text which gives way keeps."""
+_WORD: Final = 16
+"""Cells that a long word keeps while there is a column to leave out."""
+_ID: Final = 11
+"""Cells that a word always keeps: a short id in the place of a name is never cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +35,7 @@ View = Sequence[Column]
 def lines(rows: Sequence[Mapping[str, Any]], view: View, width: int) -> list[str]:
     """A heading, and a row in one line or more. No line is wider than `width`, unless nothing can give way."""
     cells = {column.heading: [column.cell(row) for row in rows] for column in view}
-    shown = list(view)
-    while (widths := _widths(shown, cells, width)) is None:
-        spare = [column for column in shown if column.spare]
-        if not spare:
-            widths = _natural(shown, cells)
-            break
-        shown.remove(spare[-1])
+    shown, widths = _layout(view, cells, width)
     made = _row([[column.heading] for column in shown], shown, widths)
     for index in range(len(rows)):
         parts = [
@@ -59,18 +55,35 @@ def cells_of(text: str) -> int:
     )
 
 
+def _layout(view: View, cells: Mapping[str, Sequence[str]], width: int) -> tuple[list[Column], dict[str, int]]:
+    """The columns that fit, and how wide each is: the last spare ones go first, then words are cut."""
+    spare = [column for column in view if column.spare]
+    shown = list(view)
+    for kept in (_WORD, _ID):
+        for left_out in range(len(spare) + 1):
+            gone = spare[len(spare) - left_out :]
+            shown = [column for column in view if column not in gone]
+            widths = _widths(shown, cells, width, kept)
+            if widths is not None:
+                return shown, widths
+    return shown, _natural(shown, cells)
+
+
 def _natural(shown: Sequence[Column], cells: Mapping[str, Sequence[str]]) -> dict[str, int]:
     return {column.heading: max(map(cells_of, (column.heading, *cells[column.heading]))) for column in shown}
 
 
-def _widths(shown: Sequence[Column], cells: Mapping[str, Sequence[str]], width: int) -> dict[str, int] | None:
-    """The width of each column; None where they do not fit, however the text flows."""
+def _widths(
+    shown: Sequence[Column], cells: Mapping[str, Sequence[str]], width: int, kept: int
+) -> dict[str, int] | None:
+    """The width of each column; None where they do not fit, however the text flows between words of `kept` cells."""
     widths = _natural(shown, cells)
     excess = sum(widths.values()) + _GAP * (len(shown) - 1) - width
     for column in sorted((column for column in shown if column.flows), key=lambda each: -widths[each.heading]):
         if excess <= 0:
             break
-        least = min(widths[column.heading], max(_NARROWEST, cells_of(column.heading)))
+        words = [word for text in (column.heading, *cells[column.heading]) for word in text.split()]
+        least = max(cells_of(column.heading), min(kept, max(map(cells_of, words))))
         given = min(excess, widths[column.heading] - least)
         widths[column.heading] -= given
         excess -= given

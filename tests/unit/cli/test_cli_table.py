@@ -37,6 +37,26 @@ def test_text_flows_between_words_and_a_long_word_is_cut() -> None:
     ]
 
 
+def test_a_name_or_a_short_id_stays_whole_while_a_column_can_go() -> None:
+    ids = Ids(())
+    view = (
+        Column("model", lambda row: row["model"] or ids.short(row["id"]), flows=True),
+        Column("classes", lambda _: "research+commercial"),
+        Column("left", lambda _: "1,000,000", spare=True),
+    )
+    rows: list[dict[str, str | None]] = [{"model": "evm-risk-moe", "id": ""}, {"model": None, "id": ROWS[0]["id"]}]
+    assert table.lines(rows, view, 34) == [
+        "model         classes",
+        "evm-risk-moe  research+commercial",
+        "0xabababab\u2026   research+commercial",
+    ]
+    assert table.lines(rows, view, 33)[1:] == table.lines(rows, view, 34)[1:]
+    assert table.lines(rows, view, 32)[1:] == [
+        "evm-risk-m\u2026  research+commercial",
+        "0xabababab\u2026  research+commercial",
+    ]
+
+
 def test_where_nothing_can_give_way_no_id_is_broken() -> None:
     view = (Column("id", lambda row: row["id"]),)
     assert table.lines(ROWS[:1], view, 20) == ["id", ROWS[0]["id"]]

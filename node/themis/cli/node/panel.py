@@ -73,7 +73,7 @@ def jobs(rows: Sequence[dict[str, str]]) -> View:
         Column("state", lambda row: row["state"] + (f": {row['reason']}" if row["reason"] else ""), flows=True),
         Column("use", lambda row: row["use_class"]),
         Column("fee", lambda row: amount(row["fee"], row["token"]), right=True),
-        Column("asked", lambda row: str(row["seen_block"]), right=True),
+        Column("asked", lambda row: str(row["seen_block"]), spare=True, right=True),
         Column("mined", lambda row: str(row["mined_block"] or "-"), right=True),
     )
 
