@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from eth_account import Account
 from web3 import Web3
+from web3.types import TxParams, Wei
 
 from demo import chains
 from demo.programs import ROOT
@@ -74,7 +75,8 @@ def test_the_contract_is_answered_with_the_decoders_tokens(followed: Followed) -
     (solidity,) = blocks(PAGE, "solidity")
     teller = deployed(followed, compiled(solidity, "Storyteller"), sender, oracle.address, followed.model_id)
     golden = bundle.load(OLMOE).golden[1]
-    asked = teller.functions.ask(followed.operator, golden.input.decode()).transact({"from": sender})
+    price: TxParams = {"from": sender, "value": Wei(2 * 10**15)}
+    asked = teller.functions.ask(followed.operator, golden.input.decode()).transact(price)
     block = web3.eth.wait_for_transaction_receipt(asked)["blockNumber"]
     fulfilled = oracle.events.Fulfilled
     (answer,) = until(lambda: list(fulfilled.get_logs(from_block=block)), lambda answers: answers)
