@@ -199,6 +199,7 @@ def test_models_are_called_by_name_or_by_the_beginning_of_their_id(town: Town) -
     for said in (town.model_id[:8], town.model_id[2:9].upper(), f" 0X{town.model_id[2:40]}\u2026"):
         assert town.licensor.tell("license", "show", said) == whole
     assert town.operator.tell("license", "show", "selftest-moe") == whole
+    assert town.model_id in town.operator.run("license", "show", "selftest-moe").out
     nameless = "there is no model selftest-moe: see `themis models list`, or give its id"
     assert town.licensor.fails(78, "license", "show", "selftest-moe").endswith(nameless)
     assert "must be 0x and 6 to 64 hex digits" in town.licensor.fails(64, "license", "show", town.model_id[:7])

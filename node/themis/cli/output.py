@@ -101,7 +101,7 @@ def _told(record: Mapping[str, Any]) -> dict[str, Any]:
 def _told_field(name: str, value: Any, record: Mapping[str, Any]) -> tuple[str, Any]:
     if name in _MOMENTS:
         return _dated_field(name, value)
-    token = record.get(_AMOUNTS.get(name, ""))
+    token = record.get(_AMOUNTS[name]) if name in _AMOUNTS else None
     if token is None or not short.is_ether(token):
         return name, value
     return name, f"{value} wei ({short.ether(int(value))})" if int(value) >= _READABLE_WEI else f"{value} wei"
