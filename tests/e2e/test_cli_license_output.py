@@ -37,10 +37,10 @@ def test_a_grant_is_told_in_few_lines(town: Town) -> None:
     assert told["expiry"].endswith("Z")
     assert "price_floor" not in told
     assert "`themis license export` writes a voucher" in done.err
-    rows = [
-        line.split("\t") for line in town.licensor.run("license", "list", "--model", town.model_id).out.splitlines()
-    ]
-    (row,) = (dict(zip(rows[0], row, strict=True)) for row in rows if row[1] == town.requester.address)
+    listed = town.licensor.run("license", "list", "--model", town.model_id).out.splitlines()
+    names, *rows = [line.split("\t") for line in listed]
+    holders = [dict(zip(names, row, strict=True)) for row in rows]
+    (row,) = (holder for holder in holders if holder["licensee"] == town.requester.address)
     assert row["expiry"] == told["expiry"]
     assert row["not_before"].endswith("Z")
     assert town.licensor.tell(*grant)["typed_data"]["message"]["seq"] == 3
