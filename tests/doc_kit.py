@@ -91,7 +91,12 @@ def _follow(shell: subprocess.Popen[str], chain: RunningChain) -> Followed:
 
 
 def compiled(solidity: str, name: str) -> Any:
-    """A page's contract, compiled with nothing but the remapping `themis/=contracts/src/`."""
+    """A page's contract: ABI and bytecode."""
+    return compiler_said(solidity, name)["contracts"][f"{name}.sol"][name]
+
+
+def compiler_said(solidity: str, name: str) -> Any:
+    """All that the compiler says of a page's contract, with nothing but the remapping `themis/=contracts/src/`."""
     sources = {f"{name}.sol": {"content": solidity}}
     for file in (ROOT / "contracts/src").rglob("*.sol"):
         sources[str(file.relative_to(ROOT))] = {"content": file.read_text()}
@@ -103,8 +108,7 @@ def compiled(solidity: str, name: str) -> Any:
         "outputSelection": {f"{name}.sol": {name: ["abi", "evm.bytecode.object"]}},
     }
     asked = {"language": "Solidity", "sources": needed, "settings": settings}
-    output = solcx.compile_standard(asked, solc_binary=compiler.solc_binary())
-    return output["contracts"][f"{name}.sol"][name]
+    return solcx.compile_standard(asked, solc_binary=compiler.solc_binary())
 
 
 def deployed(followed: Followed, built: Any, sender: str, *arguments: Any) -> Contract:

@@ -6,15 +6,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-import solcx
 
-from contracts import compile as compiler
 from demo import chains
 from demo.chains import RunningChain
 from demo.programs import ROOT
+from tests.doc_kit import compiler_said
 from themis.chain.contracts import ORACLE
 
 DOC = (ROOT / "docs/licensing.md").read_text()
@@ -85,18 +83,7 @@ def test_the_commands_tell_the_story(told: str) -> None:
 
 def test_the_contract_compiles() -> None:
     (solidity,) = _blocks("solidity")
-    sources = {"Licensed.sol": {"content": solidity}}
-    for file in (ROOT / "contracts/src").rglob("*.sol"):
-        sources[str(file.relative_to(ROOT))] = {"content": file.read_text()}
-    settings: dict[str, Any] = {
-        "remappings": ["themis/=contracts/src/"],
-        "evmVersion": "shanghai",
-        "outputSelection": {"Licensed.sol": {"Licensed": ["abi"]}},
-    }
-    foreign = ('from "solady', 'from "@openzeppelin')
-    needed = {name: each for name, each in sources.items() if not any(word in each["content"] for word in foreign)}
-    asked = {"language": "Solidity", "sources": needed, "settings": settings}
-    built = solcx.compile_standard(asked, solc_binary=compiler.solc_binary())
+    built = compiler_said(solidity, "Licensed")
     assert "errors" not in built, json.dumps(built["errors"])
 
 
