@@ -35,7 +35,7 @@ class KeystoreSigner:
         return self._address
 
     def sign(self, transaction: Transaction) -> bytes:
-        """Straight by libsecp256k1: five times as fast as by eth_account, and the same bytes (RFC 6979)."""
+        """Straight by libsecp256k1: faster than by eth_account, and the same bytes (RFC 6979)."""
         signature = self._key.sign_recoverable(raw.digest(transaction), hasher=None)
         r, s, parity = signature[:_WORD], signature[_WORD : 2 * _WORD], signature[-1]
         return raw.signed(transaction, int.from_bytes(r), int.from_bytes(s), parity)
