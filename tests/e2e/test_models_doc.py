@@ -50,7 +50,7 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Followed]:
     for name in ("model.onnx", "tokenizer.json", "LICENSE"):
         shutil.copy(OLMOE / name, home / "olmoe")
     (home / "olmoe/config.json").write_text(foreign.config(max_position_embeddings=256, eos_token_id=0))
-    with chains.start(settings=chains.Settings(chain_id=chains.free_port())) as chain:
+    with chains.start() as chain:
         commands = SET_UP.replace("RPC_URL", chain.rpc_url) + "".join(blocks(PAGE, "sh"))
         with following(commands, home, chain) as started:
             yield started

@@ -24,8 +24,7 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Followed]:
     (checkout / ".venv").symlink_to(sys.prefix)
     (checkout / "models").symlink_to(ROOT / "models")
     key_files(checkout, "operator", "licensor", "requester")
-    # a chain id of its own: nodes lock their (chain, account)
-    with chains.start(settings=chains.Settings(chain_id=chains.free_port())) as chain:
+    with chains.start() as chain:
         script = "".join(blocks(README, "sh")[1:]).replace("http://127.0.0.1:8545", chain.rpc_url)
         with following(script, checkout, chain) as started:
             yield started
@@ -63,9 +62,9 @@ def test_the_two_commands() -> None:
     pipe = subprocess.PIPE
     told = subprocess.run(demo.split(), cwd=ROOT, env=shell, stdout=pipe, text=True, timeout=TIMEOUT_S, check=True)
     assert json.loads(told.stdout.splitlines()[-1])["refusal"] == "AuthorizationRequired"
-    # `make test` is what runs this test: here only that it would run pytest last
+    # `make test` is what runs this test: here only that it would run pytest last, side by side
     planned = subprocess.run([*test.split(), "--dry-run"], cwd=ROOT, env=shell, stdout=pipe, text=True, check=True)
-    assert planned.stdout.splitlines()[-1].endswith(" pytest")
+    assert " pytest --numprocesses" in planned.stdout.splitlines()[-1]
 
 
 def test_only_known_kinds_of_blocks() -> None:
