@@ -1,4 +1,4 @@
-"""Preflight: everything a node needs, checked in order, each with what to do. What passes is what `run` runs on."""
+"""Preflight: everything a node needs, each with what to do where it is not right. What passes is what `run` runs on."""
 
 import logging
 import time
@@ -14,7 +14,7 @@ from themis.chain import client, fitness, gas
 from themis.chain.client import ContractDenied, OracleClient
 from themis.chain.rpc import Rpc, redacted
 from themis.chain.uses import Uses
-from themis.config import STORE_FILE, Config
+from themis.config import STORE_FILE, Config, ModelConfig
 from themis.core.errors import Misconfigured, ThemisError, Unavailable
 from themis.core.fees import ANSWER_GAS, LOW_BALANCE_ANSWERS, answers_paid
 from themis.core.pricing import Rule, default_rule
@@ -43,6 +43,8 @@ class Status(StrEnum):
     WARN = "warn"
     """The node runs, but earns less than it could."""
     FAIL = "fail"
+    SKIP = "skip"
+    """Not looked at: it stands on something that failed, and would only repeat it."""
 
 
 class _Advice(ThemisError):  # noqa: N818
@@ -57,6 +59,15 @@ class Check:
     status: Status
     detail: str
     error: ThemisError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One thing to look at, and what must be right before that makes sense."""
+
+    name: str
+    look: Callable[[], str]
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -77,31 +88,45 @@ class Preflight:
         self.rpc = Rpc(*self.config.chain.urls, quorum=self.config.chain.quorum)
 
     def checks(self) -> Iterator[Check]:
-        """Each check as it is done. A failure ends the list: what follows would only repeat it."""
-        steps: tuple[tuple[str, Callable[[], str]], ...] = (
-            ("key", self._key),
-            ("chain", self._chain),
-            ("oracle", self._oracle),
-            ("store", self._store),
-            ("balance", self._balance),
-            ("fees", self._fees),
-            ("requesters", self._requesters),
-            ("models", self._models),
-            ("engine", self._engine),
+        """Each check as it is done, to the last one: whoever reads it mends all that is wrong at once.
+
+        What passed and is costly (key, models, engine) is kept when the checks are repeated.
+        """
+        unmet: set[str] = set()
+        for step in self._steps():
+            found = self._looked(step, [need for need in step.needs if need in unmet])
+            if found.status in {Status.FAIL, Status.SKIP}:
+                unmet.add(step.name)
+            yield found
+        if not unmet & {"key", "oracle", "registered"}:
+            for model_id in self._bundles:
+                yield self._license(model_id)
+                yield self._offer(model_id)
+
+    def _steps(self) -> tuple[_Step, ...]:
+        known = self.config.chain.oracle is not None
+        return (
+            _Step("key", self._key),
+            _Step("chain", self._chain),
+            _Step("oracle", self._oracle, ("chain",) if known else ()),
+            _Step("store", self._store, ("key",) if known else ("key", "oracle")),
+            _Step("balance", self._balance, ("key", "chain")),
+            _Step("fees", self._fees, ("chain",)),
+            _Step("requesters", self._requesters),
+            _Step("models", self._models),
+            _Step("registered", self._registered, ("oracle", "models")),
+            _Step("engine", self._engine, ("models",)),
         )
-        for name, step in steps:
-            try:
-                detail = step()
-            except _Advice as advice:
-                yield Check(name, Status.WARN, str(advice))
-            except ThemisError as error:
-                yield Check(name, Status.FAIL, str(error), error)
-                return
-            else:
-                yield Check(name, Status.OK, detail)
-        for model_id in self._bundles:
-            yield self._license(model_id)
-            yield self._offer(model_id)
+
+    def _looked(self, step: _Step, unmet: list[str]) -> Check:
+        if unmet:
+            return Check(step.name, Status.SKIP, f"needs {' and '.join(unmet)}")
+        try:
+            return Check(step.name, Status.OK, step.look())
+        except _Advice as advice:
+            return Check(step.name, Status.WARN, str(advice))
+        except ThemisError as error:
+            return Check(step.name, Status.FAIL, str(error), error)
 
     def client(self) -> OracleClient:
         return OracleClient(self.rpc, self.config.chain.chain_id, self.config.oracle())
@@ -142,9 +167,10 @@ class Preflight:
 
     def _oracle(self) -> str:
         """No contract is believed only after some looks: a backend may lag, or a chain may just be set up."""
+        oracle = self.client()
         for left in reversed(range(_LOOKS)):
             try:
-                client.require_oracle(self.client())
+                client.require_oracle(oracle)
                 break
             except Misconfigured:
                 if left == 0:
@@ -199,32 +225,48 @@ class Preflight:
         return "; ".join([served, *denied, *said])
 
     def _models(self) -> str:
-        """Recompute each bundle's roots and ask the chain whether they are the ones registered under its id."""
-        for model in self.config.models:
-            loaded = bundle.load(self.home / model.path)
-            (licensor,) = self.client().read("registrantOf", model.model_id)
-            if int(licensor, 16) == 0:
-                raise Misconfigured(
-                    f"model 0x{model.model_id.hex()} is not registered: correct its model_id in config.toml"
-                )
-            roots = (loaded.program_root, loaded.weights_root, loaded.manifest_hash)
-            (registered,) = self.client().read("modelIdOf", bytes.fromhex(licensor[2:]), *roots)
-            if registered != model.model_id:
-                raise Misconfigured(
-                    f"{model.path} is not the model registered as 0x{model.model_id.hex()}: fetch the bundle again"
-                )
-            self._bundles[model.model_id] = loaded
-        if not self._bundles:
+        """Load each bundle and recompute its roots."""
+        if not self.config.models:
             raise Misconfigured("no model is configured: run `themis models serve PATH MODEL_ID`")
+        wrong = []
+        for model in self.config.models:
+            try:
+                if model.model_id not in self._bundles:
+                    self._bundles[model.model_id] = bundle.load(self.home / model.path)
+            except Misconfigured as error:
+                wrong.append(str(error))
+        _none(wrong)
         return ", ".join(
             f"{loaded.name} {loaded.version} ({loaded.manifest.exactness})" for loaded in self._bundles.values()
         )
 
+    def _registered(self) -> str:
+        """Ask the chain whether the roots are the ones registered under the model's id."""
+        _none([said for model in self.config.models if (said := self._misregistered(model))])
+        return f"{len(self._bundles)} models under their ids" if len(self._bundles) > 1 else "under its id"
+
+    def _misregistered(self, model: ModelConfig) -> str:
+        (licensor,) = self.client().read("registrantOf", model.model_id)
+        if int(licensor, 16) == 0:
+            return f"model 0x{model.model_id.hex()} is not registered: correct its model_id in config.toml"
+        loaded = self._bundles[model.model_id]
+        roots = (loaded.program_root, loaded.weights_root, loaded.manifest_hash)
+        (registered,) = self.client().read("modelIdOf", bytes.fromhex(licensor[2:]), *roots)
+        if registered != model.model_id:
+            return f"{model.path} is not the model registered as 0x{model.model_id.hex()}: fetch the bundle again"
+        return ""
+
     def _engine(self) -> str:
         """Models run as they were tuned here. Where that gives other bits or fails, they run untuned."""
-        self.close()
+        threads = self.config.engine.threads
+        if self.engine is None:
+            self._open_engine(threads)
+        names = ", ".join(self._bundles[model_id].name for model_id in self.tuned.tunings)
+        return f"self-test passed, {threads} thread(s)" + (f"; tuned: {names}" if names else "")
+
+    def _open_engine(self, threads: int) -> None:
         chosen = self.config.engine
-        threads, limits = chosen.threads, Limits(chosen.request_seconds, chosen.request_memory_mib * 1_024**2)
+        limits = Limits(chosen.request_seconds, chosen.request_memory_mib * 1_024**2)
         self.tuned = inforce.tunings(self.home, self._bundles)
         try:
             self.engine = OnnxEngine(self._bundles, threads, self.tuned.tunings, limits=limits)
@@ -234,8 +276,6 @@ class Preflight:
             log.warning("models run untuned: %s", error)
             self.tuned = inforce.NOTHING
             self.engine = OnnxEngine(self._bundles, threads, limits=limits)
-        names = ", ".join(self._bundles[model_id].name for model_id in self.tuned.tunings)
-        return f"self-test passed, {threads} thread(s)" + (f"; tuned: {names}" if names else "")
 
     def _license(self, model_id: Hash32) -> Check:
         """Whether this operator may be paid for answers now, and until when."""
@@ -270,3 +310,9 @@ class Preflight:
         if self.signer is None:
             raise Misconfigured("the key is not unlocked")
         return self.signer
+
+
+def _none(wrong: list[str]) -> None:
+    """Raises Misconfigured with all of them."""
+    if wrong:
+        raise Misconfigured("; ".join(wrong))

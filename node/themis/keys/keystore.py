@@ -18,7 +18,10 @@ from themis.core.transaction import Transaction
 from themis.core.types import Address
 from themis.keys import raw
 
+NO_KEY: Final = "run `themis keys new`, or set key.keystore"
 _WORD: Final = 32
+_LIGHT_ROUNDS: Final = 2**12
+"""Of scrypt, as geth's light mode: stretching adds nothing to a password of 32 random bytes, and costs a second."""
 _LOOSE: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -46,11 +49,12 @@ class KeystoreSigner:
 
 
 def unlock(keystore: Path, password_file: Path, password: str | None = None) -> KeystoreSigner:
-    """Decrypt a key: about a second and 256 MiB (scrypt, n = 2^18). Raises Misconfigured, saying what to do.
+    """Decrypt a key: a second and 256 MiB (scrypt, n = 2^18) under a password of the user's own, else milliseconds.
 
+    Raises Misconfigured, saying what to do.
     The file is not read where the password is given.
     """
-    encrypted = read_private(keystore, "run `themis keys new`, or set key.keystore")
+    encrypted = read_private(keystore, NO_KEY)
     if password is None:
         password = read_private(password_file, "write the key's password into it (mode 600), or set key.password_file")
     try:
@@ -69,7 +73,7 @@ def unlock(keystore: Path, password_file: Path, password: str | None = None) -> 
 
 def address_of(keystore: Path) -> Address:
     """The address a key file names, without its password. Raises Misconfigured."""
-    text = read_private(keystore, "run `themis keys new`, or set key.keystore")
+    text = read_private(keystore, NO_KEY)
     try:
         return spelling.address(json.loads(text)["address"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -87,10 +91,12 @@ def create(keystore: Path, password_file: Path, private_key: bytes | None = None
         account: LocalAccount = Account.from_key(private_key) if private_key else Account.create()
     except ValueError as error:
         raise Misconfigured("that is not a private key: 32 bytes, below the order of secp256k1") from error
+    rounds = None
     if not password_file.exists():
         _write_private(password_file, secrets.token_hex(32) + "\n")
+        rounds = _LIGHT_ROUNDS
     password = read_private(password_file, "remove it, so that a new one is made").rstrip("\r\n")
-    _write_private(keystore, json.dumps(account.encrypt(password)) + "\n")
+    _write_private(keystore, json.dumps(account.encrypt(password, iterations=rounds)) + "\n")
     return Address(bytes.fromhex(account.address[2:]))
 
 

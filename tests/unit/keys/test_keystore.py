@@ -23,7 +23,7 @@ OPERATOR = Address(b"\x01" * 20)
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """One key, made once: scrypt takes a second."""
+    """One key under a password of our own making."""
     home = tmp_path_factory.mktemp("home")
     files = home / "keys/default.json", home / "keys/default.password"
     keystore.create(*files, SECRET)
@@ -42,6 +42,18 @@ def test_files_are_private_and_standard(made: tuple[Path, Path]) -> None:
     assert stored["version"] == 3
     assert stored["crypto"]["kdf"] == "scrypt"
     assert SECRET.hex() not in made[0].read_text()
+
+
+def test_only_a_password_that_a_person_chose_is_stretched_in_full(made: tuple[Path, Path], tmp_path: Path) -> None:
+    """The one we make has 256 bits: no number of rounds adds to that."""
+    chosen = tmp_path / "chosen.password"
+    chosen.write_text("the oracle of Delphi\n")
+    chosen.chmod(0o600)
+    keystore.create(tmp_path / "key.json", chosen, SECRET)
+    assert len(bytes.fromhex(made[1].read_text())) == 32
+    rounds = [json.loads(file.read_text())["crypto"]["kdfparams"]["n"] for file in (made[0], tmp_path / "key.json")]
+    assert rounds == [2**12, 2**18]
+    assert keystore.unlock(tmp_path / "key.json", chosen).account.key == SECRET
 
 
 def test_a_key_is_never_overwritten(made: tuple[Path, Path]) -> None:

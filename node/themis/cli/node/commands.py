@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from typing import Final
 
@@ -41,7 +42,7 @@ def check(context: typer.Context, as_json: Json = False) -> None:
                 sys.stdout.write(_line(each) + "\n")
     if as_json:
         print_json([{"name": each.name, "status": str(each.status), "detail": each.detail} for each in done])
-    if (error := _failure(done[-1])) is not None:
+    for error in _failures(done):
         raise error
 
 
@@ -87,23 +88,26 @@ def _licensing(preflight: Preflight) -> Licensing:
 
 
 def _passed(preflight: Preflight, stop: Stop) -> bool:
-    """Repeat the checks while the outside world is at fault; False when told to stop meanwhile.
+    """Repeat the checks while the outside world alone is at fault; False when told to stop meanwhile.
 
-    Raises the error of the first check that only the operator can mend.
+    Raises the error of the first check that only the operator can mend, when all have been told.
     """
     pause_s = _FIRST_PAUSE_S
     told: set[str] = set()
     while not stop.wanted:
+        done = []
         for each in preflight.checks():
+            done.append(each)
             line = _line(each)
             if line not in told:
                 say(line)
                 told.add(line)
-        error = _failure(each)
-        if error is None:
+        errors = _failures(done)
+        if not errors:
             return True
-        if error.exit_status != Unavailable.exit_status:
-            raise error
+        for error in errors:
+            if error.exit_status != Unavailable.exit_status:
+                raise error
         if pause_s == _FIRST_PAUSE_S:
             say("waiting: the checks are repeated until that works")
         stop.wait(pause_s)
@@ -111,10 +115,12 @@ def _passed(preflight: Preflight, stop: Stop) -> bool:
     return False
 
 
-def _failure(last: Check) -> ThemisError | None:
-    if last.status is not Status.FAIL:
-        return None
-    return last.error or Broken(f"{last.name} failed without saying why: report this as a bug")
+def _failures(done: Sequence[Check]) -> list[ThemisError]:
+    return [
+        each.error or Broken(f"{each.name} failed without saying why: report this as a bug")
+        for each in done
+        if each.status is Status.FAIL
+    ]
 
 
 def _line(check_: Check) -> str:
