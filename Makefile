@@ -49,8 +49,15 @@ demo: setup $(if $(filter-out anvil,$(CHAIN)),chains) ## tell the story on a rea
 	@python -m demo --chain $(CHAIN) $(if $(JSON),--json)
 
 .PHONY: test
-test: lint chains browser $(TYPESCRIPT) ## everything that must pass: lint, types, layers, Solidity and Python tests
+test: chains browser $(TYPESCRIPT) ## everything that must pass: lint, types, layers, Solidity and Python tests
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=line python solidity lint # compiling is one process for minutes
+
+.PHONY: solidity
+solidity: setup # the Solidity tests
 	cd contracts && $(FORGE) test
+
+.PHONY: python
+python: setup # the Python tests
 	$(if $(CI),python -m benchmarks.isa --short)
 	PYTEST_ADDOPTS="$$(test -e $(BROWSER) || echo "-m 'not browser'")" pytest $(SIDE_BY_SIDE)
 
@@ -83,6 +90,10 @@ bare: setup ## run both commands of the README on a Debian 12 with nothing else,
 .PHONY: bench
 bench: setup ## measure gas, latency and a burst; prints and stores the figures
 	python -m benchmarks
+
+.PHONY: commands
+commands: setup ## measure what the commands cost: processor time, the story, with TEST=1 `make test` by part; stores it
+	python -m benchmarks.commands $(if $(TEST),--test)
 
 .PHONY: optimize
 optimize: setup ## let a node tune itself on the default model, and compare it with ONNX Runtime's defaults (an hour)

@@ -6,6 +6,7 @@ import re
 import sys
 import tomllib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -54,16 +55,13 @@ def artifact(target: Target, binary: Path) -> dict[str, Any]:
     Neither the place of the checkout nor an unrelated source file changes the bytecode.
     """
     sources = _closure(target.source)
-    output = solcx.compile_standard(
-        {
-            "language": "Solidity",
-            "sources": {name: {"content": content} for name, content in sources.items()},
-            "settings": _settings(demo=target.demo)
-            | {"outputSelection": {target.source: {target.name: ["abi", "evm.bytecode.object"]}}},
-        },
-        solc_binary=binary,
-    )
-    contract = output["contracts"][target.source][target.name]
+    asked = {
+        "language": "Solidity",
+        "sources": {name: {"content": content} for name, content in sources.items()},
+        "settings": _settings(demo=target.demo)
+        | {"outputSelection": {target.source: {target.name: ["abi", "evm.bytecode.object"]}}},
+    }
+    contract = _said(json.dumps(asked), binary)["contracts"][target.source][target.name]
     return {
         "contract": target.name,
         "solc": SOLC_VERSION,
@@ -88,6 +86,12 @@ def stale(binary: Path) -> list[str]:
         if not (file := ARTIFACTS / f"{target.name}.json").exists()
         or file.read_text() != render(artifact(target, binary))
     ]
+
+
+@cache
+def _said(asked: str, binary: Path) -> Any:
+    """What the compiler answers. The oracle takes it a minute: no process asks twice."""
+    return solcx.compile_standard(json.loads(asked), solc_binary=binary)
 
 
 def _settings(*, demo: bool) -> dict[str, Any]:
@@ -119,8 +123,13 @@ def _closure(root: str) -> dict[str, str]:
         if name in sources:
             continue
         sources[name] = (CONTRACTS / name).read_text()
-        pending += [_resolve(name, path) for path in _IMPORT.findall(sources[name])]
+        pending += [_resolve(name, path) for path in imports(sources[name])]
     return sources
+
+
+def imports(source: str) -> list[str]:
+    """The paths that a source file imports, as it spells them."""
+    return _IMPORT.findall(source)
 
 
 def _resolve(importer: str, path: str) -> str:

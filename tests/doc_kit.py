@@ -97,18 +97,31 @@ def compiled(solidity: str, name: str) -> Any:
 
 def compiler_said(solidity: str, name: str) -> Any:
     """All that the compiler says of a page's contract, with nothing but the remapping `themis/=contracts/src/`."""
-    sources = {f"{name}.sol": {"content": solidity}}
-    for file in (ROOT / "contracts/src").rglob("*.sol"):
-        sources[str(file.relative_to(ROOT))] = {"content": file.read_text()}
-    foreign = 'from "solady', 'from "@openzeppelin'  # guards stand on libraries; what pages show does not
-    needed = {path: each for path, each in sources.items() if not any(name in each["content"] for name in foreign)}
+    sources = {f"{name}.sol": solidity}
+    pending = [_place(path) for path in compiler.imports(solidity)]
+    while pending:
+        path = pending.pop()
+        if path not in sources:
+            sources[path] = (ROOT / path).read_text()
+            pending += [_place(each, path) for each in compiler.imports(sources[path])]
     settings = {
         "remappings": ["themis/=contracts/src/"],
         "evmVersion": "shanghai",
         "outputSelection": {f"{name}.sol": {name: ["abi", "evm.bytecode.object"]}},
     }
-    asked = {"language": "Solidity", "sources": needed, "settings": settings}
+    asked = {
+        "language": "Solidity",
+        "sources": {path: {"content": text} for path, text in sources.items()},
+        "settings": settings,
+    }
     return solcx.compile_standard(asked, solc_binary=compiler.solc_binary())
+
+
+def _place(path: str, importer: str = "") -> str:
+    """Of an imported file, from the root."""
+    if path.startswith("."):
+        return str((ROOT / importer).parent.joinpath(path).resolve().relative_to(ROOT))
+    return path.replace("themis/", "contracts/src/", 1)
 
 
 def deployed(followed: Followed, built: Any, sender: str, *arguments: Any) -> Contract:

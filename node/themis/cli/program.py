@@ -96,9 +96,7 @@ def invoke(arguments: Sequence[str]) -> int:
 
 def _run(arguments: Sequence[str]) -> int:
     try:
-        status = typer.main.get_command(app).main(
-            list(arguments) or ["--help"], prog_name="themis", standalone_mode=False
-        )
+        status = _done(list(arguments))
         sys.stdout.flush()
     except ReaderGone as gone:
         streams.abandon()
@@ -146,6 +144,13 @@ class _Apologizing:
             "Run it again with THEMIS_DEBUG=1 and report what it prints."
         )
         return True
+
+
+def _done(arguments: list[str]) -> Any:
+    """What the command returns. Typer takes pydantic to read options: a line without any does not wait for that."""
+    if arguments == ["version"]:
+        return import_module("themis.cli.config.versions").version()
+    return typer.main.get_command(app).main(arguments or ["--help"], prog_name="themis", standalone_mode=False)
 
 
 def _say(line: str) -> None:

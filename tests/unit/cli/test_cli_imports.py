@@ -11,7 +11,8 @@ RUNNING = ("onnx", "onnxruntime")
 FORBIDDEN = {
     "": (*SLOW, *SERVING, *RUNNING, "pydantic", "numpy", "asyncio", "sqlite3"),
     "--help": (*SLOW, *SERVING, *RUNNING, "pydantic", "numpy", "asyncio", "sqlite3"),
-    "version": (*SLOW, *SERVING, *RUNNING, "numpy", "asyncio", "sqlite3"),
+    "version": (*SLOW, *SERVING, *RUNNING, "pydantic", "numpy", "asyncio", "sqlite3"),
+    "version --json": (*SLOW, *SERVING, *RUNNING, "numpy", "asyncio", "sqlite3"),
     "keys --help": (*SERVING, *RUNNING, "numpy", "sqlite3"),
     "license --help": (*SERVING, *RUNNING, "sqlite3"),
     "init --help": (*SERVING, *RUNNING, "sqlite3"),

@@ -1,0 +1,88 @@
+"""`make commands`: what the commands of the README and of the command line cost. Prints and stores.
+
+Processor seconds of commands, beside an interpreter that does nothing; seconds of the story; with `--test`, seconds of
+`make test` by part, one part after another, on a checkout that is set up.
+"""
+
+import argparse
+import json
+import os
+import shlex
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from themis.core.errors import Broken
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+FILE: Final = Path(__file__).with_suffix(".json")
+RUNS: Final = 7
+COMMANDS: Final = ("version", "--help", "license --help", "models --help", "keys --help", "status --help")
+PARTS: Final = ("python", "solidity", "lint")
+"""Targets that `make test` runs, two at a time."""
+
+
+def took(line: Sequence[str], *, variables: dict[str, str] | None = None) -> tuple[float, float]:
+    """Seconds, and seconds of processor time with its children's, of a command that must succeed. Raises Broken."""
+    before, start_s = os.times(), time.monotonic()
+    done = subprocess.run(
+        line, cwd=ROOT, env=dict(os.environ) | (variables or {}), capture_output=True, text=True, check=False
+    )
+    wall_s, after = time.monotonic() - start_s, os.times()
+    if done.returncode != 0:
+        raise Broken(f"`{shlex.join(line)}` ended with {done.returncode}: {(done.stdout + done.stderr)[-4_000:]}")
+    cpu_s = after.children_user + after.children_system - before.children_user - before.children_system
+    return wall_s, cpu_s
+
+
+def commands() -> dict[str, float]:
+    """Processor seconds: medians, each command in turn, so that a busy minute meets all of them."""
+    lines = {"python -c pass": [sys.executable, "-c", "pass"]}
+    lines |= {f"themis {words}": [str(_beside("themis")), *words.split()] for words in COMMANDS}
+    found: dict[str, list[float]] = {name: [] for name in lines}
+    for _ in range(RUNS):
+        for name, line in lines.items():
+            found[name].append(took(line)[1])
+    return {name: round(statistics.median(each), 3) for name, each in found.items()}
+
+
+def story() -> dict[str, float]:
+    wall_s, cpu_s = took([sys.executable, "-m", "demo", "--json"])
+    return {"seconds": round(wall_s, 1), "cpu_seconds": round(cpu_s, 1)}
+
+
+def parts() -> dict[str, dict[str, float]]:
+    """Each part of `make test` alone, then all of it as it runs."""
+    found = {}
+    for target in (*PARTS, "test"):
+        wall_s, cpu_s = took(["make", target], variables={"MAKEFLAGS": ""})
+        found[target] = {"seconds": round(wall_s, 1), "cpu_seconds": round(cpu_s, 1)}
+    return found
+
+
+def _beside(program: str) -> Path:
+    return Path(sys.executable).with_name(program)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make commands", description=__doc__)
+    parser.add_argument("--test", action="store_true", help="`make test` by part as well: half an hour")
+    options = parser.parse_args()
+    kept: dict[str, Any] = json.loads(FILE.read_text()) if FILE.exists() else {}
+    kept["processors"] = os.cpu_count()
+    kept["commands_cpu_s"] = commands()
+    kept["story"] = story()
+    if options.test:
+        kept["test"] = parts()
+    text = json.dumps(kept, indent=2) + "\n"
+    sys.stdout.write(text)
+    FILE.write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
