@@ -96,7 +96,7 @@ def record(loaded: Bundle, store_path: Path) -> Traffic:
         everything = Pricing(Rule.FREE), Requesters(), None
         settings = Settings(CHAIN_ID, ORACLE_ADDRESS, 0, 1, 0, FeePolicy(200 * GWEI, GWEI), *everything)
         clock = FakeClock()
-        node = Node(chain, store, engine, KeystoreSigner(KEY), clock, settings, Telemetry(engine.models()))
+        node = Node(chain, store, engine, KeystoreSigner(KEY.key), clock, settings, Telemetry(engine.models()))
         inputs = _inputs(loaded, chain)
         draw.shuffle(inputs)
         while inputs:

@@ -1,10 +1,9 @@
 """Everything before the first question: chain, people, oracle, a model under terms, an operator who offers it."""
 
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-
-from eth_account import Account
 
 from demo import chains, guard
 from demo.actors import Actor, at_once
@@ -57,8 +56,8 @@ def set_up(chain: chains.RunningChain, homes: Path, out: Transcript) -> Stage:
     rpc = Rpc(chain.rpc_url)
     licensor, operator = Actor("licensor", homes / "licensor"), Actor("operator", homes / "operator")
     licensor_address, operator_address = at_once(licensor.make_key, operator.make_key)
-    dao = Wallet(rpc, chain.chain_id, KeystoreSigner(Account.create()))
-    faucet = Wallet(rpc, chain.chain_id, KeystoreSigner(Account.from_key(chain.accounts[0].private_key)))
+    dao = Wallet(rpc, chain.chain_id, KeystoreSigner(secrets.token_bytes(32)))
+    faucet = Wallet(rpc, chain.chain_id, KeystoreSigner(bytes.fromhex(chain.accounts[0].private_key[2:])))
     for name, account in (("licensor", licensor_address), ("operator", operator_address), ("DAO", dao.address)):
         faucet.send(account, b"", ALLOWANCE_WEI)
         out.say(f"{name:<9} {short(account)}")

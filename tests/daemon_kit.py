@@ -132,7 +132,7 @@ class Bench:
 
     def _start(self) -> None:
         self.store = SqliteStore(self._path, chain_id=CHAIN_ID, oracle=ORACLE_ADDRESS, operator=OPERATOR)
-        signer = KeystoreSigner(KEY)
+        signer = KeystoreSigner(KEY.key)
         chain: Any = Mortal(self.chain, self.life)
         store: Any = Mortal(self.store, self.life)
         telemetry = Telemetry(self.engine.models())

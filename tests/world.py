@@ -40,7 +40,7 @@ class World:
 
     @classmethod
     def build(cls, chain: RunningChain) -> "World":
-        signers = [KeystoreSigner(_account(chain, index)) for index in range(4)]
+        signers = [KeystoreSigner(_account(chain, index).key) for index in range(4)]
         rpc = Rpc(chain.rpc_url)
         receipt = deploy(rpc, chain.chain_id, signers[0], FEES, ORACLE)
         client = OracleClient(rpc, chain.chain_id, address(receipt["contractAddress"]))

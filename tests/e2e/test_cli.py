@@ -32,7 +32,7 @@ def chain() -> Iterator[RunningChain]:
 
 
 def signer(chain: RunningChain, index: int) -> KeystoreSigner:
-    return KeystoreSigner(Account.from_key(chain.accounts[index].private_key))
+    return KeystoreSigner(Account.from_key(chain.accounts[index].private_key).key)
 
 
 def test_the_story(chain: RunningChain, tmp_path: Path) -> None:
@@ -303,7 +303,7 @@ def test_a_voucher_is_activated_by_anyone(town: Town, tmp_path: Path) -> None:
 def test_who_has_no_money_is_told_to_get_some(town: Town, tmp_path: Path) -> None:
     poor = Person.settle(
         tmp_path / "poor",
-        KeystoreSigner(Account.from_key(b"\x31" * 32)),
+        KeystoreSigner(Account.from_key(b"\x31" * 32).key),
         town.world.chain.rpc_url,
         *("--oracle", "0x" + town.world.client.oracle.hex()),
     )

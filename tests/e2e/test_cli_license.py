@@ -40,7 +40,7 @@ def town(chain: RunningChain, tmp_path: Path) -> Town:
 
 def stranger(town: Town, tmp_path: Path, index: int = 5) -> Person:
     """Somebody without any grant."""
-    key = KeystoreSigner(Account.from_key(town.world.chain.accounts[index].private_key))
+    key = KeystoreSigner(Account.from_key(town.world.chain.accounts[index].private_key).key)
     oracle = ("--oracle", "0x" + town.world.client.oracle.hex(), "--start-block", str(town.world.start_block))
     return Person.settle(tmp_path / f"stranger-{index}", key, town.world.chain.rpc_url, *oracle)
 

@@ -31,7 +31,7 @@ MODEL_ID = "0x" + "07" * 32
 @pytest.fixture
 def person(tmp_path: Path) -> Person:
     """Somebody with a home whose chain cannot be reached."""
-    signer = KeystoreSigner(KEY)
+    signer = KeystoreSigner(KEY.key)
     write_key(tmp_path / "keys", signer)
     (tmp_path / "config.toml").write_text(
         f'[chain]\nrpc_url = "http://127.0.0.1:9"\nchain_id = 1\noracle = "0x{"0a" * 20}"\n'

@@ -31,7 +31,7 @@ def chain() -> Iterator[RunningChain]:
 
 
 def settle(chain: RunningChain, home: Path, index: int, *options: str) -> Person:
-    signer = KeystoreSigner(Account.from_key(chain.accounts[index].private_key))
+    signer = KeystoreSigner(Account.from_key(chain.accounts[index].private_key).key)
     return Person.settle(home, signer, chain.rpc_url, *options)
 
 

@@ -31,7 +31,7 @@ class Market:
         self.income = Income(world.client, world.start_block)
         self.licensed = world.register(*(Hash32(bytes([n]) * 32) for n in (1, 2, 3)))
         self.open = world.register(*(Hash32(bytes([n]) * 32) for n in (4, 5, 6)), policy=ALL_OPEN)
-        self.hot = KeystoreSigner(Account.create())
+        self.hot = KeystoreSigner(Account.create().key)
         world.chain.rpc("anvil_setBalance", self.hot.account.address, hex(10**20))
         self.token = self._token()
         self.paid_in: Counter[Address] = Counter()

@@ -55,7 +55,7 @@ class Scene:
 
     def licensee(self, purpose: str = "", uri: str = "") -> "Licensee":
         """Somebody new, with money; with a purpose, somebody who has asked."""
-        signer = KeystoreSigner(Account.create())
+        signer = KeystoreSigner(Account.create().key)
         self.world.chain.rpc("anvil_setBalance", signer.account.address, hex(10**20))
         made = Licensee(replace(self.world, requester=signer), self.model_id)
         if purpose:

@@ -41,7 +41,7 @@ done
 def followed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Followed]:
     home = tmp_path_factory.mktemp("home")
     for name, account in zip(("operator", "lab", "customer"), chains.accounts(), strict=False):
-        write_key(home / name / "keys", KeystoreSigner(Account.from_key(account.private_key)))
+        write_key(home / name / "keys", KeystoreSigner(Account.from_key(account.private_key).key))
     (home / "terms.txt").write_text("Do as you like.\n")
     (home / "perceptron.onnx").write_bytes(foreign.perceptron().SerializeToString())
     (script,) = blocks(PAGE, "python")

@@ -48,7 +48,7 @@ class Stage(Protocol):
 class FakeStage:
     def __init__(self) -> None:
         self.chain = FakeChain()
-        self.signer = KeystoreSigner(KEY)
+        self.signer = KeystoreSigner(KEY.key)
         self.domain = (CHAIN_ID, ORACLE_ADDRESS)
 
     def ask(self, input_: bytes) -> Hash32:

@@ -13,8 +13,6 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 import rlp
 from coincurve import PublicKey
-from eth_account import Account
-from eth_account.messages import encode_typed_data
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
@@ -78,6 +76,9 @@ class ExternalSigner:
 
     def sign_typed(self, message: Mapping[str, Any]) -> bytes:
         """An EIP-712 signature. Raises as `sign` does."""
+        from eth_account import Account
+        from eth_account.messages import encode_typed_data
+
         said = self._call(_TYPED[self._kind], to_checksum_address(self._address), _plain(message))
         try:
             signature = bytes.fromhex(str(said).removeprefix("0x"))

@@ -5,18 +5,21 @@ import os
 import secrets
 import stat
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from coincurve import PrivateKey
-from eth_account import Account
-from eth_account.signers.local import LocalAccount
+from eth_utils.crypto import keccak
 
 from themis.core import spelling
 from themis.core.errors import Misconfigured
 from themis.core.transaction import Transaction
 from themis.core.types import Address
-from themis.keys import raw
+from themis.keys import raw, v3
+
+if TYPE_CHECKING:  # it takes most of a second, and most commands sign transactions alone
+    from eth_account.signers.local import LocalAccount
 
 NO_KEY: Final = "run `themis keys new`, or set key.keystore"
 _WORD: Final = 32
@@ -28,10 +31,18 @@ _LOOSE: Final = stat.S_IRWXG | stat.S_IRWXO
 class KeystoreSigner:
     """One unlocked key, kept in memory."""
 
-    def __init__(self, account: LocalAccount) -> None:
-        self.account = account
-        self._address = Address(bytes.fromhex(account.address[2:]))
-        self._key = PrivateKey(bytes(account.key))
+    def __init__(self, key: bytes) -> None:
+        """Raises ValueError where 32 bytes are no private key."""
+        self._key = PrivateKey(key)
+        self._address = Address(keccak(self._key.public_key.format(compressed=False)[1:])[12:])
+
+    @cached_property
+    def account(self) -> "LocalAccount":
+        """The key as `eth_account` has it, for typed data and for whatever else it does."""
+        from eth_account import Account
+
+        account: LocalAccount = Account.from_key(self._key.secret)
+        return account
 
     @property
     def address(self) -> Address:
@@ -58,17 +69,15 @@ def unlock(keystore: Path, password_file: Path, password: str | None = None) -> 
     if password is None:
         password = read_private(password_file, "write the key's password into it (mode 600), or set key.password_file")
     try:
-        secret = Account.decrypt(encrypted, password.rstrip("\r\n"))
-    except ValueError as error:
-        wrong = "MAC mismatch" in str(error)
+        return KeystoreSigner(v3.secret(json.loads(encrypted), password.rstrip("\r\n").encode()))
+    except v3.WrongPassword as error:
         raise Misconfigured(
             f"the password in {password_file} does not open {keystore}: correct key.password_file"
-            if wrong
-            else f"{keystore} is not a Web3 Secret Storage v3 file ({error}): restore it from your backup"
         ) from error
-    except (KeyError, TypeError, AttributeError, NotImplementedError) as error:
-        raise Misconfigured(f"{keystore} is not a Web3 Secret Storage v3 file: restore it from your backup") from error
-    return KeystoreSigner(Account.from_key(secret))
+    except (ValueError, KeyError, TypeError, AttributeError, MemoryError, OverflowError) as error:
+        raise Misconfigured(
+            f"{keystore} is not a Web3 Secret Storage v3 file ({error}): restore it from your backup"
+        ) from error
 
 
 def address_of(keystore: Path) -> Address:
@@ -87,6 +96,8 @@ def create(keystore: Path, password_file: Path, private_key: bytes | None = None
     """
     if keystore.exists():
         raise Misconfigured(f"{keystore} exists: a key is never overwritten; choose another name")
+    from eth_account import Account
+
     try:
         account: LocalAccount = Account.from_key(private_key) if private_key else Account.create()
     except ValueError as error:

@@ -74,7 +74,7 @@ class Scene:
         self.outbox = Outbox(folder, self.told.append)
 
     def run(self, data: bytes = b"data", intent: bytes | None = None) -> Any:
-        whole = (self.endpoint, CHAIN_ID, KeystoreSigner(KEY), FEES, ORACLE_ADDRESS, data, 5)
+        whole = (self.endpoint, CHAIN_ID, KeystoreSigner(KEY.key), FEES, ORACLE_ADDRESS, data, 5)
         return transact(*whole, outbox=self.outbox, intent=intent)
 
     def kept(self) -> int:

@@ -21,7 +21,7 @@ OLD = Path(__file__).parents[2] / "vectors" / "store-schema-2.sql"
 
 @pytest.fixture
 def person(tmp_path: Path) -> Person:
-    signer = KeystoreSigner(KEY)
+    signer = KeystoreSigner(KEY.key)
     home = tmp_path / "home"
     write_key(home / "keys", signer)
     lines = [

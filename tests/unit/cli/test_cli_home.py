@@ -29,7 +29,7 @@ def home(tmp_path: Path) -> Path:
         f'[chain]\nrpc_url = "https://user:word@rpc.example/v3/s3cret?key=s3cret"\nchain_id = {CHAIN_ID}\n'
         f'oracle = "0x{ORACLE_ADDRESS.hex()}"\n'
     )
-    write_key(tmp_path / "keys", KeystoreSigner(KEY))
+    write_key(tmp_path / "keys", KeystoreSigner(KEY.key))
     return tmp_path
 
 
@@ -251,6 +251,6 @@ def test_a_stale_port_file_means_not_running(home: Path, capsys: Captured) -> No
 
 def test_a_store_of_another_key_is_refused(remembered: tuple[Path, Hash32], capsys: Captured) -> None:
     home, _ = remembered
-    write_key(home / "keys", KeystoreSigner(Account.from_key(SECRET)))
+    write_key(home / "keys", KeystoreSigner(Account.from_key(SECRET).key))
     assert run(home, "status") == 78
     assert "belongs to another chain, oracle or key" in capsys.readouterr().err

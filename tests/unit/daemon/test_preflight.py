@@ -70,7 +70,7 @@ def test_every_bundle_that_is_wrong_is_named(home: Path) -> None:
 
 
 def test_the_oracle_that_is_not_set_is_said_once(home: Path) -> None:
-    write_key(home / "keys", KeystoreSigner(Account.create()))
+    write_key(home / "keys", KeystoreSigner(Account.create().key))
     text = (home / "config.toml").read_text()
     (home / "config.toml").write_text(text.replace("oracle =", "# oracle ="))
     found = looked(home)

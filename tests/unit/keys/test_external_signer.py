@@ -92,7 +92,7 @@ def signing(kind: Kind, *, mend: dict[str, str] | None = None, says: Any = None)
 @pytest.mark.parametrize("unsigned", [TYPED, PLAIN], ids=["type 2", "type 0, a creation"])
 def test_it_gives_the_bytes_that_the_key_itself_would(kind: Kind, unsigned: Transaction) -> None:
     with signing(kind) as signer:
-        assert signer.sign(unsigned) == KeystoreSigner(KEY).sign(unsigned)
+        assert signer.sign(unsigned) == KeystoreSigner(KEY.key).sign(unsigned)
         assert signer.address == ADDRESS
 
 
@@ -100,7 +100,7 @@ def test_it_gives_the_bytes_that_the_key_itself_would(kind: Kind, unsigned: Tran
 def test_it_signs_grants(kind: Kind) -> None:
     message = grant_typed_data(GRANT, CHAIN_ID, ORACLE_ADDRESS)
     with signing(kind) as signer:
-        assert signer.sign_typed(message) == KeystoreSigner(KEY).sign_typed(message)
+        assert signer.sign_typed(message) == KeystoreSigner(KEY.key).sign_typed(message)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_what_was_changed_is_not_broadcast(kind: Kind, mend: dict[str, str]) -> 
 
 def test_another_key_is_noticed() -> None:
     other = Account.from_key(b"\x02" * 32)
-    raw = "0x" + KeystoreSigner(other).sign(TYPED).hex()
+    raw = "0x" + KeystoreSigner(other.key).sign(TYPED).hex()
     says = {"jsonrpc": "2.0", "id": 1, "result": raw}
     with signing(Kind.WEB3SIGNER, says=says) as signer, pytest.raises(Misconfigured, match=r"key\.address"):
         signer.sign(TYPED)

@@ -2,7 +2,9 @@
 
 import json
 import stat
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from eth_account import Account
@@ -14,7 +16,7 @@ from themis.core.errors import Misconfigured
 from themis.core.fees import Fees
 from themis.core.transaction import Transaction
 from themis.core.types import Address
-from themis.keys import keystore
+from themis.keys import keystore, v3
 from themis.keys.keystore import KeystoreSigner
 
 SECRET = b"\x11" * 32
@@ -100,6 +102,37 @@ def test_a_broken_key_file_is_said(made: tuple[Path, Path], tmp_path: Path, text
         keystore.address_of(broken)
 
 
+@pytest.mark.parametrize(
+    ("kdf", "rounds"), [("scrypt", 2), ("scrypt", 2**12), ("scrypt", 2**18), ("pbkdf2", 1), ("pbkdf2", 1_000)]
+)
+def test_whatever_the_library_writes_opens(kdf: Any, rounds: int) -> None:
+    """It reads files too, by which ours was written anew for its start-up alone."""
+    password = "das Orakel, ὁ λόγος"
+    stored = Account.encrypt(SECRET, password, kdf=kdf, iterations=rounds)
+    assert v3.secret(stored, password.encode()) == SECRET == Account.decrypt(stored, password)
+    spelled = {"Crypto": stored["crypto"], "version": 3}  # as some wallets write
+    assert v3.secret(spelled, password.encode()) == SECRET
+
+
+@given(
+    st.lists(st.sampled_from(["version", "crypto", "cipher", "kdf", "kdfparams", "mac", "n", "salt", "iv"])), st.data()
+)
+def test_a_harmed_key_file_is_one_of_the_errors_that_are_told(harmed: list[str], data: st.DataObject) -> None:
+    stored = Account.encrypt(SECRET, "x", iterations=2)
+    for name in harmed:
+        _set(stored, name, data.draw(st.none() | st.integers(-2, 9) | st.sampled_from(["", "00", "zz", "scrypt"])))
+    with suppress(ValueError, KeyError, TypeError, AttributeError, MemoryError, OverflowError):
+        v3.secret(stored, b"x")
+
+
+def _set(fields: dict[str, Any], name: str, value: object) -> None:
+    for key, each in fields.items():
+        if key == name:
+            fields[key] = value
+        elif isinstance(each, dict):
+            _set(each, name, value)
+
+
 def test_missing_files_say_how_to_make_them(made: tuple[Path, Path], tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="themis keys new"):
         keystore.unlock(tmp_path / "none.json", made[1])
@@ -113,7 +146,7 @@ def test_nonsense_is_no_private_key(tmp_path: Path) -> None:
 
 
 def test_the_same_transaction_gives_the_same_bytes() -> None:
-    signer = KeystoreSigner(Account.from_key(SECRET))
+    signer = KeystoreSigner(Account.from_key(SECRET).key)
     unsigned = Transaction(31_337, 5, OPERATOR, b"data", 21_000, Fees(10, 1))
     raw = signer.sign(unsigned)
     assert raw == signer.sign(unsigned)
@@ -152,4 +185,6 @@ def test_a_signature_is_the_one_that_eth_account_makes(unsigned: Transaction) ->
         "gas": unsigned.gas,
         "value": unsigned.value_wei,
     }
-    assert KeystoreSigner(account).sign(unsigned) == bytes(account.sign_transaction(fields | prices).raw_transaction)
+    assert KeystoreSigner(account.key).sign(unsigned) == bytes(
+        account.sign_transaction(fields | prices).raw_transaction
+    )

@@ -45,7 +45,7 @@ def test_without_a_terminal_nobody_is_asked(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_a_key_opens_by_any_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_key(tmp_path / "keys", KeystoreSigner(KEY))
+    write_key(tmp_path / "keys", KeystoreSigner(KEY.key))
     assert opened.opened(tmp_path, KeyConfig()).address == OPERATOR
     (tmp_path / "keys/default.password").unlink()
     monkeypatch.setattr(password, "ask", lambda _: "of a test")
