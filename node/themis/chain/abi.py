@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import cached_property
 from importlib import resources
 from typing import Any
@@ -11,7 +12,7 @@ from eth_abi.abi import decode, encode
 from eth_abi.exceptions import DecodingError
 from eth_utils.abi import collapse_if_tuple, event_abi_to_log_topic, function_abi_to_4byte_selector
 
-from themis.core.types import Address, Denial, Hash32
+from themis.core.types import Address, Denial, Hash32, Role, UseClass
 
 Entry = Mapping[str, Any]
 
@@ -19,6 +20,8 @@ _BUILT_IN_ERRORS: tuple[Entry, ...] = (
     {"type": "error", "name": "Error", "inputs": [{"name": "reason", "type": "string"}]},
     {"type": "error", "name": "Panic", "inputs": [{"name": "code", "type": "uint256"}]},
 )
+_ENUMS: Mapping[str, type[IntEnum]] = {"enum Role": Role, "enum UseClass": UseClass}
+"""What people read by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +96,12 @@ class Artifact:
             return Denial("UnknownError", "0x" + data.hex())
         try:
             values = decode(_types(entry["inputs"]), data[4:])
-        except DecodingError:
+            named = [
+                f"{item['name']}={_text(value, item)}" for item, value in zip(entry["inputs"], values, strict=True)
+            ]
+        except (DecodingError, ValueError):
             return Denial(entry["name"], "0x" + data[4:].hex())
-        named = zip(_names(entry["inputs"]), values, strict=True)
-        return Denial(entry["name"], ", ".join(f"{name}={_text(value)}" for name, value in named))
+        return Denial(entry["name"], ", ".join(named))
 
     def knows_error(self, data: bytes) -> bool:
         """Whether revert data is an error that this contract declares."""
@@ -146,5 +151,7 @@ def _names(inputs: Sequence[Entry]) -> list[str]:
     return [item["name"] for item in inputs]
 
 
-def _text(value: object) -> str:
+def _text(value: Any, item: Entry) -> str:
+    if (names := _ENUMS.get(item.get("internalType", ""))) is not None:
+        return names(value).name.lower()
     return "0x" + value.hex() if isinstance(value, bytes) else str(value)

@@ -6,7 +6,6 @@ from typing import Final
 
 from themis.core.errors import ThemisError
 from themis.core.permission import NEXT_STEPS
-from themis.core.types import Role, UseClass
 
 ADVICE: Final[Mapping[str, str]] = {
     **NEXT_STEPS,
@@ -44,7 +43,6 @@ ADVICE: Final[Mapping[str, str]] = {
 }
 
 _PLACES: Final = {"modelId": "MODEL_ID", "role": "ROLE", "useClass": "CLASS"}
-_SPELLED: Final = {"role": Role, "useClass": UseClass}
 
 
 def explain(error: ThemisError) -> str:
@@ -52,9 +50,8 @@ def explain(error: ThemisError) -> str:
     denial = getattr(error, "denial", None)
     if denial is None:
         return str(error)
-    detail = re.sub(r"\b(role|useClass)=(\d)\b", _spell, denial.detail)
-    said = f"the oracle refuses: {denial.error}({detail})"
-    return f"{said}. {_filled(ADVICE[denial.error], detail)}." if denial.error in ADVICE else said
+    said = f"the oracle refuses: {denial.error}({denial.detail})"
+    return f"{said}. {_filled(ADVICE[denial.error], denial.detail)}." if denial.error in ADVICE else said
 
 
 def _filled(advice: str, detail: str) -> str:
@@ -63,8 +60,3 @@ def _filled(advice: str, detail: str) -> str:
         if (found := re.search(rf"\b{name}=(\w+)", detail)) is not None:
             advice = advice.replace(place, found[1])
     return advice
-
-
-def _spell(match: re.Match[str]) -> str:
-    name, number = match[1], int(match[2])
-    return f"{name}={_SPELLED[name](number).name.lower()}"

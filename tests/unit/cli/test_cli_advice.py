@@ -13,7 +13,9 @@ def test_every_custom_error_has_advice_and_no_other() -> None:
 
 
 def test_advice_follows_the_error_in_words() -> None:
-    denied = ContractDenied(Denial("AuthorizationRequired", "modelId=0xab, version=1, role=1, useClass=2"))
+    denied = ContractDenied(
+        Denial("AuthorizationRequired", "modelId=0xab, version=1, role=operator, useClass=commercial")
+    )
     said = explain(denied)
     assert said.startswith("the oracle refuses: AuthorizationRequired(modelId=0xab, version=1, role=operator, ")
     assert "`themis license ask 0xab --role operator --class commercial --purpose TEXT`" in said

@@ -1,0 +1,25 @@
+"""What a contract refuses is told in the words of its ABI, with roles and classes by name."""
+
+from eth_abi.abi import encode
+from eth_utils.abi import function_signature_to_4byte_selector
+
+from themis.chain.contracts import ORACLE
+from themis.core.types import Denial
+
+REQUIRED = function_signature_to_4byte_selector("AuthorizationRequired(bytes32,uint24,address,uint8,uint8)")
+
+
+def required(role: int, use_class: int) -> bytes:
+    kinds = ["bytes32", "uint24", "address", "uint8", "uint8"]
+    return REQUIRED + encode(kinds, [b"\x0b" * 32, 1, "0x" + "0a" * 20, role, use_class])
+
+
+def test_roles_and_classes_are_told_by_name() -> None:
+    denial = ORACLE.denial(required(0, 2))
+    assert denial.error == "AuthorizationRequired"
+    assert denial.detail.endswith("role=requester, useClass=commercial")
+
+
+def test_numbers_that_no_contract_sends_are_shown_as_they_came() -> None:
+    data = required(7, 2)
+    assert ORACLE.denial(data) == Denial("AuthorizationRequired", "0x" + data[4:].hex())
