@@ -143,10 +143,13 @@ def test_a_second_instance_on_one_key_is_refused(town: Town, tmp_path: Path) -> 
 
 
 def test_a_node_waits_for_its_rpc_and_then_serves(tmp_path: Path) -> None:
-    settings = chains.Settings(port=chains.free_port())
+    kept = str(tmp_path / "state.json")
+    settings = chains.Settings(port=chains.free_port(), extra=("--state", kept))
     with chains.start(settings=settings) as chain:
         world = World.build(chain)
-        home = make_home(tmp_path / "home", world, [(SELFTEST, register(world, SELFTEST))])
+        model_id = register(world, SELFTEST)
+        world.license(model_id)
+        home = make_home(tmp_path / "home", world, [(SELFTEST, model_id)])
     person = Person(home, world.operator)
     down = f"the RPC at {chain.rpc_url} did not answer"
     assert down in person.fails(75, "check")
@@ -155,13 +158,9 @@ def test_a_node_waits_for_its_rpc_and_then_serves(tmp_path: Path) -> None:
         wait_for_log(home, "waiting: the checks are repeated until that works")
         assert down in (home / "log").read_text()
         assert process.poll() is None
-        with chains.start(settings=settings) as again:
-            rebuilt = World.build(again)
-            assert rebuilt.client.oracle == world.client.oracle
-            model_id = register(rebuilt, SELFTEST)
-            rebuilt.license(model_id)
+        with chains.start(settings=settings):
             wait_until_ready(home, process)
-            rebuilt.wait_for_answers({rebuilt.ask(model_id, b"in")})
+            world.wait_for_answers({world.ask(model_id, b"in")})
 
 
 def test_a_node_that_waits_for_its_rpc_can_be_stopped(tmp_path: Path, town: Town) -> None:

@@ -166,17 +166,9 @@ class Preflight:
         return [state.error for state in self.rpc.states() if not state.fit]
 
     def _oracle(self) -> str:
-        """No contract is believed only after some looks: a backend may lag, or a chain may just be set up."""
         oracle = self.client()
-        for left in reversed(range(_LOOKS)):
-            try:
-                client.require_oracle(oracle)
-                break
-            except Misconfigured:
-                if left == 0:
-                    raise
-                time.sleep(_LOOK_AGAIN_S)
-        return f"0x{self.config.oracle().hex()}"
+        _patiently(lambda: client.require_oracle(oracle))
+        return f"0x{oracle.oracle.hex()}"
 
     def _store(self) -> str:
         """A store that exists must be ours, and whole. `check` makes none."""
@@ -242,7 +234,7 @@ class Preflight:
 
     def _registered(self) -> str:
         """Ask the chain whether the roots are the ones registered under the model's id."""
-        _none([said for model in self.config.models if (said := self._misregistered(model))])
+        _patiently(lambda: _none([said for model in self.config.models if (said := self._misregistered(model))]))
         return f"{len(self._bundles)} models under their ids" if len(self._bundles) > 1 else "under its id"
 
     def _misregistered(self, model: ModelConfig) -> str:
@@ -316,3 +308,16 @@ def _none(wrong: list[str]) -> None:
     """Raises Misconfigured with all of them."""
     if wrong:
         raise Misconfigured("; ".join(wrong))
+
+
+def _patiently(look: Callable[[], None]) -> None:
+    """What is absent is believed only after some looks: a backend may lag, or a chain may just be set up."""
+    for left in reversed(range(_LOOKS)):
+        try:
+            look()
+        except Misconfigured:
+            if left == 0:
+                raise
+            time.sleep(_LOOK_AGAIN_S)
+        else:
+            return
