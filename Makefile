@@ -53,11 +53,11 @@ test: chains browser $(TYPESCRIPT) ## everything that must pass: lint, types, la
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=line python solidity lint # compiling is one process for minutes
 
 .PHONY: solidity
-solidity: setup # the Solidity tests
+solidity: setup ## the Solidity tests
 	cd contracts && $(FORGE) test
 
 .PHONY: python
-python: setup # the Python tests
+python: setup ## the Python tests, files side by side
 	$(if $(CI),python -m benchmarks.isa --short)
 	PYTEST_ADDOPTS="$$(test -e $(BROWSER) || echo "-m 'not browser'")" pytest $(SIDE_BY_SIDE)
 
