@@ -1,6 +1,7 @@
 """`make chaos`: plays every row of the fault table, prints it, and stores it. With words, only some rows."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -17,6 +18,7 @@ def main(line: Sequence[str] | None = None) -> int:
     parser.add_argument("--without", nargs="*", default=[], help="but not those with one of these")
     parser.add_argument("--keep", action="store_true", help="store what some rows gave beside the others")
     found = parser.parse_args(line)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background, and nodes would inherit
     rows = [row for row in ROWS if (not found.words or _has(row, found.words)) and not _has(row, found.without)]
     progress = Console(stderr=True, width=150, markup=False, highlight=False)
     outcomes = []

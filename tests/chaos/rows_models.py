@@ -19,35 +19,7 @@ KIND = "models"
 value = foreign.value
 DEADLY = struct.pack(">ii", -(2**31), -1)
 """INT32_MIN / -1 has no result: the processor traps."""
-
-
-def quotient() -> ModelProto:
-    inputs = [value(name, TensorProto.INT32, [1]) for name in ("x", "y")]
-    nodes = [helper.make_node("Div", ["x", "y"], ["z"])]
-    return foreign.model(nodes, inputs, [value("z", TensorProto.INT32, [1])], {})
-
-
-def long_range() -> ModelProto:
-    """As many numbers as the request says, and how many there are."""
-    nodes = [
-        helper.make_node("Range", ["zero", "n", "one"], ["all"]),
-        helper.make_node("ReduceSum", ["all"], ["z"], keepdims=1),
-    ]
-    weights = {"zero": np.array(0, "i8"), "one": np.array(1, "i8")}
-    return foreign.model(nodes, [value("n", TensorProto.INT64, [])], [value("z", TensorProto.INT64, [1])], weights)
-
-
-def endless() -> ModelProto:
-    """Counts as far as the request says, one by one."""
-    body = helper.make_graph(
-        [helper.make_node("Identity", ["go"], ["on"]), helper.make_node("Add", ["sum", "one"], ["more"])],
-        "body",
-        [value("i", TensorProto.INT64, []), value("go", TensorProto.BOOL, []), value("sum", TensorProto.INT64, [1])],
-        [value("on", TensorProto.BOOL, []), value("more", TensorProto.INT64, [1])],
-    )
-    nodes = [helper.make_node("Loop", ["n", "yes", "one"], ["z"], body=body)]
-    weights = {"yes": np.array(True), "one": np.array([1], "i8")}  # noqa: FBT003
-    return foreign.model(nodes, [value("n", TensorProto.INT64, [])], [value("z", TensorProto.INT64, [1])], weights)
+SHORT_TIME = "[engine]\nrequest_seconds = 4"
 
 
 def mean() -> ModelProto:
@@ -111,17 +83,27 @@ def _hostile(stage: Stage, name: str, graph: ModelProto, harmless: bytes, harmfu
 
 @row("a request that divides INT32_MIN by -1", KIND, started=False)
 def divides(stage: Stage) -> None:
-    _hostile(stage, "quotient", quotient(), struct.pack(">ii", 6, 3), DEADLY)
+    _hostile(stage, "quotient", foreign.quotient(), struct.pack(">ii", 6, 3), DEADLY)
 
 
-@row("a request that asks for 8 TB", KIND, started=False)
+@row("a request that asks for 8 TB: Range", KIND, started=False)
 def asks_for_much(stage: Stage) -> None:
-    _hostile(stage, "range", long_range(), struct.pack(">q", 5), struct.pack(">q", 2**40))
+    _hostile(stage, "range", foreign.long_range(), struct.pack(">q", 5), struct.pack(">q", 2**40))
 
 
-@row("a request that counts to 2^62", KIND, started=False)
-def counts_on(stage: Stage) -> None:
-    _hostile(stage, "endless", endless(), struct.pack(">q", 5), struct.pack(">q", 2**62))
+@row("a request that asks for 8 TB: Pad", KIND, started=False)
+def pads(stage: Stage) -> None:
+    _hostile(stage, "padded", foreign.padded(), struct.pack(">qq", 5, 2), struct.pack(">qq", 2**40, 2))
+
+
+@row("a request that asks for 8 TB: OneHot", KIND, started=False)
+def one_hot(stage: Stage) -> None:
+    _hostile(stage, "one-hot", foreign.one_hot(), struct.pack(">q", 5), struct.pack(">q", 2**40))
+
+
+@row("a request that would work for days", KIND, started=False, config=SHORT_TIME)
+def works_on(stage: Stage) -> None:
+    _hostile(stage, "endless", foreign.endless(), struct.pack(">q", 2), struct.pack(">q", 4_000))
 
 
 def _output(stage: Stage, model_id: Hash32, input_: bytes) -> bytes:

@@ -132,8 +132,10 @@ def second_instance(stage: Stage) -> None:
 
 @row("stdout and stderr closed", KIND, started=False)
 def closed_output(stage: Stage) -> None:
+    (stage.home / "log").touch()
     read, write = os.pipe()
-    stage.process = subprocess.Popen([*THEMIS, "--home", str(stage.home), "run"], stdout=write, stderr=write, text=True)
+    line = [*THEMIS, "--home", str(stage.home), "run"]
+    stage.process = subprocess.Popen(line, stdout=write, stderr=write, text=True, env=stage.environment())
     os.close(write)
     os.close(read)
     stage.ready()
