@@ -166,8 +166,11 @@ class Store(Protocol):
         """Record what a range of blocks said and the tail that covers it. Returns how many jobs it changed."""
         ...
 
-    def rewind(self, fork: BlockRef, now_s: float) -> None:
-        """Forget blocks above `fork`: jobs seen there close as reorged, answers mined there are unmined."""
+    def rewind(self, fork: BlockRef, now_s: float) -> list[Hash32]:
+        """Forget blocks above `fork`: jobs seen there close as reorged, answers mined there are unmined.
+
+        Returns the ids of those that it closed.
+        """
         ...
 
     def record(self, facts: Sequence[tuple[Job, Fact]], now_s: float) -> None:

@@ -8,6 +8,7 @@ from tests.chaos import (
     rows_endpoint,
     rows_models,
     rows_process,
+    rows_several,
     rows_spam,
     rows_transactions,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "rows_endpoint",
     "rows_models",
     "rows_process",
+    "rows_several",
     "rows_spam",
     "rows_transactions",
 ]

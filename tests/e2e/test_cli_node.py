@@ -2,7 +2,9 @@
 
 import shutil
 import signal
+import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +185,38 @@ def test_a_node_with_a_token_tells_its_own_people_only(town: Town, tmp_path: Pat
         assert person.tell("status")["running"]
         (person.home / "token").write_text("u" * 20)
         assert "the node's API says: send `Authorization: Bearer TOKEN`" in person.fails(78, "status")
+
+
+def test_requests_that_the_store_lost_are_found_again(town: Town, tmp_path: Path) -> None:
+    person = copied(town, tmp_path)
+    for left in ("themis.db", "themis.db-shm", "themis.db-wal", "log"):
+        (person.home / left).unlink(missing_ok=True)
+    assert "the first `themis run` reads the chain" in person.fails(78, "rescan")
+    ask = town.ask("--input-hex", "0x02", "--fee-wei", "9", "--lane", "30")
+    with running(person.home) as process:
+        wait_until_ready(person.home, process)
+        answered = town.requester.tell(*ask)
+        wait_for_state(person, answered["request_id"], "done")
+        assert "its store cannot be changed under it" in person.fails(78, "rescan")
+        process.terminate()
+        assert process.wait(PATIENCE_S) == 0
+    open_ = town.requester.tell(*ask[:-1], "31", "--no-wait")["request_id"]
+    told = person.tell("rescan")
+    assert (told["new"], told["changed"]) == (0, 0), "what is above the newest block that was read is the node's"
+    with running(person.home) as process:
+        wait_until_ready(person.home, process)
+        town.world.wait_for_answers({Hash32(bytes.fromhex(open_[2:]))})
+        wait_for_state(person, open_, "done")
+        process.terminate()
+        assert process.wait(PATIENCE_S) == 0
+    with closing(sqlite3.connect(person.home / "themis.db")) as db, db:
+        db.execute(
+            "DELETE FROM jobs WHERE id IN (?, ?)", [bytes.fromhex(answered["request_id"][2:]), bytes.fromhex(open_[2:])]
+        )
+    told = person.tell("rescan", "--from", str(answered["request_block"]))
+    assert (told["new"], told["answers"]) == (2, 2)
+    states = {job["id"]: job["state"] for job in person.tell("jobs")}
+    assert states[answered["request_id"]] == states[open_] == "mined"
 
 
 def test_an_unlicensed_operator_is_warned_and_the_fee_is_not_lost(town: Town, tmp_path: Path) -> None:

@@ -1,15 +1,18 @@
 """The door before endpoints that lie, limit, refuse, move and die: HTTP servers whose every reply a test decides."""
 
 import threading
-from collections.abc import Callable, Sequence
-from typing import Any
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
 
 import pytest
 
 from tests.liar import Asked, Liar, Reply, honest, lying
-from themis.chain.endpoints import MAX_BATCH
+from themis.chain.endpoints import MAX_BATCH, Endpoint
 from themis.chain.refusals import Kind
-from themis.chain.rpc import Rpc, RpcError
+from themis.chain.rpc import TIMEOUT_S, Rpc, RpcError
+from themis.chain.transport import Said, Transport
 from themis.core.errors import Unavailable
 
 NOBODY = "0x" + "00" * 20
@@ -245,6 +248,69 @@ def test_the_next_endpoint_answers_within_the_same_question() -> None:
         assert slept.seconds == []
         assert [state.fit for state in rpc.states()] == [False, True]
         assert "HTTP status 503" in rpc.states()[0].error
+
+
+@contextmanager
+def hanging() -> Iterator[Liar]:
+    """Takes questions and says nothing until the test is over."""
+    over = threading.Event()
+
+    def wait(_: Asked) -> Reply:
+        over.wait(30)
+        return Reply(b"", 503)
+
+    with lying(wait) as liar:
+        try:
+            yield liar
+        finally:
+            over.set()
+
+
+POLL_S: Final = 0.5
+"""The default of chain.poll_interval_s."""
+
+
+def test_one_that_hangs_costs_less_than_a_poll(monkeypatch: pytest.MonkeyPatch) -> None:
+    timeouts: list[float] = []
+    post = Transport.post
+
+    def noted(transport: Transport, body: bytes, timeout_s: float) -> Said:
+        timeouts.append(timeout_s)
+        return post(transport, body, timeout_s)
+
+    monkeypatch.setattr(Transport, "post", noted)
+    with hanging() as hung, lying(truth) as alive:
+        rpc = door(hung, alive)
+        assert rpc.batch(balances(3)) == right(3)
+        assert len(hung.asked) == len(alive.asked) == 1
+    assert timeouts[0] < POLL_S < timeouts[1]
+
+
+def test_one_that_is_only_slow_is_given_more_time_each_time() -> None:
+    endpoint = Endpoint("http://127.0.0.1:9")
+    waits = []
+    for _ in range(5):
+        waits.append(endpoint.patience_s)
+        endpoint._failed("too slow", too_slow=True)
+    assert waits == [0.4, 0.8, 1.6, 3.0, 3.0]
+    endpoint._did([], 0.2)
+    assert endpoint.patience_s == pytest.approx(1.6)
+
+
+def test_one_of_three_that_hangs_does_not_hold_up_agreement() -> None:
+    with hanging() as hung, lying(constant("0x02")) as second, lying(constant("0x02")) as third:
+        rpc = door(hung, second, third, quorum=2)
+        began = time.monotonic()
+        assert rpc.agreed([("eth_call", [{}, "0x1"])]) == ["0x02"]
+        assert time.monotonic() - began < TIMEOUT_S / 2, "the door's own time-out was not waited for"
+
+
+def test_a_transaction_that_another_has_taken_does_not_wait_for_one_that_hangs() -> None:
+    with hanging() as hung, lying(truth) as second:
+        rpc = door(hung, second)
+        began = time.monotonic()
+        assert rpc.call("eth_sendRawTransaction", "0x02") == "0x" + "77" * 32
+        assert time.monotonic() - began < TIMEOUT_S / 2
 
 
 def test_one_that_nobody_listens_on_costs_no_answer() -> None:

@@ -150,7 +150,7 @@ def test_a_rewind_unmines_answers_and_closes_requests_above_the_fork(path: Path)
     store.record_events([answered, young], [REF, replace(REF, number=8)], 1)
     store.record([(job_of(store, old.id), Finalized())], 2)
     assert store.unsettled() == [spare], "a final answer settles the nonce that it used, and no other"
-    store.rewind(REF, 3)
+    assert store.rewind(REF, 3) == [young.id]
     first, second = store.jobs()
     assert (first.state, first.mined_at) == (State.SENDING, None)
     assert (second.state, second.reason) == (State.CLOSED, Reason.REORGED)

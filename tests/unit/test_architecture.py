@@ -36,7 +36,7 @@ def test_paths_it_names_exist() -> None:
 
 def test_every_loop_is_in_the_picture() -> None:
     assembled = (PACKAGE / "daemon/assemble.py").read_text()
-    (loops,) = re.findall(r"loops\b[^=]*= \((.*)\)", assembled)
+    (loops,) = re.findall(r"loops\b[^=]*= \[(.*)\]", assembled)
     names = [name.lower() for name in re.findall(r"(\w+)\(node\)", loops)]
     picture = PAGE.split("```mermaid")[1].split("```")[0]
     assert len(names) >= 5

@@ -1,11 +1,14 @@
 """What Prometheus reads beside the node's own measurements: the store's counts, the head, the RPC calls."""
 
+import math
 from collections.abc import Iterator
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from themis.api.fees import FeesNow
 from themis.api.reading import Reading
+from themis.core.pricing import Rule
 
 
 class NodeCollector(Collector):
@@ -30,6 +33,8 @@ class NodeCollector(Collector):
             calls.add_metric([method], count)
         yield calls
         yield from self._endpoints()
+        yield from self._fees()
+        yield from self._limits()
         head = node.time.head
         yield GaugeMetricFamily("themis_head_block", "Newest block seen.", value=head.number if head else 0)
 
@@ -47,3 +52,33 @@ class NodeCollector(Collector):
             requests.add_metric(at, state.requests)
             errors.add_metric(at, state.errors)
         yield from (fit, lag, requests, errors)
+
+    def _fees(self) -> Iterator[Metric]:
+        now = FeesNow.of(self._reading.node)
+        policy = GaugeMetricFamily("themis_fees_policy", "1 for the rule in force.", labels=["rule"])
+        for rule in Rule:
+            policy.add_metric([str(rule)], rule is now.rule)
+        yield policy
+        gauges = (
+            ("themis_gas_price_cap_wei", "What a unit of gas may cost at most.", now.cap_wei, math.nan),
+            ("themis_gas_price_wei", "What a unit of gas costs; NaN unread.", now.price_wei, math.nan),
+            (
+                "themis_answer_price_wei",
+                "What an answer must earn without callback; NaN unread.",
+                now.least_wei,
+                math.nan,
+            ),
+            ("themis_spend_cap_wei", "What answers may cost in a day; +Inf any amount.", now.max_spend_wei, math.inf),
+            ("themis_spent_wei", "What they have cost in the last day; NaN without a cap.", now.spent_wei, math.nan),
+        )
+        for name, says, value, unknown in gauges:
+            yield GaugeMetricFamily(name, says, value=unknown if value is None else value)
+
+    def _limits(self) -> Iterator[Metric]:
+        requesters = self._reading.node.settings.requesters
+        limits = GaugeMetricFamily(
+            "themis_requester_limit", "Requests of one requester that are taken; +Inf any number.", labels=["per"]
+        )
+        for per, limit in (("hour", requesters.max_per_hour), ("day", requesters.max_per_day)):
+            limits.add_metric([per], math.inf if limit is None else limit)
+        yield limits

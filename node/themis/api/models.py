@@ -75,6 +75,35 @@ class Endpoint(_Model):
     """What is wrong with it now; empty when nothing is."""
 
 
+class Fees(_Model):
+    """What is answered for which fee, and what may be spent on it. Wei, as strings."""
+
+    policy: str
+    """What becomes of a request whose fee does not pay for its answer: `free`, `wait` or `refuse`."""
+    margin_percent: int
+    cap_wei: str
+    """A unit of gas may cost so much at most."""
+    price_wei: str | None
+    """What it costs now; null until that was read."""
+    least_wei: str | None
+    """What an answer without callback must earn now, royalty deducted."""
+    max_spend_wei_per_day: str | None
+    """null: any amount."""
+    spent_wei: str | None
+    """In the last 24 hours, what is in flight counted in full; null where there is no cap."""
+
+
+class Requesters(_Model):
+    """Whom the node serves, and how often."""
+
+    allowed: int
+    """Addresses that alone are served; 0: everybody."""
+    denied: int
+    max_per_hour: int | None
+    """Requests of each; null: any number."""
+    max_per_day: int | None
+
+
 class Status(_Model):
     """The node at a glance. What only a running node knows is null where none runs."""
 
@@ -95,6 +124,8 @@ class Status(_Model):
     """Transactions without a receipt."""
     rpc_calls: int | None
     endpoints: list[Endpoint]
+    fees: Fees | None
+    requesters: Requesters | None
     models: list[Model]
     loops: list[Loop]
     alerts: list[str]

@@ -8,6 +8,7 @@ from typing import Final, TypedDict
 from eth_utils.address import to_checksum_address
 
 from themis.api import models, views
+from themis.api.fees import FeesNow
 from themis.chain.endpoints import EndpointState
 from themis.core.fees import LOW_BALANCE_ANSWERS, answers_paid
 from themis.daemon.node import Node
@@ -17,8 +18,6 @@ from themis.ports import Store
 DISTRIBUTION: Final = "themis-oracle"
 STALE_S: Final = 60
 """A watcher that has not read the head for that long knows nothing about now."""
-STUCK_S: Final = 120
-"""A transaction that long without a receipt deserves a look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +44,8 @@ class Reading:
             balance_wei=self._balance_wei(),
             rpc_calls=sum(self.rpc_calls.values()),
             endpoints=[views.endpoint(state) for state in self.endpoints()],
+            fees=FeesNow.of(node).shown(),
+            requesters=views.requesters(node.settings.requesters),
             models=list(self.served()),
             loops=[
                 models.Loop(name=name, stepped_at_s=health.stepped_at_s, error=health.error)
@@ -86,12 +87,6 @@ class Reading:
         yield from self._low_balance()
         yield from self._licenses()
         yield from self.node.troubles.found()
-        oldest_s = min((sent.signed_at_s for sent in self.node.store.unsettled()), default=self.node.clock.now_s())
-        if (stuck_s := self.node.clock.now_s() - oldest_s) > STUCK_S:
-            yield (
-                f"a transaction has had no receipt for {stuck_s:.0f} s: "
-                "raise fees.max_fee_gwei, or see whether the RPC passes transactions on"
-            )
 
     def _licenses(self) -> Iterator[str]:
         for model_id, standing in list(self.node.standing.items()):
@@ -99,10 +94,10 @@ class Reading:
                 yield f"{self.node.engine.models()[model_id].name}: {concern}"
 
     def _low_balance(self) -> Iterator[str]:
-        head, balance_wei = self.node.time.head, self._balance_wei()
-        if head is None or balance_wei is None:
+        market, balance_wei = self.node.account.last_market(), self._balance_wei()
+        if market is None or balance_wei is None:
             return
-        answers = answers_paid(int(balance_wei), self.node.settings.fees.quote(self.node.account.market()))
+        answers = answers_paid(int(balance_wei), self.node.settings.fees.quote(market))
         if answers < LOW_BALANCE_ANSWERS:
             account = to_checksum_address(self.node.signer.address)
             yield f"the balance pays for about {answers} answers: fund {account}"

@@ -7,6 +7,7 @@ from themis.api import models
 from themis.chain.endpoints import EndpointState
 from themis.core import job as jobs
 from themis.core import permission, types
+from themis.core.requesters import Requesters
 from themis.core.spelling import shown
 from themis.ports import Store
 
@@ -44,6 +45,15 @@ def endpoint(state: EndpointState) -> models.Endpoint:
         requests=state.requests,
         errors=state.errors,
         error=state.error,
+    )
+
+
+def requesters(limits: Requesters) -> models.Requesters:
+    return models.Requesters(
+        allowed=len(limits.allow),
+        denied=len(limits.deny),
+        max_per_hour=limits.max_per_hour,
+        max_per_day=limits.max_per_day,
     )
 
 

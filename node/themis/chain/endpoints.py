@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from themis.chain import forms
 from themis.chain.refusals import Kind, RpcError, kind_of
-from themis.chain.transport import Said, Transport, redacted
+from themis.chain.transport import Said, TimedOut, Transport, redacted
 from themis.core.errors import Unavailable
 
 MAX_BATCH: Final = 100
@@ -21,6 +21,11 @@ _GROWS_AFTER: Final = 256
 """Batches that were taken before a larger one is tried: a limit may have been an outage."""
 _WEIGHT: Final = 0.1
 """Of the newest request in the running averages."""
+_LEAST_PATIENCE_S: Final = 0.4
+"""An endpoint that hangs costs no more than a poll (0.5 s) where another one can be asked."""
+_MOST_PATIENCE_S: Final = 3.0
+_SLOWER: Final = 8
+"""So many times slower than usual, and another one is asked."""
 _FIRST_REST_S: Final = 0.5
 _LONGEST_REST_S: Final = 30.0
 
@@ -64,6 +69,7 @@ class Endpoint:
         self._taken = 0
         self._requests = self._errors = 0
         self._error_rate = self._latency_s = 0.0
+        self._patience_s = _LEAST_PATIENCE_S
         self._error = ""
         self._unfit = ""
         self._failures = 0
@@ -103,6 +109,12 @@ class Endpoint:
             return bool(self._unfit) or time.monotonic() < self._rests_until
 
     @property
+    def patience_s(self) -> float:
+        """How long it is waited for where another one can be asked: what suits its speed, longer after each miss."""
+        with self._lock:
+            return self._patience_s
+
+    @property
     def unfit(self) -> str:
         """Why it may not be asked at all; empty where it may."""
         with self._lock:
@@ -139,7 +151,7 @@ class Endpoint:
         try:
             said = self._transport.post(json.dumps(asked if len(asked) > 1 else asked[0]).encode(), timeout_s)
         except Unavailable as error:
-            self._failed(str(error))
+            self._failed(str(error), too_slow=isinstance(error, TimedOut))
             raise
         replies = _replies(said)
         refusal = _refusal(said, replies, ids)
@@ -184,11 +196,14 @@ class Endpoint:
             self._errors += faulty is not None
             self._error_rate += _WEIGHT * ((faulty is not None) - self._error_rate)
             self._latency_s += _WEIGHT * (latency_s - self._latency_s) if self._latency_s else latency_s
+            self._patience_s = min(_MOST_PATIENCE_S, max(_LEAST_PATIENCE_S, _SLOWER * self._latency_s))
             self._error = str(faulty) if faulty else ""
             self._failures = 0
 
-    def _failed(self, why: str) -> None:
+    def _failed(self, why: str, *, too_slow: bool = False) -> None:
         with self._lock:
+            if too_slow:
+                self._patience_s = min(_MOST_PATIENCE_S, 2 * self._patience_s)
             self._requests += 1
             self._errors += 1
             self._error_rate += _WEIGHT * (1 - self._error_rate)

@@ -19,8 +19,6 @@ from themis.core.types import BlockId
 __all__ = ["BlockTag", "Call", "Rpc", "RpcError", "TimedOut", "redacted"]
 
 TIMEOUT_S: Final = 20
-HASTY_TIMEOUT_S: Final = 3
-"""Where another endpoint can be asked instead."""
 ATTEMPTS: Final = 6
 _SILENCES: Final = 3
 """So often an endpoint is asked that does not even answer: whoever asked waits himself, and longer."""
@@ -77,7 +75,7 @@ class Rpc:
         said: list[dict[str, Any]] = [{} for _ in calls]
         ranked = self._ranked()
         for round_ in (ranked[: self._quorum], *([each] for each in ranked[self._quorum :])):
-            for answers in self._each(round_, calls):
+            for answers in self._each(round_, calls, hasty=round_[-1] is not ranked[-1]):
                 for place, answer in enumerate(answers):
                     if not isinstance(answer, RpcError) or answer.data:
                         key = _ballot(calls[place][0], answer)
@@ -112,8 +110,10 @@ class Rpc:
         best = self._best_head()
         return [endpoint.state(best) for endpoint in self.endpoints]
 
-    def _ask(self, ranked: Sequence[Endpoint], calls: Sequence[Call], attempts: int) -> list[Any]:
-        """Ask the endpoints in turn until each call has an answer that stands."""
+    def _ask(
+        self, ranked: Sequence[Endpoint], calls: Sequence[Call], attempts: int, *, hasty: bool = False
+    ) -> list[Any]:
+        """Ask the endpoints in turn until each call has an answer that stands. `hasty`: there are still others."""
         results: list[Any] = [None] * len(calls)
         left = list(range(len(calls)))
         silence: Unavailable | None = None
@@ -123,7 +123,8 @@ class Rpc:
             self.calls.update(method for method, _ in asked)
             elsewhere = attempt + 1 < len(ranked)
             try:
-                found = endpoint.ask(asked, HASTY_TIMEOUT_S if elsewhere else TIMEOUT_S, again=attempt // len(ranked))
+                timeout_s = endpoint.patience_s if elsewhere or hasty else TIMEOUT_S
+                found = endpoint.ask(asked, timeout_s, again=attempt // len(ranked))
             except Unavailable as error:
                 silence = error
                 if not elsewhere and (isinstance(error, TimedOut) or attempt >= _SILENCES * len(ranked) - 1):
@@ -172,38 +173,49 @@ class Rpc:
         return max((each.head for each in self.endpoints if each.head is not None and not each.unfit), default=0)
 
     def _broadcast(self, calls: Sequence[Call]) -> list[Any]:
-        """Give transactions to every endpoint; taken is what one of them took. The best one is waited for."""
+        """Give transactions to every endpoint; taken is what one of them took. The best one is waited for, not long."""
         self.calls.update(method for method, _ in calls)
-        best, *others = self._ranked()
-        answers: SimpleQueue[list[Any] | Unavailable] = SimpleQueue()
+        ranked = self._ranked()
+        answers: SimpleQueue[tuple[Endpoint, list[Any] | Unavailable]] = SimpleQueue()
 
         def give(endpoint: Endpoint) -> None:
             try:
-                answers.put(endpoint.ask(calls, TIMEOUT_S))
+                answers.put((endpoint, endpoint.ask(calls, TIMEOUT_S)))
             except Unavailable as error:
-                answers.put(error)
+                answers.put((endpoint, error))
 
-        for endpoint in others:
+        for endpoint in ranked[1:]:
             threading.Thread(target=give, args=(endpoint,), name="broadcast", daemon=True).start()
-        give(best)
-        heard = [answers.get()]
-        while len(heard) <= len(others) and not any(_all_taken(each) for each in heard):
+        if len(ranked) == 1:
+            give(ranked[0])
+        else:
+            threading.Thread(target=give, args=(ranked[0],), name="broadcast", daemon=True).start()
+        begun = time.monotonic()
+        found: dict[Endpoint, list[Any] | Unavailable] = {}
+        while len(found) < len(ranked):
+            taken = any(_all_taken(each) for each in found.values())
+            if taken and ranked[0] in found:
+                break
+            patience_s = ranked[0].patience_s if taken else TIMEOUT_S
             try:
-                heard.append(answers.get(timeout=TIMEOUT_S))
+                endpoint, answer = answers.get(timeout=max(0.0, begun + patience_s - time.monotonic()))
             except Empty:
                 break
+            found[endpoint] = answer
+        heard = [found[endpoint] for endpoint in ranked if endpoint in found]
         told = [each for each in heard if isinstance(each, list)]
         if not told:
-            raise next(each for each in heard if isinstance(each, Unavailable))
+            silent = TimedOut("no RPC answered a transaction in time: it may have been taken")
+            raise next((each for each in heard if isinstance(each, Unavailable)), silent)
         return [_best_of(each) for each in zip(*told, strict=True)]
 
-    def _each(self, endpoints: Sequence[Endpoint], calls: Sequence[Call]) -> list[list[Any]]:
+    def _each(self, endpoints: Sequence[Endpoint], calls: Sequence[Call], *, hasty: bool) -> list[list[Any]]:
         """What each of these endpoints says, asked together. One that does not answer has no vote."""
         answers: SimpleQueue[list[Any]] = SimpleQueue()
 
         def ask(endpoint: Endpoint) -> None:
             try:
-                answers.put(self._ask([endpoint], calls, ATTEMPTS // 2))
+                answers.put(self._ask([endpoint], calls, ATTEMPTS // 2, hasty=hasty))
             except Unavailable:
                 answers.put([])
 

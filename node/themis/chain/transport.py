@@ -63,7 +63,7 @@ class Transport:
             self._headers |= urllib3.make_headers(basic_auth=f"{parts.username}:{parts.password or ''}")
         variable, proxy = proxy_of(parts.scheme, parts.hostname or "")
         self._through = f" through the proxy that {variable} names" if proxy else ""
-        context = _trust() if parts.scheme == "https" else None
+        context = trust() if parts.scheme == "https" else None
         try:
             self._pool: urllib3.PoolManager = (
                 urllib3.ProxyManager(proxy, ssl_context=context, maxsize=_KEPT_CONNECTIONS)
@@ -144,7 +144,7 @@ def proxy_of(scheme: str, host: str) -> tuple[str, str | None]:
     return (variable if variable in os.environ else variable.upper()), proxy
 
 
-def _trust() -> ssl.SSLContext:
+def trust() -> ssl.SSLContext:
     """Whom to believe: the system's authorities, certifi's, and what SSL_CERT_FILE or REQUESTS_CA_BUNDLE adds."""
     context = ssl.create_default_context()
     for file in (certifi.where(), os.environ.get("SSL_CERT_FILE"), os.environ.get("REQUESTS_CA_BUNDLE")):

@@ -21,6 +21,7 @@ start_block = {start_block}     # the block the oracle was deployed in
 # confirmations = 1    # blocks after which an answer counts as final
 # poll_interval_s = 0.5
 # rpc_urls = []        # more endpoints: they take over when the first fails, and get every answer
+# ws_url = ""          # a WebSocket of the same chain, which wakes the node for a new block
 # quorum = 1           # so many endpoints must agree about money and licenses
 # reread_blocks = 12   # how far the backends of an endpoint may lie apart
 

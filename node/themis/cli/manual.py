@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "run": Entry("node.commands", "Run the node until it is told to stop (SIGTERM or Ctrl-C)."),
     "status": Entry("node.watching", "Show what the node does, what it holds and what it needs."),
     "jobs": Entry("node.watching", "List jobs, newest first, or show one with all that happened to it."),
+    "rescan": Entry("node.rescan", "Read the chain again for requests that the node has missed."),
     "models": Entry("models.commands", "Register, offer, list and verify models."),
     "optimize": Entry(
         "optimize.commands",

@@ -52,6 +52,15 @@ def hash32(text: str) -> Hash32:
 
 def endpoint(text: str) -> str:
     """An http or https URL. Errors do not repeat it: its path and query carry API keys."""
+    return _url(text, "http", "https")
+
+
+def websocket(text: str) -> str:
+    """As `endpoint`, for a ws or wss URL."""
+    return _url(text, "ws", "wss")
+
+
+def _url(text: str, *schemes: str) -> str:
     url = cleaned(text)
     if _UNFIT.search(url):
         raise ValueError("has a space or another character in it that no URL has: copy it again")
@@ -60,8 +69,8 @@ def endpoint(text: str) -> str:
         host, _ = parts.hostname, parts.port
     except ValueError:
         raise ValueError("is no URL: its host or port cannot be read") from None
-    if parts.scheme not in {"http", "https"}:
-        raise ValueError("must begin with http:// or https://")
+    if parts.scheme not in schemes:
+        raise ValueError(f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
     if not host:
         raise ValueError("names no host")
     return url

@@ -18,3 +18,7 @@ class Trouble(StrEnum):
     """The endpoint takes no transactions, for a reason that only it knows."""
     FOREIGN = "foreign"
     """Another transaction used a nonce of the key."""
+    UNSETTLED = "unsettled"
+    """The oldest transaction has been without a block for too many blocks."""
+    UNHEARD = "unheard"
+    """The WebSocket tells of no new blocks."""

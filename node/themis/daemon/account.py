@@ -47,6 +47,11 @@ class Account:
         self.refresh()
         return self._nonce
 
+    def last_market(self) -> Market | None:
+        """As `market` showed it last, without a word to the endpoint; None before it was read."""
+        head = self._time.head
+        return None if head is None or self._read_at_s is None else Market(head.base_fee_wei, self._tip_wei)
+
     def market(self) -> Market:
         """Base fee of the newest block, and the tip. Raises Unavailable, also before a block was seen."""
         self.refresh()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from themis.chain.heads import Heads
 from themis.chain.oracle import RpcChain
 from themis.config import STORE_FILE, Config
 from themis.core.errors import Broken
@@ -10,6 +11,7 @@ from themis.daemon.clock import SystemClock
 from themis.daemon.infer import Infer, InferApart, lane
 from themis.daemon.judge import Judge
 from themis.daemon.keep import Keep
+from themis.daemon.listen import Listen
 from themis.daemon.node import Node, Settings
 from themis.daemon.preflight import Preflight
 from themis.daemon.send import Send
@@ -67,6 +69,13 @@ def assemble(home: Path, config: Config, preflight: Preflight) -> Running:
     lanes = [InferApart(node, info) for info in apart]
     tend = Tend(preflight.rpc, chain_id, oracle, node.clock)
     keep = Keep(home / STORE_FILE)
-    loops: tuple[Loop, ...] = (Watch(node), Judge(node), Infer(node), *lanes, Send(node), Settle(node), tend, keep)
+    loops: list[Loop] = [watch := Watch(node), Judge(node), Infer(node), *lanes, Send(node), Settle(node), tend, keep]
+
+    def wake() -> None:
+        watch.expect()
+        supervisor.look()
+
+    if config.chain.ws_url is not None:
+        loops.append(Listen(node, Heads(config.chain.ws_url, chain_id), wake))
     supervisor = Supervisor(node, loops, poll_interval_s=config.chain.poll_interval_s, let_go=engine.close)
     return Running(node, engine, supervisor, preflight, lock)

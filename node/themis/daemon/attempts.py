@@ -16,6 +16,7 @@ from themis.core.types import Denial, Fulfilled, Hash32, Receipt
 from themis.daemon import told
 from themis.daemon.broadcast import broadcast, sign_answer, sign_empty
 from themis.daemon.node import Node
+from themis.daemon.unsettled import Unsettled
 
 LOOK_AFTER_S: Final = 2
 """A transaction that long without a receipt, and the pool is asked whether it is executable."""
@@ -43,6 +44,7 @@ class Caretaker:
 
     def __init__(self, node: Node) -> None:
         self._node = node
+        self._unsettled = Unsettled(node)
         self._looked_at_s = 0.0
         self._foreign_at_s = 0.0
         self._used_since_s: dict[int, float] = {}
@@ -54,11 +56,14 @@ class Caretaker:
         now_s = node.clock.now_s()
         if now_s - self._foreign_at_s >= _TOLD_S:
             node.troubles.over(Trouble.FOREIGN)
+        if not unsettled:
+            self._unsettled.none_left()
+            return False
         attempts: dict[int, list[SentTransaction]] = defaultdict(list)
         for transaction in unsettled:
             attempts[transaction.nonce].append(transaction)
         waited = {nonce: now_s - sent[-1].sent_at_s for nonce, sent in attempts.items()}
-        if max(waited.values(), default=0.0) < LOOK_AFTER_S or now_s - self._looked_at_s < LOOK_AFTER_S:
+        if max(waited.values()) < LOOK_AFTER_S or now_s - self._looked_at_s < LOOK_AFTER_S:
             return False
         if node.time.head is None:
             return False
@@ -73,6 +78,7 @@ class Caretaker:
         nonces = node.chain.nonces(node.signer.address)
         if min(attempts) > nonces.mined:
             return self._close_gap(nonces.mined)
+        self._unsettled.look(attempts, nonces)
         node.flight.seen(len(attempts), sum(nonce >= nonces.pending for nonce in attempts))
         self._push(
             {
@@ -219,7 +225,9 @@ class Caretaker:
             return []
         node.store.record_sent(sent)
         node.store.record_broadcast([transaction.hash for transaction in sent], now_s)
-        return broadcast(node, sent)
+        said = broadcast(node, sent)
+        self._unsettled.heard(sent, said)
+        return said
 
     def _expired(self, job: Job | None) -> Job | None:
         """Close a job whose deadline passed unanswered: every block up to then is recorded and shows no answer."""

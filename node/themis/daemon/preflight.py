@@ -12,6 +12,7 @@ from themis.bundles import bundle
 from themis.bundles.bundle import Bundle
 from themis.chain import client, fitness, gas
 from themis.chain.client import ContractDenied, OracleClient
+from themis.chain.heads import Heads
 from themis.chain.rpc import Rpc, redacted
 from themis.chain.uses import Uses
 from themis.config import STORE_FILE, Config, ModelConfig
@@ -150,6 +151,8 @@ class Preflight:
         first = self.rpc.call("eth_getBlockByNumber", "0x0", False)  # noqa: FBT003 (the RPC's parameter)
         if first is not None:
             self.genesis = Hash32(bytes.fromhex(first["hash"][2:]))
+        if chain.ws_url is not None and (unheard := self._unheard(chain.ws_url)):
+            raise _Advice(f"{unheard}; without it new blocks are polled for")
         good = len(chain.urls) - len(wrong)
         said = f"{good} of {len(chain.urls)} endpoints are good: {'; '.join(wrong)}"
         if wrong and good < chain.quorum:
@@ -157,6 +160,17 @@ class Preflight:
         if wrong:
             raise _Advice(said)
         return f"chain {chain.chain_id}" + (f", {good} endpoints" if good > 1 else "")
+
+    def _unheard(self, ws_url: str) -> str:
+        """What is wrong with the WebSocket; empty where nothing is."""
+        heads = Heads(ws_url, self.config.chain.chain_id)
+        try:
+            heads.wait(0)
+        except Unavailable as error:
+            return str(error)
+        finally:
+            heads.close()
+        return ""
 
     def _wrong_endpoints(self) -> list[str]:
         """What is wrong with each of several endpoints."""

@@ -60,6 +60,7 @@ class Supervisor:
         self._loops = loops
         self._pace = Pace(poll_interval_s)
         self._stop = threading.Event()
+        self._called = threading.Event()
         self._wake = threading.Condition()
         self._rounds = 0
         self._failure: Exception | None = None
@@ -81,8 +82,13 @@ class Supervisor:
         if self._failure is not None:
             raise Broken(f"stopped: {self._failure}") from self._failure
 
+    def look(self) -> None:
+        """Somebody knows of a new block: the watcher looks at once."""
+        self._called.set()
+
     def stop(self) -> None:
         self._stop.set()
+        self._called.set()
         self._notify()
 
     def _run(self, loop: Loop) -> None:
@@ -116,12 +122,13 @@ class Supervisor:
                     self._sleep(rounds)
 
     def _look_again(self, begun_s: float, *, found: bool) -> None:
-        """Only the watcher does not wait for others: nobody tells it of a block."""
+        """Only the watcher does not wait for the other loops: they know of no block."""
         now_s = time.monotonic()
         if found:
             self._pace.saw_block(now_s)
         else:
-            self._stop.wait(self._pace.wait_s(now_s, now_s - begun_s))
+            self._called.wait(self._pace.wait_s(now_s, now_s - begun_s))
+            self._called.clear()
 
     def _note(self, loop: Loop) -> None:
         """A step was done: what stood in the way is gone."""

@@ -1,10 +1,11 @@
-"""What became of requests, in the log: one line for each that is answered for good, or closed."""
+"""What became of requests, in the log: one line for each that is answered for good, closed, or has to wait."""
 
 import logging
 from collections.abc import Sequence
 
 from themis.core.errors import Unavailable
-from themis.core.job import Closed, Fact, Finalized, Job
+from themis.core.job import Closed, Fact, Finalized, Job, Underpaid
+from themis.core.spelling import instant
 from themis.core.types import ETHER, Hash32, Receipt
 from themis.daemon.node import Node
 
@@ -12,12 +13,23 @@ log = logging.getLogger(__name__)
 
 
 def record(node: Node, facts: Sequence[tuple[Job, Fact]]) -> None:
-    """Store facts, and say which requests will not be answered."""
+    """Store facts, and say which requests will not be answered, or not yet."""
     node.store.record(facts, node.clock.now_s())
     for job, fact in facts:
         if isinstance(fact, Closed):
             why = f"{fact.reason} {fact.detail}".rstrip()
             log.info("closed 0x%s: %s; model %s, fee %s", job.id.hex(), why, _model(node, job), _fee(job))
+        if isinstance(fact, Underpaid) and _first_time(node, job):
+            log.info("waits 0x%s: %s; %s; model %s", job.id.hex(), fact.detail, _way_on(node, job), _model(node, job))
+
+
+def reorged(node: Node, gone: Sequence[Hash32]) -> None:
+    """Say which requests have left the chain."""
+    for id_ in gone:
+        job = node.store.job(id_)
+        if job is not None:
+            said = "its block left the chain; it is taken up again when it comes back"
+            log.info("closed 0x%s: %s %s; model %s", id_.hex(), job.reason, said, _model(node, job))
 
 
 def finalize(node: Node, jobs: Sequence[Job]) -> None:
@@ -37,6 +49,21 @@ def finalize(node: Node, jobs: Sequence[Job]) -> None:
             _latency(node, job),
             job.mined_at.tx_hash.hex(),
         )
+
+
+def _first_time(node: Node, job: Job) -> bool:
+    """A request may wait many times, as gas gets dearer and cheaper."""
+    return sum(entry.fact == Underpaid.__name__ for entry in node.store.history(job.id)) == 1
+
+
+def _way_on(node: Node, job: Job) -> str:
+    """What a request that does not pay waits for, and what either side can do about it."""
+    until = instant(job.request.deadline_s)
+    margin = "lower fees.margin_percent, or " if node.settings.pricing.margin_percent else ""
+    return (
+        f"it is answered if gas gets that cheap before its deadline {until}; the requester can ask again with a higher "
+        f'fee, the operator can {margin}set fees.policy = "free"'
+    )
 
 
 def _receipts(node: Node, jobs: Sequence[Job]) -> dict[Hash32, Receipt]:

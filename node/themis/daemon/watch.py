@@ -7,15 +7,13 @@ from typing import Final
 
 from themis.core.errors import Misconfigured, Unavailable
 from themis.core.reorg import extended, fork_point, linked
-from themis.core.span import Span
 from themis.core.types import Block, BlockRef, ChainEvent, Hash32
+from themis.daemon import told
 from themis.daemon.node import Node
+from themis.daemon.ranges import Ranges
 
-_FIRST_SPAN: Final = 1_000
 REORG_DEPTH: Final = 64
 """Older blocks are read in ranges, newer ones one by one: catching up ends a range this far below the head."""
-_CHECKED_BLOCKS: Final = 2_000
-"""Ranges nearer to the head than that, and all that have logs for us, are held against the blooms of their blocks."""
 _STRANGE_LOOKS: Final = 5
 """So often in a row the chain must look like another one before that is believed: a backend may be another chain's."""
 
@@ -29,7 +27,7 @@ class Watch:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._span = Span(_FIRST_SPAN)
+        self._ranges = Ranges(node.chain)
         self._recent: list[Block] = []
         """The newest recorded blocks, linked: they are read again until they are deep enough."""
         self._recorded: set[tuple[Hash32, int]] = set()
@@ -74,38 +72,14 @@ class Watch:
         """Remember the block before the first one of interest: a reorganization may reach back to it."""
         node = self._node
         node.time.observe(node.chain.head())
-        block = self._block(max(0, node.settings.start_block - 1))
+        block = self._ranges.block(max(0, node.settings.start_block - 1))
         node.store.record_events([], [block.ref], node.clock.now_s())
 
     def _catch_up(self, tail: Sequence[BlockRef], head: Block) -> None:
         """Record a range of old blocks."""
-        node = self._node
-        first = tail[-1].number + 1
-        last = self._span.last(first, head.number - REORG_DEPTH)
-        before = self._block(last)
-        try:
-            events = self._held_against_blooms(first, last, node.chain.events(first, last), head)
-        except Unavailable:
-            self._span.refused()
-            raise
-        if self._block(last).hash != before.hash:
-            raise Unavailable("the chain reorganized while it was read: reading again")
-        self._span.answered()
-        self._record(tail, [before], events)
+        last, events = self._ranges.read(tail[-1].number + 1, head.number - REORG_DEPTH, head.number)
+        self._record(tail, [last], events)
         self._forget()
-
-    def _held_against_blooms(self, first: int, last: int, events: list[ChainEvent], head: Block) -> list[ChainEvent]:
-        """Events of a range, with what was left out of it: an endpoint may cut a long answer off without a word."""
-        if not events and head.number - last > _CHECKED_BLOCKS:
-            return events
-        chain = self._node.chain
-        admitting = [block for block in chain.blocks(range(first, last + 1)) if block is not None and block.may_log]
-        found = chain.events_of(admitting) if admitting else []
-        whole = [event for of_block in found for event in of_block or ()]
-        if len(whole) > len(events):
-            log.warning("the RPC left %d logs out of blocks %d to %d", len(whole) - len(events), first, last)
-            return whole
-        return events
 
     def _read_new(self, tail: Sequence[BlockRef], head: Block, told: Sequence[ChainEvent] | None) -> bool:
         """Record the blocks above the tail, and what the newest ones below it have withheld."""
@@ -190,7 +164,7 @@ class Watch:
             raise Unavailable(f"the RPC is at block {head.number}, far behind what this node has seen: waiting for it")
         if head.hash == newest.hash or (head.number == newest.number + 1 and head.parent_hash == newest.hash):
             return True
-        return head.number > newest.number and self._block(newest.number).hash == newest.hash
+        return head.number > newest.number and self._ranges.block(newest.number).hash == newest.hash
 
     def _rewind(self, tail: Sequence[BlockRef], head: Block) -> None:
         """Go back to where the chain forks, once that is shown by the block above it."""
@@ -203,16 +177,10 @@ class Watch:
             if self._strange_looks < _STRANGE_LOOKS:
                 raise Unavailable(f"{error} (looking again before that is believed)") from error
             raise
-        above = head if head.number <= fork.number + 1 else self._block(fork.number + 1)
+        above = head if head.number <= fork.number + 1 else self._ranges.block(fork.number + 1)
         if fork.hash not in {above.hash, above.parent_hash}:
             raise Unavailable("what the RPC shows of the chain does not fit together: looking again")
         log.warning("the chain reorganized: back from block %d to %d", tail[-1].number, fork.number)
         node.telemetry.reorgs.inc()
-        node.store.rewind(fork, node.clock.now_s())
+        told.reorged(node, node.store.rewind(fork, node.clock.now_s()))
         self._forget()
-
-    def _block(self, number: int) -> Block:
-        (block,) = self._node.chain.blocks([number])
-        if block is None:
-            raise Unavailable(f"the RPC has lost block {number}: waiting for it")
-        return block

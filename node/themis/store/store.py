@@ -54,17 +54,19 @@ class SqliteStore:
             self._replace_tail(tail)
         return changed
 
-    def rewind(self, fork: BlockRef, now_s: float) -> None:
+    def rewind(self, fork: BlockRef, now_s: float) -> list[Hash32]:
         with self._transaction():
             unmined = [Hash32(i) for (i,) in self._all("SELECT id FROM jobs WHERE mined_block > ?", fork.number)]
             for job_id in unmined:
                 self._apply(job_id, Unmined(), now_s)
                 self._db.execute("UPDATE transactions SET settled = 0 WHERE job_id = ?", (job_id,))
-            gone = self._all("SELECT id FROM jobs WHERE seen_block > ? AND state != 'closed'", fork.number)
-            for (job_id,) in gone:
-                self._apply(Hash32(job_id), Closed(Reason.REORGED), now_s)
+            seen = self._all("SELECT id FROM jobs WHERE seen_block > ? AND state != 'closed'", fork.number)
+            gone = [Hash32(id_) for (id_,) in seen]
+            for job_id in gone:
+                self._apply(job_id, Closed(Reason.REORGED), now_s)
             self._db.execute("DELETE FROM terms WHERE read_block > ?", (fork.number,))
             self._replace_tail([ref for ref in self.tail() if ref.number <= fork.number])
+        return gone
 
     def record(self, facts: Sequence[tuple[Job, Fact]], now_s: float) -> None:
         with self._transaction():

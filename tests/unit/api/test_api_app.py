@@ -1,6 +1,7 @@
 """The API on a node of fakes with a real store: what it says, and that every error is a problem."""
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,17 +16,25 @@ from tests.daemon_kit import Bench
 from tests.fakes import GENESIS_S, KEY, MODEL, REQUESTER
 from themis.api import models
 from themis.api.app import create
+from themis.api.fees import FeesNow
+from themis.api.metrics import NodeCollector
 from themis.api.pages import PAGES, PARTS
 from themis.api.reading import Reading
 from themis.api.server import Server
 from themis.chain.endpoints import EndpointState
+from themis.cli.node import panel
 from themis.config import ApiConfig
 from themis.core.errors import Broken, Reason
+from themis.core.fees import ANSWER_GAS
 from themis.core.job import State
 from themis.core.permission import Explanation, Standing
+from themis.core.pricing import Pricing, Rule
+from themis.core.requesters import Requesters
 from themis.core.types import Address, Denial, Hash32
+from themis.daemon.attempts import RESEND_AFTER_S
 from themis.daemon.settle import STANDING_EVERY_S
 from themis.daemon.supervisor import Health
+from themis.daemon.unsettled import AFTER_BLOCKS
 
 NOBODY = Address(b"\x66" * 20)
 HOSTS = frozenset({"127.0.0.1"})
@@ -201,9 +210,56 @@ def test_a_result_carries_its_terms(scene: Scene) -> None:
 
 def test_a_stuck_transaction_is_an_alert(scene: Scene) -> None:
     scene.bench.work()
-    scene.bench.wait(121)
+    for _ in range(AFTER_BLOCKS + 1):
+        scene.bench.chain.mine(include=False)
+        scene.bench.wait(RESEND_AFTER_S)
+        scene.bench.work()
     (alert,) = scene.get("/v1/status")["alerts"]
-    assert alert.startswith("a transaction has had no receipt for 121 s: raise fees.max_fee_gwei")
+    assert alert.startswith("nonce 1 has been open for 10 blocks: the RPC's pool has it at 3 gwei, and no block takes")
+
+
+def test_status_and_metrics_tell_policy_cap_and_limits(tmp_path: Path) -> None:
+    bench = Bench(
+        tmp_path / "db",
+        pricing=Pricing(Rule.WAIT, margin_percent=10),
+        requesters=Requesters(deny=frozenset([NOBODY]), max_per_hour=5),
+        max_spend_wei=10**17,
+    )
+    bench.chain.ask()
+    bench.work()
+    reading = Reading(bench.node, {loop.name: Health(bench.clock.now) for loop in bench.loops}, {}, 900.0)
+    status = reading.status()
+    assert status.fees is not None
+    assert status.fees.policy == "wait"
+    assert status.fees.cap_wei == str(200 * 10**9)
+    assert status.fees.price_wei == str(2 * 10**9)
+    assert int(status.fees.least_wei or 0) == ANSWER_GAS * 2 * 10**9 * 110 // 100
+    assert status.fees.max_spend_wei_per_day == str(10**17)
+    assert 0 < int(status.fees.spent_wei or 0) < 10**17
+    assert status.requesters == models.Requesters(allowed=0, denied=1, max_per_hour=5, max_per_day=None)
+    facts = dict(panel.status(status))
+    assert facts["fees"].startswith("policy wait; an answer must earn 0.000")
+    assert facts["fees"].endswith(" of 0.1 ether a day spent")
+    assert facts["requesters"] == "everybody; 1 denied; 5 requests an hour each"
+    samples = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in NodeCollector(reading).collect()
+        for sample in family.samples
+    }
+    assert [samples["themis_fees_policy", rule] for rule in ("free", "wait", "refuse")] == [0, 1, 0]
+    assert samples["themis_gas_price_cap_wei",] == 200 * 10**9
+    assert samples["themis_gas_price_wei",] == 2 * 10**9
+    assert samples["themis_answer_price_wei",] == int(status.fees.least_wei or 0)
+    assert samples["themis_spend_cap_wei",] == 10**17
+    assert samples["themis_spent_wei",] == int(status.fees.spent_wei or 0)
+    assert samples["themis_requester_limit", "hour"] == 5
+    assert samples["themis_requester_limit", "day"] == math.inf
+
+
+def test_what_is_not_set_or_not_read_is_told_as_such(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "db")
+    fees = FeesNow.of(bench.node).shown()
+    assert (fees.price_wei, fees.least_wei, fees.spent_wei, fees.max_spend_wei_per_day) == (None, "0", None, None)
 
 
 def test_metrics_have_every_state_and_reason(scene: Scene) -> None:

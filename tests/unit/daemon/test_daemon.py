@@ -319,7 +319,7 @@ def test_what_is_still_being_read_may_have_been_answered_already(bench: Bench, t
     reborn = Bench(tmp_path / "lost.db")
     reborn.chain = bench.chain
     reborn.restart()
-    reborn.watch._span = Span(1)
+    reborn.watch._ranges._span = Span(1)
     while reborn.watch.step():
         for loop in (reborn.judge, reborn.infer, reborn.send):
             assert not loop.step()

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemon_kit import Bench
+from tests.daemon_kit import GWEI, Bench
 from tests.fakes import GAS_USED
 from themis.core.errors import Unavailable
+from themis.core.pricing import Pricing, Rule
 from themis.core.types import Address, Denial
 from themis.daemon.supervisor import Supervisor
 
@@ -78,3 +79,36 @@ def test_what_comes_back_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureF
         "judge waits: the endpoint is away",
         "judge goes on: what it waited for is back",
     ]
+
+
+def test_a_request_that_waits_for_its_fee_is_a_line_with_what_to_do(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One line, however often gas gets dearer again: a node was once silent about it for ever."""
+    caplog.set_level(logging.INFO, "themis")
+    bench = Bench(tmp_path / "db", pricing=Pricing(Rule.WAIT, margin_percent=10))
+    id_ = bench.chain.ask(fee=10**14)
+    bench.work()
+    bench.chain.base_fee_wei = 0
+    bench.mine()
+    bench.chain.base_fee_wei = 50 * GWEI
+    bench.mine()
+    bench.mine()
+    (waits,) = lines(caplog, "waits ")
+    assert waits.startswith(
+        f"waits 0x{id_.hex()}: its fee is worth 90000000000000 wei to the operator, the answer costs"
+    )
+    assert "it is answered if gas gets that cheap before its deadline 2027-01-15T08:16:40Z" in waits
+    assert "the requester can ask again with a higher fee" in waits
+    assert 'the operator can lower fees.margin_percent, or set fees.policy = "free"' in waits
+
+
+def test_a_request_that_leaves_the_chain_is_a_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "themis")
+    bench = Bench(tmp_path / "db")
+    id_ = bench.chain.ask()
+    bench.work()
+    bench.chain.reorg(1, keep_requests=False, keep_answers=False)
+    bench.work()
+    (closed,) = lines(caplog, "closed ")
+    assert closed.startswith(f"closed 0x{id_.hex()}: reorged its block left the chain; it is taken up again when")

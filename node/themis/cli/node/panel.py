@@ -20,6 +20,10 @@ def status(found: models.Status) -> Iterator[Fact]:
         yield "endpoint", _endpoint(endpoint)
     if found.balance_wei is not None:
         yield "balance", ether(int(found.balance_wei))
+    if found.fees is not None:
+        yield "fees", _fees(found.fees)
+    if found.requesters is not None:
+        yield "requesters", _requesters(found.requesters)
     for model in found.models:
         yield "model", f"{model.name} {model.version} {model.model_id}"
         if model.license is not None:
@@ -97,6 +101,25 @@ def _endpoint(found: models.Endpoint) -> str:
         return f"{found.url}  not asked: {found.error}"
     latency_ms = found.latency_s * 1_000
     return f"{found.url}  {latency_ms:.0f} ms, {found.lag_blocks} blocks behind, {found.error_rate:.1%} errors"
+
+
+def _fees(found: models.Fees) -> str:
+    said = [f"policy {found.policy}"]
+    if found.least_wei is not None and int(found.least_wei):
+        said.append(f"an answer must earn {ether(int(found.least_wei))} and its callback's gas")
+    if found.price_wei is not None:
+        said.append(f"gas at {found.price_wei} wei, at most {found.cap_wei}")
+    if found.max_spend_wei_per_day is not None:
+        spent, cap = ether(int(found.spent_wei or 0)), ether(int(found.max_spend_wei_per_day))
+        said.append(f"{spent} of {cap} a day spent")
+    return "; ".join(said)
+
+
+def _requesters(found: models.Requesters) -> str:
+    said = [f"{found.allowed} addresses alone" if found.allowed else "everybody"]
+    said += [f"{found.denied} denied"] if found.denied else []
+    limits = ((found.max_per_hour, "an hour"), (found.max_per_day, "a day"))
+    return "; ".join([*said, *(f"{number} requests {per} each" for number, per in limits if number is not None)])
 
 
 def _time(at_s: float) -> str:

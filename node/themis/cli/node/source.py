@@ -106,6 +106,8 @@ class _Stored:
             balance_wei=None,
             rpc_calls=None,
             endpoints=[],
+            fees=None,
+            requesters=None,
             models=[],
             loops=[],
             alerts=["the node does not run: start it with `themis run`"],

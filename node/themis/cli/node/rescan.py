@@ -1,0 +1,48 @@
+"""`themis rescan`: blocks that were read before, read again."""
+
+import time
+from contextlib import closing
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from themis.chain.oracle import RpcChain
+from themis.cli import wallet
+from themis.cli.fields import Json
+from themis.cli.home import home_of
+from themis.cli.output import print_record, progress, say
+from themis.config import STORE_FILE
+from themis.core.errors import Misconfigured
+from themis.daemon.rescan import rescan as read_again
+from themis.store.lock import resting
+from themis.store.store import SqliteStore
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def rescan(
+    context: typer.Context,
+    *,
+    first: Annotated[
+        int | None, typer.Option("--from", min=0, metavar="BLOCK", help="From this block on; without: all.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Read the chain again for requests that the node has missed. Stop the node first; it answers what was found."""
+    home = home_of(context)
+    config = home.config()
+    path = home.path / STORE_FILE
+    operator = wallet.own_address(home, config)
+    if not path.exists():
+        raise Misconfigured(f"{path} does not exist: the first `themis run` reads the chain")
+    with resting(home.path):
+        client = wallet.connect(config)
+        store = SqliteStore(path, chain_id=client.chain_id, oracle=client.oracle, operator=operator)
+        with closing(store):
+            start = config.chain.start_block if first is None else max(first, config.chain.start_block)
+            found = read_again(RpcChain(client, operator), store, start, time.time(), progress)
+    print_record(asdict(found), as_json=as_json)
+    if found.new or found.changed:
+        say("start the node: `themis run` goes on with what was found")
