@@ -102,3 +102,25 @@ def test_an_endpoint_of_another_chain_is_named(town: Town, tmp_path: Path) -> No
         status, detail = line(with_urls(town, tmp_path, other.rpc_url), "chain")
     named = f"the RPC at {other.rpc_url} serves chain {REAL_CHAIN + 1}, not {REAL_CHAIN}: correct chain.rpc_url"
     assert (status, detail) == ("warn", f"1 of 2 endpoints are good: {named}")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "status", "said"),
+    [
+        ("ws", "ok", f"chain {REAL_CHAIN}, told of new blocks"),
+        (
+            None,
+            "warn",
+            r"the WebSocket at \S+ cannot be opened .*, or leave it out; without it new blocks are polled for",
+        ),
+    ],
+)
+def test_a_websocket_is_tried(town: Town, tmp_path: Path, scheme: str | None, status: str, said: str) -> None:
+    person = copied(town, tmp_path)
+    nobody = f"ws://127.0.0.1:{chains.free_port()}"
+    url = nobody if scheme is None else town.world.chain.rpc_url.replace("http", scheme)
+    file = person.home / "config.toml"
+    file.write_text(file.read_text().replace("chain_id", f'ws_url = "{url}"\nchain_id', 1))
+    found, detail = line(person, "chain")
+    assert found == status
+    assert re.fullmatch(said, detail)

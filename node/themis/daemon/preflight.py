@@ -151,15 +151,15 @@ class Preflight:
         first = self.rpc.call("eth_getBlockByNumber", "0x0", False)  # noqa: FBT003 (the RPC's parameter)
         if first is not None:
             self.genesis = Hash32(bytes.fromhex(first["hash"][2:]))
-        if chain.ws_url is not None and (unheard := self._unheard(chain.ws_url)):
-            raise _Advice(f"{unheard}; without it new blocks are polled for")
         good = len(chain.urls) - len(wrong)
         said = f"{good} of {len(chain.urls)} endpoints are good: {'; '.join(wrong)}"
         if wrong and good < chain.quorum:
             raise Unavailable(f"{said}; chain.quorum is {chain.quorum}")
-        if wrong:
-            raise _Advice(said)
-        return f"chain {chain.chain_id}" + (f", {good} endpoints" if good > 1 else "")
+        unheard = "" if chain.ws_url is None else self._unheard(chain.ws_url)
+        if wrong or unheard:
+            raise _Advice("; ".join(part for part in (said if wrong else "", unheard) if part))
+        heard = "" if chain.ws_url is None else ", told of new blocks"
+        return f"chain {chain.chain_id}" + (f", {good} endpoints" if good > 1 else "") + heard
 
     def _unheard(self, ws_url: str) -> str:
         """What is wrong with the WebSocket; empty where nothing is."""
@@ -167,7 +167,7 @@ class Preflight:
         try:
             heads.wait(0)
         except Unavailable as error:
-            return str(error)
+            return f"{error}; without it new blocks are polled for"
         finally:
             heads.close()
         return ""
