@@ -200,6 +200,7 @@ def test_requests_that_the_store_lost_are_found_again(town: Town, tmp_path: Path
         assert "its store cannot be changed under it" in person.fails(78, "rescan")
         process.terminate()
         assert process.wait(PATIENCE_S) == 0
+    asked_in = person.tell("jobs", answered["request_id"])["seen_at"]["block_number"]
     open_ = town.requester.tell(*ask[:-1], "31", "--no-wait")["request_id"]
     told = person.tell("rescan")
     assert (told["new"], told["changed"]) == (0, 0), "what is above the newest block that was read is the node's"
@@ -213,7 +214,7 @@ def test_requests_that_the_store_lost_are_found_again(town: Town, tmp_path: Path
         db.execute(
             "DELETE FROM jobs WHERE id IN (?, ?)", [bytes.fromhex(answered["request_id"][2:]), bytes.fromhex(open_[2:])]
         )
-    told = person.tell("rescan", "--from", str(answered["request_block"]))
+    told = person.tell("rescan", "--from", str(asked_in))
     assert (told["new"], told["answers"]) == (2, 2)
     states = {job["id"]: job["state"] for job in person.tell("jobs")}
     assert states[answered["request_id"]] == states[open_] == "mined"
