@@ -8,6 +8,7 @@ import argparse
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,7 @@ PACKAGES: Final = ("python3", "python3-venv", "git", "make", "ca-certificates")
 COMMANDS: Final = ("make demo", "make test")
 ACCOUNTS: Final = ("root", "user")
 SHOWN_LINES: Final = 40
+SHOWN_LINES_OF_A_FAILURE: Final = 400
 _USER_ID: Final = 1_000
 _SETTINGS: Final = re.compile(r"^(pip|npm_config)_|_proxy$|^ssl_|ca_certs$|(ca_bundle|cert|cainfo)$", re.IGNORECASE)
 """Variables that say how packages are fetched."""
@@ -34,11 +36,12 @@ _PROGRAMS: Final = tuple(("/", name) for name in ("usr", "bin", "sbin", "lib", "
 _HOME: Final = (".npmrc", ".config/pip", ".pip")
 _ENTER: Final = """set -eu
 root=$1 id=$2; shift 2
-mount --rbind /proc $root/proc; mount --rbind /dev $root/dev
+mount -t proc proc $root/proc; mount --rbind /dev $root/dev
 for seen in $SEEN; do mkdir -p $root$seen; mount --bind --options ro $seen $root$seen; done
 exec chroot --userspec=$id:$id --groups= $root "$@"
 """
-"""Runs in a mount namespace of its own: what it mounts is gone when it ends."""
+"""Runs in namespaces of its own: what it mounts is gone when it ends, and what it started ends with it."""
+_APART: Final = ("unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ def main() -> int:
     parser.add_argument("--commands", nargs="+", default=list(COMMANDS), metavar="LINE")
     parser.add_argument("--accounts", nargs="+", default=list(ACCOUNTS), choices=ACCOUNTS)
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # the root is removed on the way out
     try:
         ran = list(_run_all(options.accounts, options.commands))
     except ThemisError as error:
@@ -143,7 +147,7 @@ def _run_as(account: str, root: Path, commands: Sequence[str]) -> Iterator[Ran]:
     }
     for command in commands:
         _say(f"bare: {account}: {command}")
-        line = ["unshare", "--mount", "--propagation", "private", "sh", "-c", _ENTER, "sh", str(root), str(user_id)]
+        line = [*_APART, "sh", "-c", _ENTER, "sh", str(root), str(user_id)]
         started_s = time.monotonic()
         with tempfile.TemporaryFile() as log:
             done = subprocess.run(
@@ -157,7 +161,7 @@ def _run_as(account: str, root: Path, commands: Sequence[str]) -> Iterator[Ran]:
             seconds = time.monotonic() - started_s
             log.seek(0)
             lines = log.read().decode(errors="replace").splitlines()
-        for told in lines[-SHOWN_LINES:]:
+        for told in lines[-(SHOWN_LINES_OF_A_FAILURE if done.returncode else SHOWN_LINES) :]:
             _say(f"    {told}")
         yield Ran(account, command, done.returncode, seconds, _size_mb(clone))
 
