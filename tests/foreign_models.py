@@ -10,7 +10,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
+from themis.exact.declare import Range, write_declarations
 from themis.exact.emit import Emitter
+from themis.exact.graph import Graph
 
 OPSET: Final = 17
 Value = ValueInfoProto
@@ -146,3 +148,29 @@ def endless(products: int = 2_000) -> onnx.ModelProto:
         [value("z", TensorProto.FLOAT, [])],
         {"zero": np.array([[0]], "f4")},
     )
+
+
+# Decoders whose logits are integers.
+
+
+def counting(context: int = 32, vocabulary: int = 16, width: int = 8) -> onnx.ModelProto:
+    """An exact decoder: a token's row times all rows so far, which lie in its cache, chooses among head's columns."""
+    graph = Graph("counting")
+    ids = graph.input("input_ids", np.int64, (1, "tokens"))
+    positions = graph.input("position_ids", np.int64, (1, "tokens"))
+    past = graph.input("past_key_values.0.key", np.uint8, (1, "past", width))
+    rng = np.random.default_rng(3)
+    table, head = (rng.integers(0, 256, shape, dtype=np.uint8) for shape in ((vocabulary, width), (width, vocabulary)))
+    rows = graph.op("Gather", table, ids, axis=0)
+    present = graph.op("Concat", past, rows, axis=1)
+    zero = np.uint8(128)
+    scores = graph.op("MatMulInteger", rows, graph.op("Transpose", present, perm=[0, 2, 1]), zero, zero, dtype=np.int32)
+    mixed = graph.op("Mod", graph.op("ReduceSum", scores, np.array([-1]), keepdims=1), np.int32(97))
+    mixed = graph.op("Add", mixed, graph.op("Unsqueeze", graph.cast(positions, np.int32), np.array([2])))
+    logits = graph.op("MatMulInteger", rows, head, zero, zero, dtype=np.int32)
+    graph.output("logits", graph.op("Add", logits, graph.op("Mul", mixed, np.arange(vocabulary, dtype=np.int32) * 11)))
+    graph.output("present.0.key", present)
+    made = graph.build()
+    ranges = {"input_ids": Range(0, vocabulary - 1), "position_ids": Range(0, context - 1)}
+    write_declarations(made, ranges, {"tokens": 8, "past": context - 1})
+    return made

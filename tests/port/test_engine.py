@@ -170,7 +170,7 @@ def test_several_threads_may_ask_at_once() -> None:
 
 def test_a_model_that_does_not_load_stops_the_start() -> None:
     with pytest.raises(Misconfigured, match="cannot load"):
-        OnnxEngine({ID: replace(SELFTEST, model=SELFTEST.model[:1_000])}, 1)
+        OnnxEngine({ID: replace(SELFTEST, rewritten=SELFTEST.model[:1_000])}, 1)
 
 
 def test_a_failure_inside_the_run_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,11 +17,12 @@ from themis.adopt.publish import ONNXRUNTIME_TESTED
 from themis.adopt.trial import trial
 from themis.bundles import bundle, manifest
 from themis.bundles.bundle import CARD, GOLDEN, LICENSE, MANIFEST, MODEL, TOKENIZER, Bundle, graph_inputs, tensor_schema
-from themis.bundles.manifest import FLOATS, TENSORS, TEXT, TOKENS, Manifest, TensorSchema
+from themis.bundles.manifest import FLOATS, TENSORS, TEXT, TOKENS, GenerationSchema, Manifest, TensorSchema
 from themis.core.errors import Misconfigured
 from themis.core.types import Hash32
 from themis.engine import tensors
 from themis.engine.engine import check_here
+from themis.engine.reach import Reach
 from themis.exact.declare import read_declarations
 from themis.exact.lint import lint
 from themis.exact.rules import RULES
@@ -108,6 +109,8 @@ def _manifest(found: Foreign, wishes: Wishes, *, exact: bool) -> Manifest:
         [tensor_schema(entry) for entry in entries] for entries in (graph_inputs(found.model), found.model.graph.output)
     )
     generation = recognize.generation(inputs, outputs, found.config, wishes.max_new_tokens)
+    if generation and exact:
+        generation = _within_proof(generation, Reach(inputs, read_declarations(found.model)))
     preprocessing = TEXT if found.tokenizer else TOKENS if generation else TENSORS
     if generation is None:
         inputs, outputs = ([_on_grid(tensor, wishes.steps_per_unit) for tensor in some] for some in (inputs, outputs))
@@ -130,6 +133,12 @@ def _manifest(found: Foreign, wishes: Wishes, *, exact: bool) -> Manifest:
         inputs=inputs,
         outputs=outputs,
     )
+
+
+def _within_proof(generation: GenerationSchema, reach: Reach) -> GenerationSchema:
+    """Config.json may promise a longer context than the graph is proven exact for."""
+    covered = reach.context(generation)
+    return generation.model_copy(update={"context": min(generation.context, covered or generation.context)})
 
 
 def _on_grid(tensor: TensorSchema, steps_per_unit: int) -> TensorSchema:
@@ -160,7 +169,6 @@ def _bundle(found: Foreign, draft: Manifest, path: Path) -> Bundle:
     return Bundle(
         path=path,
         manifest=draft,
-        model=found.content,
         tokenizer=found.tokenizer,
         declared=read_declarations(found.model),
         golden=(),

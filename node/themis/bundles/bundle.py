@@ -56,8 +56,6 @@ class Bundle:
 
     path: Path
     manifest: Manifest
-    model: bytes
-    """The ONNX file. It may keep weights in other files of `path`."""
     tokenizer: bytes | None
     """tokenizer.json, where the bundle has one."""
     declared: Declarations
@@ -66,6 +64,18 @@ class Bundle:
     weights_root: Hash32
     manifest_hash: Hash32
     """keccak256 of manifest.toml, byte for byte."""
+    rewritten: bytes | None = None
+    """A graph derived from the file's, to be run in its place."""
+
+    @property
+    def source(self) -> Path | bytes:
+        """What a session opens: from its file a graph takes memory once, and from bytes twice more."""
+        return self.path / MODEL if self.rewritten is None else self.rewritten
+
+    @property
+    def model(self) -> bytes:
+        """The graph as ONNX writes it. It may keep weights in other files of `path`."""
+        return (self.path / MODEL).read_bytes() if self.rewritten is None else self.rewritten
 
     @property
     def name(self) -> str:
@@ -110,7 +120,8 @@ def load(path: Path) -> Bundle:
     files, sizes = _verified(path, manifest)
     if manifest.license.terms_hash != "0x" + keccak(files[LICENSE]).hex():
         raise Misconfigured(f"{path / MANIFEST}: license.terms_hash is not keccak256 of {LICENSE}. {RESTORE}")
-    model = parse_model(path / MODEL, files[MODEL], sizes, exact=manifest.exact)
+    model = decoded(path / MODEL, files.pop(MODEL))
+    check_model(path / MODEL, model, sizes, exact=manifest.exact)
     _check_interface(path, manifest, model)
     try:
         roots = program_root(model), weights_root(model, path)
@@ -119,7 +130,6 @@ def load(path: Path) -> Bundle:
     return Bundle(
         path=path,
         manifest=manifest,
-        model=files[MODEL],
         tokenizer=files.get(TOKENIZER),
         declared=read_declarations(model),
         golden=_golden(path / GOLDEN, files[GOLDEN]),
@@ -190,18 +200,24 @@ def digest_of(file: Path) -> str:
         raise Misconfigured(f"{file} cannot be read: {error}. Check its type and permissions.") from error
 
 
-def parse_model(
-    file: Path, content: bytes, beside: Mapping[str, int] | None = None, *, exact: bool = True
-) -> onnx.ModelProto:
-    """Read a graph that nodes may open and, if it must be, is exact. Raises Misconfigured naming the first finding.
+def parse_model(file: Path, content: bytes) -> onnx.ModelProto:
+    """Read a graph that nodes may open and is exact. Raises Misconfigured naming the first finding."""
+    model = decoded(file, content)
+    check_model(file, model)
+    return model
+
+
+def check_model(
+    file: Path, model: onnx.ModelProto, beside: Mapping[str, int] | None = None, *, exact: bool = True
+) -> None:
+    """Require a graph that nodes may open and, if it must be, is exact. Raises Misconfigured naming the first finding.
 
     `beside` has the sizes of the files in which the graph may keep weights, by path relative to it.
     """
-    model = decoded(file, content)
     if reason := next(hostile.reasons(model, beside or {}), None):
         raise Misconfigured(f"{file} is not run: {reason}. Ask its publisher for another version.")
     if not exact:
-        return model
+        return
     if any(is_external(tensor) for tensor in model.graph.initializer):
         raise Misconfigured(f"{file} keeps weights in another file, which an exact model does not. {RESTORE}")
     report = lint(model)
@@ -211,7 +227,6 @@ def parse_model(
             f"{file} is not in the exact profile ({len(report.findings)} findings): {first.node}: {first.reason}. "
             "Nodes would disagree about its answers: ask its publisher for an exact version."
         )
-    return model
 
 
 def read_model(file: Path) -> onnx.ModelProto:

@@ -5,7 +5,7 @@ follows from the number of leaves. The root binds that number: otherwise a prove
 at which an honest leaf seems to lie (ADR 0027). `libraries/Merkle.sol` opens the same trees.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +16,7 @@ from themis.core.types import Hash32
 LEAF_TAG: Final = b"\x00"
 NODE_TAG: Final = b"\x01"
 ROOT_TAG: Final = b"\x02"
+EMPTY: Final = "a Merkle tree needs at least one leaf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,22 @@ def root_hash(count: int, top: Hash32) -> Hash32:
     return Hash32(keccak(ROOT_TAG + count.to_bytes(32, "big") + top))
 
 
-def root(leaves: Sequence[bytes]) -> Hash32:
-    """Root of a tree with these leaves, in order. Raises ValueError when there are none."""
-    return root_hash(len(leaves), _levels(leaves)[-1][0])
+def root(leaves: Iterable[bytes]) -> Hash32:
+    """Root of a tree with these leaves, in order, of which it holds one at a time. Raises ValueError without any."""
+    count = 0
+    full: list[tuple[int, Hash32]] = []  # roots of complete trees with their heights, which fall
+    for leaf in leaves:
+        count += 1
+        height, node = 0, leaf_hash(leaf)
+        while full and full[-1][0] == height:
+            height, node = height + 1, node_hash(full.pop()[1], node)
+        full.append((height, node))
+    if not full:
+        raise ValueError(EMPTY)
+    _, top = full.pop()
+    while full:
+        top = node_hash(full.pop()[1], top)
+    return root_hash(count, top)
 
 
 def prove(leaves: Sequence[bytes], index: int) -> Proof:
@@ -78,7 +92,7 @@ def verify(expected: Hash32, leaf: bytes, proof: Proof) -> bool:
 def _levels(leaves: Sequence[bytes]) -> list[list[Hash32]]:
     """Hashes of each level, leaves first, the top last."""
     if not leaves:
-        raise ValueError("a Merkle tree needs at least one leaf")
+        raise ValueError(EMPTY)
     levels = [[leaf_hash(leaf) for leaf in leaves]]
     while len(below := levels[-1]) > 1:
         above = [node_hash(below[i], below[i + 1]) for i in range(0, len(below) - 1, 2)]

@@ -1,17 +1,25 @@
 """Greedy generation: the most likely next token, again and again, with a cache of keys and values."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from themis.bundles.manifest import GenerationSchema, TensorSchema
 from themis.core.errors import Reason, Refused
+from themis.engine.reach import ENDLESS, Reach
 
 Arrays = list[NDArray[Any]]
+
+
+class Session(Protocol):
+    """What runs a graph: ONNX Runtime, or the executable specification."""
+
+    def run(self, output_names: list[str], input_feed: dict[str, NDArray[Any]], /) -> Arrays:
+        """The named outputs, in their order."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,33 +33,72 @@ class Answer:
     rounding would have to move to change the answer."""
 
 
-def generate(
-    session: ort.InferenceSession, schema: GenerationSchema, inputs: Sequence[TensorSchema], question: Sequence[int]
-) -> Answer:
-    """Answer a question of at least one token. Ties go to the lowest id.
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One token of an answer, and what it was chosen from."""
 
-    Raises Refused(INVALID_INPUT) for a question that fills the context, Refused(ENGINE_REFUSED) for logits that are
-    not numbers, and what the session raises, for ids beyond its vocabulary too.
-    """
-    if not 0 < len(question) < schema.context:
-        raise Refused(Reason.INVALID_INPUT, f"{len(question)} tokens; 1 to {schema.context - 1} fit")
-    limit = min(schema.max_new_tokens, schema.context - len(question))
+    token: int
+    ahead: float
+    """See `Answer.margin`."""
+    logits: NDArray[Any]
+    cache: Arrays
+
+
+def generate(
+    session: Session,
+    schema: GenerationSchema,
+    inputs: Sequence[TensorSchema],
+    question: Sequence[int],
+    reach: Reach = ENDLESS,
+) -> Answer:
+    """Answer a question. Raises as `steps`."""
     written: list[int] = []
-    cache, new, past, margin = empty_cache(schema, inputs), list(question), 0, np.inf
-    while len(written) < limit:
-        logits, cache = step(session, schema, new, past, cache)
-        past += len(new)
-        token, ahead = choose(logits)
-        written.append(token)
-        margin = min(margin, ahead)
-        if token in schema.eos_ids:
-            break
-        new = [token]
+    margin = np.inf
+    for each in steps(session, schema, inputs, question, reach):
+        written.append(each.token)
+        margin = min(margin, each.ahead)
     return Answer(tuple(written), float(margin))
 
 
+def steps(
+    session: Session,
+    schema: GenerationSchema,
+    inputs: Sequence[TensorSchema],
+    question: Sequence[int],
+    reach: Reach = ENDLESS,
+) -> Iterator[Step]:
+    """The tokens that answer a question of at least one token, as they are chosen. Ties go to the lowest id.
+
+    Raises Refused(INVALID_INPUT) for a question that fills the context or leaves what the graph's proof covers,
+    Refused(ENGINE_REFUSED) for logits that are not numbers, and what the session raises, for ids beyond its vocabulary
+    too.
+    """
+    if not 0 < len(question) < schema.context:
+        raise Refused(Reason.INVALID_INPUT, f"{len(question)} tokens; 1 to {schema.context - 1} fit")
+    piece = reach.piece(schema) or len(question)
+    *before, new = (list(question[first : first + piece]) for first in range(0, len(question), piece))
+    cache, past = empty_cache(schema, inputs), 0
+    for part in before:
+        _, cache = step(session, schema, part, past, cache, reach=reach)
+        past += len(part)
+    for _ in range(min(schema.max_new_tokens, schema.context - len(question))):
+        logits, cache = step(session, schema, new, past, cache, reach=reach)
+        past += len(new)
+        token, ahead = choose(logits)
+        yield Step(token, ahead, logits, cache)
+        if token in schema.eos_ids:
+            return
+        new = [token]
+
+
 def step(
-    session: ort.InferenceSession, schema: GenerationSchema, new: Sequence[int], past: int, cache: Arrays
+    session: Session,
+    schema: GenerationSchema,
+    new: Sequence[int],
+    past: int,
+    cache: Arrays,
+    *,
+    reach: Reach = ENDLESS,
 ) -> tuple[NDArray[Any], Arrays]:
     """Run the graph on `new` tokens after `past` cached ones: logits of the next token, and the longer cache."""
     feed: dict[str, NDArray[Any]] = {schema.tokens: np.array([new], np.int64)}
@@ -60,6 +107,7 @@ def step(
     if schema.positions:
         feed[schema.positions] = np.arange(past, past + len(new))[None]
     feed |= {pair[0]: array for pair, array in zip(schema.cache, cache, strict=True)}
+    reach.check(feed)
     logits, *longer = session.run([schema.logits, *(pair[1] for pair in schema.cache)], feed)
     return logits[0, -1], longer
 
@@ -70,7 +118,7 @@ def choose(logits: NDArray[Any]) -> tuple[int, float]:
         raise Refused(Reason.ENGINE_REFUSED, "the model's logits are not numbers")
     token = int(np.argmax(logits))
     others = np.delete(logits, token)
-    return token, float(logits[token]) - float(others.max(initial=-np.inf))
+    return token, float(logits[token].item() - others.max().item()) if others.size else np.inf
 
 
 def empty_cache(schema: GenerationSchema, inputs: Sequence[TensorSchema]) -> Arrays:

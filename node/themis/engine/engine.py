@@ -225,7 +225,7 @@ def _rewritten(bundle: Bundle, tuning: Tuning) -> Bundle:
         return bundle
     model = rewrite(bundle.model, tuning.rewrites)
     parse_model(bundle.path / f"{MODEL}, rewritten by {', '.join(tuning.rewrites)},", model)
-    return replace(bundle, model=model)
+    return replace(bundle, rewritten=model)
 
 
 def _check_runtime(bundle: Bundle) -> None:

@@ -1,5 +1,6 @@
 """Runs any graph for one request at a time: tensors, token ids or text in; tensors or generated token ids out."""
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, Final
 
@@ -7,9 +8,10 @@ import numpy as np
 import onnxruntime as ort
 
 from themis.bundles.bundle import TOKENIZER, Bundle
-from themis.bundles.manifest import TENSORS, TEXT
+from themis.bundles.manifest import TENSORS, TEXT, GenerationSchema
 from themis.core.errors import Misconfigured, Reason, Refused
 from themis.engine import decoder, tensors
+from themis.engine.reach import Reach
 from themis.engine.text import Text, decoded
 
 MAX_OUTPUT_BYTES: Final = 1_024
@@ -32,6 +34,9 @@ class Generic:
             raise Misconfigured(f"{bundle.path} has no {TOKENIZER}, which {TEXT} needs")
         if self._manifest.preprocessing != TENSORS:
             self._require_known_inputs()
+        self._reach = Reach(self._manifest.inputs, bundle.declared)
+        if self._manifest.exact and self._manifest.generation:
+            self._require_proof(self._manifest.generation)
 
     def open(self) -> None:
         """Load what reads text. Raises Misconfigured for a tokenizer that nodes do not run."""
@@ -78,12 +83,18 @@ class Generic:
             )
         return output
 
-    def generate(self, session: ort.InferenceSession, input_: bytes) -> decoder.Answer:
-        """What a decoder writes, and how sure it was. Raises as `decoder.generate`."""
-        schema = self._manifest.generation
-        if schema is None:
+    def generate(self, session: decoder.Session, input_: bytes) -> decoder.Answer:
+        """What a decoder writes, and how sure it was. Raises as `decoder.steps`."""
+        return decoder.generate(session, self._generation(), self._manifest.inputs, self.ids(input_), self._reach)
+
+    def steps(self, session: decoder.Session, input_: bytes) -> Iterator[decoder.Step]:
+        """The same, token by token."""
+        return decoder.steps(session, self._generation(), self._manifest.inputs, self.ids(input_), self._reach)
+
+    def _generation(self) -> GenerationSchema:
+        if self._manifest.generation is None:
             raise Misconfigured(f"{self._bundle.name} does not generate: its manifest has no [generation]")
-        return decoder.generate(session, schema, self._manifest.inputs, self.ids(input_))
+        return self._manifest.generation
 
     def agrees(self, golden: bytes, found: bytes) -> bool:
         """Whether an answer is the golden one, for a tolerant model but for one step of its grid in each place."""
@@ -120,6 +131,15 @@ class Generic:
         }
         tensors.check(feed, self._bundle.declared, sizes)
         return feed
+
+    def _require_proof(self, schema: GenerationSchema) -> None:
+        """An exact decoder's context lies within what its graph is proven for."""
+        covered = self._reach.context(schema)
+        if covered is not None and schema.context > covered:
+            raise Misconfigured(
+                f"{self._bundle.path}: its manifest promises a context of {schema.context} tokens, and its graph is "
+                f"proven exact for {covered}. Ask its publisher for another version."
+            )
 
     def _require_known_inputs(self) -> None:
         """A decoder's manifest names its inputs; others are known by theirs."""

@@ -110,6 +110,6 @@ class OneByOne:
 
 def _opened(bundle: Bundle, settings: SessionSettings) -> ort.InferenceSession:
     try:
-        return open_session(bundle.model, settings, folder=bundle.path)
+        return open_session(bundle.source, settings, folder=bundle.path)
     except RUNTIME_ERRORS as error:
         raise Misconfigured(f"ONNX Runtime cannot load {bundle.path}: {error}. Restore the bundle.") from error

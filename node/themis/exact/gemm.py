@@ -1,15 +1,23 @@
 """What matrix products do to intervals, and which of them saturate, overflow or depend on the machine."""
 
+from typing import Any, Final
+
 import numpy as np
+from numpy.typing import NDArray
 
 from themis.exact.blocks import ACC_LINEAR, LIGHT_WEIGHT
 from themis.exact.call import Call, powers_of_two, zero_point
 from themis.exact.interval import Rejected, Value, proven
 
+COLUMNS_AT_ONCE: Final = 512
+
 
 def matmul(call: Call) -> list[Value]:
     """Integers only: float products differ between machines."""
     a, b = call.integer(0), call.integer(1)
+    if a.constant is not None:
+        reach = int(np.abs(a.constant.astype(np.int64)).sum(-1).max(initial=0)) * b.largest
+        return [proven(a.dtype, -reach, reach)]
     corners = [x * y for x in (a.low, a.high) for y in (b.low, b.high)]
     terms = call.terms(0, 1)
     return [proven(a.dtype, min(0, terms * min(corners)), max(0, terms * max(corners)))]
@@ -47,8 +55,15 @@ def accumulator(call: Call, a: int, b: int, a_zero: int, b_zero: int) -> int:
     zero_x, zero_y = zero_point(call, a_zero), zero_point(call, b_zero)
     largest = max(abs(x.low - zero_x), abs(x.high - zero_x))
     if y.constant is not None:
-        return largest * int(np.abs(y.constant.astype(np.int64) - zero_y).sum(-2).max(initial=0))
+        return largest * heaviest_column(y.constant, zero_y)
     return call.terms(a, b) * largest * max(abs(y.low - zero_y), abs(y.high - zero_y))
+
+
+def heaviest_column(weight: NDArray[Any], zero: int) -> int:
+    """Largest sum of absolute weights over a column, some columns at a time: weights are large, and sums need room."""
+    parts = (weight[..., first : first + COLUMNS_AT_ONCE] for first in range(0, weight.shape[-1], COLUMNS_AT_ONCE))
+    sums = (np.abs(part.astype(np.int16) - zero).sum(-2, dtype=np.int64).max(initial=0) for part in parts)
+    return int(max(sums, default=0))
 
 
 def fits_pairs(y: Value) -> None:

@@ -24,18 +24,33 @@ ZERO: Final = np.zeros(1, np.float32)
 
 def interpret(model: onnx.ModelProto, feed: Mapping[str, Array]) -> dict[str, Array]:
     """Run a graph that `lint` calls exact. Raises ValueError for a value outside its tensor's type."""
-    inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
-    known = (*inferred.graph.value_info, *inferred.graph.output)
-    dtypes = {entry.name: np_type(entry.type.tensor_type.elem_type) for entry in known}
-    values: dict[str, Array] = {"": np.array([], np.int64)}
-    values |= {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-    values |= feed
-    for node in model.graph.node:
-        operands = [values[name] for name in node.input]
-        found = OPERATORS[node.op_type](*operands, outputs=len(node.output), **attributes(node))
-        for name, value in zip(node.output, found if isinstance(found, list) else [found], strict=True):
-            values[name] = _typed(np.asarray(value), dtypes[name], f"{node.op_type} -> {name}")
-    return {output.name: values[output.name] for output in model.graph.output}
+    return Specified(model).values(feed)
+
+
+class Specified:
+    """A graph that `lint` calls exact, as something to run again and again."""
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
+        known = (*inferred.graph.value_info, *inferred.graph.output)
+        self._graph = model.graph
+        self._dtypes = {entry.name: np_type(entry.type.tensor_type.elem_type) for entry in known}
+        self._constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+
+    def run(self, output_names: list[str], input_feed: dict[str, Array], /) -> list[Array]:
+        """As an ONNX Runtime session. Raises as `interpret`."""
+        found = self.values(input_feed)
+        return [found[name] for name in output_names]
+
+    def values(self, feed: Mapping[str, Array]) -> dict[str, Array]:
+        """The graph's outputs by name. Raises as `interpret`."""
+        values: dict[str, Array] = {"": np.array([], np.int64), **self._constants, **feed}
+        for node in self._graph.node:
+            operands = [values[name] for name in node.input]
+            found = OPERATORS[node.op_type](*operands, outputs=len(node.output), **attributes(node))
+            for name, value in zip(node.output, found if isinstance(found, list) else [found], strict=True):
+                values[name] = _typed(np.asarray(value), self._dtypes[name], f"{node.op_type} -> {name}")
+        return {output.name: values[output.name] for output in self._graph.output}
 
 
 def np_type(number: int) -> np.dtype[Any]:

@@ -2,21 +2,25 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Final
 
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from themis.exact import extents
 from themis.exact.attributes import attributes
 from themis.exact.call import Call
 from themis.exact.declare import Declarations, Range, read_declarations
+from themis.exact.extents import Dims
 from themis.exact.external import is_external
 from themis.exact.interval import Rejected, Value, bounds, constant
 from themis.exact.rules import RULES
 
 OPSETS: Final = range(13, 18)
-Dims = tuple[int | None, ...]
+SLIM_ELEMENTS: Final = 4_096
+"""Of a weight that ONNX's checks are given. Those whose values decide shapes are much smaller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +48,9 @@ class Report:
 def lint(model: onnx.ModelProto) -> Report:
     """Check a model. One finding per cause: a node fed by a rejected one is not reported again."""
     try:
-        onnx.checker.check_model(model, full_check=True)
-        inferred = onnx.shape_inference.infer_shapes(_bare(model), check_type=True, strict_mode=True, data_prop=True)
+        slim = _slim(model)
+        onnx.checker.check_model(slim, full_check=True)
+        inferred = onnx.shape_inference.infer_shapes(_bare(slim), check_type=True, strict_mode=True, data_prop=True)
         declared = read_declarations(model)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError) as error:
         return Report((Finding("model", f"is not valid ONNX: {error}"),), {})
@@ -59,9 +64,31 @@ def lint(model: onnx.ModelProto) -> Report:
         try:
             for name, value in zip(node.output, _apply(node, values, dims), strict=True):
                 values[name] = value
+            _add_extents(node, values, dims)
         except Rejected as verdict:
             findings.append(Finding(f"{node.op_type} -> {node.output[0]}", str(verdict)))
     return Report(tuple(findings), values)
+
+
+def _slim(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with inputs in the place of large weights: ONNX's checks copy a model several times.
+
+    Raises ValidationError for a weight that is not what it says.
+    """
+    slim, graph = onnx.ModelProto(ir_version=model.ir_version), model.graph
+    slim.opset_import.extend(model.opset_import)
+    slim.functions.extend(model.functions)
+    slim.graph.name = graph.name
+    for part in ("node", "input", "output", "value_info", "sparse_initializer"):
+        getattr(slim.graph, part).extend(getattr(graph, part))
+    inputs = {entry.name for entry in graph.input}
+    for tensor in graph.initializer:
+        if prod(tensor.dims) <= SLIM_ELEMENTS or tensor.name in inputs or is_external(tensor):
+            slim.graph.initializer.append(tensor)
+        else:
+            onnx.checker.check_tensor(tensor)
+            slim.graph.input.append(helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
+    return slim
 
 
 def _bare(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -118,16 +145,27 @@ def _input(entry: onnx.ValueInfoProto, declared: Declarations) -> Value:
     return Value(dtype, max(found.low, least), min(found.high, most))
 
 
-def _dims(graph: onnx.GraphProto, extents: Mapping[str, int]) -> dict[str, Dims]:
+def _dims(graph: onnx.GraphProto, declared: Mapping[str, int]) -> dict[str, Dims]:
     """Largest size of each axis of each tensor; None where neither inferred nor declared."""
     dims: dict[str, Dims] = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
     for entry in (*graph.input, *graph.value_info, *graph.output):
         kind = entry.type.tensor_type
         if kind.HasField("shape"):
             dims[entry.name] = tuple(
-                size.dim_value if size.HasField("dim_value") else extents.get(size.dim_param) for size in kind.shape.dim
+                size.dim_value if size.HasField("dim_value") else declared.get(size.dim_param)
+                for size in kind.shape.dim
             )
     return dims
+
+
+def _add_extents(node: onnx.NodeProto, values: Mapping[str, Value], dims: dict[str, Dims]) -> None:
+    """Bound the sizes of a node's outputs that inference has no name for."""
+    operands = [values[name] if name else None for name in node.input]
+    more = attributes(node) | {"outputs": len(node.output)}
+    bounds_ = extents.found(node.op_type, [dims.get(name) for name in node.input], more, operands)
+    for name, size in zip(node.output, bounds_ or (), strict=False):
+        if (known := extents.tighter(dims.get(name), size)) is not None:
+            dims[name] = known
 
 
 def _apply(node: onnx.NodeProto, values: Mapping[str, Value], dims: Mapping[str, Dims]) -> list[Value]:

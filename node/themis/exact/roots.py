@@ -4,11 +4,12 @@ Both depend on what the model computes and on the names of its inputs and output
 inner tensors, nor on how the protobuf was written.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from math import prod
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import onnx
 from eth_abi.abi import encode
 from numpy.typing import NDArray
@@ -28,6 +29,9 @@ GEMM_WEIGHT: Final[Mapping[str, int]] = {"MatMulInteger": 1, "QLinearMatMul": 3}
 
 MAX_COLUMNS: Final = 2**24
 """Of one weight: each is a leaf, and a leaf takes memory whatever it holds."""
+
+COLUMNS_AT_ONCE: Final = 1_024
+"""Are copied, to lie one after the other."""
 
 ABSENT, INPUT, RESULT, WEIGHT, INLINE = range(5)
 """Kinds of operand in a leaf: nothing, graph input i, output i of a node, weight tensor i, constant i of the leaf."""
@@ -106,17 +110,21 @@ def _weights(graph: onnx.GraphProto) -> dict[str, tuple[onnx.TensorProto, bool]]
     }
 
 
-def _columns(array: NDArray[Any]) -> list[bytes]:
+def _columns(array: NDArray[Any]) -> Iterator[bytes]:
     if array.shape[-2] and array.size // array.shape[-2] > MAX_COLUMNS:
         raise ValueError(f"a weight of shape {array.shape} has more than {MAX_COLUMNS} columns")
-    matrices = array.reshape(-1, *array.shape[-2:])
-    return [_bytes(column) for matrix in matrices for column in matrix.T]
+    for matrix in array.reshape(-1, *array.shape[-2:]):
+        for first in range(0, matrix.shape[1], COLUMNS_AT_ONCE):
+            yield from map(_bytes, np.ascontiguousarray(matrix[:, first : first + COLUMNS_AT_ONCE].T))
 
 
-def _chunks(array: NDArray[Any]) -> list[bytes]:
+def _chunks(array: NDArray[Any]) -> Iterator[bytes]:
     rows = array if array.ndim else array.reshape(1)
     step = max(1, CHUNK_BYTES // max(1, rows[:1].nbytes))
-    return [_bytes(rows[first : first + step]) for first in range(0, len(rows), step)] or [b""]
+    if not len(rows):
+        yield b""
+    for first in range(0, len(rows), step):
+        yield _bytes(rows[first : first + step])
 
 
 def _bytes(array: NDArray[Any]) -> bytes:

@@ -58,6 +58,13 @@ def index(call: Call) -> list[Value]:
     return [Value(INT64, 0, AXIS_MAX)] * call.outputs
 
 
+def shape(call: Call) -> list[Value]:
+    """Sizes, no larger than what is known of them."""
+    dims = (call.dims[0] or (None,))[call.attributes.get("start", 0) : call.attributes.get("end")]
+    known = [size for size in dims if size is not None]
+    return [Value(INT64, 0, max(known, default=0) if len(known) == len(dims) else AXIS_MAX)]
+
+
 def non_zero(call: Call) -> list[Value]:
     has_kernel(call.operand(0), np.bool_, np.uint8, np.int32, np.int64)
     return index(call)
@@ -294,7 +301,8 @@ RULES: Final[Mapping[str, Rule]] = {
     **dict.fromkeys(("Floor", "Ceil", "Round"), rounding),
     **dict.fromkeys(("ReduceMax", "ReduceMin"), reduce_extreme),
     **dict.fromkeys(("ArgMax", "ArgMin"), argument),
-    **dict.fromkeys(("Shape", "Size"), index),
+    "Shape": shape,
+    "Size": index,
     "NonZero": non_zero,
     "GatherND": gathered_nd,
     **dict.fromkeys(("Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual"), comparison),

@@ -46,9 +46,9 @@ PLAIN: Final = SessionSettings()
 
 
 def open_session(
-    model: bytes, settings: SessionSettings = PLAIN, *, folder: Path | None = None, profile_prefix: str = ""
+    model: bytes | Path, settings: SessionSettings = PLAIN, *, folder: Path | None = None, profile_prefix: str = ""
 ) -> ort.InferenceSession:
-    """Open a session.
+    """Open a session on a file's name or its bytes.
 
     `folder` holds weights that the model keeps in other files; with a prefix the session profiles itself into a file,
     see `end_profiling`.

@@ -89,7 +89,7 @@ def _sampled(work: Sequence[Request]) -> list[Request]:
 
 def _timed(bundle: Bundle, samples: Sequence[Sample]) -> tuple[float, float]:
     """Seconds in the model and after it."""
-    session = open_session(bundle.model, DEFAULTS)
+    session = open_session(bundle.source, DEFAULTS)
     run_s = render_s = 0.0
     for sample in samples:
         feed = batch.collate([sample], bundle.dtypes, bundle.declared)
@@ -104,7 +104,7 @@ def _timed(bundle: Bundle, samples: Sequence[Sample]) -> tuple[float, float]:
 def _operators(bundle: Bundle, samples: Sequence[Sample]) -> dict[str, float]:
     """Each operator's share of the model's time, as ONNX Runtime's own profiler sees it."""
     with tempfile.TemporaryDirectory() as folder:
-        session = open_session(bundle.model, DEFAULTS, profile_prefix=str(Path(folder) / "run"))
+        session = open_session(bundle.source, DEFAULTS, profile_prefix=str(Path(folder) / "run"))
         for sample in samples:
             session.run(list(bundle.units), batch.collate([sample], bundle.dtypes, bundle.declared))
         events = json.loads(Path(session.end_profiling()).read_text())

@@ -258,7 +258,7 @@ def test_a_model_that_answers_otherwise_at_two_threads(
 ) -> None:
     """As kernels that add in the threads' order do: here another model stands in for them."""
 
-    def open_other(model: bytes, settings: SessionSettings, **options: Any) -> Any:
+    def open_other(model: Path, settings: SessionSettings, **options: Any) -> Any:
         return open_session(model if settings.threads == 1 else other.SerializeToString(), settings, **options)
 
     monkeypatch.setattr(trial, "open_session", open_other)

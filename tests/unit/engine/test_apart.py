@@ -87,4 +87,4 @@ def test_a_model_that_does_not_load_is_named(tmp_path: Path) -> None:
     good = made(tmp_path, foreign.quotient(), struct.pack(">ii", 6, 3))
 
     with pytest.raises(Misconfigured, match="ONNX Runtime cannot load"):
-        Apart(replace(good, model=good.model[:40]), 1, SHORT)
+        Apart(replace(good, rewritten=good.model[:40]), 1, SHORT)
