@@ -156,7 +156,7 @@ class Emitter:
         check_accumulator(experts.down, ACC_PROJECT // (GATE_ONE * experts.top_k))
         g, (count, inner, _) = self._graph, experts.down.shape
         chosen, gates = self._route(x, experts)
-        order, inverse, sizes = self._sorted_by_expert(chosen, count)
+        order, inverse, sizes = sorted_by_expert(g, chosen, count)
         rows = g.op("Gather", x, g.op("Div", order, np.int64(experts.top_k)), axis=0)
         hidden = [
             self.linear(part, up, experts.up_shift)
@@ -281,23 +281,25 @@ class Emitter:
         g = self._graph
         return self._clip(g.op("Div", g.op("Sub", best, logit), i32(1 << experts.route_shift)), 0, len(WEIGHTS) - 1)
 
-    def _sorted_by_expert(self, chosen: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Expert ids int64 [T, k] -> order [T * k], its inverse [T, k], rows per expert [E].
 
-        order[place] is the assignment, counted token by token, that comes to this place when sorted by expert.
-        """
-        g = self._graph
-        flat = g.op("Reshape", chosen, i64(-1))
-        size = g.op("Shape", flat, dtype=np.int64)
-        total = g.op("Squeeze", size)
-        position = g.op("Range", np.int64(0), total, np.int64(1), dtype=np.int64)
-        key = g.op("Add", g.op("Mul", flat, total), position)
-        order = g.ops("TopK", 2, key, size, axis=-1, largest=0, sorted=1)[1]
-        inverse = g.ops("TopK", 2, order, size, axis=-1, largest=0, sorted=1)[1]
-        inverse = g.op("Reshape", inverse, g.op("Shape", chosen))
-        hits = g.op("Equal", flat, np.arange(count)[:, None], dtype=np.bool_)
-        sizes = g.op("ReduceSum", g.cast(hits, np.int32), i64(1), keepdims=0)  # thrice as fast as int64
-        return order, inverse, g.cast(sizes, np.int64)
+def sorted_by_expert(
+    g: Graph, chosen: Tensor, count: int, form: NDArray[np.int64] | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Expert ids int64 [T, k] -> order [T * k], its inverse [T, k] or of a given form, rows per expert [E].
+
+    order[place] is the assignment, counted token by token, that comes to this place when sorted by expert.
+    """
+    flat = g.op("Reshape", chosen, i64(-1))
+    size = g.op("Shape", flat, dtype=np.int64)
+    total = g.op("Squeeze", size)
+    position = g.op("Range", np.int64(0), total, np.int64(1), dtype=np.int64)
+    key = g.op("Add", g.op("Mul", flat, total), position)
+    order = g.ops("TopK", 2, key, size, axis=-1, largest=0, sorted=1)[1]
+    inverse = g.ops("TopK", 2, order, size, axis=-1, largest=0, sorted=1)[1]
+    inverse = g.op("Reshape", inverse, g.op("Shape", chosen) if form is None else form)
+    hits = g.op("Equal", flat, np.arange(count)[:, None], dtype=np.bool_)
+    sizes = g.op("ReduceSum", g.cast(hits, np.int32), i64(1), keepdims=0)  # thrice as fast as int64
+    return order, inverse, g.cast(sizes, np.int64)
 
 
 def i64(*values: int) -> NDArray[np.int64]:

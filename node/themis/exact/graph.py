@@ -41,8 +41,9 @@ class Graph:
         return Tensor(name, np.dtype(dtype))
 
     def output(self, name: str, value: Tensor) -> None:
-        """Make a value a graph output under this name."""
-        self._append("Identity", [value.name], [name], {})
+        """Make a value a graph output under this name, copied unless it was made under it."""
+        if value.name != name:
+            self._append("Identity", [value.name], [name], {})
         self._outputs.append(helper.make_tensor_value_info(name, onnx_type(value.dtype), None))
 
     def constant(self, value: NDArray[Any] | np.generic) -> Tensor:
@@ -54,16 +55,29 @@ class Graph:
             self._initializers.append(numpy_helper.from_array(array, self._constants[key]))
         return Tensor(self._constants[key], array.dtype)
 
-    def op(self, op_type: str, *operands: Operand, dtype: type[np.generic] | None = None, **attributes: Any) -> Tensor:
+    def op(
+        self,
+        op_type: str,
+        *operands: Operand,
+        dtype: type[np.generic] | None = None,
+        name: str | None = None,
+        **attributes: Any,
+    ) -> Tensor:
         """Append a node with one output, whose dtype is the first operand's unless given."""
-        return self.ops(op_type, 1, *operands, dtype=dtype, **attributes)[0]
+        return self.ops(op_type, 1, *operands, dtype=dtype, name=name, **attributes)[0]
 
     def ops(
-        self, op_type: str, outputs: int, *operands: Operand, dtype: type[np.generic] | None = None, **attributes: Any
+        self,
+        op_type: str,
+        outputs: int,
+        *operands: Operand,
+        dtype: type[np.generic] | None = None,
+        name: str | None = None,
+        **attributes: Any,
     ) -> list[Tensor]:
-        """Append a node with several outputs of one dtype."""
+        """Append a node with several outputs of one dtype; `name` is the only one's."""
         values = [value if isinstance(value, Tensor) else self.constant(value) for value in operands]
-        names = [f"v{len(self._nodes)}_{index}" for index in range(outputs)]
+        names = [name] if name else [f"v{len(self._nodes)}_{index}" for index in range(outputs)]
         self._append(op_type, [value.name for value in values], names, attributes)
         result = values[0].dtype if dtype is None else np.dtype(dtype)
         return [Tensor(name, result) for name in names]

@@ -1,0 +1,76 @@
+"""A decoder as one function over blocks: embedding, layers of attention and feed-forward, head."""
+
+from dataclasses import dataclass
+
+from themis.exact.blocks import I32, U8
+from themis.exact.decoder.blocks import Blocks, Gate, Heads, Matrix, Mixture, Norm, Turns, V
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A dense gated unit."""
+
+    up: Matrix
+    """Gate halves and linear halves."""
+    gate: Gate
+    down: Matrix
+
+
+@dataclass(frozen=True, slots=True)
+class HeadNorms:
+    """RMSNorms of queries and keys."""
+
+    queries: Norm
+    keys: Norm
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer's numbers."""
+
+    before: Norm
+    qkv: Matrix
+    head_norms: HeadNorms | None
+    heads: Heads
+    out: Matrix
+    between: Norm
+    feed: Feed | Mixture
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """All that a decoder is made of."""
+
+    table: U8
+    """Embeddings, see `Blocks.embed`."""
+    table_multiplier: I32
+    table_shift: int
+    tied: bool
+    turns: Turns
+    layers: tuple[Layer, ...]
+    stream_limit: int
+    last: Norm
+    head: Matrix
+
+    @property
+    def vocabulary(self) -> int:
+        return int(self.head.weight.shape[1])
+
+
+def decoder(b: Blocks[V], numbers: Numbers, *, every_row: bool = False) -> None:
+    """Logits of the next token, or with `every_row` of the one after each."""
+    limit = numbers.stream_limit
+    ids = b.start(numbers.turns, numbers.layers[0].heads, len(numbers.layers), numbers.vocabulary)
+    x = b.embed(ids, numbers.table, numbers.table_multiplier, numbers.table_shift, tied=numbers.tied)
+    for index, layer in enumerate(numbers.layers):
+        qkv = b.product(b.norm(x, layer.before, layer.qkv.digits), layer.qkv)
+        if layer.head_norms:
+            qkv = b.normed_heads(qkv, layer.heads, layer.head_norms.queries, layer.head_norms.keys)
+        x = b.residual(x, b.product(b.attention(qkv, index, layer.heads), layer.out), limit)
+        h = b.norm(x, layer.between, 2)
+        if isinstance(layer.feed, Mixture):
+            y = b.mixture(h, layer.feed)
+        else:
+            y = b.product(b.gated(b.product(h, layer.feed.up), layer.feed.gate), layer.feed.down)
+        x = b.residual(x, y, limit)
+    b.logits(b.norm(x if every_row else b.last(x), numbers.last, 2), numbers.head)
