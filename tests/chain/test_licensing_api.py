@@ -12,6 +12,7 @@ from eth_account.messages import encode_typed_data
 from eth_utils.address import to_checksum_address
 
 from demo import chains
+from tests.api_kit import VERIFIER
 from tests.daemon_kit import Bench
 from tests.patience import PATIENCE_S, until
 from tests.world import DAY_S, FEES, World
@@ -39,7 +40,7 @@ class Scene:
         licensing = Licensing(world.client, world.start_block, {self.model_id: "test model"})
         self.server = Server(ApiConfig(port=0))
         reading = Reading(self.bench.node, {}, {}, 0.0)
-        self.server.start(create(reading, licensing, hosts=LOOPBACK_NAMES, token=None))
+        self.server.start(create(reading, licensing, VERIFIER, hosts=LOOPBACK_NAMES, token=None))
         self.http = httpx.Client(base_url=self.server.url, timeout=PATIENCE_S)
         self.licensor = world.licensor.account.address
         self.requester = world.requester.account.address

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from demo import chains
 from tests import browser as browsers
+from tests.api_kit import VERIFIER
 from tests.browser import Wallet
 from tests.daemon_kit import Bench
 from tests.world import DAY_S, FEES, GRANT_COMMERCIAL, World
@@ -63,7 +64,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         world, bench = World.build(chain), Bench(tmp_path_factory.mktemp("node") / "db")
         server = Server(ApiConfig(port=0))
         licensing = Licensing(world.client, world.start_block, {})
-        server.start(create(Reading(bench.node, {}, {}, 0.0), licensing, hosts=LOOPBACK_NAMES, token=None))
+        server.start(create(Reading(bench.node, {}, {}, 0.0), licensing, VERIFIER, hosts=LOOPBACK_NAMES, token=None))
         yield Scene(world, server.url, browser)
         server.stop()
         bench.store.close()

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from demo import chains
 from demo.chains import RunningChain
 from tests import browser as browsers
+from tests.api_kit import VERIFIER
 from tests.browser import Wallet
 from tests.daemon_kit import Bench
 from tests.homes import SELFTEST, make_home, register, running, wait_until_ready
@@ -327,7 +328,7 @@ def test_a_node_behind_a_token_asks_for_it_once(scene: Scene, tmp_path: Path) ->
     token, bench, world = "t" * 16, Bench(tmp_path / "db"), scene.world
     licensing = Licensing(world.client, world.start_block, {})
     server = Server(ApiConfig(port=0))
-    server.start(create(Reading(bench.node, {}, {}, 0.0), licensing, hosts=LOOPBACK_NAMES, token=token))
+    server.start(create(Reading(bench.node, {}, {}, 0.0), licensing, VERIFIER, hosts=LOOPBACK_NAMES, token=token))
     with browsers.opened(scene.browser, server.url + "/licensing", scene.wallet()) as page:
         expect(page.locator("#notices")).to_have_text("Locked: this node asks for its API token.")
         expect(page.locator("#all")).to_be_hidden()

@@ -9,13 +9,14 @@ from fastapi import FastAPI, HTTPException, Path, Query, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from themis.api import licensing as licensing_routes
-from themis.api import licensing_calls, models, pages, problems, views
+from themis.api import licensing_calls, models, pages, problems, verifying, views
 from themis.api.guard import Guard
 from themis.api.head import Head
 from themis.api.licensing import Licensing
 from themis.api.metrics import NodeCollector
 from themis.api.reading import DISTRIBUTION, Reading
 from themis.core.job import State
+from themis.replay.verdict import Verifier
 
 MAX_JOBS: Final = 1_000
 
@@ -23,7 +24,9 @@ JobId = Annotated[str, Path(pattern="^0x[0-9a-fA-F]{6,64}$")]
 """As many digits as tell a job from the others."""
 
 
-def create(reading: Reading, licensing: Licensing, *, hosts: Collection[str] | None, token: str | None) -> FastAPI:
+def create(
+    reading: Reading, licensing: Licensing, verifier: Verifier, *, hosts: Collection[str] | None, token: str | None
+) -> FastAPI:
     """Build the API. `hosts` and `token` as in `Guard`."""
     app = FastAPI(
         title="Themis", version=version(DISTRIBUTION), docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json"
@@ -37,6 +40,7 @@ def create(reading: Reading, licensing: Licensing, *, hosts: Collection[str] | N
     _add_data(app, reading)
     licensing_routes.install(app, licensing)
     licensing_calls.install(app, licensing)
+    verifying.install(app, verifier)
     return app
 
 

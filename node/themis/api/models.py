@@ -215,6 +215,30 @@ class JobDetail(_Model):
     history: list[Fact]
 
 
+class Verification(_Model):
+    """An answer on the chain, held against what its model says when it is run again."""
+
+    request_id: str
+    outcome: str
+    """equal, differs, or unanswerable: the model says nothing to that input, so no answer can be its own."""
+    first_difference: int | None
+    """The first byte, from 0, in which the two differ, or that only one has."""
+    detail: str
+    """Why the model says nothing."""
+    model_id: str
+    model: str
+    """Name and version."""
+    operator: str
+    request_block: int
+    answer_block: int
+    answer_tx_hash: str
+    result_hash: str
+    output: str
+    """As it was answered on the chain."""
+    computed: str | None
+    """As the model says it here; null where it says nothing."""
+
+
 class Condition(_Model):
     """One thing that readiness depends on."""
 

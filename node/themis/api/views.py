@@ -1,7 +1,7 @@
 """Domain values as the API's models."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from themis.api import models
 from themis.chain.endpoints import EndpointState
@@ -10,6 +10,9 @@ from themis.core import permission, types
 from themis.core.requesters import Requesters
 from themis.core.spelling import shown
 from themis.ports import Store
+
+if TYPE_CHECKING:
+    from themis.replay.verdict import Verdict
 
 _CANDIDATES: Final = 5
 
@@ -108,6 +111,25 @@ def job_beginning(store: Store, beginning: str) -> models.JobDetail | str:
     if found is None:
         return f"this node knows no request {beginning}"
     return job_detail(found, store.history(found.id), store.terms(terms_key(found)))
+
+
+def verification(verdict: "Verdict") -> models.Verification:
+    asked, answered = verdict.exchange.requested, verdict.exchange.fulfilled
+    return models.Verification(
+        request_id=shown(asked.id),
+        outcome=verdict.outcome,
+        first_difference=verdict.first_difference,
+        detail=verdict.detail,
+        model_id=shown(asked.request.model_id),
+        model=f"{verdict.bundle.name} {verdict.bundle.version}",
+        operator=shown(asked.request.operator),
+        request_block=asked.at.block_number,
+        answer_block=answered.at.block_number,
+        answer_tx_hash=shown(answered.at.tx_hash),
+        result_hash=shown(answered.result_hash),
+        output=shown(answered.output),
+        computed=None if verdict.computed is None else shown(verdict.computed),
+    )
 
 
 def terms_key(job: jobs.Job) -> types.TermsKey:

@@ -107,9 +107,11 @@ def decode_log(raw: Mapping[str, Any]) -> tuple[Log, LogPosition] | None:
 def decode_event(raw: Mapping[str, Any]) -> ChainEvent | None:
     """Decode the two events a node lives on."""
     decoded = decode_log(raw)
-    if decoded is None:
-        return None
-    log, at = decoded
+    return None if decoded is None else event_of(*decoded)
+
+
+def event_of(log: Log, at: LogPosition) -> ChainEvent | None:
+    """A decoded log as one of the two events a node lives on; None for any other."""
     match log.event:
         case "Requested":
             request = decode_request(log.values["request"])

@@ -98,6 +98,11 @@ def _receipt(params: Params, result: Any) -> bool:
     )
 
 
+def _transaction(params: Params, result: Any) -> bool:
+    """None: nobody has sent it."""
+    return result is None or (isinstance(result, dict) and _same(result.get("hash"), params[0]))
+
+
 def _logs(params: Params, result: Any) -> bool:
     return isinstance(result, list) and all(_is_log(log) and _matches(log, params[0]) for log in result)
 
@@ -171,6 +176,7 @@ FORMS: Final[Mapping[str, tuple[str, Form]]] = {
     "eth_getBalance": ("a balance", _quantity),
     "eth_getTransactionCount": ("a nonce", _count),
     "eth_getTransactionReceipt": ("the receipt of that transaction", _receipt),
+    "eth_getTransactionByHash": ("that transaction", _transaction),
     "eth_sendRawTransaction": ("a transaction's hash", _hash),
     "eth_gasPrice": ("a price", _quantity),
     "eth_maxPriorityFeePerGas": ("a price, or null where there is none", _suggestion),

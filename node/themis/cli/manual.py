@@ -30,6 +30,9 @@ COMMANDS: Final = {
     ),
     "license": Entry("license.commands", "Terms, grants, and the short way to an authorization."),
     "request": Entry("request.commands", "Ask a model as this home's key, and wait for the answer."),
+    "verify": Entry(
+        "request.verifying", "Run an answer of the chain again, and say whether it is what its model says."
+    ),
     "refund": Entry(
         "request.payment", "Return the fee of a request that was not answered in time to its requester's credit."
     ),

@@ -62,7 +62,7 @@ class Scene:
         self.endpoints = ENDPOINTS[:1]
         reading = Reading(bench.node, self.health, {"eth_getLogs": 7, "eth_call": 3}, 900.0, lambda: self.endpoints)
         self.server = Server(ApiConfig(port=0))
-        self.server.start(create(reading, UNREACHABLE, hosts=HOSTS, token=None))
+        self.server.start(create(reading, *UNREACHABLE, hosts=HOSTS, token=None))
         self.client = httpx.Client(base_url=self.server.url)
 
     def get(self, path: str) -> Any:
@@ -326,7 +326,7 @@ def test_a_foreign_host_name_is_refused(scene: Scene, host: str) -> None:
 def test_a_token_guards_data_and_metrics(scene: Scene, tmp_path: Path) -> None:
     bench = Bench(tmp_path / "other")
     server = Server(ApiConfig(port=0))
-    server.start(create(Reading(bench.node, scene.health, {}, 0.0), UNREACHABLE, hosts=None, token="t" * 16))
+    server.start(create(Reading(bench.node, scene.health, {}, 0.0), *UNREACHABLE, hosts=None, token="t" * 16))
     with httpx.Client(base_url=server.url, headers={"Host": "node.example"}) as client:
         for path in ("/v1/status", "/v1/jobs", "/v1/models", "/v1/openapi.json", "/metrics"):
             for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "t" * 16}):

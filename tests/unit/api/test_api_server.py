@@ -51,7 +51,7 @@ def test_a_token_is_read_from_a_private_file(tmp_path: Path) -> None:
 def test_it_serves_on_a_free_port(tmp_path: Path) -> None:
     bench = Bench(tmp_path / "db")
     server = Server(ApiConfig(port=0))
-    server.start(create(Reading(bench.node, {}, {}, 0.0), UNREACHABLE, hosts=LOOPBACK_NAMES, token=None))
+    server.start(create(Reading(bench.node, {}, {}, 0.0), *UNREACHABLE, hosts=LOOPBACK_NAMES, token=None))
     assert httpx.get(f"{server.url}/livez").json() == {"live": True}
     server.stop()
     assert logging.getLogger("uvicorn").level == logging.WARNING

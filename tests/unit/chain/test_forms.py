@@ -47,6 +47,7 @@ GOOD: dict[str, tuple[list[Any], list[Any]]] = {
     "eth_getBalance": ([ORACLE, "latest"], ["0x0", "0x" + "f" * 64]),
     "eth_getTransactionCount": ([ORACLE, "latest"], ["0x0"]),
     "eth_getTransactionReceipt": ([H2], [RECEIPT, None, {**RECEIPT, "logs": []}]),
+    "eth_getTransactionByHash": ([H2], [{"hash": H2, "blockNumber": None}, None]),
     "eth_sendRawTransaction": (["0x02"], [H1]),
     "eth_gasPrice": ([], ["0x0", "0x3b9aca00"]),
     "eth_maxPriorityFeePerGas": ([], ["0x0", "0x3b9aca00", None]),
@@ -111,6 +112,7 @@ def test_null_is_no_answer(method: str) -> None:
         ("eth_getTransactionReceipt", {**RECEIPT, "logs": None}),
         ("eth_getTransactionReceipt", {**RECEIPT, "logs": [{**LOG, "transactionHash": H1}]}),
         ("eth_getTransactionReceipt", {**RECEIPT, "status": None}),
+        ("eth_getTransactionByHash", {"hash": H1}),
     ],
 )
 def test_the_answer_to_another_question_is_none(method: str, result: Any) -> None:

@@ -22,6 +22,7 @@ from themis.cli.output import print_json, say
 from themis.core.errors import Broken, ThemisError, Unavailable
 from themis.daemon.assemble import assemble
 from themis.daemon.preflight import Check, Preflight, Status
+from themis.replay.verdict import of_home
 
 _NAME_WIDTH: Final = len("license of evm-risk-moe")
 _FIRST_PAUSE_S: Final = 0.5
@@ -65,7 +66,9 @@ def _serve(home: Home, preflight: Preflight, token: str | None, stop: Stop) -> N
     running = assemble(home.path, preflight.config, preflight)
     server = Server(preflight.config.api)
     reading = Reading(running.node, running.supervisor.health, preflight.rpc.calls, time.time(), preflight.rpc.states)
-    server.start(api.create(reading, _licensing(preflight), hosts=hosts_of(preflight.config.api), token=token))
+    licensing = _licensing(preflight)
+    verifier = of_home(licensing.client, home.path, preflight.config)
+    server.start(api.create(reading, licensing, verifier, hosts=hosts_of(preflight.config.api), token=token))
     port_file = home.path / PORT_FILE
     port_file.write_text(f"{server.port}\n")
     say(f"ready: {server.url}")
