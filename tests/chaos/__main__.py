@@ -18,7 +18,10 @@ def main(line: Sequence[str] | None = None) -> int:
     parser.add_argument("--without", nargs="*", default=[], help="but not those with one of these")
     parser.add_argument("--keep", action="store_true", help="store what some rows gave beside the others")
     found = parser.parse_args(line)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background, and nodes would inherit
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # ignored in a shell's background: nodes would inherit that
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the same under nohup
     rows = [row for row in ROWS if (not found.words or _has(row, found.words)) and not _has(row, found.without)]
     progress = Console(stderr=True, width=150, markup=False, highlight=False)
     outcomes = []

@@ -68,6 +68,7 @@ def late(stage: Stage) -> None:
     stage.kill()
     for _ in range(50):
         stage.ask(100, window_s=120)
+    stage.all_mined()
     stage.chain.rpc("evm_increaseTime", 600)
     stage.mine()
     stage.start()

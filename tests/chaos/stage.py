@@ -76,8 +76,7 @@ class Stage:
 
     def send(self, requests: Sequence[dict[str, str]]) -> Sequence[dict[str, str]]:
         """Hand the requester's transactions to the chain."""
-        requester = "0x" + self.world.requester.address.hex()
-        self.nonce = max(self.nonce, int(self.chain.rpc("eth_getTransactionCount", requester, "latest"), 16))
+        self.nonce = max(self.nonce, self._requesters_nonce())
         calls: list[Any] = []
         for each in requests:
             calls.append(("eth_sendTransaction", [each | {"nonce": hex(self.nonce)}]))
@@ -120,8 +119,17 @@ class Stage:
         found = self.tally()
         must(found.answered == found.asked, f"{found.asked - found.answered} of {found.asked} were not answered")
 
+    def all_mined(self, within_s: float = PATIENCE_S) -> None:
+        """A chain that mines by itself still takes its time."""
+        self.until(lambda: self._requesters_nonce() >= self.nonce, "every request is in a block", within_s)
+
+    def _requesters_nonce(self) -> int:
+        requester = "0x" + self.world.requester.address.hex()
+        return int(self.chain.rpc("eth_getTransactionCount", requester, "latest"), 16)
+
     def others_answered(self, number: int, within_s: float) -> None:
         """All requests but so many are answered in time: those that cannot be do not stand in the way."""
+        self.all_mined(within_s)
         self.until(lambda: len(self.open_ids()) <= number, f"all but {number} of the requests are answered", within_s)
         found = self.tally()
         must(found.answered >= found.asked - number, f"only {found.answered} of {found.asked} were answered")
@@ -130,8 +138,9 @@ class Stage:
         self.all_over(60)
 
     def all_over(self, within_s: float = PATIENCE_S) -> None:
-        """Every request that is on the chain is answered or closed in time."""
+        """Every request that was made is on the chain, and answered or closed, in time."""
         give_up = time.monotonic() + within_s
+        self.all_mined(within_s)
         while left := self.open_ids():
             must(self.process is None or self.process.poll() is None, f"the node ended: {self.last_words()}")
             must(time.monotonic() < give_up, f"{len(left)} requests are open after {within_s:g} s")
