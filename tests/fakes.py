@@ -303,6 +303,15 @@ class FakeChain:
         untold = Unavailable("pruned")
         return [untold if self.untold else Terms(key.model_id, f"version {key.version}") for key, _ in places]
 
+    def foresee(
+        self,
+        licenses: Sequence[LicenseQuery],
+        terms: Sequence[tuple[TermsKey, BlockId]],
+        code: Sequence[tuple[Address, BlockId]],
+        now: BlockId,
+    ) -> None:
+        self._require_up()
+
     def standing(self, model_ids: Sequence[Hash32]) -> list[Standing]:
         self._require_up()
         if self.untold:

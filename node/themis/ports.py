@@ -74,6 +74,19 @@ class Chain(Protocol):
         """Published terms at each (version, block); why they cannot be told now."""
         ...
 
+    def foresee(
+        self,
+        licenses: Sequence[LicenseQuery],
+        terms: Sequence[tuple[TermsKey, BlockId]],
+        code: Sequence[tuple[Address, BlockId]],
+        now: BlockId,
+    ) -> None:
+        """Ask for all these together, and for what is left of grants at block `now`, in as few round trips as can be.
+
+        Each of the methods is answered from it then. Without it they give the same answers, later.
+        """
+        ...
+
     def standing(self, model_ids: Sequence[Hash32]) -> list[Standing]:
         """Whether our operator may be paid for answers of these models now, and asks to be."""
         ...

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
@@ -157,6 +157,61 @@ def test_terms_and_standing_are_read(stage: Stage) -> None:
     (standing,) = stage.chain.standing([request.model_id])
     assert standing.explanation.allowed
     assert standing.asks_fee
+
+
+def told(chain: Chain, seen: Requested) -> tuple[object, ...]:
+    """All that is asked about a request before it is answered."""
+    job = Job(seen.id, seen.request, seen.input, seen.at)
+    queries = policy.license_queries(job)
+    key = TermsKey(seen.request.model_id, seen.request.terms_version)
+    return (
+        chain.license_denials(queries),
+        chain.terms([(key, seen.at.block)]),
+        chain.uses_left([queries[1]]),
+        chain.code([(TARGET, seen.at.block)]),
+    )
+
+
+def test_what_a_request_needs_is_foreseen_in_one_round_trip(stage: Stage) -> None:
+    stage.put_code()
+    stage.limit(7)
+    stage.ask(b"in")
+    seen = requested(stage)
+    plain = told(stage.chain, seen)
+    stage.mine()
+    later = replace(seen, at=replace(seen.at, **_place(stage)))
+    job = Job(later.id, later.request, later.input, later.at)
+    key = TermsKey(later.request.model_id, later.request.terms_version)
+    before = trips(stage)
+    at = later.at.block
+    stage.chain.foresee(policy.license_queries(job), [(key, at)], [(TARGET, at)], at)
+    assert told(stage.chain, later) == plain
+    assert plain[2:] == ([7], [CODE])
+    assert trips(stage) <= before + 1
+
+
+def _place(stage: Stage) -> dict[str, Any]:
+    head = stage.chain.head()
+    return {"block_number": head.number, "block_hash": head.hash}
+
+
+def trips(stage: Stage) -> int:
+    """HTTP requests up to now; none by a fake."""
+    return stage.chain.rpc.states()[0].requests if isinstance(stage.chain, RpcChain) else 0
+
+
+def test_an_empty_answer_is_not_remembered(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backend that is behind says `0x` about a contract, and about code, that is there."""
+    stage.put_code()
+    stage.ask(b"in")
+    seen = requested(stage)
+    if isinstance(stage.chain, RpcChain):
+        with monkeypatch.context() as lagging:
+            lagging.setattr(stage.chain.rpc, "batch", lambda calls: ["0x"] * len(calls))
+            assert isinstance(stage.chain.terms([(TermsKey(seen.request.model_id, 1), seen.at.block)])[0], Unavailable)
+            assert stage.chain.code([(TARGET, seen.at.block)]) == [b""]
+    assert told(stage.chain, seen)[3] == [CODE]
+    assert isinstance(told(stage.chain, seen)[1], list)
 
 
 def test_a_request_is_read_as_it_was_made(stage: Stage) -> None:

@@ -78,19 +78,11 @@ class RpcChain:
         return [_events_of(block, raws) for block, raws in zip(blocks, found, strict=True)]
 
     def code(self, places: Sequence[tuple[Address, BlockId]]) -> list[bytes | Unavailable]:
-        calls: list[Call] = [("eth_getCode", [_hex(account), self.rpc.at(block)]) for account, block in places]
-        found = self.rpc.agreed(calls)
+        found = self.rpc.agreed(self._code_calls(places))
         return [_untold(raw) if isinstance(raw, RpcError) else bytes.fromhex(raw[2:]) for raw in found]
 
     def license_denials(self, queries: Sequence[LicenseQuery]) -> list[Denial | Unavailable | None]:
-        calls: list[Call] = [
-            (
-                "eth_call",
-                [{"to": self._oracle, "data": _hex(contracts.check_license(query))}, self.rpc.at(query.block)],
-            )
-            for query in queries
-        ]
-        return [_denial(result) for result in self.rpc.agreed(calls)]
+        return [_denial(result) for result in self.rpc.agreed(self._license_calls(queries))]
 
     def uses_left(self, queries: Sequence[LicenseQuery]) -> list[int | None]:
         try:
@@ -99,11 +91,18 @@ class RpcChain:
             raise Unavailable(f"what is left of the operator's grant cannot be read: {error}") from error
 
     def terms(self, places: Sequence[tuple[TermsKey, BlockId]]) -> list[Terms | Unavailable]:
-        calls: list[Call] = [
-            ("eth_call", [{"to": self._oracle, "data": _hex(contracts.terms_of(key))}, self.rpc.at(block)])
-            for key, block in places
-        ]
-        return [_untold(raw) if isinstance(raw, RpcError) else _terms(raw) for raw in self.rpc.agreed(calls)]
+        found = self.rpc.agreed(self._terms_calls(places))
+        return [_untold(raw) if isinstance(raw, RpcError) else _terms(raw) for raw in found]
+
+    def foresee(
+        self,
+        licenses: Sequence[LicenseQuery],
+        terms: Sequence[tuple[TermsKey, BlockId]],
+        code: Sequence[tuple[Address, BlockId]],
+        now: BlockId,
+    ) -> None:
+        calls = [*self._license_calls(licenses), *self._terms_calls(terms), *self._code_calls(code)]
+        self.rpc.foresee(calls, now)
 
     def standing(self, model_ids: Sequence[Hash32]) -> list[Standing]:
         try:
@@ -141,6 +140,24 @@ class RpcChain:
     def receipts(self, tx_hashes: Sequence[Hash32]) -> list[Receipt | None]:
         raws = self._batch([("eth_getTransactionReceipt", [_hex(tx_hash)]) for tx_hash in tx_hashes])
         return [None if raw is None else self._receipt(raw) for raw in raws]
+
+    def _license_calls(self, queries: Sequence[LicenseQuery]) -> list[Call]:
+        return [
+            (
+                "eth_call",
+                [{"to": self._oracle, "data": _hex(contracts.check_license(query))}, self.rpc.at(query.block)],
+            )
+            for query in queries
+        ]
+
+    def _terms_calls(self, places: Sequence[tuple[TermsKey, BlockId]]) -> list[Call]:
+        return [
+            ("eth_call", [{"to": self._oracle, "data": _hex(contracts.terms_of(key))}, self.rpc.at(block)])
+            for key, block in places
+        ]
+
+    def _code_calls(self, places: Sequence[tuple[Address, BlockId]]) -> list[Call]:
+        return [("eth_getCode", [_hex(account), self.rpc.at(block)]) for account, block in places]
 
     def _look(self, also: Sequence[Call]) -> tuple[Block, list[Any]]:
         """The newest block and more, from a backend of the right chain."""

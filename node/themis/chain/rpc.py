@@ -12,6 +12,7 @@ from typing import Any, Final
 from themis.chain import forms
 from themis.chain.endpoints import Call, Endpoint, EndpointState
 from themis.chain.refusals import Kind, RpcError
+from themis.chain.remembered import Remembered
 from themis.chain.transport import TimedOut, redacted
 from themis.core.errors import Unavailable
 from themis.core.types import BlockId
@@ -44,6 +45,7 @@ class Rpc:
         self._quorum = quorum
         self._sleep = sleep
         self._takes_hashes: bool | None = None
+        self._remembered = Remembered()
         self.calls: Counter[str] = Counter()
         """Calls made, by method."""
 
@@ -68,9 +70,31 @@ class Rpc:
         return self._ask(self._ranked(), calls, attempts)
 
     def agreed(self, calls: Sequence[Call]) -> list[Any]:
-        """As `batch`, for what decides about money or licenses: as many endpoints as the quorum must say the same."""
-        if self._quorum == 1:
-            return self.batch(calls)
+        """As `batch`, for what decides about money or licenses: as many endpoints as the quorum must say the same.
+
+        What was said about the state at a block, named by its hash, is not asked again.
+        """
+        return self._known(calls, foreseen=False)
+
+    def foresee(self, calls: Sequence[Call], block: BlockId) -> None:
+        """Ask all these in one go, with what contracts are asked about each new block: `agreed` knows them then."""
+        about = self.at(block)
+        again = self._remembered.about(about) if isinstance(about, dict) else []
+        distinct = {json.dumps(call): call for call in (*calls, *again)}
+        self._known(list(distinct.values()), foreseen=True)
+
+    def _known(self, calls: Sequence[Call], *, foreseen: bool) -> list[Any]:
+        answers = self._remembered.answers(calls)
+        left = [place for place, answer in enumerate(answers) if answer is None]
+        if left:
+            asked = [calls[place] for place in left]
+            found = self.batch(asked) if self._quorum == 1 else self._voted(asked)
+            self._remembered.keep(asked, found, foreseen=foreseen)
+            for place, answer in zip(left, found, strict=True):
+                answers[place] = answer
+        return answers
+
+    def _voted(self, calls: Sequence[Call]) -> list[Any]:
         votes: list[Counter[str]] = [Counter() for _ in calls]
         said: list[dict[str, Any]] = [{} for _ in calls]
         ranked = self._ranked()

@@ -16,6 +16,7 @@ from themis.daemon import told
 from themis.daemon.node import Node
 
 _BATCH: Final = 256
+_FEW: Final = 16
 MAX_WAITING: Final = _BATCH
 """Requests that may wait for cheaper gas at once: one look at all of them is one batch."""
 _OUTPUT_BYTES: Final = 32
@@ -57,6 +58,7 @@ class Judge:
                 licensable.append(job)
             else:
                 facts.append((job, underpaid))
+        self._foresee(licensable)
         facts += self._license(self._with_known_terms(licensable))
         if facts:
             told.record(node, facts)
@@ -113,6 +115,17 @@ class Judge:
             chain_time_s=node.time.now_s(),
         )
         node.engine.code_needed(job.request.model_id, job.input)
+
+    def _foresee(self, jobs: Sequence[Job]) -> None:
+        """What a few requests need is asked for in one round trip; of many, each question is a batch by itself."""
+        node = self._node
+        if not 0 < len(jobs) <= _FEW:
+            return
+        licenses = [query for job in jobs for query in policy.license_queries(job)]
+        terms = {key: job.seen_at.block for job in jobs if node.store.terms(key := _terms_key(job)) is None}
+        refs = [(node.engine.code_needed(job.request.model_id, job.input), job.seen_at.block) for job in jobs]
+        code = [(ref.address, block) for ref, block in refs if ref is not None]
+        node.chain.foresee(licenses, list(terms.items()), code, node.store.tail()[-1].id)
 
     def _with_known_terms(self, jobs: Sequence[Job]) -> list[Job]:
         """Those whose terms are kept: they travel with the result. The rest is judged again."""
