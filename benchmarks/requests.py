@@ -113,6 +113,7 @@ def latencies(away_s: float = 0.0) -> tuple[float, float, float]:
             time.sleep(chance.uniform(0.3, 0.9))
             begun_s = time.monotonic()
             found.append(1_000 * track.one()[1])
+            time.sleep(2 * away_s)  # the broadcast is written down when its own answer is back
             trips.append(in_a_row(watch.trips, begun_s))
         after = Reading.take(track.pid, track.url)
     inference_ms = 1_000 * (after.inference_s - before.inference_s) / SEQUENTIAL

@@ -124,6 +124,7 @@ def rescanned(stage: Stage) -> None:
     stage.all_answered()
     stage.choose(faults.of({"eth_getLogs"}, faults.result([])))
     stage.ask(6)
+    stage.all_mined()
     head = int(stage.chain.rpc("eth_blockNumber"), 16)
     for _ in range(20):
         stage.mine()
@@ -132,6 +133,7 @@ def rescanned(stage: Stage) -> None:
     time.sleep(2)
     stage.heal()
     stage.ask(2)
+    stage.all_mined()
     stage.until(lambda: len(stage.open_ids()) <= 6, "what is asked later is answered", 30)
     must(len(stage.open_ids()) == 6, "the endpoint hid nothing")
     stage.end()

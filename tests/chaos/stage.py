@@ -24,6 +24,8 @@ from themis.core.types import Hash32, UseClass
 
 INPUT: Final = bytes(range(64))
 REQUEST_GAS: Final = 400_000
+REQUEST_FEE_WEI: Final = 200 * 10**9
+"""A request is mined whatever a row does to the base fee."""
 WINDOW_S: Final = 3_600
 FEE_WEI: Final = 10**15
 """More than an answer costs at a fee of 1 gwei and more."""
@@ -103,6 +105,8 @@ class Stage:
             "data": "0x" + ORACLE.call("request", ask, input_).hex(),
             "value": hex(fee_wei),
             "gas": hex(REQUEST_GAS + callback_gas),
+            "maxFeePerGas": hex(REQUEST_FEE_WEI),
+            "maxPriorityFeePerGas": hex(10**9),
         }
 
     def choose(self, fault: Fault) -> None:
