@@ -32,12 +32,21 @@ def use(stage: Stage) -> Use:
     return Use(sum(map(int, ticks)) / TICKS, int(resident.split()[1]) / 1024, stage.proxy.calls.total())
 
 
+def _mass(stage: Stage, number: int, **changes: object) -> None:
+    """So many requests, a hundred in two blocks: a block for each takes Anvil minutes."""
+    stage.hold()
+    for _ in range(number // 100):
+        stage.ask(100, **changes)
+        stage.mine(2)
+    stage.release()
+    stage.all_mined()
+
+
 def _flat(stage: Stage, number: int, **changes: object) -> None:
     """The second half of a mass costs no more than the first, and honest requests between are answered."""
     uses = [use(stage)]
     for _ in range(2):
-        for _ in range(number // 200):
-            stage.ask(100, **changes)
+        _mass(stage, number // 2, **changes)
         stage.ask(2)
         stage.all_over(180)
         uses.append(use(stage))
@@ -66,9 +75,7 @@ def cheap(stage: Stage) -> None:
 def late(stage: Stage) -> None:
     """They are mined while the node is away."""
     stage.kill()
-    for _ in range(50):
-        stage.ask(100, window_s=120)
-    stage.all_mined()
+    _mass(stage, 5_000, window_s=120)
     stage.chain.rpc("evm_increaseTime", 600)
     stage.mine()
     stage.start()

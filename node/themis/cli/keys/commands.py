@@ -9,6 +9,7 @@ import typer
 
 from themis.cli.fields import Json, Wide
 from themis.cli.home import Home, home_of
+from themis.cli.keys.rotate import rotate
 from themis.cli.output import print_list, print_record, say
 from themis.cli.table import Column, View
 from themis.core.errors import Misconfigured
@@ -24,7 +25,7 @@ _KEYS: Final[View] = (
 _PRIVATE_KEY_BYTES: Final = 32
 
 app = typer.Typer(rich_markup_mode=None)
-keys = typer.Typer(rich_markup_mode=None, help="Make, import and list keys.")
+keys = typer.Typer(rich_markup_mode=None, help="Make, import, list and rotate keys.")
 app.add_typer(keys, name="keys")
 
 Name = Annotated[str, typer.Argument(help="The key's name.")]
@@ -56,6 +57,9 @@ def list_(context: typer.Context, wide: Wide = False, as_json: Json = False) -> 
     found = sorted(folder.glob("*.json"))
     rows = [{"name": path.stem, "address": shown(keystore.address_of(path)), "file": str(path)} for path in found]
     print_list(rows, _KEYS, as_json=as_json, wide=wide, empty=f"no key in {folder}: run `themis keys new`")
+
+
+keys.command()(rotate)
 
 
 def _create(home: Home, name: str, private_key: bytes | None, *, as_json: bool) -> None:
