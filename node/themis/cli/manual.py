@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "jobs": Entry("node.watching", "List jobs, newest first, or show one with all that happened to it."),
     "rescan": Entry("node.rescan", "Read the chain again for requests that the node has missed."),
     "models": Entry("models.commands", "Register, offer, list and verify models."),
+    "exact": Entry("exact.commands", "Make language models exact: the same bits on every machine."),
     "optimize": Entry(
         "optimize.commands",
         "Tune the models on this node's own traffic: analyze, plan, change, measure, keep or discard.",
