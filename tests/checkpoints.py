@@ -53,15 +53,6 @@ def tensors(kind: str, seed: int = 5) -> dict[str, NDArray[np.float32]]:
         scale = 0.2 if mean else 1.2 / np.sqrt(shape[-1])
         found[name] = (mean + rng.normal(0, scale, shape)).astype(np.float32)
 
-    def attend(at: str) -> None:
-        for name, rows in (("q", heads), ("k", pairs), ("v", pairs)):
-            add(f"{at}{name}_proj.weight", rows * head, width)
-            for bias in (f"{at}{name}_proj.bias",) * (kind == "qwen2"):
-                add(bias, rows * head)
-        add(f"{at}o_proj.weight", width, heads * head)
-        for name in ("q_norm", "k_norm") * kind.startswith("qwen3"):
-            add(f"{at}{name}.weight", head, mean=1.0)
-
     add("model.embed_tokens.weight", vocabulary, width)
     found["model.embed_tokens.weight"] *= 3
     add("model.norm.weight", width, mean=1.0)
@@ -70,13 +61,23 @@ def tensors(kind: str, seed: int = 5) -> dict[str, NDArray[np.float32]]:
         at = f"model.layers.{layer}."
         for name in ("input_layernorm", "post_attention_layernorm"):
             add(f"{at}{name}.weight", width, mean=1.0)
-        attend(f"{at}self_attn.")
+        for name, shape, mean in _attention(kind, (heads, pairs), head):
+            add(f"{at}self_attn.{name}", *shape, mean=mean)
         for names, inner in _feeds(kind, told):
             for name, shape in zip(names, ((inner, width), (inner, width), (width, inner)), strict=True):
                 add(f"{at}{name}.weight", *shape)
         for name, experts in _routers(told):
             add(f"{at}{name}.weight", experts, width)
     return found
+
+
+def _attention(kind: str, counts: tuple[int, int], head: int) -> list[tuple[str, tuple[int, ...], float]]:
+    heads, pairs = counts
+    found: list[tuple[str, tuple[int, ...], float]] = [("o_proj.weight", (32, heads * head), 0.0)]
+    for name, rows in (("q", heads * head), ("k", pairs * head), ("v", pairs * head)):
+        found.append((f"{name}_proj.weight", (rows, 32), 0.0))
+        found += [(f"{name}_proj.bias", (rows,), 0.0)] * (kind == "qwen2")
+    return found + [(f"{name}_norm.weight", (head,), 1.0) for name in "qk" * kind.startswith("qwen3")]
 
 
 def _routers(told: dict[str, Any]) -> list[tuple[str, int]]:

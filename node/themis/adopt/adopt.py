@@ -47,6 +47,8 @@ class Wishes:
     """Requests that become the golden ones; none: some are made up."""
     max_new_tokens: int
     steps_per_unit: int
+    chat: tuple[str, str] | None = None
+    """What a decoder is told before and after a request's text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,8 @@ def _manifest(found: Foreign, wishes: Wishes, *, exact: bool) -> Manifest:
     generation = recognize.generation(inputs, outputs, found.config, wishes.max_new_tokens)
     if generation and exact:
         generation = _within_proof(generation, Reach(inputs, read_declarations(found.model)))
+    if wishes.chat:
+        generation = _chatting(generation, found, wishes.chat)
     preprocessing = TEXT if found.tokenizer else TOKENS if generation else TENSORS
     if generation is None:
         inputs, outputs = ([_on_grid(tensor, wishes.steps_per_unit) for tensor in some] for some in (inputs, outputs))
@@ -139,6 +143,12 @@ def _within_proof(generation: GenerationSchema, reach: Reach) -> GenerationSchem
     """Config.json may promise a longer context than the graph is proven exact for."""
     covered = reach.context(generation)
     return generation.model_copy(update={"context": min(generation.context, covered or generation.context)})
+
+
+def _chatting(generation: GenerationSchema | None, found: Foreign, chat: tuple[str, str]) -> GenerationSchema:
+    if generation is None or not found.tokenizer:
+        raise Misconfigured("a chat template is for a decoder with a tokenizer.json beside it")
+    return generation.model_copy(update={"chat": list(chat)})
 
 
 def _on_grid(tensor: TensorSchema, steps_per_unit: int) -> TensorSchema:

@@ -91,6 +91,9 @@ class GenerationSchema(_Part):
     """Its output with a score for each next token: [1, tokens, vocabulary]."""
     cache: Annotated[list[Annotated[list[str], Field(min_length=2, max_length=2)]], Field(min_length=1)]
     """Pairs of an input and the output that is fed to it in the next step."""
+    chat: Annotated[list[str], Field(min_length=2, max_length=2)] | None = None
+    """What is written before and after a request's text. Its tokens of control are the template's alone: the same words
+    in a request are plain text."""
 
 
 class Manifest(_Part):

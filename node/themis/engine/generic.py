@@ -61,7 +61,8 @@ class Generic:
     def ids(self, input_: bytes) -> list[int]:
         """The token ids of a request. Raises Refused(INVALID_INPUT)."""
         if self._text is not None:
-            ids = self._text.ids(input_)
+            chat = self._manifest.generation and self._manifest.generation.chat
+            ids = self._text.chat_ids(input_, *chat) if chat else self._text.ids(input_)
         elif len(input_) % ID.itemsize:
             raise Refused(Reason.INVALID_INPUT, f"{len(input_)} bytes are no token ids of {ID.itemsize} bytes each")
         else:

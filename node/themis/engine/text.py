@@ -48,15 +48,28 @@ class Text:
         with _Guarded(
             lambda said: Misconfigured(f"{where} is no tokenizer: {said}. Restore the bundle from its publisher.")
         ):
-            self._tokenizer = Tokenizer.from_str(content.decode())
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
+            self._tokenizer, self._plain = (Tokenizer.from_str(content.decode()) for _ in range(2))
+        for each in (self._tokenizer, self._plain):
+            each.no_truncation()
+            each.no_padding()
+        self._plain.encode_special_tokens = True
 
     def ids(self, text: bytes) -> list[int]:
         """Token ids of UTF-8 text, with those that the tokenizer puts around it. Raises Refused(INVALID_INPUT)."""
         plain = decoded(text)
         with _Guarded(lambda said: Refused(Reason.INVALID_INPUT, f"the tokenizer cannot read the input: {said}")):
             return list(self._tokenizer.encode(plain).ids)
+
+    def chat_ids(self, text: bytes, before: str, after: str) -> list[int]:
+        """Token ids of a request between its template's parts, which alone may hold tokens of control.
+
+        Raises Refused(INVALID_INPUT).
+        """
+        plain = decoded(text)
+        with _Guarded(lambda said: Refused(Reason.INVALID_INPUT, f"the tokenizer cannot read the input: {said}")):
+            first, last = (self._tokenizer.encode(part, add_special_tokens=False).ids for part in (before, after))
+            middle = self._plain.encode(plain, add_special_tokens=False).ids
+        return [*first, *middle, *last]
 
     def text(self, ids: list[int]) -> str:
         """What token ids say, special tokens left out. Raises Refused(INVALID_INPUT) for ids it does not know."""

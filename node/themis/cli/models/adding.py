@@ -21,6 +21,9 @@ from themis.core.spelling import shown
 from themis.core.types import Hash32
 
 SHOWN_FINDINGS: Final = 5
+MAX_TEMPLATE_BYTES: Final = 16 * 1_024
+PLACE: Final = "{}"
+"""In a chat template."""
 
 
 def add(
@@ -39,6 +42,9 @@ def add(
         list[Path] | None, typer.Option(metavar="FILE", help="A request to try it on; none: some are made up.")
     ] = None,
     max_new_tokens: Annotated[int, typer.Option(min=1, max=256, help="Of a decoder's answer.")] = 64,
+    chat: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A decoder's chat template: text with {} for the request's.")
+    ] = None,
     steps_per_unit: Annotated[
         int, typer.Option(min=1, max=2**24, help="Floats are rounded to steps of one over this.")
     ] = 10_000,
@@ -58,6 +64,7 @@ def add(
         probes=tuple(bundle.read(file.absolute().parent, file.name, 2**20) for file in probe or ()),
         max_new_tokens=max_new_tokens,
         steps_per_unit=steps_per_unit,
+        chat=_template(chat) if chat else None,
     )
     target = (to or home.path / "models" / called).absolute()
     record, findings = _make(path.absolute(), target, wishes)
@@ -71,6 +78,17 @@ def add(
         say(f"not exact: {finding}")
     if len(findings) > SHOWN_FINDINGS:
         say(f"and {len(findings) - SHOWN_FINDINGS} more: `themis models lint {path}`")
+
+
+def _template(file: Path) -> tuple[str, str]:
+    content = bundle.read(file.absolute().parent, file.name, MAX_TEMPLATE_BYTES)
+    try:
+        before, after = content.decode().split(PLACE)
+    except ValueError as error:
+        raise Misconfigured(
+            f"{file} is no chat template: it needs {PLACE} once, where the request's text goes"
+        ) from error
+    return before, after
 
 
 def _make(source: Path, target: Path, wishes: Wishes) -> tuple[dict[str, Any], list[str]]:
