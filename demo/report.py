@@ -1,13 +1,12 @@
 """Reading the answer of `evm-risk-moe`, as RiskReport.sol lays it out."""
 
-import struct
 from dataclasses import dataclass
 from typing import Final
 
+from themis.evm import report
 from themis.evm.report import RiskClass
 
 CLASSES: Final = tuple(risk.name.lower().replace("_", " ") for risk in RiskClass)
-_LANES: Final = struct.Struct(">16H")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +16,8 @@ class Report:
     scores_bps: dict[str, int]
     coverage_bps: int
     program_counter: int
+    not_known: list[str]
+    """In words, why this is not the whole truth; empty if it is."""
 
     @property
     def worst_bps(self) -> int:
@@ -25,6 +26,7 @@ class Report:
 
 
 def decode(output: bytes) -> Report:
-    """Read 32 bytes. Raises struct.error for any other length."""
-    lanes = _LANES.unpack(output)
-    return Report(dict(zip(CLASSES, lanes, strict=False)), lanes[len(CLASSES)], lanes[len(CLASSES) + 1])
+    """Read 32 bytes. Raises ValueError for what is no report."""
+    said = report.unpack(output)
+    scores_bps = dict(zip(CLASSES, said.scores_bps, strict=True))
+    return Report(scores_bps, said.coverage_bps, said.program_counter, said.words)

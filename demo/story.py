@@ -153,6 +153,7 @@ def _verdict(judged: dict[str, Any]) -> str:
     scores = judged["scores_bps"]
     worst = max(scores, key=scores.__getitem__)
     saw = f"{worst} {percent(scores[worst])}, code seen {percent(judged['coverage_bps'])}"
+    saw += "".join(f", {words}" for words in judged["not_known"])
     if judged["flagged"]:
         return f"{judged['contract']}: {saw}: flagged, waits {_days(guard.EXTRA_DELAY_S)} longer"
     return f"{judged['contract']}: {saw}: not flagged, may run after {_days(guard.DELAY_S)}"

@@ -11,7 +11,8 @@ contract RiskReportTest {
         return RiskReport.decode(output);
     }
 
-    function testFuzz_decode(uint16[6] memory scores, uint16 coverage, uint16 pc) public view {
+    function testFuzz_decode(uint16[6] memory scores, uint16 coverage, uint16 pc, uint8 bits) public view {
+        bits &= 0x7f;
         uint16 worst;
         for (uint256 i; i < 6; ++i) {
             scores[i] = uint16(bound(scores[i], 0, 10_000));
@@ -19,12 +20,37 @@ contract RiskReportTest {
         }
         coverage = uint16(bound(coverage, 0, 10_000));
 
-        Report memory report = this.decode(_pack(scores, coverage, pc, 0));
+        Report memory report = this.decode(_pack(scores, coverage, pc, bits));
 
+        VM.assertEq(report.notKnown, bits);
+        VM.assertEq(report.isWhole(), bits == 0);
+        VM.assertEq(report.implementation, address(0));
         VM.assertEq(abi.encode(report.scoresBps), abi.encode(scores));
         VM.assertEq(report.coverageBps, coverage);
         VM.assertEq(report.programCounter, pc);
         VM.assertEq(report.worst(), worst);
+    }
+
+    function testFuzz_decode_pointer(address implementation, uint8 bits) public view {
+        bits |= 0x80;
+
+        Report memory report = this.decode(abi.encodePacked(implementation, bytes10(0), uint16(bits)));
+
+        VM.assertEq(report.implementation, implementation);
+        VM.assertEq(report.notKnown, bits);
+        VM.assertEq(report.worst(), 0);
+        VM.assertEq(report.isWhole(), false);
+    }
+
+    function testFuzz_decode_reverts_pointerReserved(address implementation, uint80 reserved) public {
+        VM.assume(reserved != 0);
+        _refused(abi.encodePacked(implementation, reserved, uint16(0x80)));
+    }
+
+    function testFuzz_decode_reverts_unknownBits(uint16 bits) public {
+        VM.assume(bits > 0xff);
+        uint16[6] memory scores;
+        _refused(_pack(scores, 0, 0, bits));
     }
 
     function testFuzz_decode_reverts_length(bytes calldata output) public {
@@ -41,10 +67,10 @@ contract RiskReportTest {
         _refused(_pack(scores, coverage, 0, 0));
     }
 
-    function testFuzz_decode_reverts_reservedLanes(uint128 reserved) public {
+    function testFuzz_decode_reverts_reservedLanes(uint112 reserved) public {
         VM.assume(reserved != 0);
         uint16[6] memory scores;
-        _refused(_pack(scores, 0, 0, reserved));
+        _refused(_pack(scores, 0, 0, uint128(reserved) << 16));
     }
 
     function _refused(bytes memory output) private {

@@ -17,7 +17,13 @@ _NAMES: Final = {
 def render(metrics: dict[str, Any]) -> str:
     """The whole card."""
     return (
-        "\n\n".join((_what(metrics), _figures(metrics), _data(metrics), _exact(metrics), _demo(metrics), LIMITS)) + "\n"
+        "\n\n".join(
+            (
+                *(_what(metrics), _retraced(metrics["retraced"]), _figures(metrics), _data(metrics)),
+                *(_exact(metrics), _demo(metrics), LIMITS),
+            )
+        )
+        + "\n"
     )
 
 
@@ -26,7 +32,7 @@ def _what(m: dict[str, Any]) -> str:
     return f"""# evm-risk-moe {m["version"]}
 
 Reads EVM runtime bytecode and gives, for each of six classes of vulnerability, a score from 0 to 10,000 basis points, the share
-of the code its traces reached, and the program counter to look at first. Scores of {m["flag_bps"]:,} and more are flags.
+of the code that can be reached and whose traces it was given, the program counter to look at first, and what it does not know. Scores of {m["flag_bps"]:,} and more are flags.
 
 It tells vulnerable functions that were made by templates from their safe twins, and real functions from the same without a guard; how it
 does on vulnerabilities found in the wild has not been measured. Do not let its answer alone stop or release funds.
@@ -41,13 +47,39 @@ does on vulnerabilities found in the wild has not been measured. Do not let its 
 * License: Apache-2.0. Written by `build.py` beside this file."""
 
 
+def _retraced(r: dict[str, Any]) -> str:
+    counts = r["contracts"]
+    told = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in r["not_known"].items() if count)
+    classes = "\n".join(
+        f"| {name} | {c['f1']:.2f} | {c['precision']:.2f} | {c['recall']:.2f} | {c['fpr']:.1%} | {c['support']} |"
+        for name, c in ((name, r["per_class"][key]) for key, name in _NAMES.items())
+    )
+    (low, high), (least, most) = r["macro_f1_interval_95"], r["fpr_interval_95"]
+    return f"""## What is new, and what it was measured with
+
+The weights are those of version 0.2.0. What they are given is new: `evm-trace-3` walks every path that some other one does not stand for,
+writes down what it leaves out, and feeds long functions in windows. **All figures of the sections after this one were measured with
+`evm-trace-2`**; the weights were not trained anew, and scores are not calibrated: take them as flagged or not.
+
+Measured with `evm-trace-3` (`remeasure.py`), on those held-out contracts of the next section that were compiled when this version was made:
+{counts["injected"]} with a pasted function and {counts["unmutated"]} as they are. Macro-F1 {r["macro_f1"]:.3f} ({low:.3f} to {high:.3f}); {r["fpr"]:.1%} ({least:.1%} to {most:.1%}) of the unmutated ones flagged in any class;
+{r["between_100_and_9900_bps"]} contracts have a score between 100 and 9,900. Of all, {r["whole"]} are known as a whole; of the others: {told}.
+
+| class | F1 | precision | recall | flagged unmutated | support |
+|---|---|---|---|---|---|
+{classes}
+
+`tests/vectors/evm_cases/` holds small contracts of every shape of condition; the test beside them names those that are still judged wrongly:
+reentrancy across functions under one function's mutex, and a failed payment that is counted and not handled."""
+
+
 def _figures(m: dict[str, Any]) -> str:
     held, counts = m["heldout"], m["contracts"]
     slither = held["baselines"]["slither"]
     same = slither["model_on_the_same"]
     return f"""## Measured
 
-On projects and templates that neither training nor the choice of thresholds saw: {counts["injected"]} contracts made by pasting one function
+With `evm-trace-2`. On projects and templates that neither training nor the choice of thresholds saw: {counts["injected"]} contracts made by pasting one function
 of a held-out template, vulnerable or safe, into a real contract of a held-out project, and {counts["unmutated"]} contracts of those projects as they are.
 In parentheses: the middle 95 % of 1,000 bootstrap samples of the contracts.
 
@@ -240,6 +272,7 @@ LIMITS: Final = """## Limits and abuse
 
 * A low score is not "safe": business logic, prices, governance and everything outside the six classes are invisible to it.
 * It reads one contract: what other contracts do, and what an upgrade or a proxy's next implementation will do, is not in the score.
+* A report that says that something is not known is no clean bill: it says in which of eight ways less was read than there is.
 * Reentrancy across functions or contracts, guards in other contracts, and code that only assembly writers write are weak spots.
 * The weights are public, so an attacker can try code against it offline until the score is low.
 * A false flag can delay an honest proposal; a consumer should lengthen a delay, not refuse.

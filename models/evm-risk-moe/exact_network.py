@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from themis.evm.encode import BUCKETS, ORDERS
-from themis.evm.trace import MAX_TOKENS
+from themis.evm.limits import WINDOW
 from themis.evm.vocabulary import NAMES
 from themis.exact.blocks import I32, U8, Blocks, Experts, V, centered, gains
 
 MAX_ROWS: Final = 2**16
-"""Rows of one run: several contracts, the largest of which has MAX_FUNCTIONS * MAX_TOKENS."""
+"""Rows of one run: several contracts, the largest of which has themis.evm.limits.MAX_ROWS."""
 _STREAM_BITS: Final = 8
 """The residual stream counts in 2^-8."""
 _ACT_BITS: Final = 5
@@ -68,7 +68,7 @@ def write(b: Blocks[V], w: Weights) -> None:
     x = b.add(b.embed(tokens, w.tokens, _shift_of(TOKEN_STEP)), b.embed_bag(grams, w.grams, _shift_of(GRAM_STEP)))
     x = _expert_layer(b, x, w.experts[0])
     for mixing, experts in zip(w.mixing, w.experts[1:], strict=True):
-        seen = b.running_max(b.linear(b.rms_norm(x, mixing.gain), mixing.into, mixing.into_shift), first, MAX_TOKENS)
+        seen = b.running_max(b.linear(b.rms_norm(x, mixing.gain), mixing.into, mixing.into_shift), first, WINDOW)
         x = b.residual(x, b.project(seen, mixing.out), mixing.out_shift)
         x = _expert_layer(b, x, experts)
     logits = b.project(b.rms_norm(x, w.gain), w.head, w.bias)

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from themis.evm.trace import MAX_TOKENS
+from themis.evm.limits import WINDOW
 from themis.evm.vocabulary import ID
 
 SWAP_CHANCE: Final = 0.3
@@ -65,4 +65,4 @@ def jittered(function: bytes, rng: np.random.Generator) -> bytes:
         tokens[swapped] = rng.choice(group, int(swapped.sum()))
     added = rng.poisson(INSERTIONS * len(tokens))
     places = rng.integers(1, len(tokens) + 1, added)
-    return np.insert(tokens, places, rng.choice(_FILLERS, added))[:MAX_TOKENS].tobytes()
+    return np.insert(tokens, places, rng.choice(_FILLERS, added))[:WINDOW].tobytes()

@@ -13,7 +13,7 @@ from template_kit import Risk
 from torch import Tensor, nn
 
 from themis.evm.encode import BUCKETS, ORDERS
-from themis.evm.trace import MAX_TOKENS
+from themis.evm.limits import WINDOW
 from themis.evm.vocabulary import NAMES
 
 CLASSES: Final = len(Risk)
@@ -156,7 +156,7 @@ def running_steps(first: Tensor) -> list[Tensor]:
     """Gather indices of a running maximum by doubling; clamped to the function's first row."""
     rows = torch.arange(len(first))
     steps, reach = [], 1
-    while reach < MAX_TOKENS:
+    while reach < WINDOW:
         steps.append(torch.maximum(rows - reach, first))
         reach *= 2
     return steps

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from rich.progress import Progress
 from scoring import macro_f1_at_best
 
-from themis.evm.trace import MAX_TOKENS
+from themis.evm.limits import WINDOW
 
 BATCH_TOKENS: Final = 12_000
 GRAM_DROP: Final = 0.5
@@ -132,9 +132,9 @@ def _joined(
     found, merged = list(functions), labels.copy()
     for row in np.flatnonzero(rng.random(len(functions)) < JOINED):
         other = int(rng.integers(len(functions)))
-        found[row] = (functions[row] + functions[other][1:])[:MAX_TOKENS]
-        merged[row] = np.maximum(labels[row], labels[other]) if len(found[row]) < MAX_TOKENS else labels[row]
-        counted[row] = len(found[row]) < MAX_TOKENS
+        found[row] = (functions[row] + functions[other][1:])[:WINDOW]
+        merged[row] = np.maximum(labels[row], labels[other]) if len(found[row]) < WINDOW else labels[row]
+        counted[row] = len(found[row]) < WINDOW
     return found, merged, counted
 
 

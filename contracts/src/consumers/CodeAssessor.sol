@@ -149,7 +149,8 @@ abstract contract CodeAssessor is InferenceRequester {
         bytes32 subject = _asked[requestId];
         if (subject == 0) revert UnknownRequest(requestId);
         Report memory report = RiskReport.decode(output);
-        bool flagged = report.worst() >= _assessing.thresholdBps || report.coverageBps < _assessing.minCoverageBps;
+        bool flagged = report.worst() >= _assessing.thresholdBps || report.coverageBps < _assessing.minCoverageBps
+            || !report.isWhole(); // what is not known is not safe
 
         delete _asked[requestId];
         Assessment storage assessment = _assessments[subject];

@@ -17,7 +17,7 @@ _TOP: Final = 255
 _FAR: Final = 4_096
 _HOUR_S: Final = 3_600
 """From here on a remainder of the time is a date, not luck."""
-_PRODUCT_SEED, _PIN_SEED, _MASK_SEED = 6, 8, 9
+_AUTH_SEED, _PRODUCT_SEED, _PIN_SEED, _MASK_SEED = 4, 6, 8, 9
 
 
 def binary(fold: Callable[[int, int], int], join: Callable[[int], int]) -> Handler:
@@ -39,6 +39,23 @@ def modulo(m: Machine) -> int:
     if left >= 0 and right >= 0:
         m.push(left % right if right else 0)
         return v.NONE
+    return _remainder(m, left, right)
+
+
+def signed_modulo(m: Machine) -> int:
+    left, right = m.pop(), m.pop()
+    if left >= 0 and right >= 0:
+        size = abs(_signed(left)) % abs(_signed(right)) if right else 0
+        m.push((size if _signed(left) >= 0 else -size) & MASK)
+        return v.NONE
+    return _remainder(m, left, right)
+
+
+def _signed(word: int) -> int:
+    return word - (MASK + 1) * (word >> _TOP)
+
+
+def _remainder(m: Machine, left: Word, right: Word) -> int:
     bits = t.both(left, right)
     calendar = right >= _HOUR_S and not bits & (t.ENTROPY | t.RANDOM)
     lucky = bool(bits & t.BLOCK) and not calendar
@@ -106,7 +123,7 @@ def equal(fold: Callable[[int, int], int]) -> Handler:
         elif constant == 0:
             m.push(_negated(min(left, right)) if equals else min(left, right))
         elif apart is not None:
-            m.push(apart)
+            m.push(t.soft(apart))
         elif t.both(left, right) & t.SELECTOR and 0 <= constant <= _MAX_SELECTOR:
             m.push(~(t.DATA | t.SELECTOR | selector_bit))
         else:
@@ -120,6 +137,8 @@ def _compared(m: Machine, left: Word, right: Word, *, equals: bool, subtracts: b
     known, bits = t.both(left, right), t.equality(left, right)
     event = v.identity(bits & ~known)
     identity = _compared_identity(m, left, right, pinned=bool(bits & t.PINNED & ~known), subtracts=subtracts)
+    if left < 0 and right < 0 and bits & t.RETURNED and not (taint(left) ^ taint(right)) & ~t.NOT:
+        bits &= ~(t.BY_CALLER | t.BY_ORIGIN)  # an answer is compared with itself: is it a bool?
     if max(left, right) > 0 and bits & t.BY_CALLER and bits & t.STORED:
         bits |= t.FLAG  # one of a few states, as a bool is
     if event or not subtracts:
@@ -135,16 +154,30 @@ def _compared_identity(m: Machine, left: Word, right: Word, *, pinned: bool, sub
         identity = _combined(_PIN_SEED, left, right)
         m.relate(identity, left if taint(left) & t.DATA else right)
         return identity
+    if keeper := _keeper(m, left, right):
+        return keeper
     identity = t.identity(min(left, right)) if max(left, right) >= 0 else 0
     if subtracts and right >= 0 and identity and not t.both(left, right) & t.STORED:
         return t.total(identity, t.PRIME - t.identity(right))
     return identity
 
 
+def _keeper(m: Machine, left: Word, right: Word) -> int:
+    """Identity of a comparison with the caller (or a signer), if it is known where the other one is kept."""
+    asks = t.CALLER | t.SIGNED
+    whom = right if taint(left) & asks else left
+    found = m.places.get(t.identity(whom), 0)
+    if not found or not t.equality(left, right) & t.AUTH:
+        return 0
+    about = t.mixed(_AUTH_SEED, t.identity(whom))
+    m.loose.keepers[about] = found
+    return about
+
+
 def _apart(left: Word, right: Word) -> int | None:
     """The difference of two places in memory that are a known number of bytes apart."""
     one, other = t.identity(left), t.identity(right)
-    if 0 in (left, right) or t.both(left, right) & ~t.DATA or not one or not other:
+    if 0 in (left, right) or t.both(left, right) & ~(t.DATA | t.NOT) or not one or not other:
         return None
     found = t.distance(one, other)
     return found if found < _FAR else None
@@ -176,11 +209,11 @@ def or_(m: Machine) -> int:
         return v.NONE
     if taint(left) & t.CLEARED:
         left, right = right, left
-    cleared = taint(right) & t.CLEARED
+    cleared = taint(right) & t.CLEARED and not taint(right) & (t.HOLDS | t.FAILS)
     if cleared and left < 0:
         m.push(~(t.both(left, left)))
     elif cleared:
-        m.push(~(t.STORED | (t.HOLDS if left else t.FAILS)))
+        m.push(~(t.STORED | t.CLEARED | (t.HOLDS if left else t.FAILS)))
     else:
         m.push(~t.both(left, right))
     return v.NONE
@@ -194,6 +227,8 @@ def iszero(m: Machine) -> int:
 
 def _negated(word: Word) -> Word:
     bits = ~word ^ t.NOT
+    if bits & t.CLEARED:
+        bits &= ~(t.CLEARED | t.HOLDS | t.FAILS)
     for pair in (t.EQ_SELECTOR | t.NE_SELECTOR, t.HOLDS | t.FAILS):
         if bits & pair:
             bits ^= pair
@@ -202,7 +237,7 @@ def _negated(word: Word) -> Word:
 
 def not_(m: Machine) -> int:
     word = m.pop()
-    m.push(word ^ MASK if word >= 0 else word)
+    m.push(word ^ MASK if word >= 0 else t.unknown(t.both(word, word), t.identity(word)))
     return v.NONE
 
 

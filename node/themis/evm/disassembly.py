@@ -1,4 +1,4 @@
-"""Runtime bytecode as instructions, without the compiler's metadata at its end."""
+"""Runtime bytecode as instructions, and where the compiler's metadata begins: code hidden there runs, too."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +23,8 @@ class Program:
     """What a PUSH pushes; 0 elsewhere."""
     jumpdests: Mapping[int, int]
     """Program counter of each JUMPDEST -> index of its instruction."""
+    end: int
+    """Where the compiler's metadata begins, or the code ends."""
 
 
 def strip_metadata(code: bytes) -> bytes:
@@ -53,4 +55,4 @@ def disassemble(code: bytes) -> Program:
         ops.append(op)
         values.append(value)
         pc += 1 + width
-    return Program(tuple(pcs), tuple(ops), tuple(values), jumpdests)
+    return Program(tuple(pcs), tuple(ops), tuple(values), jumpdests, len(strip_metadata(code)))

@@ -5,13 +5,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from themis.evm.disassembly import disassemble, strip_metadata
+from themis.evm.coverage import reachable
+from themis.evm.disassembly import disassemble
+from themis.evm.limits import MAX_ROWS, NOTHING, STRIDE, WINDOW, NotKnown
 from themis.evm.trace import Trace, Tracer
-from themis.evm.vocabulary import NONE
+from themis.evm.vocabulary import ID, NONE
 
-PREPROCESSING: Final = "evm-trace-2"
+PREPROCESSING: Final = "evm-trace-3"
 """Named in the manifest; any change to tokens or buckets gets a new one."""
 MAX_CODE_BYTES: Final = 24_576
+ADDRESS_BYTES: Final = 20
+FULL_BPS: Final = 10_000
+_NOT_LEGACY: Final = b"\xef"
+_DELEGATION: Final = b"\xef\x01\x00"
 ORDERS: Final = (2, 3, 4, 5)
 BUCKET_BITS: Final = 13
 BUCKETS: Final = 1 << BUCKET_BITS
@@ -26,8 +32,12 @@ class Encoded:
     """A contract as the model sees it. No slots: the flat views are computed once and kept."""
 
     functions: tuple[Trace, ...]
+    """Windows of functions, at most limits.WINDOW tokens each, no two the same."""
     coverage_bps: int
-    """Share of the code's instructions that the traces reached."""
+    """Of the instructions that can be reached, the share whose traces the network is given."""
+    not_known: NotKnown = NOTHING
+    implementation: bytes | None = None
+    """Address of the code that this code, which is nothing but a pointer, delegates to."""
 
     @cached_property
     def tokens(self) -> tuple[int, ...]:
@@ -54,17 +64,47 @@ class Encoded:
 
 
 def encode(code: bytes) -> Encoded:
-    """Any byte string up to MAX_CODE_BYTES encodes; work is bounded by trace.MAX_STEPS instructions.
+    """Any byte string up to MAX_CODE_BYTES encodes; work is bounded by limits.MAX_STEPS instructions.
 
     Raises ValueError for longer code, which no EVM chain deploys (EIP-170).
     """
     if len(code) > MAX_CODE_BYTES:
         raise ValueError(f"{len(code)} bytes of code; EIP-170 allows {MAX_CODE_BYTES}. Send runtime bytecode.")
-    program = disassemble(strip_metadata(code))
+    if code[:1] == _NOT_LEGACY:
+        return _without_instructions(code)
+    program = disassemble(code)
     tracer = Tracer(program)
-    functions = tuple(tracer.run())
-    total = len(program.ops)
-    return Encoded(functions, sum(tracer.reached) * 10_000 // total if total else 0)
+    given, left_out = _windows(tracer.run())
+    not_known = tracer.told | left_out
+    covered = 0 if left_out else sum(tracer.reached)
+    pointer = tracer.implementation is not None and len(given) == 1 and not_known == NotKnown.PROXY
+    implementation = (tracer.implementation or 0).to_bytes(ADDRESS_BYTES, "big") if pointer else None
+    share = covered * FULL_BPS // max(1, reachable(program, tracer)) if program.ops else 0
+    return Encoded(given, share, not_known | (NotKnown.NAMED if pointer else 0), implementation)
+
+
+def _without_instructions(code: bytes) -> Encoded:
+    """What begins with 0xef no EVM runs as it stands: a delegation (EIP-7702), or a format that is not known."""
+    nothing = (Trace(None, (ID["ENTRY.fallback"],), (0,)),)
+    if code.startswith(_DELEGATION) and len(code) == len(_DELEGATION) + ADDRESS_BYTES:
+        return Encoded(nothing, 0, NotKnown.DELEGATION | NotKnown.NAMED, code[len(_DELEGATION) :])
+    return Encoded(nothing, 0, NotKnown.UNKNOWN_DISPATCHER)
+
+
+def _windows(traces: list[Trace]) -> tuple[tuple[Trace, ...], NotKnown]:
+    """What the network is given, each window once, and what is left out because there is too much."""
+    given: dict[tuple[int, ...], Trace] = {}
+    rows = 0
+    for trace in traces:
+        for at in range(0, max(1, len(trace.tokens) - (WINDOW - STRIDE)), STRIDE):
+            tokens = trace.tokens[at : at + WINDOW]
+            if tokens in given:
+                continue
+            if rows + len(tokens) > MAX_ROWS:
+                return tuple(given.values()), NotKnown.TRUNCATED | NotKnown.LEFT_OUT
+            rows += len(tokens)
+            given[tokens] = Trace(trace.selector, tokens, trace.pcs[at : at + WINDOW])
+    return tuple(given.values()), NOTHING
 
 
 def buckets(tokens: tuple[int, ...]) -> Iterator[tuple[int, ...]]:

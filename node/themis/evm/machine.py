@@ -15,28 +15,53 @@ _REACH: Final = 16
 """Words of the stack that an instruction can still reach."""
 OPEN, KEYED, GRANTED = range(3)
 """How far a path has got past guards: not at all; what is kept for the caller was not zero; the caller is in charge."""
+FIRM: Final = 1
+"""Beside the bits of places: what nobody can write."""
 _SLOAD_SEED: Final = 5
 _POINTER_SEED: Final = 10
+
+
+class Loose:
+    """Storage places that a caller who is not in charge writes what he likes to. Common to all paths of a contract."""
+
+    __slots__ = ("always", "keepers", "locks", "many", "once")
+
+    def __init__(self) -> None:
+        self.always = 0
+        self.once = 0
+        """Only before a flag is set that says so."""
+        self.locks = 0
+        """Places of such flags, and of mutexes."""
+        self.many = 0
+        """Places of which there are many, as in a mapping."""
+        self.keepers: dict[int, int] = {}
+        """Identity of a comparison with the caller -> place of whom he was compared with."""
 
 
 class Machine:
     """One path's state. Words leave the bottom of an over-deep stack; solc never reaches that far down."""
 
     __slots__ = (
+        "apart",
         "calls",
         "exposed",
+        "flagged",
         "floating",
+        "granted",
         "guarded",
         "handed_over",
         "level",
         "lock",
+        "loose",
         "memory",
         "places",
         "pointers",
         "read",
         "returned",
+        "serial",
         "stack",
         "subjects",
+        "target",
         "trusted",
         "untested",
         "vouched",
@@ -54,7 +79,16 @@ class Machine:
         """Calls, as bits by number, whose success flag has not decided a branch yet."""
         self.returned = t.RETURNED
         """Bits of what the newest call returned."""
+        self.serial = 0
+        """How many words were copied."""
+        self.apart = 0
+        """Words with a serial number up to this one may be no copies of each other any more."""
         self.level = OPEN
+        self.granted = 0
+        """Places whose value put the caller in charge; FIRM if something else did."""
+        self.target = UNKNOWN
+        """Of the newest delegatecall."""
+        self.loose = Loose()
         self.handed_over = False
         """A call gave control to somebody."""
         self.places: dict[int, int] = {}
@@ -69,6 +103,8 @@ class Machine:
         self.written = 0
         self.guarded = 0
         """Places whose value decided a branch."""
+        self.flagged = 0
+        """Those of which one byte did, as of a bool: the rest of the slot may be something else."""
         self.lock = 0
         """The place of a mutex that is shut."""
         self.exposed = 0
@@ -84,6 +120,12 @@ class Machine:
         other.memory = self.memory.copy()
         return other
 
+    def fresh(self) -> "Machine":
+        """Another path of the same contract, about which nothing is known."""
+        other = Machine()
+        other.places, other.subjects, other.loose = self.places, self.subjects, self.loose
+        return other
+
     def pop(self) -> Word:
         return self.stack.pop() if self.stack else UNKNOWN
 
@@ -93,7 +135,15 @@ class Machine:
             del self.stack[0]
 
     def dup(self, depth: int) -> None:
-        self.push(self.stack[-depth] if len(self.stack) >= depth else UNKNOWN)
+        """Copy a word. Copies share a serial number: what a branch says of one is then known of all."""
+        if len(self.stack) < depth:
+            self.push(UNKNOWN)
+            return
+        word = self.stack[-depth]
+        if word < 0 and t.serial(word) <= self.apart:
+            self.serial += 1
+            word = self.stack[-depth] = t.numbered(word, self.serial)
+        self.push(word)
 
     def swap(self, depth: int) -> None:
         while len(self.stack) <= depth:
@@ -114,7 +164,10 @@ class Machine:
             number = identity(condition)
             self.untested = self.untested & ~(1 << number) if 0 < number <= self.calls else 0
         elif condition < 0:
-            self.guarded |= self.places.get(identity(condition), 0)
+            place = self.places.get(identity(condition), 0)
+            self.guarded |= place
+            if ~condition & t.FLAG:
+                self.flagged |= place
 
     def drops(self, word: Word) -> bool:
         """True if this word, just popped, was the last to tell whether a call worked, and nobody looked."""
@@ -133,8 +186,10 @@ class Machine:
         if not key:
             return 0
         if key not in self.places:
-            bit = 1 << len(self.places)
+            bit = FIRM << 1 + len(self.places)
             self.places[key] = self.places[t.mixed(_SLOAD_SEED, key)] = bit
+            if key < t.PRIME:
+                self.loose.many |= bit
         return self.places[key]
 
     def load(self, key: int) -> int:
@@ -155,6 +210,23 @@ class Machine:
         if about and identity(word):
             self.subjects[about] = identity(word)
 
+    def grant(self, condition: Word, level: int) -> None:
+        """Note that a branch lets the path go on as far as this."""
+        if level > self.level:
+            self.level = level
+            about = identity(condition)
+            self.granted = self.loose.keepers.get(about, 0) or self.places.get(about, FIRM)
+
+    def give(self, key: int) -> None:
+        """Note that somebody writes what he likes. Where what was there decides whether he may, he may once."""
+        place = self.place(key)
+        if self.level != OPEN or place & self.guarded & ~self.flagged:
+            return
+        if self.lock or self.guarded & self.loose.locks:
+            self.loose.once |= place
+        else:
+            self.loose.always |= place
+
     def store(self, key: int, *, fixed: bool) -> str:
         """Note a write; how it stands to the calls before: "" (none), late, trusted or stale.
 
@@ -168,10 +240,17 @@ class Machine:
             self.lock = 0
         elif fixed and place & self.guarded & ~self.written:
             self.lock = place
+            self.loose.locks |= place
         self.written |= place
         self.exposed &= ~place
         self.trusted &= ~place
         return state
+
+    def at_stake(self) -> int:
+        """Places that a call has made stale; before one, those of mappings that it would."""
+        if self.handed_over:
+            return self.exposed
+        return 0 if self.lock else self.read & ~self.written & self.loose.many
 
     def hand_over(self, *, known: bool) -> None:
         """Control goes to another contract. `known`: to one whose address is stored, and without money."""
@@ -186,11 +265,10 @@ class Machine:
     # memory -------------------------------------------------------------------------------------
 
     def write(self, offset: Word, word: Word) -> None:
-        """Store in memory. A success flag that goes there is handed on, to an event or a caller: not dropped."""
+        """Store in memory, which keeps soft words only. A success flag there is handed on, so it is not dropped."""
         if taint(word) & t.RESULT:
             self.decide(word)
-        if word < 0:
-            word = ~(~word & ~t.DISPATCH)
+        word = t.soft(word)
         at = _address(offset)
         if at is None or (at not in self.memory and len(self.memory) >= _MAX_MEMORY_WORDS):
             self.floating = (self.floating or 0) | taint(word)
@@ -213,6 +291,7 @@ class Machine:
         """Bits of a memory range; where it, or what is in a part of it, is unknown: of all memory but solc's own."""
         bits = found = 0
         start = _address(offset)
+        size = t.constant(size)
         if start is not None and 0 <= size <= _MAX_HASHED_BYTES:
             for at, word in self.memory.items():
                 shared = _shared(start, at, size)
@@ -228,10 +307,11 @@ class Machine:
 
     def read_identity(self, offset: Word, size: Word) -> int:
         """Identity of a memory range made of whole words that all have one; else 0."""
-        if offset < 0 or not 0 < size <= _MAX_HASHED_BYTES or size % 32:
+        start, size = t.constant(offset), t.constant(size)
+        if start < 0 or not 0 < size <= _MAX_HASHED_BYTES or size % 32:
             return 0
         parts: list[int] = []
-        for at in range(offset, offset + size, 32):
+        for at in range(start, start + size, 32):
             word = self.memory.get(at, UNKNOWN)
             if not t.place(word):
                 return 0
@@ -245,9 +325,8 @@ _PLAIN: Final = tuple(name for name in Machine.__slots__ if name not in ("stack"
 
 def _address(offset: Word) -> int | None:
     """Where in `memory`: the offset, or minus the identity of an unknown one, or None."""
-    if offset >= 0:
-        return offset
-    return -identity(offset) or None
+    known = t.constant(offset)
+    return known if known >= 0 else -identity(offset) or None
 
 
 def _shared(start: int, at: int, size: int) -> int:

@@ -1,4 +1,4 @@
-"""Stack effects of the EVM's opcodes up to Cancun (Yellow Paper, appendix H; EIPs 1153, 3855, 4399, 5656)."""
+"""Stack effects of the EVM's opcodes up to Osaka (Yellow Paper, appendix H; EIPs 1153, 3855, 4399, 5656, 7939)."""
 
 from typing import Final
 
@@ -7,6 +7,7 @@ ADD, MUL, SUB, DIV, SDIV, MOD, SMOD, ADDMOD, MULMOD, EXP = range(0x01, 0x0B)
 LT, GT, SLT, SGT, EQ, ISZERO, AND, OR, XOR, NOT, BYTE, SHL, SHR, SAR = range(0x10, 0x1E)
 KECCAK256: Final = 0x20
 ADDRESS, BALANCE, ORIGIN, CALLER, CALLVALUE, CALLDATALOAD, CALLDATASIZE, CALLDATACOPY = range(0x30, 0x38)
+CODECOPY: Final = 0x39
 EXTCODESIZE: Final = 0x3B
 RETURNDATACOPY: Final = 0x3E
 EXTCODEHASH: Final = 0x3F
@@ -16,6 +17,7 @@ POP, MLOAD, MSTORE, MSTORE8, SLOAD, SSTORE, JUMP, JUMPI = range(0x50, 0x58)
 JUMPDEST: Final = 0x5B
 TLOAD: Final = 0x5C
 TSTORE: Final = 0x5D
+MCOPY: Final = 0x5E
 PUSH0: Final = 0x5F
 PUSH1: Final = 0x60
 PUSH4: Final = 0x63
@@ -30,7 +32,7 @@ INVALID: Final = 0xFE
 SELFDESTRUCT: Final = 0xFF
 
 _EFFECTS: Final = (
-    (1, 1, "15 19 31 35 3b 3f 40 49 51 54 5c"),
+    (1, 1, "15 19 1e 31 35 3b 3f 40 49 51 54 5c"),
     (2, 1, "01 02 03 04 05 06 07 0a 0b 10 11 12 13 14 16 17 18 1a 1b 1c 1d 20"),
     (3, 1, "08 09 f0"),
     (4, 1, "f5"),

@@ -1,10 +1,18 @@
-"""The 32-byte answer of `evm-risk-moe`, as contracts/src/libraries/RiskReport.sol reads it."""
+"""The 32-byte answer of `evm-risk-moe`, as contracts/src/libraries/RiskReport.sol reads it.
 
+Sixteen big-endian lanes of two bytes: 0-5 scores, 6 coverage, 7 program counter, 8-14 zero, 15 what is not known. Where
+that says NAMED, the code is nothing but a pointer: the first 20 bytes are the address it points to, and there is no
+score.
+"""
+
+import struct
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-from themis.evm.encode import Encoded
+from themis.evm.encode import ADDRESS_BYTES, Encoded
+from themis.evm.limits import NotKnown
 
 
 class RiskClass(IntEnum):
@@ -19,7 +27,37 @@ class RiskClass(IntEnum):
 
 
 MAX_BPS: Final = 10_000
-_LANES: Final = 16
+WORDS: Final = {
+    NotKnown.TRUNCATED: "a function is longer than what the model reads",
+    NotKnown.LEFT_OUT: "whole functions were left out",
+    NotKnown.STEPS_SPENT: "there are more paths than were walked",
+    NotKnown.UNKNOWN_JUMP: "a jump goes where only running it would tell",
+    NotKnown.UNKNOWN_DISPATCHER: "how functions are chosen was not understood",
+    NotKnown.PROXY: "calls go on to other code, which was not read",
+    NotKnown.DELEGATION: "the account has delegated to other code, which was not read",
+    NotKnown.NAMED: "the code is only a pointer, and not scored: ask about the code it points to",
+}
+_MEANT: Final = sum(WORDS)
+_LANES: Final = struct.Struct(">8H14xH")
+_POINTER: Final = struct.Struct(f">{ADDRESS_BYTES}s10xH")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A report read. Scores and coverage in basis points."""
+
+    scores_bps: tuple[int, ...]
+    """By RiskClass; all zero where the code is only a pointer."""
+    coverage_bps: int
+    program_counter: int
+    not_known: NotKnown
+    implementation: bytes | None
+    """Address of the code to ask about instead."""
+
+    @property
+    def words(self) -> list[str]:
+        """What is not known, for a person."""
+        return [words for bit, words in WORDS.items() if bit in self.not_known]
 
 
 def pack(scores_bps: Sequence[Sequence[int]], encoded: Encoded) -> bytes:
@@ -38,11 +76,30 @@ def pack(scores_bps: Sequence[Sequence[int]], encoded: Encoded) -> bytes:
         if max(scores) > max(best):
             row_of_worst = row
         best = [max(old, new) for old, new in zip(best, scores, strict=True)]
-    lanes = [*best, encoded.coverage_bps, encoded.pcs[row_of_worst]]
-    lanes += [0] * (_LANES - len(lanes))
-    return b"".join(int(lane).to_bytes(2, "big") for lane in lanes)
+    if encoded.implementation is not None:
+        return _POINTER.pack(encoded.implementation, encoded.not_known)
+    return _LANES.pack(*best, encoded.coverage_bps, encoded.pcs[row_of_worst], encoded.not_known)
+
+
+def unpack(report: bytes) -> Report:
+    """Raises ValueError for what RiskReport.sol refuses: another length, reserved bytes in use, a score too high."""
+    if len(report) != _LANES.size:
+        raise ValueError(f"{len(report)} bytes are no risk report: it has {_LANES.size}")
+    *lanes, bits = _LANES.unpack(report)
+    not_known = NotKnown(bits & _MEANT)
+    if bits != not_known:
+        raise ValueError(f"bits {bits:#06x} of the last lane are not known: this is no risk report, or a newer one")
+    if NotKnown.NAMED in not_known:
+        address, _ = _POINTER.unpack(report)
+        if _POINTER.pack(address, bits) != report:
+            raise ValueError("reserved bytes are in use: this is no risk report")
+        return Report((0,) * len(RiskClass), 0, 0, not_known, address)
+    *scores_bps, coverage_bps, program_counter = lanes
+    if _LANES.pack(*lanes, bits) != report or max(*scores_bps, coverage_bps) > MAX_BPS:
+        raise ValueError(f"reserved bytes are in use, or a score is above {MAX_BPS}: this is no risk report")
+    return Report(tuple(scores_bps), coverage_bps, program_counter, not_known, None)
 
 
 def scores(report: bytes) -> tuple[int, ...]:
     """The six scores of a packed report, in basis points."""
-    return tuple(int.from_bytes(report[2 * lane : 2 * lane + 2], "big") for lane in range(len(RiskClass)))
+    return unpack(report).scores_bps

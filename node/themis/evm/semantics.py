@@ -16,7 +16,7 @@ _SIGNATURES: Final = 1
 """Address of the ecrecover precompile."""
 _PRECOMPILES: Final = 9
 _SOURCE_SEED, _DATA_SEED, _HASH_SEED, _TRANSIENT_SEED = 1, 2, 3, 7
-"""4 is free; 5 and 10 are Machine's, the others arithmetic's."""
+"""5 and 10 are Machine's, 11 is taint's, the others arithmetic's."""
 
 
 def execute(m: Machine, opcode: int, value: int) -> int:
@@ -67,7 +67,7 @@ def _keccak(m: Machine) -> int:
     bits = t.hashed(m.read_bits(offset, size))
     within = m.read_identity(offset, size)
     found = t.mixed(_HASH_SEED, within) if within else 0
-    if size == _KEY_BYTES and taint(m.read_word(offset)) & t.DATA:
+    if t.constant(size) == _KEY_BYTES and taint(m.read_word(offset)) & t.DATA:
         m.relate(found, m.read_word(offset))
     m.push(t.unknown(bits, found))
     return v.ID["HASH.random"] if bits & t.RANDOM else v.NONE
@@ -87,6 +87,12 @@ def _copy(bits: int) -> Handler:
         return v.NONE
 
     return run
+
+
+def _mcopy(m: Machine) -> int:
+    to, from_, size = m.pop(), m.pop(), m.pop()
+    m.write(to, ~m.read_bits(from_, size))
+    return v.NONE
 
 
 def _returndatacopy(m: Machine) -> int:
@@ -119,6 +125,8 @@ def _sload(m: Machine) -> int:
 def _sstore(m: Machine) -> int:
     key, value = m.pop(), m.pop()
     kind = v.value(value)
+    if taint(value) & (t.CALLER | t.DATA) or (kind == "const" and taint(key) & t.BY_CALLER):
+        m.give(t.place(key))
     state = m.store(t.place(key), fixed=key >= 0 and kind in ("zero", "const"))
     return v.sstore(key, kind, state)
 
@@ -195,6 +203,7 @@ def _delegatecall(m: Machine) -> int:
 
 def _reached(m: Machine, target: Word) -> int:
     """A target that was looked up or compared is as good as a caller in charge."""
+    m.target = target
     return GRANTED if t.identity(target) in m.vouched else m.level
 
 
@@ -214,7 +223,7 @@ _NAMED: Final[dict[int, Handler]] = {
     op.SUB: a.equal(a.difference),
     op.DIV: a.scaled(lambda x, y: x // y if y else 0, v.ID["DIV.stored"]),
     op.MOD: a.modulo,
-    op.SMOD: a.modulo,
+    op.SMOD: a.signed_modulo,
     op.EXP: a.binary(lambda x, y: pow(x, y, MASK + 1), t.arithmetic),
     op.LT: a.compare(lambda x, y: int(x < y)),
     op.GT: a.compare(lambda x, y: int(x > y)),
@@ -237,6 +246,8 @@ _NAMED: Final[dict[int, Handler]] = {
     op.CALLVALUE: _source(t.PAID),
     op.CALLDATALOAD: _calldataload,
     op.CALLDATACOPY: _copy(t.DATA),
+    op.CODECOPY: _copy(0),
+    op.MCOPY: _mcopy,
     op.RETURNDATACOPY: _returndatacopy,
     op.EXTCODESIZE: _lookup(t.CODE, v.ID["EXTCODE"]),
     op.EXTCODEHASH: _lookup(t.CODE, v.ID["EXTCODE"]),

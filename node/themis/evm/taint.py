@@ -1,7 +1,11 @@
 """Abstract words: what a stack or memory slot may hold, as one integer.
 
 A word >= 0 is a known constant. A word < 0 is unknown; the low 32 bits of `~word` are the set below: where it is from.
-The bits above are its identity: equal for words computed in the same way, 0 where nobody kept track.
+The 32 bits above are its identity: equal for words computed in the same way, 0 where nobody kept track. It is a hash,
+so it may name things but decides no branch. What is above that is its serial number, which only copies of one word
+share: see `Machine.dup`. An unknown word without taint whose identity is a small constant's is a *soft* constant: what
+memory holds, or the difference of two places in it. It is as good as the constant for naming things, and no jump or
+branch relies on it.
 """
 
 from enum import IntFlag
@@ -88,7 +92,13 @@ MASK: Final = (1 << 256) - 1
 GAS_STIPEND: Final = 2_300
 IDENTITY: Final = 32
 """Bits of an unknown word from here on are its identity."""
+SERIAL: Final = 64
+"""And from here on its serial number."""
 _BITS: Final = (1 << IDENTITY) - 1
+_FORGOTTEN_SEED: Final = 11
+_NAMED: Final = (1 << SERIAL) - 1
+_SOFT: Final = 1 << 16
+"""Soft constants are below it."""
 PRIME: Final = 4_294_967_291  # the largest prime below 2^32
 _MIX: Final = 0x85EBCA6B
 _SIGN: Final = 255
@@ -114,13 +124,18 @@ def both(left: Word, right: Word) -> int:
 def identity(word: Word) -> int:
     """A number below 2^32 that equal words share; 0 where unknown. Identities add up as (signed) words do."""
     if word < 0:
-        return ~word >> IDENTITY
+        return ~word >> IDENTITY & _BITS
     return (word - (MASK + 1) * (word >> _SIGN)) * _STRIDE % PRIME
 
 
 def place(key: Word) -> int:
     """Identity of a storage key or an offset, in which zero is a place like any other; 0 where unknown."""
-    return PRIME + key % PRIME if key >= 0 else ~key >> IDENTITY
+    if key < 0:
+        known = constant(key)
+        if known < 0:
+            return identity(key)
+        key = known
+    return PRIME + key % PRIME
 
 
 def total(left: int, right: int) -> int:
@@ -135,6 +150,45 @@ def distance(left: int, right: int) -> int:
 
 def unknown(bits: int, identity_: int = 0) -> Word:
     return ~(bits | identity_ << IDENTITY)
+
+
+def soft(word: Word) -> Word:
+    """What a place in memory is said to hold: no longer exact, if it was a constant."""
+    if word >= 0:
+        return unknown(0, identity(word) or PRIME)
+    bits = ~word & _NAMED & ~DISPATCH
+    return ~(bits if bits & CLEARED else bits & ~(HOLDS | FAILS))
+
+
+def constant(word: Word) -> int:
+    """The value of a constant, soft ones too; -1 for every other word."""
+    if word >= 0:
+        return word
+    if ~word & _BITS & ~NOT or not identity(word):
+        return -1
+    found = distance(identity(word), 0)
+    return found if found < _SOFT else -1
+
+
+def serial(word: Word) -> int:
+    """What copies of one unknown word share; 0 if there are none."""
+    return ~word >> SERIAL if word < 0 else 0
+
+
+def numbered(word: Word, number: int) -> Word:
+    """An unknown word with a serial number."""
+    return ~(~word & _NAMED | number << SERIAL)
+
+
+def forgotten(word: Word, index: int, depth: int) -> Word:
+    """Any word, where a path gives up what it knew of one: `index` and `depth` name it."""
+    return unknown(0, mixed(_FORGOTTEN_SEED, index, depth)) if word >= 0 else ~(~word & _NAMED & ~(HOLDS | FAILS))
+
+
+def decided(word: Word) -> int:
+    """HOLDS or FAILS if a branch on this path says so of an unknown word; else 0."""
+    bits = ~word
+    return 0 if bits & CLEARED else bits & (HOLDS | FAILS)
 
 
 def mixed(seed: int, *parts: int) -> int:

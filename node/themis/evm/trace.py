@@ -1,29 +1,28 @@
 """Walk a contract from each selector entry and write down what happens, in program order."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from themis.evm import joins, limits
 from themis.evm import opcodes as op
 from themis.evm import taint as t
 from themis.evm import vocabulary as v
 from themis.evm.disassembly import Program
-from themis.evm.machine import Machine
+from themis.evm.doom import Doom
+from themis.evm.limits import NotKnown
+from themis.evm.machine import GRANTED, Machine
 from themis.evm.semantics import execute
 from themis.evm.taint import Word, taint
 
-MAX_FUNCTIONS: Final = 64
-MAX_TOKENS: Final = 192
-MAX_STEPS: Final = 40_000
-"""Instructions interpreted for one contract; bounds the time on hostile code."""
-_MAX_FUNCTION_STEPS: Final = 6_000
-_MAX_DOOM_STEPS: Final = 200
-_CONTEXT: Final = 8
-_CONTEXT_DEPTH: Final = 48
+_LEAST_SHARE: Final = 64
+"""Steps a function gets at a time, at least."""
 _DISPATCH_WINDOW: Final = 12
 """A dispatcher's PUSH of a selector is at most so many instructions before its JUMPI."""
+_ADDRESS: Final = (1 << 160) - 1
 
+_HINGED: Final = frozenset((op.DELEGATECALL, op.CALLCODE, op.SELFDESTRUCT))
 _ENDINGS: Final = frozenset(v.ID[name] for name in ("REVERT", "RETURN", "STOP", "JOIN"))
-_ENDS_DOOM: Final = (op.ENDING - {op.REVERT, op.INVALID}) | {op.JUMPI, op.SSTORE, op.CALL, op.DELEGATECALL, op.CREATE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,119 +41,228 @@ class _Path:
 
     index: int
     machine: Machine
-    selector: int = 0
+
+
+@dataclass(slots=True)
+class _Walk:
+    """A function being walked."""
+
+    selector: int | None
+    tokens: list[int]
+    pcs: list[int]
+    work: list[_Path]
+    begun: bool = False
+    seen: joins.Seen = field(default_factory=dict)
+    hinges: list[tuple[int, int, int]] = field(default_factory=list)
+    """Tokens that depend on who writes to storage: position, place of the target, places of the authority."""
 
 
 @dataclass(slots=True)
 class Tracer:
-    """Traces of one program. `reached` marks the instructions that some path ran."""
+    """Traces of one program. `reached` marks the instructions that some path ran, or would run only to revert."""
 
     program: Program
     reached: bytearray = field(init=False)
-    _steps: int = field(default=0, init=False)
-    _entries: list[_Path] = field(default_factory=list, init=False)
-    _doomed: dict[int, bool] = field(default_factory=dict, init=False)
-    _work: list[_Path] = field(default_factory=list, init=False)
-    _seen: set[tuple[int, ...]] = field(default_factory=set, init=False)
-    _tokens: list[int] = field(default_factory=list, init=False)
-    _pcs: list[int] = field(default_factory=list, init=False)
+    told: NotKnown = field(default=NotKnown(0), init=False)
+    implementation: int | None = field(default=None, init=False)
+    """Address of the only code that the fallback delegates to, if the code names it."""
+    steps: int = field(default=0, init=False)
+    """Taken by paths; looking ahead for reverts takes some more."""
+    written: int = field(default=0, init=False)
+    _doom: Doom = field(init=False)
+    _walks: list[_Walk] = field(default_factory=list, init=False)
+    _entered: set[tuple[int, joins.Facts]] = field(default_factory=set, init=False)
+    _lost: Machine | None = field(default=None, init=False)
+    """State at the first jump that goes nobody knows where."""
+    _machine: Machine = field(default_factory=Machine, init=False)
+
+    _calls: bool = field(init=False)
 
     def __post_init__(self) -> None:
+        self._calls = op.CALL in self.program.ops
         self.reached = bytearray(len(self.program.ops))
+        self._doom = Doom(self.program, self.reached)
 
     def run(self) -> list[Trace]:
-        """The fallback first, then functions in the order the dispatcher tests them."""
-        fallback = self._trace(None, _Path(0, Machine()))
-        entries = self._entries[: MAX_FUNCTIONS - 1]
-        return [fallback, *(self._trace(entry.selector, entry) for entry in entries)]
+        """The fallback first, then functions as the dispatcher tests them, then what only unknown jumps reach.
 
-    def _trace(self, selector: int | None, entry: _Path) -> Trace:
-        self._tokens = [v.ID["ENTRY.fallback" if selector is None else "ENTRY.function"]]
-        self._pcs = [self.program.pcs[entry.index] if self.program.pcs else 0]
-        self._seen = set()
-        self._work = [entry]
-        limit = min(MAX_STEPS, self._steps + _MAX_FUNCTION_STEPS)
-        while self._work and self._steps < limit:
-            self._follow(self._work.pop(), limit)
-        return Trace(selector, tuple(self._tokens), tuple(self._pcs))
+        All that are not done share the steps that are left, again and again: none starves another.
+        """
+        self._add(None, "ENTRY.fallback", 0, self._machine)
+        orphans = self._orphans()
+        while not self._spent():
+            pending = [walk for walk in self._walks if walk.work]
+            if not pending and next(orphans, None) is None:
+                break
+            share = max(_LEAST_SHARE, self.left // (len(pending) + 1))
+            for walk in pending:
+                self._go_on(walk, self.steps + share)
+        for walk in self._walks:
+            if walk.work:
+                self.told |= self._why(walk)
+        return [self._trace(walk) for walk in self._walks]
 
-    def _emit(self, token: int, index: int) -> None:
-        repeats = token in _ENDINGS and self._tokens[-1] == token
-        if token and not repeats and len(self._tokens) < MAX_TOKENS:
-            self._tokens.append(token)
-            self._pcs.append(self.program.pcs[index])
+    @property
+    def left(self) -> int:
+        """Steps that may still be taken."""
+        return limits.MAX_STEPS - self.steps - self._doom.steps
 
-    def _follow(self, path: _Path, limit: int) -> None:
-        """Run one path until it ends, joins an older one, or the budget is spent."""
+    def pending(self) -> Iterator[int]:
+        """Indices of instructions where paths were left."""
+        for walk in self._walks:
+            for path in walk.work:
+                yield path.index
+
+    def _spent(self) -> bool:
+        return self.left <= 0 or self.written >= limits.MAX_WRITTEN
+
+    def _why(self, walk: _Walk) -> NotKnown:
+        spent = NotKnown.TRUNCATED if self.written >= limits.MAX_WRITTEN else NotKnown.STEPS_SPENT
+        return spent if walk.begun else spent | NotKnown.LEFT_OUT
+
+    def _add(self, selector: int | None, entry: str, index: int, machine: Machine) -> None:
+        pc = self.program.pcs[index] if self.program.pcs else 0
+        self._walks.append(_Walk(selector, [v.ID[entry]], [pc], [_Path(index, machine)]))
+        self.written += 1
+
+    def _orphans(self) -> Iterator[int]:
+        """Walks of what nothing reached, if there were jumps that go nobody knows where."""
+        for pc, index in self.program.jumpdests.items():
+            if pc >= self.program.end:
+                return
+            if self._lost is not None and not self.reached[index]:
+                dispatches = not self.told & NotKnown.UNKNOWN_JUMP
+                machine = self._lost.fork() if dispatches else self._machine.fresh()
+                self._add(None, "ENTRY.function", index, machine)
+                yield index
+
+    def _trace(self, walk: _Walk) -> Trace:
+        tokens, loose = walk.tokens, self._machine.loose
+        for at, target, authority in walk.hinges:
+            tokens[at] = v.reconsidered(
+                tokens[at],
+                chosen=bool(target) and not target & ~(loose.always | loose.once),
+                anyone=bool(authority) and not authority & ~loose.always,
+            )
+        if v.DECIDES_BY_ORIGIN.isdisjoint(tokens):  # a payee, or a word in an event
+            kept = [row for row, token in enumerate(tokens) if token != v.ID["ORIGIN"]]
+            return Trace(walk.selector, tuple(tokens[row] for row in kept), tuple(walk.pcs[row] for row in kept))
+        return Trace(walk.selector, tuple(tokens), tuple(walk.pcs))
+
+    def _emit(self, walk: _Walk, token: int, index: int) -> bool:
+        """Write a token down, unless it is NONE or adds nothing: a second end, a third of a kind."""
+        tokens = walk.tokens
+        if not token or (tokens[-1] == token and (token in _ENDINGS or tokens[-2:-1] == [token])):
+            return False
+        tokens.append(token)
+        walk.pcs.append(self.program.pcs[index])
+        self.written += 1
+        return True
+
+    def _go_on(self, walk: _Walk, limit: int) -> None:
+        walk.begun = True
+        while walk.work and self.steps < limit and not self._spent():
+            self._follow(walk, walk.work.pop(), limit)
+
+    def _follow(self, walk: _Walk, path: _Path, limit: int) -> None:  # noqa: C901 (the loop that all time is spent in)
+        """Run one path until it ends, joins an older one, or the share is spent: then it waits."""
         program, m, index = self.program, path.machine, path.index
-        while index < len(program.ops) and self._steps < limit:
-            opcode = program.ops[index]
-            self._steps += 1
-            self.reached[index] = 1
+        ops, values, reached, jumpdests = program.ops, program.values, self.reached, program.jumpdests
+        calls = self._calls
+        while index < len(ops):
+            if self.steps >= limit:
+                walk.work.append(_Path(index, m))
+                return
+            opcode = ops[index]
+            self.steps += 1
+            reached[index] = 1
             following: int | None = index + 1
             if opcode == op.JUMP:
-                following = program.jumpdests.get(m.pop())
+                target = m.pop()
+                following = jumpdests.get(target)
+                if target < 0:
+                    self._lose(walk, m)
             elif opcode == op.JUMPI:
-                following = self._branch(index, m)
-            elif opcode == op.JUMPDEST and self._joins(index, m):
-                following = None
+                following = self._branch(walk, index, m)
+            elif opcode == op.JUMPDEST:
+                if joins.ends(walk.seen, joins.key(index, m, jumpdests), m, calls=calls):
+                    self._emit(walk, v.ID["JOIN"], index)
+                    return
             else:
                 if m.untested and opcode in (op.STOP, op.RETURN):
-                    self._emit(v.ID["DROPPED"], index)
-                self._emit(execute(m, opcode, program.values[index]), index)
+                    self._emit(walk, v.ID["DROPPED"], index)
+                token = execute(m, opcode, values[index])
+                if self._emit(walk, token, index) and opcode in _HINGED:
+                    self._note(walk, opcode, m)
                 if opcode in op.ENDING:
-                    following = None
+                    return
             if following is None:
                 return
             index = following
 
-    def _joins(self, index: int, m: Machine) -> bool:
-        """A block runs once for each level, side of the first call, and context: the code addresses nearest the top."""
-        jumpdests = self.program.jumpdests
-        context = [word for word in m.stack[: -_CONTEXT_DEPTH - 1 : -1] if word in jumpdests]
-        key = (index, m.level, int(m.handed_over), *context[:_CONTEXT])
-        if key in self._seen:
-            self._emit(v.ID["JOIN"], index)
-            return True
-        self._seen.add(key)
-        return False
+    def _note(self, walk: _Walk, opcode: int, m: Machine) -> None:
+        """Remember what a token depends on that only the whole contract shows; and that a fallback hands calls on."""
+        aim = 0 if opcode == op.SELFDESTRUCT else m.places.get(t.identity(m.target), 0)
+        walk.hinges.append((len(walk.tokens) - 1, aim, m.granted if m.level == GRANTED else 0))
+        if opcode == op.DELEGATECALL and walk is self._walks[0]:
+            target = m.target & _ADDRESS if m.target >= 0 else None
+            known = not self.told & NotKnown.PROXY or self.implementation == target
+            self.implementation = target if known else None
+            self.told |= NotKnown.PROXY
 
-    def _branch(self, index: int, m: Machine) -> int | None:
+    def _lose(self, walk: _Walk, m: Machine) -> None:
+        """A jump goes nobody knows where."""
+        self.told |= NotKnown.UNKNOWN_DISPATCHER if walk is self._walks[0] else NotKnown.UNKNOWN_JUMP
+        if self._lost is None:
+            self._lost = m.fork()
+
+    def _branch(self, walk: _Walk, index: int, m: Machine) -> int | None:  # noqa: PLR0911 (one way on, one return)
         """Where to go on after a JUMPI; the other side, if it can go on too, waits.
 
         The side where the condition's source holds comes first, however the compiler laid it out.
         """
-        target, condition = self.program.jumpdests.get(m.pop()), m.pop()
-        bits = taint(condition)
+        where, condition = m.pop(), m.pop()
+        decided = t.HOLDS * (condition > 0) if condition >= 0 else t.decided(condition)
+        if decided & t.FAILS or condition == 0:
+            return index + 1
+        target = self.program.jumpdests.get(where)
+        if where < 0:
+            self._lose(walk, m)
+        if decided:
+            return target
         if target is None:
             return index + 1
-        if bits & (t.EQ_SELECTOR | t.NE_SELECTOR):
+        bits = taint(condition)
+        if bits & (t.EQ_SELECTOR | t.NE_SELECTOR) and walk.selector is None:
             entry, rest = (target, index + 1) if bits & t.EQ_SELECTOR else (index + 1, target)
             self._enter(index, entry, m)
             return rest
-        if bits & (t.HOLDS | t.FAILS):
-            return target if bits & t.HOLDS else index + 1
         m.decide(condition)
         dispatching = bits & t.SELECTOR
-        stays_doomed, jumps_doomed = self._is_doomed(index + 1, m), self._is_doomed(target, m)
+        stays_doomed, jumps_doomed = self._doom.awaits(index + 1), self._doom.awaits(target)
+        if stays_doomed and jumps_doomed:
+            self._emit(walk, v.ID["REVERT"], index)
+            return None
         if stays_doomed or jumps_doomed:
-            if (stays_doomed and jumps_doomed) or (condition == 0 and stays_doomed) or (condition > 0 and jumps_doomed):
-                self._emit(v.ID["REVERT"], index)
-                return None
-            self._emit(v.NONE if dispatching else v.guard(condition, passes=stays_doomed), index)
+            self._emit(walk, v.NONE if dispatching else v.guard(condition, passes=stays_doomed), index)
             _learn(m, condition, nonzero=stays_doomed)
             return target if stays_doomed else index + 1
-        self._emit(v.NONE if dispatching else v.fork(condition), index)
+        self._emit(walk, v.NONE if dispatching else v.fork(condition), index)
         other, holds = m.fork(), not bits & t.NOT
         _learn(m, condition, nonzero=holds)
         _learn(other, condition, nonzero=not holds)
         first, second = (target, index + 1) if holds else (index + 1, target)
-        self._work.append(_Path(second, other))
+        walk.work.append(_Path(second, other))
         return first
 
     def _enter(self, index: int, target: int, m: Machine) -> None:
-        if len(self._entries) < MAX_FUNCTIONS and all(entry.index != target for entry in self._entries):
-            self._entries.append(_Path(target, m.fork(), self._selector(index)))
+        """A function begins here, unless the same one was found before."""
+        if target >= len(self.program.ops):
+            return
+        entry = (target, joins.facts(m.stack))
+        if entry not in self._entered:
+            self._entered.add(entry)
+            self._add(self._selector(index), "ENTRY.function", target, m.fork())
 
     def _selector(self, index: int) -> int:
         """The constant compared just before this JUMPI: the nearest PUSH that is not its target."""
@@ -164,44 +272,15 @@ class Tracer:
                 return value
         return 0
 
-    def _is_doomed(self, index: int, m: Machine) -> bool:
-        """True if the code here does nothing but revert. Decided once for each place."""
-        known = self._doomed.get(index)
-        if known is None:
-            known = self._doomed[index] = self._only_reverts(index, m.fork())
-        return known
-
-    def _only_reverts(self, start: int, m: Machine) -> bool:
-        program, visited = self.program, []
-        index: int | None = start
-        for _ in range(_MAX_DOOM_STEPS):
-            if index is None or index >= len(program.ops) or self._steps >= MAX_STEPS:
-                return False
-            opcode = program.ops[index]
-            self._steps += 1
-            visited.append(index)
-            if opcode in (op.REVERT, op.INVALID):
-                for at in visited:
-                    self.reached[at] = 1
-                return True
-            if opcode in _ENDS_DOOM:
-                return False
-            if opcode == op.JUMP:
-                index = program.jumpdests.get(m.pop())
-            else:
-                execute(m, opcode, program.values[index])
-                index += 1
-        return False
-
 
 def _learn(m: Machine, condition: Word, *, nonzero: bool) -> None:
     """What is true on one side of a branch: who may get here, and what a copy of the condition (as for &&) is."""
     bits = taint(condition)
     if nonzero != bool(bits & t.NOT):
-        m.level = max(m.level, v.level(condition))
+        m.grant(condition, v.level(condition))
         if not bits & t.COMPARED:
             m.vouch(condition)
     top = m.stack[-1] if m.stack else 0
-    if top < 0 and condition < 0 and ~top | t.NOT == ~condition | t.NOT:
+    if t.serial(condition) > m.apart and t.serial(top) == t.serial(condition):
         holds = nonzero == (not (~top ^ ~condition) & t.NOT)
         m.stack[-1] = ~(~top | (t.HOLDS if holds else t.FAILS))

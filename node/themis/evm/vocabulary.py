@@ -101,6 +101,8 @@ NAMES: Final[tuple[str, ...]] = (
 )
 ID: Final[dict[str, int]] = {name: index for index, name in enumerate(NAMES)}
 
+DECIDES_BY_ORIGIN: Final = frozenset(ID[name] for name in NAMES if "origin" in name or "eoa" in name)
+"""Comparisons of tx.origin, and branches on them."""
 NONE: Final = 0
 """No token; also the padding before a function's first token."""
 
@@ -195,6 +197,19 @@ def selfdestruct(beneficiary: Word, reached: int) -> int:
     return ID[f"SELFDESTRUCT.{_target(beneficiary)}.{_LEVELS[reached]}"]
 
 
+def reconsidered(token: int, *, chosen: bool, anyone: bool) -> int:
+    """The token of a delegatecall or selfdestruct when the whole contract is known.
+
+    `chosen`: some caller chose the target that is stored. `anyone` can take the authority that let the path this far.
+    """
+    kind, target, reached = NAMES[token].split(".")
+    if chosen and target == "stored":
+        target = "data"
+    if anyone and reached == _LEVELS[GRANTED]:
+        reached = _LEVELS[OPEN]
+    return ID[f"{kind}.{target}.{reached}"]
+
+
 def staticcall(target: Word) -> int:
     return ID[f"STATICCALL.{_target(target)}"]
 
@@ -223,26 +238,27 @@ def _condition(bits: int) -> str:
 
 
 def _place(key: Word) -> str:
-    if key >= 0:
+    if t.constant(key) >= 0:
         return "slot"
     return "caller" if ~key & (t.BY_CALLER | t.BY_ORIGIN) else "hash"
 
 
 def value(word: Word) -> str:
     """What is written: zero, a constant, or where it came from."""
-    if word >= 0:
-        return "const" if word else "zero"
+    known = t.constant(word)
+    if known >= 0:
+        return "const" if known else "zero"
     if ~word & (t.HOLDS | t.FAILS):  # a constant put into a packed word
         return "const" if ~word & t.HOLDS else "zero"
     return _first(~word, _VALUE_BITS, "other")
 
 
 def _target(word: Word) -> str:
-    return "const" if word >= 0 else _first(~word, _TARGET_BITS, "other")
+    return "const" if t.constant(word) >= 0 else _first(~word, _TARGET_BITS, "other")
 
 
 def _amount(gas: Word, amount_wei: Word) -> str:
-    if amount_wei == 0:
+    if t.constant(amount_wei) == 0:
         return "none"
     name = "random" if taint(amount_wei) & (t.RANDOM | t.ENTROPY) else "value"
     return f"{name}_stipend" if stipend(gas) else name
@@ -250,4 +266,5 @@ def _amount(gas: Word, amount_wei: Word) -> str:
 
 def stipend(gas: Word) -> bool:
     """True if the callee gets no more gas than transfer and send give."""
-    return gas <= GAS_STIPEND if gas >= 0 else bool(~gas & t.STIPEND)
+    known = t.constant(gas)
+    return known <= GAS_STIPEND if known >= 0 else bool(~gas & t.STIPEND)

@@ -16,8 +16,28 @@ def test_a_risk_report_reads_as_the_contract_decodes_it() -> None:
     assert (report["coverage_bps"], report["program_counter"]) == (10_000, 65_535)
 
 
+def test_what_is_not_known_is_said_in_words() -> None:
+    report = answers.risk_report(word(*[0] * 15, 0b100001))
+    assert report is not None
+    assert report["not_known"] == [
+        "a function is longer than what the model reads",
+        "calls go on to other code, which was not read",
+    ]
+
+
+def test_a_pointer_has_no_score_but_an_address() -> None:
+    report = answers.risk_report(b"\xbe" * 20 + bytes(11) + b"\xa0")
+    assert report is not None
+    assert str(report["points_to"]).lower() == "0x" + "be" * 20
+    assert "reentrancy" not in report
+
+
 @pytest.mark.parametrize(
-    "output", [b"", bytes(31), bytes(33), word(10_001), word(0, 0, 0, 0, 0, 0, 10_001), bytes(31) + b"\1"]
+    "output",
+    [
+        *(b"", bytes(31), bytes(33), word(10_001), word(0, 0, 0, 0, 0, 0, 10_001)),
+        *(bytes(16) + b"\1" + bytes(15), bytes(30) + b"\1\0", bytes(20) + b"\1" + bytes(10) + b"\x80"),
+    ],
 )
 def test_anything_else_is_no_risk_report(output: bytes) -> None:
     assert answers.risk_report(output) is None

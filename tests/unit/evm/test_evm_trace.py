@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from themis.evm.disassembly import disassemble
 from themis.evm.encode import MAX_CODE_BYTES, encode
-from themis.evm.trace import _MAX_FUNCTION_STEPS, MAX_FUNCTIONS, MAX_TOKENS, Tracer
+from themis.evm.limits import MAX_ROWS, WINDOW, NotKnown
+from themis.evm.trace import Tracer
 from themis.evm.vocabulary import NAMES
 
 CALLER, ORIGIN, SLOAD, SSTORE, EQ, ISZERO, POP = "33", "32", "54", "55", "14", "15", "50"
@@ -164,14 +165,15 @@ def test_functions_are_found_behind_any_comparison(compare: str) -> None:
 
 
 def test_coverage_counts_instructions_that_some_path_reached() -> None:
-    assert encode(bytes.fromhex("00fefefe")).coverage_bps == 2_500
+    assert encode(bytes.fromhex("00fefefe")).coverage_bps == 10_000, "nothing reaches what is after STOP"
     assert encode(b"").coverage_bps == 0
 
 
 def check(code: bytes) -> None:
     encoded = encode(code)
-    assert 1 <= len(encoded.functions) <= MAX_FUNCTIONS
-    assert all(1 <= len(trace.tokens) == len(trace.pcs) <= MAX_TOKENS for trace in encoded.functions)
+    assert len(encoded.functions) >= 1
+    assert len(encoded.tokens) <= MAX_ROWS
+    assert all(1 <= len(trace.tokens) == len(trace.pcs) <= WINDOW for trace in encoded.functions)
     assert 0 <= encoded.coverage_bps <= 10_000
     assert len(encoded.tokens) == len(encoded.grams) == len(encoded.starts) == len(encoded.pcs)
     assert all(0 <= earlier <= later for earlier, later in pairwise(encoded.starts))
@@ -225,4 +227,5 @@ def test_hostile_code_takes_a_bounded_number_of_steps() -> None:
     check(bytes(code))
     tracer = Tracer(disassemble(bytes(code)))
     tracer.run()
-    assert tracer._steps == _MAX_FUNCTION_STEPS, "it would go on without end, and is stopped"
+    assert -WINDOW <= tracer.left <= 0, "it would go on without end, and is stopped"
+    assert NotKnown.STEPS_SPENT in tracer.told

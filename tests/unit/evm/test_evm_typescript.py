@@ -36,6 +36,8 @@ def in_python(encoded: Encoded) -> dict[str, Any]:
     return {
         "selectors": [trace.selector for trace in encoded.functions],
         "coverageBps": encoded.coverage_bps,
+        "notKnown": int(encoded.not_known),
+        "implementation": encoded.implementation.hex() if encoded.implementation else None,
         "tokens": list(encoded.tokens),
         "pcs": list(encoded.pcs),
         "starts": list(encoded.starts),

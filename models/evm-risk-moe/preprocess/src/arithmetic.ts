@@ -80,6 +80,19 @@ export function modulo(m: Machine): number {
     m.push(result);
     return NONE;
   }
+  return remainder(m, left, right);
+}
+
+export function signedModulo(m: Machine): number {
+  const [left, right] = [m.pop(), m.pop()];
+  const signed = (word: bigint): bigint => BigInt.asIntN(256, word);
+  const result = folded(left, right, (a, b) => (b ? signed(a) % signed(b) : 0n));
+  if (result === undefined) return remainder(m, left, right);
+  m.push(result);
+  return NONE;
+}
+
+function remainder(m: Machine, left: Word, right: Word): number {
   const bits = both(left, right);
   const calendar = isConstant(right) && right >= HOUR && !(bits & (w.ENTROPY | w.RANDOM));
   const lucky = (bits & w.BLOCK) !== 0 && !calendar;
@@ -114,11 +127,11 @@ export function equal(kind: 'eq' | 'sub' | 'xor', fold: Fold): Handler {
     }
     const known = both(left, right);
     let bits = w.equality(left, right);
-    if (kind === 'sub' && !(known & ~w.DATA)) {
+    if (kind === 'sub' && !(known & ~(w.DATA | w.NOT))) {
       const [one, other] = [idOf(left), idOf(right)];
       const apart = one && other ? identity.distance(one, other) : FAR;
       if (apart < FAR) {
-        m.push(BigInt(apart));
+        m.push(w.soft(BigInt(apart)));
         return NONE;
       }
     }
@@ -131,10 +144,14 @@ export function equal(kind: 'eq' | 'sub' | 'xor', fold: Fold): Handler {
     if (kind === 'sub' && isConstant(right) && id && !(known & w.STORED)) {
       id = identity.total(id, identity.PRIME - idOf(right));
     }
+    const keeper = m.keeper(left, right);
+    if (keeper) id = keeper;
     if (bits & w.PINNED & ~known) {
       id = unordered(Seed.Pin, left, right);
       m.relate(id, taint(left) & w.DATA ? left : right);
     }
+    const alike = constant === undefined && !((taint(left) ^ taint(right)) & ~w.NOT);
+    if (alike && bits & w.RETURNED) bits &= ~(w.BY_CALLER | w.BY_ORIGIN);
     if (constant !== undefined && bits & w.BY_CALLER && bits & w.STORED) bits |= w.FLAG;
     if (kind === 'eq') {
       m.push(unknown(bits, id));
@@ -179,8 +196,8 @@ export function or(m: Machine): number {
     return NONE;
   }
   const [field, packed] = taint(left) & w.CLEARED ? [right, left] : [left, right];
-  if (!(taint(packed) & w.CLEARED)) m.push(unknown(both(left, right)));
-  else if (isConstant(field)) m.push(unknown(w.STORED | (field ? w.HOLDS : w.FAILS)));
+  if (!(taint(packed) & w.CLEARED) || taint(packed) & (w.HOLDS | w.FAILS)) m.push(unknown(both(left, right)));
+  else if (isConstant(field)) m.push(unknown(w.STORED | w.CLEARED | (field ? w.HOLDS : w.FAILS)));
   else m.push(unknown(both(field, field)));
   return NONE;
 }
@@ -193,7 +210,7 @@ export function iszero(m: Machine): number {
 
 export function not(m: Machine): number {
   const word = m.pop();
-  m.push(isConstant(word) ? word ^ WORD_MASK : word);
+  m.push(isConstant(word) ? word ^ WORD_MASK : unknown(both(word, word), word.id));
   return NONE;
 }
 

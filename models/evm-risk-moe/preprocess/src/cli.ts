@@ -12,7 +12,7 @@ let text = '';
 for await (const part of process.stdin) text += part;
 for (const line of text.split('\n').slice(0, -1)) {
   const code = Uint8Array.from(line.match(/../g) ?? [], (byte) => parseInt(byte, 16));
-  const { functions, coverageBps, tokens, pcs, starts, grams } = encode(code);
+  const { functions, coverageBps, notKnown, implementation, tokens, pcs, starts, grams } = encode(code);
   const selectors = functions.map((trace) => trace.selector ?? null);
-  process.stdout.write(JSON.stringify({ selectors, coverageBps, tokens, pcs, starts, grams: grams.flat() }) + '\n');
+  process.stdout.write(JSON.stringify({ selectors, coverageBps, notKnown, implementation: implementation ?? null, tokens, pcs, starts, grams: grams.flat() }) + '\n');
 }

@@ -9,12 +9,14 @@ export const enum Seed {
   Source = 1,
   Data,
   Hash,
-  Loaded = 5,
+  Keeper,
+  Loaded,
   Product,
   Transient,
   Pin,
   Mask,
   Pointer,
+  Forgotten,
 }
 
 /** Identity of something computed from others in this order, by the way that `seed` numbers; never 0. */

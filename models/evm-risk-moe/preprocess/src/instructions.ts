@@ -9,7 +9,7 @@ import * as op from './opcodes.js';
 import * as v from './vocabulary.js';
 import { NONE } from './vocabulary.js';
 import * as w from './word.js';
-import { isConstant, placeOf, taint, unknown, WORD_MASK, type Word } from './word.js';
+import { isConstant, placeOf, taint, unknown, valueOf, WORD_MASK, type Word } from './word.js';
 
 /** Run any instruction but JUMP and JUMPI; `value` is what a PUSH pushes. */
 export function execute(m: Machine, opcode: number, value: bigint): number {
@@ -52,7 +52,7 @@ function keccak(m: Machine): number {
   const bits = w.hashed(m.readBits(offset, size));
   const within = m.readIdentity(offset, size);
   const id = within ? identity.mixed(Seed.Hash, within) : 0;
-  if (size === 64n) {
+  if (valueOf(size) === 64n) {
     const key = m.readWord(offset);
     if (taint(key) & w.DATA) m.relate(id, key);
   }
@@ -77,6 +77,12 @@ function copy(bits: (m: Machine) => number): Handler {
   };
 }
 
+function mcopy(m: Machine): number {
+  const [to, from, size] = [m.pop(), m.pop(), m.pop()];
+  m.write(to, unknown(m.readBits(from, size)));
+  return NONE;
+}
+
 function mstore(m: Machine): number {
   const [offset, word] = [m.pop(), m.pop()];
   m.write(offset, word);
@@ -92,6 +98,8 @@ function sload(m: Machine): number {
 function sstore(m: Machine): number {
   const [key, value] = [m.pop(), m.pop()];
   const kind = v.kindOf(value);
+  const own = kind === 'const' && taint(key) & w.BY_CALLER;
+  if (taint(value) & (w.CALLER | w.DATA) || own) m.give(placeOf(key));
   const fixed = isConstant(key) && (kind === 'zero' || kind === 'const');
   return v.sstore(key, kind, m.store(placeOf(key), fixed));
 }
@@ -174,7 +182,7 @@ const HANDLERS = new Map<number, Handler>([
   [0x03, a.equal('sub', (x, y) => x - y)],
   [0x04, a.scaled((x, y) => (y ? x / y : 0n), v.id('DIV.stored'), false)],
   [0x06, a.modulo],
-  [0x07, a.modulo],
+  [0x07, a.signedModulo],
   [0x0a, a.binary((x, y) => identity.power(x, y, WORD_MASK + 1n), w.arithmetic)],
   [0x10, a.compare((x, y) => (x < y ? 1n : 0n))],
   [0x11, a.compare((x, y) => (x > y ? 1n : 0n))],
@@ -196,6 +204,7 @@ const HANDLERS = new Map<number, Handler>([
   [0x34, source(w.PAID)],
   [0x35, calldataload],
   [0x37, copy(() => w.DATA)],
+  [0x39, copy(() => 0)],
   [0x3b, code],
   [0x3e, copy((m) => m.returned)],
   [0x3f, code],
@@ -218,6 +227,7 @@ const HANDLERS = new Map<number, Handler>([
   [0x53, mstore],
   [0x54, sload],
   [0x55, sstore],
+  [0x5e, mcopy],
   [0x5c, tload],
   [0x5d, tstore],
   ...[0, 1, 2, 3, 4].map((topics): [number, Handler] => [0xa0 + topics, plain(2 + topics, v.id('LOG'))]),

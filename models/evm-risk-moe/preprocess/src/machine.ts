@@ -3,7 +3,7 @@
 import * as identity from './identity.js';
 import { Level } from './vocabulary.js';
 import * as w from './word.js';
-import { idOf, isConstant, NOTHING, placeOf, taint, unknown, type Word } from './word.js';
+import { idOf, isConstant, NOTHING, placeOf, taint, unknown, valueOf, type Word } from './word.js';
 
 const MAX_STACK = 160;
 const MAX_MEMORY_WORDS = 64;
@@ -17,9 +17,33 @@ interface Cell {
   readonly word: Word;
 }
 
+/** Places that a caller who is not in charge writes what he likes to; common to all paths of a contract. */
+export class Loose {
+  readonly always = new Set<number>();
+  /** Only before a flag is set that says so. */
+  readonly once = new Set<number>();
+  /** Places of which there are many, as in a mapping. */
+  readonly many = new Set<number>();
+  /** Such flags, and mutexes. */
+  readonly locks = new Set<number>();
+  /** By id of a comparison with the caller: place of whom he was compared with. */
+  readonly keepers = new Map<number, number>();
+}
+
+/** In place of a place: what nobody can write. */
+const FIRM = 0;
+
 export class Machine {
   stack: Word[] = [];
   level: Level = Level.Open;
+  /** Place whose value put the caller in charge, or FIRM. */
+  granted = FIRM;
+  /** Of the newest delegatecall. */
+  target: Word = NOTHING;
+  loose = new Loose();
+  private serial = 0;
+  /** Words with a serial number up to this one may be no copies of each other any more. */
+  private parted = 0;
   handedOver = false;
   returned = w.RETURNED;
   /** Kinds of what was written nowhere in particular; undefined while nothing was. */
@@ -35,6 +59,7 @@ export class Machine {
   private read = new Set<number>();
   private written = new Set<number>();
   private guarded = new Set<number>();
+  private flagged = new Set<number>();
   private exposed = new Set<number>();
   private trusted = new Set<number>();
   private lock = 0;
@@ -45,7 +70,7 @@ export class Machine {
     Object.assign(other, this);
     other.stack = [...this.stack];
     other.memory = new Map(this.memory);
-    for (const name of ['untested', 'vouched', 'read', 'written', 'guarded', 'exposed', 'trusted'] as const) {
+    for (const name of ['untested', 'vouched', 'read', 'written', 'guarded', 'flagged', 'exposed', 'trusted'] as const) {
       other[name] = new Set(this[name]);
     }
     return other;
@@ -61,7 +86,33 @@ export class Machine {
   }
 
   dup(depth: number): void {
-    this.push(this.stack.at(-depth) ?? NOTHING);
+    const at = this.stack.length - depth;
+    let word = this.stack[at] ?? NOTHING;
+    if (at >= 0 && !isConstant(word) && word.serial <= this.parted) {
+      this.serial += 1;
+      word = unknown(word.bits, word.id, this.serial);
+      this.stack[at] = word;
+    }
+    this.push(word);
+  }
+
+  /** Paths may meet here: nobody knows any more which words are copies. */
+  part(): void {
+    this.parted = this.serial;
+  }
+
+  areCopies(one: Word | undefined, other: Word): one is w.Unknown {
+    if (one === undefined || isConstant(one) || isConstant(other)) return false;
+    return other.serial > this.parted && one.serial === other.serial;
+  }
+
+  /** Another path of the same contract, about which nothing is known. */
+  fresh(): Machine {
+    const other = new Machine();
+    other.places = this.places;
+    other.subjects = this.subjects;
+    other.loose = this.loose;
+    return other;
   }
 
   swap(depth: number): void {
@@ -92,7 +143,9 @@ export class Machine {
       return;
     }
     const place = this.places.get(condition.id);
-    if (place) this.guarded.add(place);
+    if (!place) return;
+    this.guarded.add(place);
+    if (condition.bits & w.FLAG) this.flagged.add(place);
   }
 
   drops(word: Word): boolean {
@@ -112,6 +165,7 @@ export class Machine {
     if (known) return known;
     const place = this.places.size + 1; // grows by two, so it is new
     this.places.set(key, place);
+    if (key < identity.PRIME) this.loose.many.add(place);
     this.places.set(identity.mixed(identity.Seed.Loaded, key), place);
     return place;
   }
@@ -126,17 +180,56 @@ export class Machine {
     return found;
   }
 
+  placeOf(word: Word): number {
+    return this.places.get(idOf(word)) ?? 0;
+  }
+
+  /** Id of a comparison with the caller or a signer, if it is known where the other one is kept. */
+  keeper(left: Word, right: Word): number {
+    const whom = taint(left) & (w.CALLER | w.SIGNED) ? right : left;
+    const place = this.placeOf(whom);
+    if (!place || !(w.equality(left, right) & w.AUTH)) return 0;
+    const about = identity.mixed(identity.Seed.Keeper, idOf(whom));
+    this.loose.keepers.set(about, place);
+    return about;
+  }
+
+  /** A branch lets the path go on as far as this. */
+  grant(condition: Word, level: Level): void {
+    if (level <= this.level) return;
+    this.level = level;
+    this.granted = this.loose.keepers.get(idOf(condition)) ?? this.places.get(idOf(condition)) ?? FIRM;
+  }
+
+  /** Somebody writes what he likes. */
+  give(key: number): void {
+    const place = this.place(key);
+    if (this.level !== Level.Open || !place) return;
+    if (this.guarded.has(place) && !this.flagged.has(place)) return;
+    const once = this.lock || [...this.guarded].some((flag) => this.loose.locks.has(flag));
+    (once ? this.loose.once : this.loose.always).add(place);
+  }
+
   /** Note a write; how it stands to the calls before. `fixed`: a constant into a constant slot. */
   store(key: number, fixed: boolean): string {
     const place = this.place(key);
     let state = '';
     if (this.handedOver) state = this.exposed.has(place) ? 'stale' : this.trusted.has(place) ? 'trusted' : 'late';
     if (this.lock && place === this.lock) this.lock = 0;
-    else if (fixed && this.guarded.has(place) && !this.written.has(place)) this.lock = place;
+    else if (fixed && this.guarded.has(place) && !this.written.has(place)) {
+      this.lock = place;
+      this.loose.locks.add(place);
+    }
     if (place) this.written.add(place);
     this.exposed.delete(place);
     this.trusted.delete(place);
     return state;
+  }
+
+  /** Places that a call has made stale; before one, those of mappings that it would. */
+  atStake(): number[] {
+    if (this.handedOver) return [...this.exposed];
+    return this.lock ? [] : [...this.read].filter((place) => !this.written.has(place) && this.loose.many.has(place));
   }
 
   handOver(known: boolean): void {
@@ -165,12 +258,12 @@ export class Machine {
 
   write(offset: Word, word: Word): void {
     if (taint(word) & w.RESULT) this.decide(word);
-    const kept = isConstant(word) ? word : unknown(word.bits & ~w.DISPATCH, word.id);
+    const kept = w.soft(word);
     const name = nameOf(offset);
     if (name === undefined || (!this.memory.has(name) && this.memory.size >= MAX_MEMORY_WORDS)) {
       this.floating = (this.floating ?? 0) | taint(kept);
     } else {
-      this.memory.set(name, { at: offset, word: kept });
+      this.memory.set(name, { at: valueOf(offset) ?? offset, word: kept });
     }
   }
 
@@ -179,18 +272,19 @@ export class Machine {
     const elsewhere = unknown(this.floating ?? 0);
     if (name === undefined) return elsewhere;
     let word = this.memory.get(name)?.word ?? elsewhere;
-    if (offset === FREE_POINTER && !isConstant(word) && !word.id) {
+    if (valueOf(offset) === FREE_POINTER && !isConstant(word) && !word.id) {
       this.pointers += 1;
       word = unknown(word.bits, identity.mixed(identity.Seed.Pointer, this.pointers));
-      this.memory.set(name, { at: offset, word });
+      this.memory.set(name, { at: FREE_POINTER, word });
     }
     if (this.floating === undefined || isReserved(offset)) return word;
     return unknown(taint(word) | elsewhere.bits);
   }
 
-  readBits(offset: Word, size: Word): number {
+  readBits(start: Word, length: Word): number {
+    const [offset, size] = [valueOf(start) ?? start, valueOf(length)];
     let bits = 0;
-    if (nameOf(offset) !== undefined && isConstant(size) && size <= MAX_RANGE) {
+    if (nameOf(offset) !== undefined && size !== undefined && size <= MAX_RANGE) {
       let found = 0;
       for (const cell of this.memory.values()) {
         const shared = overlap(offset, cell.at, Number(size));
@@ -204,8 +298,9 @@ export class Machine {
     return bits;
   }
 
-  readIdentity(offset: Word, size: Word): number {
-    if (!isConstant(offset) || !isConstant(size) || size === 0n || size > MAX_RANGE || size % 32n) return 0;
+  readIdentity(start: Word, length: Word): number {
+    const [offset, size] = [valueOf(start), valueOf(length)];
+    if (offset === undefined || size === undefined || size === 0n || size > MAX_RANGE || size % 32n) return 0;
     const parts: number[] = [];
     for (let at = offset; at < offset + size; at += 32n) {
       const part = placeOf(this.memory.get(`${at}`)?.word ?? NOTHING);
@@ -217,12 +312,14 @@ export class Machine {
 }
 
 function nameOf(offset: Word): string | undefined {
-  if (isConstant(offset)) return `${offset}`;
-  return offset.id ? `#${offset.id}` : undefined;
+  const known = valueOf(offset);
+  if (known !== undefined) return `${known}`;
+  return idOf(offset) ? `#${idOf(offset)}` : undefined;
 }
 
 function isReserved(offset: Word): boolean {
-  return isConstant(offset) && offset < RESERVED;
+  const known = valueOf(offset);
+  return known !== undefined && known < RESERVED;
 }
 
 /** Bytes of the 32 at `at` that lie in a range. */

@@ -1,4 +1,4 @@
-// Stack effects of the EVM's opcodes up to Cancun.
+// Stack effects of the EVM's opcodes up to Cancun, and Osaka's CLZ.
 
 export const STOP = 0x00;
 export const RETURN = 0xf3;
@@ -17,6 +17,7 @@ export const DUP16 = 0x8f;
 export const SWAP16 = 0x9f;
 export const CREATE = 0xf0;
 export const CALL = 0xf1;
+export const CALLCODE = 0xf2;
 export const DELEGATECALL = 0xf4;
 
 export interface Effect {
@@ -25,7 +26,7 @@ export interface Effect {
 }
 
 const TABLE: readonly (readonly [number, number, string])[] = [
-  [1, 1, '15 19 31 35 3b 3f 40 49 51 54 5c'],
+  [1, 1, '15 19 1e 31 35 3b 3f 40 49 51 54 5c'],
   [2, 1, '01 02 03 04 05 06 07 0a 0b 10 11 12 13 14 16 17 18 1a 1b 1c 1d 20'],
   [3, 1, '08 09 f0'],
   [4, 1, 'f5'],

@@ -1,4 +1,4 @@
-// Runtime bytecode as instructions, without the compiler's metadata at its end.
+// Runtime bytecode as instructions, and where the compiler's metadata begins.
 
 import * as op from './opcodes.js';
 
@@ -13,6 +13,8 @@ export interface Program {
   readonly values: readonly bigint[];
   /** Program counter of each JUMPDEST -> index of its instruction. */
   readonly jumpdests: ReadonlyMap<bigint, number>;
+  /** Where the metadata begins, or the code ends. */
+  readonly end: number;
 }
 
 export function withoutMetadata(code: Uint8Array): Uint8Array {
@@ -38,5 +40,5 @@ export function disassemble(code: Uint8Array): Program {
     values.push(value);
     pc += 1 + width;
   }
-  return { pcs, ops, values, jumpdests };
+  return { pcs, ops, values, jumpdests, end: withoutMetadata(code).length };
 }

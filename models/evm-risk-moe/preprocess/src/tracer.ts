@@ -1,6 +1,10 @@
 // Walks a contract from each selector entry and writes down what happens, in program order.
 
+import { Doom } from './doom.js';
 import { execute } from './instructions.js';
+import * as joins from './joins.js';
+import type { Seen } from './joins.js';
+import { MAX_STEPS, MAX_WRITTEN, NotKnown } from './limits.js';
 import { Machine } from './machine.js';
 import * as op from './opcodes.js';
 import type { Program } from './program.js';
@@ -8,15 +12,11 @@ import * as v from './vocabulary.js';
 import * as w from './word.js';
 import { isConstant, taint, unknown, type Word } from './word.js';
 
-const MAX_FUNCTIONS = 64;
-const MAX_TOKENS = 192;
-const MAX_STEPS = 40_000;
-const MAX_FUNCTION_STEPS = 6_000;
-const MAX_DOOM_STEPS = 200;
-const CONTEXT = 8;
-const CONTEXT_DEPTH = 48;
+const LEAST_SHARE = 64;
 const DISPATCH_WINDOW = 12;
+const ADDRESS = (1n << 160n) - 1n;
 const ENDINGS = ['REVERT', 'RETURN', 'STOP', 'JOIN'].map(v.id);
+const HINGED = [op.DELEGATECALL, op.CALLCODE, op.SELFDESTRUCT];
 
 export interface Trace {
   /** None for what runs when no selector matches. */
@@ -29,129 +29,222 @@ export interface Trace {
 interface Path {
   readonly index: number;
   readonly machine: Machine;
-  readonly selector: number;
+}
+
+/** A token that depends on who writes to storage. */
+interface Hinge {
+  readonly at: number;
+  /** Place of the target, and of the authority; 0 for none. */
+  readonly target: number;
+  readonly authority: number;
+}
+
+class Walk {
+  readonly work: Path[];
+  readonly seen = new Map<string, Seen>();
+  readonly hinges: Hinge[] = [];
+  begun = false;
+
+  constructor(
+    readonly trace: Trace,
+    start: Path,
+  ) {
+    this.work = [start];
+  }
 }
 
 export class Tracer {
   readonly reached: Uint8Array;
+  told = 0;
+  /** Address of the only code that the fallback delegates to, if the code names it. */
+  implementation: bigint | undefined;
   private steps = 0;
-  private entries: Path[] = [];
-  private doomed = new Map<number, boolean>();
-  private work: Path[] = [];
-  private seen = new Set<string>();
-  private trace: Trace = { selector: undefined, tokens: [], pcs: [] };
+  private written = 0;
+  private readonly doom: Doom;
+  private readonly walks: Walk[] = [];
+  private readonly entered = new Set<string>();
+  private readonly machine = new Machine();
+  private readonly calls: boolean;
+  private lost: Machine | undefined;
 
   constructor(private readonly program: Program) {
     this.reached = new Uint8Array(program.ops.length);
+    this.calls = program.ops.includes(op.CALL);
+    this.doom = new Doom(program, this.reached);
   }
 
+  /** All that are not done share the steps that are left, again and again. */
   run(): Trace[] {
-    const fallback = this.follow(undefined, { index: 0, machine: new Machine(), selector: 0 });
-    const functions = this.entries.slice(0, MAX_FUNCTIONS - 1);
-    return [fallback, ...functions.map((entry) => this.follow(entry.selector, entry))];
+    this.add(undefined, 'ENTRY.fallback', 0, this.machine);
+    const orphans = this.orphans();
+    while (!this.spent) {
+      const pending = this.walks.filter((walk) => walk.work.length);
+      if (!pending.length && orphans.next().done) break;
+      const share = Math.max(LEAST_SHARE, Math.floor(this.left / (pending.length + 1)));
+      for (const walk of pending) this.goOn(walk, this.steps + share);
+    }
+    for (const walk of this.walks) if (walk.work.length) this.told |= this.why(walk);
+    return this.walks.map((walk) => this.finished(walk));
   }
 
-  private follow(selector: number | undefined, entry: Path): Trace {
-    const start = v.id(selector === undefined ? 'ENTRY.fallback' : 'ENTRY.function');
-    this.trace = { selector, tokens: [start], pcs: [this.program.pcs[entry.index] ?? 0] };
-    this.seen = new Set();
-    this.work = [entry];
-    const limit = Math.min(MAX_STEPS, this.steps + MAX_FUNCTION_STEPS);
-    while (this.work.length && this.steps < limit) this.walk(this.work.pop() as Path, limit);
-    return this.trace;
+  /** Indices where paths were left. */
+  pending(): number[] {
+    return this.walks.flatMap((walk) => walk.work.map((path) => path.index));
   }
 
-  private emit(token: number, index: number): void {
-    const { tokens, pcs } = this.trace;
-    const repeats = ENDINGS.includes(token) && tokens.at(-1) === token;
-    if (!token || repeats || tokens.length >= MAX_TOKENS) return;
+  private get left(): number {
+    return MAX_STEPS - this.steps - this.doom.steps;
+  }
+
+  private get spent(): boolean {
+    return this.left <= 0 || this.written >= MAX_WRITTEN;
+  }
+
+  private why(walk: Walk): number {
+    const reason = this.written >= MAX_WRITTEN ? NotKnown.Truncated : NotKnown.StepsSpent;
+    return walk.begun ? reason : reason | NotKnown.LeftOut;
+  }
+
+  private add(selector: number | undefined, entry: string, index: number, machine: Machine): void {
+    const trace = { selector, tokens: [v.id(entry)], pcs: [this.program.pcs[index] ?? 0] };
+    this.walks.push(new Walk(trace, { index, machine }));
+    this.written += 1;
+  }
+
+  /** What nothing reached, if there were jumps that go nobody knows where. */
+  private *orphans(): Generator<number> {
+    for (const [pc, index] of this.program.jumpdests) {
+      if (pc >= BigInt(this.program.end)) return;
+      if (this.lost === undefined || this.reached[index]) continue;
+      const machine = this.told & NotKnown.UnknownJump ? this.machine.fresh() : this.lost.fork();
+      this.add(undefined, 'ENTRY.function', index, machine);
+      yield index;
+    }
+  }
+
+  private finished({ trace, hinges }: Walk): Trace {
+    const { always, once } = this.machine.loose;
+    for (const { at, target, authority } of hinges) {
+      const chosen = always.has(target) || once.has(target);
+      trace.tokens[at] = v.reconsidered(trace.tokens[at] as number, chosen, always.has(authority));
+    }
+    if (trace.tokens.some((token) => v.DECIDES_BY_ORIGIN.has(token))) return trace;
+    const kept = trace.tokens.flatMap((token, row) => (token === v.id('ORIGIN') ? [] : [row]));
+    const of = (column: number[]): number[] => kept.map((row) => column[row] as number);
+    return { selector: trace.selector, tokens: of(trace.tokens), pcs: of(trace.pcs) };
+  }
+
+  private emit({ trace: { tokens, pcs } }: Walk, token: number, index: number): boolean {
+    const repeats = tokens.at(-1) === token && (ENDINGS.includes(token) || tokens.at(-2) === token);
+    if (!token || repeats) return false;
     tokens.push(token);
     pcs.push(this.program.pcs[index] as number);
+    this.written += 1;
+    return true;
   }
 
-  private walk(path: Path, limit: number): void {
+  private goOn(walk: Walk, limit: number): void {
+    walk.begun = true;
+    while (walk.work.length && this.steps < limit && !this.spent) this.follow(walk, walk.work.pop() as Path, limit);
+  }
+
+  private follow(walk: Walk, path: Path, limit: number): void {
     const { program } = this;
     const m = path.machine;
     let index: number | undefined = path.index;
-    while (index !== undefined && index < program.ops.length && this.steps < limit) {
+    while (index !== undefined && index < program.ops.length) {
+      if (this.steps >= limit) {
+        walk.work.push({ index, machine: m });
+        return;
+      }
       const opcode = program.ops[index] as number;
       this.steps += 1;
       this.reached[index] = 1;
       if (opcode === op.JUMP) {
-        index = this.destination(m.pop());
+        const target = m.pop();
+        index = this.destination(target);
+        if (!isConstant(target)) this.lose(walk, m);
       } else if (opcode === op.JUMPI) {
-        index = this.branch(index, m);
-      } else if (opcode === op.JUMPDEST && this.joins(index, m)) {
-        return;
+        index = this.branch(walk, index, m);
+      } else if (opcode === op.JUMPDEST) {
+        if (joins.ends(walk.seen, joins.key(index, m, program), index, m, this.calls)) {
+          this.emit(walk, v.id('JOIN'), index);
+          return;
+        }
+        index += 1;
       } else {
-        if ((opcode === op.STOP || opcode === op.RETURN) && m.forgetful) this.emit(v.id('DROPPED'), index);
-        this.emit(execute(m, opcode, program.values[index] as bigint), index);
+        if ((opcode === op.STOP || opcode === op.RETURN) && m.forgetful) this.emit(walk, v.id('DROPPED'), index);
+        const token = execute(m, opcode, program.values[index] as bigint);
+        if (this.emit(walk, token, index) && HINGED.includes(opcode)) this.note(walk, opcode, m);
         if (op.ends(opcode)) return;
         index += 1;
       }
     }
   }
 
+  private note(walk: Walk, opcode: number, m: Machine): void {
+    const target = opcode === op.SELFDESTRUCT ? 0 : m.placeOf(m.target);
+    const authority = m.level === v.Level.Granted ? m.granted : 0;
+    walk.hinges.push({ at: walk.trace.tokens.length - 1, target, authority });
+    if (opcode !== op.DELEGATECALL || walk !== this.walks[0]) return;
+    const named = isConstant(m.target) ? m.target & ADDRESS : undefined;
+    this.implementation = !(this.told & NotKnown.Proxy) || this.implementation === named ? named : undefined;
+    this.told |= NotKnown.Proxy;
+  }
+
+  private lose(walk: Walk, m: Machine): void {
+    this.told |= walk === this.walks[0] ? NotKnown.UnknownDispatcher : NotKnown.UnknownJump;
+    this.lost ??= m.fork();
+  }
+
   private destination(word: Word): number | undefined {
     return isConstant(word) ? this.program.jumpdests.get(word) : undefined;
   }
 
-  /** A block runs once for each level, side of the first call, and call context. */
-  private joins(index: number, m: Machine): boolean {
-    const addresses = m.stack
-      .slice(-CONTEXT_DEPTH)
-      .reverse()
-      .filter((word) => this.destination(word) !== undefined);
-    const key = [index, m.level, m.handedOver, ...addresses.slice(0, CONTEXT)].join(' ');
-    if (this.seen.has(key)) {
-      this.emit(v.id('JOIN'), index);
-      return true;
-    }
-    this.seen.add(key);
-    return false;
-  }
-
   /** Where to go on; the other side waits if it can go on too. */
-  private branch(index: number, m: Machine): number | undefined {
-    const target = this.destination(m.pop());
+  private branch(walk: Walk, index: number, m: Machine): number | undefined {
+    const where = m.pop();
     const condition = m.pop();
-    const bits = taint(condition);
     const next = index + 1;
+    const said = w.decided(condition);
+    if (condition === 0n || said & w.FAILS) return next;
+    const target = this.destination(where);
+    if (!isConstant(where)) this.lose(walk, m);
+    if (isConstant(condition) || said) return target;
     if (target === undefined) return next;
-    if (bits & w.EQ_SELECTOR) {
-      this.enter(index, target, m);
-      return next;
+    const bits = taint(condition);
+    if (bits & (w.EQ_SELECTOR | w.NE_SELECTOR) && walk.trace.selector === undefined) {
+      const [entry, rest] = bits & w.EQ_SELECTOR ? [target, next] : [next, target];
+      this.enter(index, entry, m);
+      return rest;
     }
-    if (bits & w.NE_SELECTOR) {
-      this.enter(index, next, m);
-      return target;
-    }
-    if (bits & (w.HOLDS | w.FAILS)) return bits & w.HOLDS ? target : next;
     m.decide(condition);
-    const [staying, jumping] = [this.isDoomed(next, m), this.isDoomed(target, m)];
-    const never = isConstant(condition) && (condition ? jumping : staying);
-    if ((staying && jumping) || never) {
-      this.emit(v.id('REVERT'), index);
+    const [staying, jumping] = [this.doom.awaits(next), this.doom.awaits(target)];
+    if (staying && jumping) {
+      this.emit(walk, v.id('REVERT'), index);
       return undefined;
     }
     const dispatching = bits & w.SELECTOR;
     if (staying || jumping) {
-      if (!dispatching) this.emit(v.guard(condition, staying), index);
+      if (!dispatching) this.emit(walk, v.guard(condition, staying), index);
       learn(m, condition, staying);
       return staying ? target : next;
     }
-    if (!dispatching) this.emit(v.fork(condition), index);
+    if (!dispatching) this.emit(walk, v.fork(condition), index);
     const other = m.fork();
     const holds = !(bits & w.NOT);
     learn(m, condition, holds);
     learn(other, condition, !holds);
-    this.work.push({ index: holds ? next : target, machine: other, selector: 0 });
+    walk.work.push({ index: holds ? next : target, machine: other });
     return holds ? target : next;
   }
 
   private enter(index: number, target: number, m: Machine): void {
-    if (this.entries.length >= MAX_FUNCTIONS || this.entries.some((entry) => entry.index === target)) return;
-    this.entries.push({ index: target, machine: m.fork(), selector: this.selectorBefore(index) });
+    if (target >= this.program.ops.length) return;
+    const entry = [target, ...joins.facts(m)].join(' ');
+    if (this.entered.has(entry)) return;
+    this.entered.add(entry);
+    this.add(this.selectorBefore(index), 'ENTRY.function', target, m.fork());
   }
 
   /** The nearest constant before a JUMPI that is not its target. */
@@ -164,53 +257,17 @@ export class Tracer {
     }
     return 0;
   }
-
-  /** True if the code here only reverts; decided once for each place. */
-  private isDoomed(index: number, m: Machine): boolean {
-    let known = this.doomed.get(index);
-    if (known === undefined) {
-      known = this.onlyReverts(index, m.fork());
-      this.doomed.set(index, known);
-    }
-    return known;
-  }
-
-  private onlyReverts(start: number, m: Machine): boolean {
-    const { program } = this;
-    const visited: number[] = [];
-    let index: number | undefined = start;
-    for (let n = 0; n < MAX_DOOM_STEPS; n++) {
-      if (index === undefined || index >= program.ops.length || this.steps >= MAX_STEPS) return false;
-      const opcode = program.ops[index] as number;
-      this.steps += 1;
-      visited.push(index);
-      if (opcode === op.REVERT || opcode === op.INVALID) {
-        for (const at of visited) this.reached[at] = 1;
-        return true;
-      }
-      if (op.ends(opcode) || [op.JUMPI, op.SSTORE, op.CALL, op.DELEGATECALL, op.CREATE].includes(opcode)) return false;
-      if (opcode === op.JUMP) {
-        index = this.destination(m.pop());
-      } else {
-        execute(m, opcode, program.values[index] as bigint);
-        index += 1;
-      }
-    }
-    return false;
-  }
 }
 
 /** What is true on one side of a branch: how far guards let it, and what a copy of the condition is. */
 function learn(m: Machine, condition: Word, nonzero: boolean): void {
   const bits = taint(condition);
   if (nonzero !== ((bits & w.NOT) !== 0)) {
-    m.level = Math.max(m.level, v.level(condition));
+    m.grant(condition, v.level(condition));
     if (!(bits & w.COMPARED)) m.vouch(condition);
   }
   const top = m.stack.at(-1);
-  if (top === undefined || isConstant(top) || isConstant(condition)) return;
-  if (top.id === condition.id && (top.bits | w.NOT) === (condition.bits | w.NOT)) {
-    const same = ((top.bits ^ condition.bits) & w.NOT) === 0;
-    m.stack[m.stack.length - 1] = unknown(top.bits | (nonzero === same ? w.HOLDS : w.FAILS), top.id);
-  }
+  if (!m.areCopies(top, condition)) return;
+  const same = ((top.bits ^ bits) & w.NOT) === 0;
+  m.stack[m.stack.length - 1] = unknown(top.bits | (nonzero === same ? w.HOLDS : w.FAILS), top.id, top.serial);
 }

@@ -1,7 +1,7 @@
 // The tokens a trace is written in, and how abstract words choose among them.
 
 import * as w from './word.js';
-import { isConstant, taint, type Word } from './word.js';
+import { taint, valueOf, type Word } from './word.js';
 
 const CONDITIONS = (
   'random origin_auth origin_cmp eoa result signed auth clock asked keyed_cmp member keyed returned paid stored_cmp ' +
@@ -48,6 +48,8 @@ export const NAMES: readonly string[] = [
 ];
 const IDS = new Map(NAMES.map((name, id) => [name, id]));
 export const NONE = 0;
+/** Comparisons of tx.origin, and branches on them. */
+export const DECIDES_BY_ORIGIN = new Set(NAMES.flatMap((name, id) => (/origin|eoa/.test(name) ? [id] : [])));
 
 export function id(name: string): number {
   const found = IDS.get(name);
@@ -138,8 +140,8 @@ export function compared(bits: number): number {
 }
 
 function place(key: Word): string {
-  if (isConstant(key)) return 'slot';
-  return key.bits & (w.BY_CALLER | w.BY_ORIGIN) ? 'caller' : 'hash';
+  if (valueOf(key) !== undefined) return 'slot';
+  return taint(key) & (w.BY_CALLER | w.BY_ORIGIN) ? 'caller' : 'hash';
 }
 
 export function sload(key: Word): number {
@@ -153,21 +155,24 @@ export function sstore(key: Word, kind: string, state: string): number {
 
 /** What is written. */
 export function kindOf(word: Word): string {
-  if (isConstant(word)) return word ? 'const' : 'zero';
-  if (word.bits & w.HOLDS) return 'const';
-  return word.bits & w.FAILS ? 'zero' : first(word.bits, VALUE_BITS);
+  const known = valueOf(word);
+  if (known !== undefined) return known ? 'const' : 'zero';
+  const bits = taint(word);
+  if (bits & w.HOLDS) return 'const';
+  return bits & w.FAILS ? 'zero' : first(bits, VALUE_BITS);
 }
 
 function target(word: Word): string {
-  return isConstant(word) ? 'const' : first(word.bits, TARGET_BITS);
+  return valueOf(word) === undefined ? first(taint(word), TARGET_BITS) : 'const';
 }
 
 export function hasStipend(gas: Word): boolean {
-  return isConstant(gas) ? gas <= w.GAS_STIPEND : (gas.bits & w.STIPEND) !== 0;
+  const known = valueOf(gas);
+  return known === undefined ? (taint(gas) & w.STIPEND) !== 0 : known <= w.GAS_STIPEND;
 }
 
 export function call(gas: Word, to: Word, amount: Word): number {
-  if (amount === 0n) return id(`CALL.${target(to)}.none`);
+  if (valueOf(amount) === 0n) return id(`CALL.${target(to)}.none`);
   const name = taint(amount) & (w.RANDOM | w.ENTROPY) ? 'random' : 'value';
   return id(`CALL.${target(to)}.${name}${hasStipend(gas) ? '_stipend' : ''}`);
 }
@@ -178,6 +183,14 @@ export function staticcall(to: Word): number {
 
 export function delegatecall(to: Word, reached: Level): number {
   return id(`DELEGATECALL.${target(to)}.${LEVELS[reached]}`);
+}
+
+/** A delegatecall's or selfdestruct's token, when some caller has chosen its stored target, or anyone can take the authority. */
+export function reconsidered(token: number, chosen: boolean, anyone: boolean): number {
+  let [kind, to, reached] = (NAMES[token] as string).split('.') as [string, string, string];
+  if (chosen && to === 'stored') to = 'data';
+  if (anyone && reached === 'granted') reached = 'open';
+  return id(`${kind}.${to}.${reached}`);
 }
 
 export function selfdestruct(to: Word, reached: Level): number {

@@ -1,10 +1,13 @@
-// Abstract words: a constant, or where an unknown word came from (bits) and which word it is (id, 0: nobody knows).
+// Abstract words: a constant, or where an unknown word came from (bits), which word it is (id, a hash; 0:
+// nobody knows) and which others are copies of it (serial, 0: none). A word without bits whose id is a small constant's is soft:
+// as good as the constant for naming things, but nothing is decided by it.
 
 import * as identity from './identity.js';
 
 export interface Unknown {
   readonly bits: number;
   readonly id: number;
+  readonly serial: number;
 }
 export type Word = bigint | Unknown;
 
@@ -48,10 +51,11 @@ const TESTS = COMPARED | AUTH | ORIGIN_AUTH | EOA | EQ_SELECTOR | NE_SELECTOR | 
 
 export const GAS_STIPEND = 2_300n;
 export const WORD_MASK = (1n << 256n) - 1n;
-export const NOTHING: Unknown = { bits: 0, id: 0 };
+export const NOTHING: Unknown = { bits: 0, id: 0, serial: 0 };
+const SOFT = 1 << 16;
 
-export function unknown(bits: number, id = 0): Unknown {
-  return { bits, id };
+export function unknown(bits: number, id = 0, serial = 0): Unknown {
+  return { bits, id, serial };
 }
 
 export function isConstant(word: Word): word is bigint {
@@ -74,7 +78,34 @@ export function idOf(word: Word): number {
 
 /** Of a storage key or an offset: constants, zero too, are numbered apart from unknown words. */
 export function placeOf(word: Word): number {
-  return isConstant(word) ? identity.PRIME + Number(word % BigInt(identity.PRIME)) : word.id;
+  const known = valueOf(word);
+  return known === undefined ? idOf(word) : identity.PRIME + Number(known % BigInt(identity.PRIME));
+}
+
+/** Of a constant, soft ones too. */
+export function valueOf(word: Word): bigint | undefined {
+  if (isConstant(word)) return word;
+  if (word.bits & ~NOT || !word.id) return undefined;
+  const found = identity.distance(word.id, 0);
+  return found < SOFT ? BigInt(found) : undefined;
+}
+
+/** What memory keeps of a word. */
+export function soft(word: Word): Unknown {
+  if (isConstant(word)) return unknown(0, idOf(word) || identity.PRIME);
+  const bits = word.bits & ~DISPATCH;
+  return unknown(bits & CLEARED ? bits : bits & ~(HOLDS | FAILS), word.id);
+}
+
+/** What a branch on this path said of a word: HOLDS, FAILS or nothing. */
+export function decided(word: Word): number {
+  return isConstant(word) || word.bits & CLEARED ? 0 : word.bits & (HOLDS | FAILS);
+}
+
+/** A word whose path gives up what it knew of it. */
+export function forgotten(word: Word, index: number, depth: number): Unknown {
+  if (isConstant(word)) return unknown(0, identity.mixed(identity.Seed.Forgotten, index, depth));
+  return unknown(word.bits & ~(HOLDS | FAILS), word.id);
 }
 
 export function arithmetic(bits: number): number {
@@ -128,6 +159,7 @@ export function loaded(key: Word): number {
 
 export function negated(word: Unknown): Unknown {
   let bits = word.bits ^ NOT;
+  if (bits & CLEARED) bits &= ~PASSING;
   for (const pair of [EQ_SELECTOR | NE_SELECTOR, HOLDS | FAILS]) if (bits & pair) bits ^= pair;
-  return unknown(bits, word.id);
+  return unknown(bits, word.id, word.serial);
 }

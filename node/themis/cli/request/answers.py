@@ -1,6 +1,5 @@
 """Asking the oracle from the command line: the input, a free lane, the answer and how it reads."""
 
-import struct
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,9 +15,9 @@ from themis.chain.rpc import Rpc
 from themis.core.errors import Misconfigured, Reason, Refused, Unavailable
 from themis.core.spelling import shown
 from themis.core.types import Address, Fulfilled, Hash32
-from themis.evm.report import MAX_BPS, RiskClass
+from themis.evm import report
+from themis.evm.report import RiskClass
 
-_REPORT: Final = struct.Struct(">8H16x")
 _OPEN: Final = 1
 """As `State` in IInferenceOracle.sol."""
 _LANES: Final = 1_000
@@ -78,15 +77,18 @@ def _logs(client: OracleClient, query: dict[str, Any]) -> Sequence[Any]:
     return found
 
 
-def risk_report(output: bytes) -> dict[str, int] | None:
-    """Scores in basis points, coverage and program counter, as RiskReport.sol decodes them; None for other output."""
-    if len(output) != _REPORT.size or any(output[_REPORT.size // 2 :]):
+def risk_report(output: bytes) -> dict[str, int | str | list[str]] | None:
+    """What RiskReport.sol decodes, and in words what is not known; None for other output."""
+    try:
+        said = report.unpack(output)
+    except ValueError:
         return None
-    *scores_bps, coverage_bps, program_counter = _REPORT.unpack(output)
-    if max(*scores_bps, coverage_bps) > MAX_BPS:
-        return None
-    named = {risk.name.lower(): score for risk, score in zip(RiskClass, scores_bps, strict=True)}
-    return named | {"coverage_bps": coverage_bps, "program_counter": program_counter}
+    if said.implementation is not None:
+        return {"points_to": shown(Address(said.implementation)), "not_known": said.words}
+    named = {risk.name.lower(): score for risk, score in zip(RiskClass, said.scores_bps, strict=True)}
+    found: dict[str, int | str | list[str]] = {**named}
+    found |= {"coverage_bps": said.coverage_bps, "program_counter": said.program_counter}
+    return found | ({"not_known": said.words} if said.words else {})
 
 
 def _polls(timeout_s: float) -> Iterator[None]:

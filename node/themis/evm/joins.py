@@ -1,0 +1,72 @@
+"""Where paths meet: a path ends where an earlier one that knew no more went on from the same place.
+
+What a path knows that can decide where it goes on, is on its stack: constants, and which words a branch found zero or
+not. (Which words are copies of each other it forgets wherever paths can meet.) Where that differs from what earlier
+paths knew here, the path forgets it and goes on: every round leaves less to know, so paths end, and none is dropped for
+what only another one knew.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from themis.evm import taint as t
+from themis.evm.machine import Machine
+from themis.evm.taint import Word
+
+_CONTEXT: Final = 16
+_CONTEXT_DEPTH: Final = 160
+_TOLD_APART: Final = 4
+"""Words from the top whose known truth makes paths different ones, instead of being forgotten."""
+_NOTHING: Final = -1
+_TRUTHS: Final = {0: _NOTHING, t.HOLDS: -2, t.FAILS: -3}
+
+Key = tuple[int, ...]
+Facts = tuple[int, ...]
+Seen = dict[Key, tuple[Facts, int, bool]]
+"""By key: what the newest path knew, the storage places at stake on some path, and whether that made one go on."""
+
+
+def facts(stack: list[Word]) -> Facts:
+    """From the top: a constant, or what a branch said of an unknown word, or that nothing is known."""
+    return tuple([word if word >= 0 else _TRUTHS[t.decided(word)] for word in reversed(stack)])
+
+
+def key(index: int, m: Machine, jumpdests: Mapping[int, int]) -> Key:
+    """Paths with different keys are never compared.
+
+    A key says how far the path got past guards, whether a call is behind it, and whom it returns to: the code addresses
+    nearest the top.
+    """
+    context = [word for word in m.stack[: -_CONTEXT_DEPTH - 1 : -1] if word in jumpdests][:_CONTEXT]
+    truths = [_TRUTHS[t.decided(word)] if word < 0 else _NOTHING for word in m.stack[: -_TOLD_APART - 1 : -1]]
+    return (index, m.level, int(m.handed_over), *truths, *context)
+
+
+def ends(seen: Seen, place: Key, m: Machine, *, calls: bool) -> bool:
+    """True if the path ends here; else it goes on, and knows no more than `seen` now says.
+
+    `calls`: the contract calls others, so what a path has read before matters to what comes after.
+    """
+    m.apart = m.serial
+    mine = facts(m.stack)
+    exposed = m.at_stake() if calls else 0
+    found = seen.get(place)
+    if found is None:
+        seen[place] = mine, exposed, False
+        return False
+    before, exposed_before, again = found
+    adds = not again and exposed & ~exposed_before != 0  # a loop may add for ever
+    if before == mine and not adds:
+        return True
+    common = [
+        known if known == _NOTHING or (depth < len(mine) and mine[depth] == known) else _NOTHING
+        for depth, known in enumerate(before)
+    ]
+    after = tuple(common)
+    if after == before and not adds:
+        return True
+    seen[place] = after, exposed | exposed_before, again or adds
+    for depth, known in enumerate(mine):
+        if known != _NOTHING and (depth >= len(after) or after[depth] != known):
+            m.stack[-1 - depth] = t.forgotten(m.stack[-1 - depth], place[0], depth)
+    return False
