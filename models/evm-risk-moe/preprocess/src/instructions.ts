@@ -153,6 +153,7 @@ function delegatecall(hasValue: boolean): Handler {
     m.pop();
     const target = m.pop();
     if (hasValue) m.pop();
+    m.target = target;
     answered(m, target, false);
     return v.delegatecall(target, m.reach(target));
   };
