@@ -10,6 +10,7 @@ from themis.bundles import bundle
 from themis.core.types import Hash32
 from themis.engine.engine import OnnxEngine
 from themis.evm import report
+from themis.evm.limits import NotKnown
 from themis.evm.report import RiskClass
 
 FOLDER: Final = Path(__file__).parents[3] / "models" / "evm-risk-moe"
@@ -55,5 +56,5 @@ def test_each_is_judged_rightly_but_for_what_is_known_to_be_missed(answers: dict
 def test_nothing_of_them_is_left_out(answers: dict[str, bytes]) -> None:
     for name, answer in answers.items():
         said = report.unpack(answer)
-        assert not said.not_known & ~(report.NotKnown.PROXY | report.NotKnown.UNKNOWN_JUMP), name
-        assert said.coverage_bps == 10_000 or report.NotKnown.UNKNOWN_JUMP in said.not_known, name
+        assert not said.not_known & ~(NotKnown.PROXY | NotKnown.UNKNOWN_JUMP), name
+        assert said.coverage_bps == 10_000 or NotKnown.UNKNOWN_JUMP in said.not_known, name
