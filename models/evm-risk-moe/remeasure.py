@@ -16,7 +16,7 @@ from dataset import Planned
 from scoring import summary
 from template_kit import Risk
 
-from themis.evm.encode import PREPROCESSING, Encoded, encode
+from themis.evm.encode import MAX_CODE_BYTES, PREPROCESSING, Encoded, encode
 from themis.evm.limits import NotKnown
 
 HERE: Final = Path(__file__).parent
@@ -52,7 +52,7 @@ def _heldout() -> Any:
         if item.split == "test" and item.kind in ("plain", "injected") and item.job.key in results:
             for compiled in results.get(item.job.key):
                 wanted = compiled.name == item.target if item.target else compiled.file in item.job.wanted
-                if wanted and 100 <= len(compiled.code) <= dataset.MAX_CODE_BYTES:
+                if wanted and 100 <= len(compiled.code) <= MAX_CODE_BYTES:
                     yield item, compiled
 
 
