@@ -81,6 +81,12 @@ contract SafeRiskGuardTest is Assessed {
         _assertNeedsConfirmation(address(thief), abi.encodeCall(Thief.run, (1)), 0);
     }
 
+    /// @dev A report that does not know everything is no clean one, were all scores zero.
+    function test_notKnown_needsConfirmation() public {
+        _assess(guard, address(benign), _notKnown(5));
+        _assertNeedsConfirmation(address(benign), abi.encodeCall(Benign.run, (42)), 0);
+    }
+
     /// @dev A delegated call changes the Safe itself, whatever is known about its code.
     function test_delegated_needsConfirmation() public {
         _assess(guard, address(benign), CLEAN);

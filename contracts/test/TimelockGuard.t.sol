@@ -63,17 +63,18 @@ contract TimelockGuardTest is Assessed {
         VM.assertEq(benign.entry(), 42);
     }
 
-    /// @dev Any one score at the threshold, or too little coverage, is a flag, and is never taken back.
-    function testFuzz_onInference(uint16[6] memory scores, uint16 coverage, uint16 pc) public {
+    /// @dev Any one score at the threshold, too little coverage, or anything not known is a flag, and is never taken back.
+    function testFuzz_onInference(uint16[6] memory scores, uint16 coverage, uint16 pc, uint8 notKnown) public {
         bool flagged;
         for (uint256 i; i < 6; ++i) {
             scores[i] = uint16(bound(scores[i], 0, 10_000));
             flagged = flagged || scores[i] >= 5000;
         }
         coverage = uint16(bound(coverage, 0, 10_000));
-        flagged = flagged || coverage < 9000;
+        notKnown = notKnown & 1 == 0 ? 0 : notKnown >> 1; // never a pointer, and often whole
+        flagged = flagged || coverage < 9000 || notKnown != 0;
         bytes memory output = abi.encodePacked(
-            scores[0], scores[1], scores[2], scores[3], scores[4], scores[5], coverage, pc, bytes16(0)
+            scores[0], scores[1], scores[2], scores[3], scores[4], scores[5], coverage, pc, bytes14(0), uint16(notKnown)
         );
         Plain memory made = _asked(guard, address(benign), stranger);
         VM.expectEmit(address(guard));
@@ -86,9 +87,27 @@ contract TimelockGuardTest is Assessed {
         _assertAssessment(address(benign), START + 60, flagged ? START : 0);
     }
 
+    /// @dev Each way of not knowing makes the call wait, were there no score and all coverage.
+    function testFuzz_execute_notKnown_waits(uint8 way, uint40 at) public {
+        bytes memory call = abi.encodeCall(Benign.run, (42));
+        _assess(guard, address(benign), _notKnown(way % 8));
+        _schedule(address(benign), call);
+        VM.warp(START + bound(at, DELAY, DELAY + EXTRA - 1));
+        _assertWaits(address(benign), call, START + DELAY + EXTRA);
+        VM.warp(START + DELAY + EXTRA);
+        guard.execute(address(benign), 0, call, 0, "salt");
+        VM.assertEq(benign.entry(), 42);
+    }
+
+    /// @dev A pointer is not scored, so it is not clean, whatever it points to.
+    function testFuzz_onInference_pointer(address implementation, uint8 others) public {
+        _assess(guard, address(benign), abi.encodePacked(implementation, bytes10(0), uint16(others | 0x80)));
+        _assertAssessment(address(benign), START, START);
+    }
+
     /// @dev What is not a report fails in the callback, and counts as no answer.
     function testFuzz_onInference_malformed(bytes memory output) public {
-        if (output.length == 32) output[31] = 0x01;
+        if (output.length == 32) output[30] = 0x01;
         VM.assume(output.length <= 1024);
         Plain memory made = _asked(guard, address(benign), stranger);
         bytes32 id = oracle.idOf(made.wire());

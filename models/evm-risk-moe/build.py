@@ -14,6 +14,7 @@ import corpus
 import dataset
 import evaluation
 import exporting
+import facts
 import slither_baseline
 import synthesis
 from compiler import Results
@@ -61,7 +62,7 @@ def evaluate() -> None:
     weights = exporting.weights(network, found)
     model = exporting.emit(weights)
     metrics = {
-        "version": exporting.VERSION,
+        "version": facts.VERSION,
         "preprocessing": PREPROCESSING,
         "flag_bps": evaluation.FLAG_BPS,
         **evaluation.evaluate(found, network, weights, serialize(model), CACHE, CACHE / "npm"),

@@ -48,7 +48,7 @@ does on vulnerabilities found in the wild has not been measured. Do not let its 
 
 
 def _retraced(r: dict[str, Any]) -> str:
-    counts = r["contracts"]
+    counts, done, rest = r["contracts"], r["selection"]["measured"], r["selection"]["left_out"]
     told = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in r["not_known"].items() if count)
     classes = "\n".join(
         f"| {name} | {c['f1']:.2f} | {c['precision']:.2f} | {c['recall']:.2f} | {c['fpr']:.1%} | {c['support']} |"
@@ -61,8 +61,10 @@ The weights are those of version 0.2.0. What they are given is new: `evm-trace-3
 writes down what it leaves out, and feeds long functions in windows. **All figures of the sections after this one were measured with
 `evm-trace-2`**; the weights were not trained anew, and scores are not calibrated: take them as flagged or not.
 
-Measured with `evm-trace-3` (`remeasure.py`), on those held-out contracts of the next section that were compiled when this version was made:
-{counts["injected"]} with a pasted function and {counts["unmutated"]} as they are. Macro-F1 {r["macro_f1"]:.3f} ({low:.3f} to {high:.3f}); {r["fpr"]:.1%} ({least:.1%} to {most:.1%}) of the unmutated ones flagged in any class;
+Measured with `evm-trace-3` (`remeasure.py`), on a part of the held-out contracts of the next section: the {len(r["code_hashes"])} of the {done["jobs"]} compilations
+that had been done when this version was made. **They are the easier ones**: sources of {done["median_source_bytes"]:,} bytes in the middle, {done["via_ir"]} via IR; the {rest["jobs"]}
+compilations that are missing have {rest["median_source_bytes"]:,} bytes in the middle, {rest["via_ir"]} are via IR. Expect worse of those
+(`retraced.code_hashes` in `metrics.json` names each by the hash of its code). {counts["injected"]} have a pasted function and {counts["unmutated"]} are as they are. Macro-F1 {r["macro_f1"]:.3f} ({low:.3f} to {high:.3f}); {r["fpr"]:.1%} ({least:.1%} to {most:.1%}) of the unmutated ones flagged in any class;
 {r["between_100_and_9900_bps"]} contracts have a score between 100 and 9,900. Of all, {r["whole"]} are known as a whole; of the others: {told}.
 
 | class | F1 | precision | recall | flagged unmutated | support |

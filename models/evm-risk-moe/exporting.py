@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import exact_network
 import numpy as np
@@ -12,17 +12,14 @@ from batches import flatten
 from calibration import calibrate
 from dataset import Contract
 from exact_network import MAX_ROWS, Weights, freeze, write
+from facts import NAME, facts
 from network import CLASSES, RiskNetwork, Shape
 from numpy.typing import NDArray
 from training import contract_labels, contract_logits
 
-from themis.adopt.publish import Facts, publish
-from themis.evm.encode import MAX_CODE_BYTES, PREPROCESSING
+from themis.adopt.publish import publish
 from themis.exact.emit import Emitter
 from themis.exact.roots import parameters
-
-NAME: Final = "evm-risk-moe"
-VERSION: Final = "0.2.0"
 
 
 def trained(folder: Path, shape: Shape) -> RiskNetwork:
@@ -56,21 +53,8 @@ def active_parameters(model: onnx.ModelProto, shape: Shape) -> int:
 def bundle(path: Path, w: Weights, shape: Shape, golden: Sequence[bytes]) -> None:
     """Write model.onnx, golden.json and manifest.toml; LICENSE and MODEL_CARD.md must be there."""
     model = emit(w)
-    facts = Facts(
-        name=NAME,
-        version=VERSION,
-        description="Scores EVM runtime bytecode for six classes of vulnerability: a mixture-of-experts model.",
-        attribution="Built with Themis evm-risk-moe",
-        preprocessing=PREPROCESSING,
-        max_input_bytes=MAX_CODE_BYTES,
-        spdx="Apache-2.0",
-        experts=shape.experts,
-        top_k=shape.top_k,
-        active_parameters=active_parameters(model, shape),
-        units={"scores_bps": "T"},
-        also=("metrics.json",),
-    )
-    publish(path, model, lambda b: exact_network.write(b, w), facts, [(code, None) for code in golden])
+    about = facts(shape.experts, shape.top_k, active_parameters(model, shape))
+    publish(path, model, lambda b: exact_network.write(b, w), about, [(code, None) for code in golden])
 
 
 def feed(functions: Sequence[bytes]) -> dict[str, NDArray[Any]]:

@@ -1,8 +1,10 @@
 """What the published weights say of held-out contracts behind the present preprocessing: into metrics.json."""
 
 import json
+import statistics
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +15,8 @@ import numpy as np
 import onnxruntime
 from compiler import Compiled, Results
 from dataset import Planned
+from eth_utils.crypto import keccak
+from facts import VERSION
 from scoring import summary
 from template_kit import Risk
 
@@ -22,13 +26,14 @@ from themis.evm.limits import NotKnown
 HERE: Final = Path(__file__).parent
 CACHE: Final = HERE.parent / ".cache" / "evm-risk-moe"
 METRICS: Final = HERE / "metrics.json"
-VERSION: Final = "0.3.0"
 
 
 def main() -> None:
     """Only what `compiled.jsonl` already holds is measured: `build.py data` compiles the rest."""
     metrics = json.loads(METRICS.read_text())
-    found = list(_heldout())
+    results = Results(CACHE / "compiled.jsonl")
+    items = [item for item in dataset.plan(CACHE / "packs", CACHE / "corpus.json") if _heldout(item)]
+    found = list(_compiled([item for item in items if item.job.key in results], results))
     codes = {compiled.code: (item, compiled) for item, compiled in reversed(found)}
     encoded = [encode(code) for code in codes]
     scores = np.array([_scores(one) for one in encoded])
@@ -42,18 +47,33 @@ def main() -> None:
         "between_100_and_9900_bps": int(((scores > 100) & (scores < 9_900)).any(1).sum()),
         "not_known": {bit.name.lower(): told[bit.name.lower()] for bit in NotKnown if bit.name},
         "whole": sum(not one.not_known for one in encoded),
+        "selection": _selection(items, results),
+        "code_hashes": sorted(keccak(code).hex() for code in codes),
     }
     METRICS.write_text(json.dumps(metrics, indent=1) + "\n")
 
 
-def _heldout() -> Any:
-    results = Results(CACHE / "compiled.jsonl")
-    for item in dataset.plan(CACHE / "packs", CACHE / "corpus.json"):
-        if item.split == "test" and item.kind in ("plain", "injected") and item.job.key in results:
-            for compiled in results.get(item.job.key):
-                wanted = compiled.name == item.target if item.target else compiled.file in item.job.wanted
-                if wanted and 100 <= len(compiled.code) <= MAX_CODE_BYTES:
-                    yield item, compiled
+def _heldout(item: Planned) -> bool:
+    return item.split == "test" and item.kind in {"plain", "injected"}
+
+
+def _compiled(items: list[Planned], results: Results) -> Iterator[tuple[Planned, Compiled]]:
+    for item in items:
+        for compiled in results.get(item.job.key):
+            wanted = compiled.name == item.target if item.target else compiled.file in item.job.wanted
+            if wanted and 100 <= len(compiled.code) <= MAX_CODE_BYTES:
+                yield item, compiled
+
+
+def _selection(items: list[Planned], results: Results) -> dict[str, Any]:
+    """What distinguishes the compilations that were measured from those that had not been made."""
+    found = {}
+    for name, there in (("measured", True), ("left_out", False)):
+        jobs = [item.job for item in items if (item.job.key in results) is there]
+        sizes = [job.source_bytes for job in jobs]
+        middle = round(statistics.median(sizes)) if sizes else 0
+        found[name] = {"jobs": len(jobs), "median_source_bytes": middle, "via_ir": sum(job.via_ir for job in jobs)}
+    return found
 
 
 def _risks(item: Planned, compiled: Compiled) -> list[bool]:

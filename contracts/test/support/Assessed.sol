@@ -100,6 +100,11 @@ abstract contract Assessed is Fixture {
         return codeHash == keccak256(type(Thief).runtimeCode) ? RISKY : BLIND;
     }
 
+    /// @dev A report with no score in which one bit of `NotKnown` is set.
+    function _notKnown(uint256 bit) internal pure returns (bytes memory) {
+        return abi.encodePacked(bytes12(0), bit == 7 ? 0 : uint16(10_000), bytes16(0), uint16(1 << bit));
+    }
+
     function _clone(address implementation) internal pure returns (bytes memory) {
         return abi.encodePacked(hex"363d3d373d3d3d363d73", implementation, hex"5af43d82803e903d91602b57fd5bf3");
     }
