@@ -61,10 +61,11 @@ The weights are those of version 0.2.0. What they are given is new: `evm-trace-3
 writes down what it leaves out, and feeds long functions in windows. **All figures of the sections after this one were measured with
 `evm-trace-2`**; the weights were not trained anew, and scores are not calibrated: take them as flagged or not.
 
-Measured with `evm-trace-3` (`remeasure.py`), on a part of the held-out contracts of the next section: the {len(r["code_hashes"])} of the {done["jobs"]} compilations
-that had been done when this version was made. **They are the easier ones**: sources of {done["median_source_bytes"]:,} bytes in the middle, {done["via_ir"]} via IR; the {rest["jobs"]}
-compilations that are missing have {rest["median_source_bytes"]:,} bytes in the middle, {rest["via_ir"]} are via IR. Expect worse of those
-(`retraced.code_hashes` in `metrics.json` names each by the hash of its code). {counts["injected"]} have a pasted function and {counts["unmutated"]} are as they are. Macro-F1 {r["macro_f1"]:.3f} ({low:.3f} to {high:.3f}); {r["fpr"]:.1%} ({least:.1%} to {most:.1%}) of the unmutated ones flagged in any class;
+Measured with `evm-trace-3` (`remeasure.py`), on a part of the held-out contracts of the next section: {len(r["code_hashes"])} contracts from the {done["jobs"]} compilations
+that had been done when this version was made; `retraced.code_hashes` in `metrics.json` names each by the hash of its code. **They are the easier ones**: sources of {done["median_source_bytes"]:,} bytes in the middle, {done["via_ir"]} via IR; the {rest["jobs"]}
+compilations that are missing have {rest["median_source_bytes"]:,} bytes in the middle, {rest["via_ir"]} of them via IR. Expect worse of those.
+
+{counts["injected"]} have a pasted function and {counts["unmutated"]} are as they are. Macro-F1 {r["macro_f1"]:.3f} ({low:.3f} to {high:.3f}); {r["fpr"]:.1%} ({least:.1%} to {most:.1%}) of the unmutated ones flagged in any class;
 {r["between_100_and_9900_bps"]} contracts have a score between 100 and 9,900. Of all, {r["whole"]} are known as a whole; of the others: {told}.
 
 | class | F1 | precision | recall | flagged unmutated | support |

@@ -10,6 +10,7 @@ from themis.cli.request.fitting import HOW, Reads, require
 from themis.core.errors import Misconfigured, Refused
 from themis.core.spelling import reads_as_text
 from themis.engine import preprocess
+from themis.evm.encode import PREPROCESSING
 
 MODELS = Path(__file__).parents[3] / "models"
 CODE = bytes.fromhex("6080604052348015600e575f80fd5b50")
@@ -58,7 +59,7 @@ def test_a_question_that_fits_is_asked() -> None:
 )
 def test_a_node_does_not_take_text_for_code(text: bytes) -> None:
     with pytest.raises(Refused, match="the input is text; the model reads code"):
-        preprocess.find("evm-trace-2").code_needed(text)
+        preprocess.find(PREPROCESSING).code_needed(text)
 
 
 def test_code_is_not_taken_for_text() -> None:
