@@ -11,6 +11,8 @@ from themis.exact.decoder.blocks import TURN_BITS, WEIGHT_BITS, Turns
 
 PRECISION: Final = 40
 """Decimal digits, of which results keep five."""
+FLAT: Final = 24
+"""From here on e^-x moves no entry of a table of 2^15 by half a step."""
 
 
 @cache
@@ -29,7 +31,7 @@ def silu(reach: int, fraction_bits: int) -> I32:
     """Of x / (1 + e^-x), for x from -reach to reach in 2^-fraction_bits."""
     with localcontext(prec=PRECISION):
         one = 1 << fraction_bits
-        falls = [(-Decimal(x) / one).exp() for x in range(reach + 1)]
+        falls = [(-Decimal(x) / one).exp() if x < FLAT << fraction_bits else Decimal(0) for x in range(reach + 1)]
         rising = [_rounded(x / (1 + fall)) for x, fall in enumerate(falls)]
         falling = [_rounded(-x * fall / (1 + fall)) for x, fall in enumerate(falls)]
     return np.array([*reversed(falling[1:]), *rising], np.int32)
