@@ -75,6 +75,10 @@ fuzz: setup ## fuzz for long: model files for an hour, contracts 20,000 runs a t
 	python -m tests.fuzz_models --seconds 3600
 	cd contracts && FOUNDRY_PROFILE=long $(FORGE) test
 
+.PHONY: tracer
+tracer: setup ## run 100,000 calls of programs on Anvil: what is executed must be covered by the model's tracer; prints the count
+	python -m tests.fuzz_tracer
+
 .PHONY: chaos
 chaos: setup ## play the fault table: a real node between a real chain and every fault; prints and stores it [ROWS="WORDS"]
 	python -m tests.chaos $(ROWS)
