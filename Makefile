@@ -87,6 +87,10 @@ chaos: setup ## play the fault table: a real node between a real chain and every
 soak: setup ## 20,000 requests to one node in 30 minutes, with faults at random; prints and stores what became of them
 	python -m tests.chaos.soak
 
+.PHONY: onnx
+onnx: setup ## put every node case of the onnx package through `models add`: each refused by name, or equal to ONNX Runtime
+	python -m tests.onnx_nodes
+
 .PHONY: bare
 bare: setup ## run both commands of the README on a Debian 12 with nothing else, as root and as a user; needs root
 	python -m tests.bare

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import ssl
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -173,13 +174,16 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving(target: str) -> Iterator[Proxy]:
-    """A proxy before the chain at `target`."""
+def serving(target: str, tls: ssl.SSLContext | None = None) -> Iterator[Proxy]:
+    """A proxy before the chain at `target`; with `tls` at https://localhost."""
     proxy = Proxy(target)
     server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"proxy": proxy}))
+    port = server.server_address[1]
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
-    proxy.url = f"http://127.0.0.1:{server.server_address[1]}"
+    proxy.url = f"http://127.0.0.1:{port}" if tls is None else f"https://localhost:{port}"
     try:
         yield proxy
     finally:

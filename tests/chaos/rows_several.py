@@ -61,7 +61,7 @@ def first_hangs(stage: Stage) -> None:
     _stays(stage, faults.hanging)
 
 
-@row("the first of three endpoints hangs, two must agree", KIND, started=False)
+@row("the first of three endpoints hangs, two must agree", KIND, brief=True, started=False)
 def one_hangs_of_three(stage: Stage) -> None:
     _stays(stage, faults.hanging, number=2, quorum=2)
 
@@ -117,7 +117,7 @@ def broadcast(stage: Stage) -> None:
         stage.final = stage.tally()
 
 
-@row("requests whose logs were never shown are found by a rescan", KIND)
+@row("requests whose logs were never shown are found by a rescan", KIND, brief=True)
 def rescanned(stage: Stage) -> None:
     """An endpoint says `[]`, also by hash, until the blocks are deeper than any is read again."""
     stage.ask(2)
@@ -149,7 +149,7 @@ def _ws(stage: Stage) -> str:
     return stage.world.chain.rpc_url.replace("http", "ws")
 
 
-@row("a WebSocket wakes the node long before its poll", KIND, started=False, poll_interval_s=60)
+@row("a WebSocket wakes the node long before its poll", KIND, brief=True, started=False, poll_interval_s=60)
 def woken(stage: Stage) -> None:
     with _beside(stage, 0, ws_url=_ws(stage)):
         for _ in range(3):

@@ -9,6 +9,10 @@ from typing import Final
 
 from tests.chaos.stage import Stage, must
 from tests.chaos.table import row
+from tests.solidity import compiled
+from tests.world import FEES
+from themis.chain import token as erc20
+from themis.chain.client import transact
 from themis.core.types import Role, UseClass
 
 KIND = "masses"
@@ -93,6 +97,25 @@ def grant_ends(stage: Stage) -> None:
     found = stage.tally()
     must(found.answered <= 5, f"{found.answered} answers on a grant for 5")
     must(found.answered + found.closed == found.asked, "some are neither answered nor closed")
+
+
+@row("payment in a token while the operator's grant ends", KIND)
+def grant_ends_for_tokens(stage: Stage) -> None:
+    """The quota counts answers, whatever they are paid in."""
+    world = stage.world
+    artifact = compiled("StandardToken", "Tokens.sol")
+    token = world.deploy(artifact)
+    mint = artifact.call("mint", world.requester.address, 10**24)
+    transact(world.client.rpc, world.client.chain_id, world.requester, FEES, token, mint, 0)
+    erc20.allow(world.client, world.requester, FEES, token, 10**24)
+    world.client.transact(world.operator, FEES, "serve", stage.model_id, token, 1, 0)
+    world.grant(stage.model_id, world.operator.address, Role.OPERATOR, seq=2, quota=5)
+    stage.ask(6, token=token, fee_wei=700)
+    stage.ask(6)
+    stage.all_over()
+    found = stage.tally()
+    must(1 <= found.answered <= 5, f"{found.answered} answers on a grant for 5")
+    must(found.answered + found.closed == found.asked == 12, "some are neither answered nor closed")
 
 
 @row("nothing at a loss: a fee below the gas", KIND, config='[fees]\npolicy = "refuse"')

@@ -22,7 +22,7 @@ from tests.chaos.backends import apart
 from tests.chaos.proxy import Fault, calm
 from tests.chaos.report import SOAK, tell
 from tests.chaos.rows_spam import use
-from tests.chaos.stage import FEE_WEI, Stage, staged
+from tests.chaos.stage import FEE_WEI, Stage, must, staged
 from themis.chain.contracts import ORACLE
 
 BATCH: Final = 20
@@ -142,6 +142,7 @@ class Troubles:
         now_s = time.monotonic()
         if self._acting is not None and self._acting.is_alive():
             return False
+        must(self.stage.alive(), f"the node ended after {dict(self.met)}: {self.stage.log()[-2_000:]}")
         ended = now_s >= self.calm_at_s > 0
         if ended:
             self.stage.heal()

@@ -20,7 +20,7 @@ from tests.chaos.tally import Tally
 from tests.homes import SELFTEST, THEMIS, make_home, register, said, wait_until_ready
 from tests.world import World
 from themis.chain.contracts import ORACLE
-from themis.core.types import Hash32, UseClass
+from themis.core.types import ETHER, Address, Hash32, UseClass
 
 INPUT: Final = bytes(range(64))
 REQUEST_GAS: Final = 400_000
@@ -95,15 +95,20 @@ class Stage:
         window_s: int = WINDOW_S,
         callback_gas: int = 0,
         use_class: UseClass = UseClass.COMMERCIAL,
+        token: Address = ETHER,
     ) -> dict[str, str]:
+        """One that is paid in ether, or in a token."""
         self.lane += 1
         deadline_s = self.world.now_s() + window_s
         ask = (model_id or self.model_id, self.world.operator.address, use_class, self.lane, deadline_s, callback_gas)
+        data = ORACLE.call("request", ask, input_)
+        if token != ETHER:
+            data = ORACLE.call("requestWithToken", ask, input_, token, fee_wei)
         return {
             "from": "0x" + self.world.requester.address.hex(),
             "to": "0x" + self.world.client.oracle.hex(),
-            "data": "0x" + ORACLE.call("request", ask, input_).hex(),
-            "value": hex(fee_wei),
+            "data": "0x" + data.hex(),
+            "value": hex(fee_wei if token == ETHER else 0),
             "gas": hex(REQUEST_GAS + callback_gas),
             "maxFeePerGas": hex(REQUEST_FEE_WEI),
             "maxPriorityFeePerGas": hex(10**9),

@@ -1,4 +1,4 @@
-"""The short form of `make chaos`: the rows that hold and are quick, one after the other on one stage."""
+"""The short form of `make chaos`: rows that hold and are quick, one after the other on one stage, and a few apart."""
 
 from collections.abc import Iterator
 
@@ -6,9 +6,11 @@ import pytest
 
 from tests.chaos.rows import ROWS
 from tests.chaos.stage import Stage, staged
-from tests.chaos.table import Row
+from tests.chaos.table import Row, run
 
-BRIEF = [row for row in ROWS if row.brief]
+BRIEF = [row for row in ROWS if row.brief and not row.setting]
+APART = [row for row in ROWS if row.brief and row.setting]
+"""Those that need a node of their own."""
 
 
 @pytest.fixture(scope="module")
@@ -27,3 +29,10 @@ def test_a_row_holds(row: Row, stage: Stage) -> None:
     found = stage.tally()
     assert found.asked > asked_before
     assert (found.lost, found.twice) == (0, 0), stage.log()
+
+
+@pytest.mark.parametrize("row", APART, ids=lambda row: row.name)
+def test_a_row_holds_on_a_stage_of_its_own(row: Row) -> None:
+    found = run(row)
+    assert found.ok, found.said
+    assert found.asked > 0
