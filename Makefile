@@ -57,7 +57,7 @@ solidity: setup ## the Solidity tests
 	cd contracts && $(FORGE) test
 
 .PHONY: python
-python: setup ## the Python tests, files side by side
+python: chains browser $(TYPESCRIPT) ## the Python tests, files side by side
 	$(if $(CI),python -m benchmarks.isa --short)
 	PYTEST_ADDOPTS="$$(test -e $(BROWSER) || echo "-m 'not browser'")" pytest $(SIDE_BY_SIDE)
 

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from demo.actors import THEMIS
 from themis.core.errors import Broken
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -42,7 +43,7 @@ def took(line: Sequence[str], *, variables: dict[str, str] | None = None) -> tup
 def commands() -> dict[str, float]:
     """Processor seconds: medians, each command in turn, so that a busy minute meets all of them."""
     lines = {"python -c pass": [sys.executable, "-c", "pass"]}
-    lines |= {f"themis {words}": [str(_beside("themis")), *words.split()] for words in COMMANDS}
+    lines |= {f"themis {words}": [str(THEMIS), *words.split()] for words in COMMANDS}
     found: dict[str, list[float]] = {name: [] for name in lines}
     for _ in range(RUNS):
         for name, line in lines.items():
@@ -62,10 +63,6 @@ def parts() -> dict[str, dict[str, float]]:
         wall_s, cpu_s = took(["make", target], variables={"MAKEFLAGS": ""})
         found[target] = {"seconds": round(wall_s, 1), "cpu_seconds": round(cpu_s, 1)}
     return found
-
-
-def _beside(program: str) -> Path:
-    return Path(sys.executable).with_name(program)
 
 
 def main() -> int:

@@ -5,6 +5,7 @@ import json
 import re
 import sys
 import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -54,7 +55,7 @@ def artifact(target: Target, binary: Path) -> dict[str, Any]:
 
     Neither the place of the checkout nor an unrelated source file changes the bytecode.
     """
-    sources = _closure(target.source)
+    sources = closure({target.source: (CONTRACTS / target.source).read_text()}, CONTRACTS, _remappings())
     asked = {
         "language": "Solidity",
         "sources": {name: {"content": content} for name, content in sources.items()},
@@ -114,28 +115,23 @@ def _remappings() -> list[tuple[str, str]]:
     return [(short, place) for short, _, place in (each.partition("=") for each in profile["remappings"])]
 
 
-def _closure(root: str) -> dict[str, str]:
-    """`root` and all it imports: source name to content."""
-    sources: dict[str, str] = {}
-    pending = [root]
+def closure(given: Mapping[str, str], base: Path, remappings: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Sources, and all that they import: name relative to `base`, and content."""
+    sources, pending = dict(given), list(given)
     while pending:
-        name = pending.pop()
-        if name in sources:
-            continue
-        sources[name] = (CONTRACTS / name).read_text()
-        pending += [_resolve(name, path) for path in imports(sources[name])]
+        importer = pending.pop()
+        for path in _IMPORT.findall(sources[importer]):
+            name = _resolve(importer, path, base, remappings)
+            if name not in sources:
+                sources[name] = (base / name).read_text()
+                pending.append(name)
     return sources
 
 
-def imports(source: str) -> list[str]:
-    """The paths that a source file imports, as it spells them."""
-    return _IMPORT.findall(source)
-
-
-def _resolve(importer: str, path: str) -> str:
+def _resolve(importer: str, path: str, base: Path, remappings: Sequence[tuple[str, str]]) -> str:
     if not path.startswith("."):
-        return next(path.replace(short, place, 1) for short, place in _remappings() if path.startswith(short))
-    return str(((CONTRACTS / importer).parent / path).resolve().relative_to(CONTRACTS))
+        return next(path.replace(short, place, 1) for short, place in remappings if path.startswith(short))
+    return str(((base / importer).parent / path).resolve().relative_to(base))
 
 
 def main() -> int:

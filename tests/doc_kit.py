@@ -28,6 +28,7 @@ READY="import urllib.request as u; u.urlopen('http://127.0.0.1:$THEMIS_API__PORT
 until python -c "$READY"; do kill -0 $NODE; sleep 0.2; done 2> /dev/null
 """
 """Stands for the one line `themis run`: the node runs until the shell ends."""
+REMAPPING: Final = ("themis/", "contracts/src/")
 TELL_AND_HOLD: Final = 'echo "DONE $ORACLE $MODEL $OPERATOR"; read -r _\n'
 
 
@@ -97,15 +98,9 @@ def compiled(solidity: str, name: str) -> Any:
 
 def compiler_said(solidity: str, name: str) -> Any:
     """All that the compiler says of a page's contract, with nothing but the remapping `themis/=contracts/src/`."""
-    sources = {f"{name}.sol": solidity}
-    pending = [_place(path) for path in compiler.imports(solidity)]
-    while pending:
-        path = pending.pop()
-        if path not in sources:
-            sources[path] = (ROOT / path).read_text()
-            pending += [_place(each, path) for each in compiler.imports(sources[path])]
+    sources = compiler.closure({f"{name}.sol": solidity}, ROOT, [REMAPPING])
     settings = {
-        "remappings": ["themis/=contracts/src/"],
+        "remappings": ["=".join(REMAPPING)],
         "evmVersion": "shanghai",
         "outputSelection": {f"{name}.sol": {name: ["abi", "evm.bytecode.object"]}},
     }
@@ -115,13 +110,6 @@ def compiler_said(solidity: str, name: str) -> Any:
         "settings": settings,
     }
     return solcx.compile_standard(asked, solc_binary=compiler.solc_binary())
-
-
-def _place(path: str, importer: str = "") -> str:
-    """Of an imported file, from the root."""
-    if path.startswith("."):
-        return str((ROOT / importer).parent.joinpath(path).resolve().relative_to(ROOT))
-    return path.replace("themis/", "contracts/src/", 1)
 
 
 def deployed(followed: Followed, built: Any, sender: str, *arguments: Any) -> Contract:

@@ -208,12 +208,11 @@ class Rpc:
             except Unavailable as error:
                 answers.put((endpoint, error))
 
-        for endpoint in ranked[1:]:
-            threading.Thread(target=give, args=(endpoint,), name="broadcast", daemon=True).start()
         if len(ranked) == 1:
             give(ranked[0])
         else:
-            threading.Thread(target=give, args=(ranked[0],), name="broadcast", daemon=True).start()
+            for endpoint in ranked:
+                threading.Thread(target=give, args=(endpoint,), name="broadcast", daemon=True).start()
         begun = time.monotonic()
         found: dict[Endpoint, list[Any] | Unavailable] = {}
         while len(found) < len(ranked):

@@ -20,13 +20,13 @@ from themis.core.errors import Misconfigured, ThemisError, Unavailable
 from themis.core.fees import ANSWER_GAS, LOW_BALANCE_ANSWERS, answers_paid
 from themis.core.pricing import Rule, default_rule
 from themis.core.types import ETHER, Hash32
-from themis.engine.apart import Limits
 from themis.engine.engine import OnnxEngine
 from themis.keys import opened
 from themis.keys.opened import Key
 from themis.licensing.licenses import Licenses
 from themis.optimize import inforce
 from themis.optimize.inforce import InForce
+from themis.replay.rerun import limits_of
 from themis.store import upkeep
 from themis.store.store import SqliteStore
 
@@ -264,24 +264,22 @@ class Preflight:
 
     def _engine(self) -> str:
         """Models run as they were tuned here. Where that gives other bits or fails, they run untuned."""
-        threads = self.config.engine.threads
         if self.engine is None:
-            self._open_engine(threads)
+            self.engine = self._opened_engine()
         names = ", ".join(self._bundles[model_id].name for model_id in self.tuned.tunings)
-        return f"self-test passed, {threads} thread(s)" + (f"; tuned: {names}" if names else "")
+        return f"self-test passed, {self.config.engine.threads} thread(s)" + (f"; tuned: {names}" if names else "")
 
-    def _open_engine(self, threads: int) -> None:
-        chosen = self.config.engine
-        limits = Limits(chosen.request_seconds, chosen.request_memory_mib * 1_024**2)
+    def _opened_engine(self) -> OnnxEngine:
+        threads, limits = self.config.engine.threads, limits_of(self.config.engine)
         self.tuned = inforce.tunings(self.home, self._bundles)
         try:
-            self.engine = OnnxEngine(self._bundles, threads, self.tuned.tunings, limits=limits)
+            return OnnxEngine(self._bundles, threads, self.tuned.tunings, limits=limits)
         except Misconfigured as error:
             if not self.tuned.tunings:
                 raise
             log.warning("models run untuned: %s", error)
             self.tuned = inforce.NOTHING
-            self.engine = OnnxEngine(self._bundles, threads, limits=limits)
+            return OnnxEngine(self._bundles, threads, limits=limits)
 
     def _license(self, model_id: Hash32) -> Check:
         """Whether this operator may be paid for answers now, and until when."""

@@ -4,7 +4,7 @@ import json
 import os
 import secrets
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -59,17 +59,15 @@ class KeystoreSigner:
         return bytes(self.account.sign_typed_data(full_message=dict(message)).signature)
 
 
-def unlock(keystore: Path, password_file: Path, password: str | None = None) -> KeystoreSigner:
+def unlock(keystore: Path, password_file: Path, ask: Callable[[], str] | None = None) -> KeystoreSigner:
     """Decrypt a key: a second and 256 MiB (scrypt, n = 2^18) under a password of the user's own, else milliseconds.
 
-    Raises Misconfigured, saying what to do.
-    The file is not read where the password is given.
+    Nobody is asked, and no password read, for a key that is not there. Raises Misconfigured, saying what to do.
     """
     encrypted = read_private(keystore, NO_KEY)
-    if password is None:
-        password = read_private(password_file, "write the key's password into it (mode 600), or set key.password_file")
+    password = read_password(password_file) if ask is None else ask()
     try:
-        return KeystoreSigner(v3.secret(json.loads(encrypted), password.rstrip("\r\n").encode()))
+        return KeystoreSigner(v3.secret(json.loads(encrypted), password.encode()))
     except v3.WrongPassword as error:
         raise Misconfigured(
             f"the password in {password_file} does not open {keystore}: correct key.password_file"
@@ -78,6 +76,11 @@ def unlock(keystore: Path, password_file: Path, password: str | None = None) -> 
         raise Misconfigured(
             f"{keystore} is not a Web3 Secret Storage v3 file ({error}): restore it from your backup"
         ) from error
+
+
+def read_password(file: Path) -> str:
+    """What is in a password file, without the end of its line. Raises Misconfigured."""
+    return read_private(file, "write the key's password into it (mode 600), or set key.password_file").rstrip("\r\n")
 
 
 def address_of(keystore: Path) -> Address:

@@ -25,8 +25,7 @@ def opened(home: Path, config: KeyConfig) -> Key:
     if config.signer_url is not None:
         return ExternalSigner(config.signer_url, Kind(config.signer), address(home, config))
     file, password_file = home / config.keystore, home / config.password_file
-    keystore.read_private(file, keystore.NO_KEY)  # before anybody is asked for its password
-    return keystore.unlock(file, password_file, password.read(config.password_from, password_file))
+    return keystore.unlock(file, password_file, lambda: password.read(config.password_from, password_file))
 
 
 def address(home: Path, config: KeyConfig) -> Address:

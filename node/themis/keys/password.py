@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from themis.core.errors import Misconfigured
-from themis.keys.keystore import read_private
+from themis.keys.keystore import read_password
 
 FILE: Final = "file"
 PROMPT: Final = "prompt"
@@ -20,7 +20,7 @@ def read(source: str, file: Path) -> str:
         return ask("password: ")
     if source.startswith(DESCRIPTOR):
         return _from_descriptor(int(source.removeprefix(DESCRIPTOR)))
-    return read_private(file, "write the key's password into it (mode 600), or set key.password_file").rstrip("\r\n")
+    return read_password(file)
 
 
 def ask(prompt: str) -> str:

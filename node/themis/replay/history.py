@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from eth_utils.crypto import keccak
 
-from themis.chain import contracts
+from themis.chain import abi, contracts
 from themis.chain.client import OracleClient
 from themis.chain.contracts import ORACLE
 from themis.core import canonical
@@ -59,7 +59,7 @@ class History:
             raise Unknown(f"transaction {said} failed: it asked and answered nothing")
         topics = {shown(ORACLE.topic(event)) for event in _EVENTS}
         logs = [log for log in receipt["logs"] if log["topics"] and log["topics"][0] in topics]
-        ours = [log for log in logs if log["address"].lower() == _hex(self._client.oracle)]
+        ours = [log for log in logs if abi.address(log["address"]) == self._client.oracle]
         if logs and not ours:
             raise self._elsewhere(f"transaction {said}", logs)
         if not ours:
@@ -123,7 +123,7 @@ class History:
         return found
 
     def _elsewhere(self, what: str, logs: Sequence[Any]) -> Unknown:
-        oracle = shown(bytes.fromhex(logs[0]["address"][2:]))
+        oracle = shown(abi.address(logs[0]["address"]))
         return Unknown(
             f"{what} belongs to {oracle}, and this home uses the oracle {shown(self._client.oracle)}: where you trust "
             f"that one, ask again with --set chain.oracle={oracle}"
@@ -140,7 +140,3 @@ class History:
                 f"request {shown(asked.id)} was not answered by its deadline, {due}: there is no answer to verify"
             )
         return Unavailable(f"request {shown(asked.id)} has no answer yet: it is due by {due}; try again then")
-
-
-def _hex(value: bytes) -> str:
-    return "0x" + value.hex()

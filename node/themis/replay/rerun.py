@@ -17,7 +17,7 @@ from themis.engine.tuning import DEFAULTS
 
 
 def limits_of(engine: EngineConfig) -> Limits:
-    """What a stranger's model may take here, as in a node."""
+    """What a stranger's model may take here: in the node, and where its answers are run again."""
     return Limits(engine.request_seconds, engine.request_memory_mib * 1_024**2)
 
 

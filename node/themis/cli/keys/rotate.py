@@ -15,6 +15,7 @@ from themis.chain.transact import transact
 from themis.cli import configfile, wallet
 from themis.cli.fields import Json
 from themis.cli.home import Home, home_of
+from themis.cli.naming import NAMES_FILE
 from themis.cli.output import print_record, say
 from themis.cli.wallet import Wallet
 from themis.config import CONFIG_FILE, Config, text_of
@@ -25,7 +26,6 @@ from themis.core.types import Address, Hash32
 from themis.keys import keystore
 from themis.licensing.licenses import Offer
 
-_NAMES: Final = "names.toml"
 _ANSWERS: Final = 2 * LOW_BALANCE_ANSWERS
 """For so many answers the new key is funded, where it has less."""
 
@@ -77,8 +77,8 @@ def _prepare(home: Home, config: Config, there: Home) -> None:
     there.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     made = keystore.create(there.path / key.keystore, there.path / key.password_file, None)
     say(f"made the key {shown(made)}: back up {there.path / key.keystore} and {there.path / key.password_file}")
-    if (names := home.path / _NAMES).exists():
-        shutil.copy(names, there.path / _NAMES)
+    if (names := home.path / NAMES_FILE).exists():
+        shutil.copy(names, there.path / NAMES_FILE)
     fresh = there.path / f"{CONFIG_FILE}.new"
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text_of(home.config_file))

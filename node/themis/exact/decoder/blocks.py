@@ -18,6 +18,7 @@ V = TypeVar("V")
 
 DIGITS: Final[Mapping[int, int]] = {2: 127 * 256 + 127, 3: 127 * 65_536 + 127 * 256 + 127}
 """Largest absolute value by its number of balanced digits of base 256."""
+INT32_MAX: Final = 2**31 - 1
 HALF: Final = 128 * 256 + 128
 """What makes a number of two digits positive, and its digits bytes."""
 TURN_BITS: Final = 14

@@ -16,6 +16,7 @@ from themis.exact.decoder.blocks import (
     DIGITS,
     HALF,
     I64,
+    INT32_MAX,
     MASKED,
     MAX_SCORE_SHIFT,
     SHARE_BITS,
@@ -35,7 +36,6 @@ ZP: Final = np.uint8(ZERO_POINT)
 BASE: Final = 256
 WEIGHT_BASE: Final = 64
 """Of a softmax weight's two digits."""
-INT32_MAX: Final = 2**31 - 1
 PIECE: Final = 256
 """New tokens in one run, at most."""
 

@@ -15,7 +15,7 @@ from themis.core.errors import Misconfigured
 from themis.exact.blocks import OCTAVE, U8, ZERO_POINT
 from themis.exact.decoder import floating, tables
 from themis.exact.decoder.architecture import Architecture
-from themis.exact.decoder.blocks import DIGITS, I64, MAX_SCORE_SHIFT, Gate, Heads, Matrix, Mixture, Norm
+from themis.exact.decoder.blocks import DIGITS, I64, INT32_MAX, MAX_SCORE_SHIFT, Gate, Heads, Matrix, Mixture, Norm
 from themis.exact.decoder.checkpoint import F32, Weights
 from themis.exact.decoder.maxima import LayerMaxima, Maxima
 from themis.exact.decoder.network import Feed, HeadNorms, Layer, Numbers
@@ -34,7 +34,6 @@ GATE_REACH: Final = 2**15 - 1
 OUTLIER: Final = 64.0
 """From here on the input of `down` takes three bytes."""
 SQUARES_MAX: Final = 2**52
-INT32_MAX: Final = 2**31 - 1
 LOG2_E: Final = 1.4426950408889634
 STREAM_STEPS_MAX: Final = 4_096.0
 
