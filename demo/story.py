@@ -7,8 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from eth_utils.crypto import keccak
-
 from demo import chains, guard, node, report, stage
 from demo.actors import at_once
 from demo.guard import Guard, Operation
@@ -16,6 +14,7 @@ from demo.stage import FEE_WEI, GRANT_DAYS, Stage
 from demo.transcript import Transcript, ether, percent, short
 from demo.witness import Answer, check
 from themis.chain.abi import Artifact
+from themis.core.keccak import keccak
 from themis.core.types import Address
 
 ROYALTY_BPS: Final = 1_000

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from eth_utils.address import to_checksum_address
+from themis.core.spelling import shown
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class Transcript:
 
 def short(value: bytes) -> str:
     """Abbreviate an address (checksummed) or a hash for a reader."""
-    text = to_checksum_address(value) if len(value) == 20 else "0x" + value.hex()
+    text = shown(value)
     return f"{text[:8]}…{text[-4:]}"
 
 

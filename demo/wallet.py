@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
-from eth_utils.crypto import keccak
-
 from demo.patience import until
 from themis.chain import client, gas
 from themis.chain.abi import Artifact, Log, address
@@ -13,6 +11,7 @@ from themis.chain.contracts import ORACLE
 from themis.chain.rpc import Rpc, RpcError
 from themis.core.errors import Broken
 from themis.core.fees import FeePolicy
+from themis.core.keccak import keccak
 from themis.core.transaction import Transaction
 from themis.core.types import Address, Denial, Hash32
 from themis.ports import Signer

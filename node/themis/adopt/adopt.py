@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 import onnxruntime as ort
-from eth_utils.crypto import keccak
 from pydantic import ValidationError
 
 from themis.adopt import foreign, recognize
@@ -19,6 +18,7 @@ from themis.bundles import bundle, manifest
 from themis.bundles.bundle import CARD, GOLDEN, LICENSE, MANIFEST, MODEL, TOKENIZER, Bundle, graph_inputs, tensor_schema
 from themis.bundles.manifest import FLOATS, TENSORS, TEXT, TOKENS, GenerationSchema, Manifest, TensorSchema
 from themis.core.errors import Misconfigured
+from themis.core.keccak import keccak
 from themis.core.types import Hash32
 from themis.engine import tensors
 from themis.engine.engine import check_here

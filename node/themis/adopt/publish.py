@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Final
 
 import onnx
-from eth_utils.crypto import keccak
 
 from themis.bundles.bundle import GOLDEN, LICENSE, MANIFEST, MODEL, REQUIRED, load, tensor_schema
 from themis.bundles.manifest import LicenseSchema, Manifest, MixtureSchema, RuntimeSchema, render
+from themis.core.keccak import keccak
 from themis.engine import batch, preprocess
 from themis.exact.declare import read_declarations
 from themis.exact.graph import serialize

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Final, TypedDict
 
-from eth_utils.address import to_checksum_address
-
 from themis.api import models, views
 from themis.api.fees import FeesNow
 from themis.chain.endpoints import EndpointState
 from themis.core.fees import LOW_BALANCE_ANSWERS, answers_paid
+from themis.core.spelling import shown
 from themis.daemon.node import Node
 from themis.daemon.supervisor import Health
 from themis.ports import Store
@@ -38,8 +37,8 @@ class Reading:
             running=True,
             started_at_s=self.started_at_s,
             chain_id=node.settings.chain_id,
-            oracle=to_checksum_address(node.settings.oracle),
-            operator=to_checksum_address(node.signer.address),
+            oracle=shown(node.settings.oracle),
+            operator=shown(node.signer.address),
             head=views.head(head) if head else None,
             balance_wei=self._balance_wei(),
             rpc_calls=sum(self.rpc_calls.values()),
@@ -99,7 +98,7 @@ class Reading:
             return
         answers = answers_paid(int(balance_wei), self.node.settings.fees.quote(market))
         if answers < LOW_BALANCE_ANSWERS:
-            account = to_checksum_address(self.node.signer.address)
+            account = shown(self.node.signer.address)
             yield f"the balance pays for about {answers} answers: fund {account}"
 
 

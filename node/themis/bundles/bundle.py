@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import numpy as np
 import onnx
-from eth_utils.crypto import keccak
 from google.protobuf.message import DecodeError
 from onnx import helper
 
@@ -17,6 +16,7 @@ from themis.bundles import hostile, jsontext
 from themis.bundles import manifest as schema
 from themis.bundles.manifest import DIMENSIONS, GENERIC, Manifest, TensorSchema
 from themis.core.errors import Misconfigured
+from themis.core.keccak import keccak
 from themis.core.types import Hash32, ModelInfo
 from themis.exact.declare import Declarations, read_declarations
 from themis.exact.external import is_external

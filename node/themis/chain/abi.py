@@ -8,10 +8,8 @@ from functools import cached_property
 from importlib import resources
 from typing import Any
 
-from eth_abi.abi import decode, encode
-from eth_abi.exceptions import DecodingError
-from eth_utils.abi import collapse_if_tuple, event_abi_to_log_topic, function_abi_to_4byte_selector
-
+from themis.core.abi import decode, encode, signature, type_of
+from themis.core.keccak import keccak
 from themis.core.types import Address, Denial, Hash32, Role, UseClass
 
 Entry = Mapping[str, Any]
@@ -26,7 +24,7 @@ _ENUMS: Mapping[str, type[IntEnum]] = {"enum Role": Role, "enum UseClass": UseCl
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """A decoded event. Values as eth_abi gives them: bytes, int, lower-case 0x addresses, tuples."""
+    """A decoded event. Values as `core.abi` gives them: bytes, int, lower-case 0x addresses, tuples."""
 
     event: str
     values: dict[str, Any]
@@ -73,7 +71,7 @@ class Artifact:
         """Decode what a call returned. Raises ValueError for anything else."""
         try:
             return decode(self._functions[function][2], data)
-        except DecodingError as error:
+        except ValueError as error:
             raise ValueError(f"{function} did not return what its ABI says") from error
 
     def topic(self, event: str) -> Hash32:
@@ -99,7 +97,7 @@ class Artifact:
             named = [
                 f"{item['name']}={_text(value, item)}" for item, value in zip(entry["inputs"], values, strict=True)
             ]
-        except (DecodingError, ValueError):
+        except ValueError:
             return Denial(entry["name"], "0x" + data[4:].hex())
         return Denial(entry["name"], ", ".join(named))
 
@@ -114,7 +112,7 @@ class Artifact:
         functions = (entry for entry in self.abi if entry["type"] == "function")
         return {
             entry["name"]: (
-                function_abi_to_4byte_selector(entry),  # type: ignore[arg-type]
+                _selector(entry),
                 _types(entry["inputs"]),
                 _types(entry["outputs"]),
             )
@@ -124,17 +122,21 @@ class Artifact:
     @cached_property
     def _events(self) -> dict[Hash32, _Shape]:
         events = (entry for entry in self.abi if entry["type"] == "event")
-        return {Hash32(event_abi_to_log_topic(entry)): _shape(entry) for entry in events}  # type: ignore[arg-type]
+        return {Hash32(keccak(signature(entry).encode())): _shape(entry) for entry in events}
 
     @cached_property
     def _errors(self) -> dict[bytes, Entry]:
         errors = [*_BUILT_IN_ERRORS, *(entry for entry in self.abi if entry["type"] == "error")]
-        return {function_abi_to_4byte_selector({**entry, "type": "function"}): entry for entry in errors}  # type: ignore[arg-type]
+        return {_selector(entry): entry for entry in errors}
 
 
 def address(text: str) -> Address:
-    """`0x…` as eth_abi decodes it, to bytes."""
+    """`0x…` as `core.abi` decodes it, to bytes."""
     return Address(bytes.fromhex(text[2:]))
+
+
+def _selector(entry: Entry) -> bytes:
+    return keccak(signature(entry).encode())[:4]
 
 
 def _shape(entry: Entry) -> _Shape:
@@ -144,7 +146,7 @@ def _shape(entry: Entry) -> _Shape:
 
 
 def _types(inputs: Sequence[Entry]) -> list[str]:
-    return [collapse_if_tuple(item) for item in inputs]  # type: ignore[arg-type]
+    return [type_of(item) for item in inputs]
 
 
 def _names(inputs: Sequence[Entry]) -> list[str]:

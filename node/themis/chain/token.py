@@ -2,20 +2,19 @@
 
 from typing import Final
 
-from eth_abi.abi import encode
-from eth_utils.crypto import keccak
-
 from themis.chain import client
 from themis.chain.client import OracleClient
 from themis.chain.outbox import NOTHING, Outbox
 from themis.chain.rpc import RpcError
+from themis.core.abi import encode
 from themis.core.errors import Misconfigured
 from themis.core.fees import FeePolicy
+from themis.core.keccak import keccak
 from themis.core.types import Address
 from themis.ports import Signer
 
-_ALLOWANCE: Final = keccak(text="allowance(address,address)")[:4]
-_APPROVE: Final = keccak(text="approve(address,uint256)")[:4]
+_ALLOWANCE: Final = keccak(b"allowance(address,address)")[:4]
+_APPROVE: Final = keccak(b"approve(address,uint256)")[:4]
 _WORD: Final = 32
 
 

@@ -5,15 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import rlp
-from eth_utils.crypto import keccak
-
 from themis.chain import gas
 from themis.chain.contracts import ORACLE
 from themis.chain.outbox import NOTHING, Outbox
 from themis.chain.rpc import Rpc, RpcError
+from themis.core import rlp
 from themis.core.errors import Denied, Misconfigured, Unavailable
 from themis.core.fees import FeePolicy, Fees
+from themis.core.keccak import keccak
 from themis.core.pool import Reply, understood
 from themis.core.transaction import TYPE_2, Transaction
 from themis.core.types import Address, Denial

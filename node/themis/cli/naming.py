@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from eth_utils.crypto import keccak
-
 from themis.chain import abi
 from themis.chain.client import OracleClient
 from themis.cli.home import Home
 from themis.cli.references import ID_DIGITS, LEAST_DIGITS, NAME, PREFIX, only, prefix
 from themis.config import Config
 from themis.core.errors import Misconfigured
+from themis.core.keccak import keccak
 from themis.core.spelling import hash32, shown
 from themis.core.types import Hash32
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from eth_utils.crypto import keccak
+from themis.core.keccak import keccak
 
 BLOOM_BYTES: Final = 256
 _MASK: Final = 8 * BLOOM_BYTES - 1

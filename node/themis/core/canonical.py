@@ -8,9 +8,8 @@ from dataclasses import astuple, dataclass
 from io import BytesIO
 from typing import Any, Final
 
-from eth_abi.abi import encode
-from eth_utils.crypto import keccak
-
+from themis.core.abi import encode
+from themis.core.keccak import keccak
 from themis.core.types import Address, Hash32, Request, Role, UseClass
 
 MODEL_TYPE: Final = (
@@ -138,7 +137,7 @@ def result_hash(id_: Hash32, model: Hash32, output: bytes, chain_id: int, oracle
 
 def grant_digest(grant: Grant, chain_id: int, oracle: Address) -> Hash32:
     """`hashGrant`: the EIP-712 digest a licensor signs."""
-    domain = _hash(DOMAIN_TYPE, keccak(text=DOMAIN_NAME), keccak(text=DOMAIN_VERSION), chain_id, oracle)
+    domain = _hash(DOMAIN_TYPE, keccak(DOMAIN_NAME.encode()), keccak(DOMAIN_VERSION.encode()), chain_id, oracle)
     struct = _hash(GRANT_TYPE, *astuple(grant))
     return Hash32(keccak(b"\x19\x01" + domain + struct))
 
@@ -193,7 +192,7 @@ def _facts(request: Request) -> Iterator[tuple[int, int]]:
 
 def type_hash(type_: str) -> Hash32:
     """keccak256 of an EIP-712 style type string."""
-    return Hash32(keccak(text=type_))
+    return Hash32(keccak(type_.encode()))
 
 
 def _hash(type_: str, *values: Any) -> Hash32:

@@ -9,8 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from eth_utils.crypto import keccak
-
+from themis.core.keccak import keccak
 from themis.core.types import Hash32
 
 LEAF_TAG: Final = b"\x00"

@@ -1,10 +1,9 @@
 """Which uses of a model a request needs a license for, and whether a request is one we answer at all. Pure."""
 
-from eth_utils.crypto import keccak
-
 from themis.core import canonical
 from themis.core.errors import Reason, Refused
 from themis.core.job import Job
+from themis.core.keccak import keccak
 from themis.core.types import ETHER, Address, LicenseQuery, Role, UseClass
 
 

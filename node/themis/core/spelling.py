@@ -9,10 +9,13 @@ from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlsplit
 
+from themis.core.keccak import keccak
 from themis.core.types import Address, Hash32
 
 _ADDRESS_BYTES: Final = 20
 _HASH_BYTES: Final = 32
+_UPPER: Final = 8
+"""EIP-55: a letter is a capital where the hash of all has such a nibble or more."""
 _AROUND: Final = "\ufeff \t\r\n\v\f"
 """What editors, other systems and copying put around a value: a byte order mark, spaces, line ends."""
 _UNFIT: Final = re.compile(r"[^!-~]")
@@ -39,9 +42,8 @@ def address(text: str) -> Address:
     """20 bytes; one in mixed case must carry the right EIP-55 checksum."""
     parsed = hex_bytes(text, _ADDRESS_BYTES)
     written = "0x" + cleaned(text)[-2 * _ADDRESS_BYTES :]
-    from eth_utils.address import is_checksum_address, is_checksum_formatted_address  # noqa: PLC0415 (slow)
-
-    if is_checksum_formatted_address(written) and not is_checksum_address(written):
+    digits = written[2:]
+    if digits not in {digits.lower(), digits.upper()} and written != shown(parsed):
         raise ValueError(f"{written} has a wrong checksum: copy the address again")
     return Address(parsed)
 
@@ -78,11 +80,14 @@ def _url(text: str, *schemes: str) -> str:
 
 def shown(value: bytes) -> str:
     """Hex with 0x; addresses with their EIP-55 checksum."""
-    if len(value) != _ADDRESS_BYTES:
-        return "0x" + value.hex()
-    from eth_utils.address import to_checksum_address  # noqa: PLC0415 (slow)
-
-    return to_checksum_address(value)
+    digits = value.hex()
+    if len(value) == _ADDRESS_BYTES:
+        nibbles = keccak(digits.encode()).hex()
+        digits = "".join(
+            digit.upper() if int(nibble, 16) >= _UPPER else digit
+            for digit, nibble in zip(digits, nibbles, strict=False)
+        )
+    return "0x" + digits
 
 
 def reads_as_text(data: bytes) -> bool:

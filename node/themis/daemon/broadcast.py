@@ -3,12 +3,11 @@
 import logging
 from collections.abc import Sequence
 
-from eth_utils.crypto import keccak
-
 from themis.chain import contracts
 from themis.core.errors import Broken, Reason
 from themis.core.fees import CANCEL_GAS, Fees, fulfill_gas
 from themis.core.job import Closed, Job
+from themis.core.keccak import keccak
 from themis.core.pool import Reply, Said
 from themis.core.transaction import SentTransaction, Transaction
 from themis.core.trouble import Trouble

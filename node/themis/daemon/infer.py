@@ -4,11 +4,10 @@ import logging
 from collections import defaultdict
 from collections.abc import Sequence
 
-from eth_utils.crypto import keccak
-
 from themis.core import canonical
 from themis.core.errors import Reason, Refused, Unavailable
 from themis.core.job import Answer, Closed, Computed, Fact, Interrupted, Job, Started
+from themis.core.keccak import keccak
 from themis.core.types import CodeRef, Hash32, ModelInfo
 from themis.daemon import told
 from themis.daemon.node import Node

@@ -11,11 +11,11 @@ from typing import Any, Final
 
 import numpy as np
 import onnx
-from eth_abi.abi import encode
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from themis.core import merkle
+from themis.core.abi import encode
 from themis.core.types import Hash32
 from themis.exact.declare import read_declarations
 from themis.exact.external import is_external, read

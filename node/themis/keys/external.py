@@ -11,12 +11,12 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
 
-import rlp
 from coincurve import PublicKey
-from eth_utils.address import to_checksum_address
-from eth_utils.crypto import keccak
 
+from themis.core import rlp
 from themis.core.errors import Misconfigured, Unavailable
+from themis.core.keccak import keccak
+from themis.core.spelling import shown
 from themis.core.transaction import TYPE_2, Transaction
 from themis.core.types import Address
 from themis.keys import raw
@@ -63,7 +63,7 @@ class ExternalSigner:
             parity = v if transaction.fees.typed else v - 2 * transaction.chain_id - _PARITY_OF_EIP_155
             same = signed == raw.signed(transaction, r, s, parity)
             signer = _recovered(raw.digest(transaction), r, s, parity) if same else None
-        except (ValueError, TypeError, OverflowError, rlp.exceptions.RLPException) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             raise Misconfigured(
                 f"the signer at {self._shown} answers with no transaction: correct key.signer"
             ) from error
@@ -79,7 +79,7 @@ class ExternalSigner:
         from eth_account import Account
         from eth_account.messages import encode_typed_data
 
-        said = self._call(_TYPED[self._kind], to_checksum_address(self._address), _plain(message))
+        said = self._call(_TYPED[self._kind], shown(self._address), _plain(message))
         try:
             signature = bytes.fromhex(str(said).removeprefix("0x"))
             signer = Account.recover_message(encode_typed_data(full_message=dict(message)), signature=signature)
@@ -97,14 +97,14 @@ class ExternalSigner:
             else {"gasPrice": hex(fees.max_fee_wei)}
         )
         fields = {
-            "from": to_checksum_address(self._address),
+            "from": shown(self._address),
             "gas": hex(transaction.gas),
             "nonce": hex(transaction.nonce),
             "value": hex(transaction.value_wei),
             "data": "0x" + transaction.data.hex(),
         }
         if transaction.to is not None:
-            fields["to"] = to_checksum_address(transaction.to)
+            fields["to"] = shown(transaction.to)
         if self._kind is Kind.CLEF:
             fields["chainId"] = hex(transaction.chain_id)
         return fields | prices

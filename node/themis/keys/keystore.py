@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from coincurve import PrivateKey
-from eth_utils.crypto import keccak
 
 from themis.core import spelling
 from themis.core.errors import Misconfigured
+from themis.core.keccak import keccak
 from themis.core.transaction import Transaction
 from themis.core.types import Address
 from themis.keys import raw, v3

@@ -10,7 +10,8 @@ from hashlib import pbkdf2_hmac, scrypt
 from typing import Any, Final
 
 from Crypto.Cipher import AES
-from eth_utils.crypto import keccak
+
+from themis.core.keccak import keccak
 
 _BYTES: Final = 32
 _AES_BYTES: Final = 16

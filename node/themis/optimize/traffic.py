@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from eth_utils.crypto import keccak
-
 from themis.bundles.bundle import Bundle
 from themis.core.errors import Misconfigured, Refused, Unavailable
 from themis.core.job import Job
+from themis.core.keccak import keccak
 from themis.core.types import Address, BlockId, CodeRef, Hash32
 from themis.engine import preprocess
 from themis.store import rows

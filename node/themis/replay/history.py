@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from eth_utils.crypto import keccak
-
 from themis.chain import abi, contracts
 from themis.chain.client import OracleClient
 from themis.chain.contracts import ORACLE
 from themis.core import canonical
 from themis.core.errors import Misconfigured, Unavailable
+from themis.core.keccak import keccak
 from themis.core.spelling import hash32, instant, shown
 from themis.core.types import Fulfilled, Hash32, Requested
 

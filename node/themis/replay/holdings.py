@@ -4,14 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from eth_utils.crypto import keccak
-
 from themis.bundles import bundle
 from themis.bundles.bundle import MANIFEST, MAX_MANIFEST_BYTES, Bundle
 from themis.bundles.known import known
 from themis.chain.client import OracleClient
 from themis.config import Config
 from themis.core.errors import Misconfigured
+from themis.core.keccak import keccak
 from themis.core.spelling import shown
 from themis.core.types import Hash32
 

@@ -2,13 +2,12 @@
 
 from contextlib import closing
 
-from eth_utils.crypto import keccak
-
 from themis.bundles.bundle import Bundle
 from themis.chain.client import OracleClient
 from themis.chain.rpc import BlockTag, RpcError
 from themis.config import EngineConfig
 from themis.core.errors import Misconfigured, Reason, Refused, Unavailable
+from themis.core.keccak import keccak
 from themis.core.spelling import shown
 from themis.core.types import BlockId, CodeRef, Hash32
 from themis.engine.apart import Limits

@@ -1,9 +1,9 @@
 """What a contract refuses is told in the words of its ABI, with roles and classes by name."""
 
-from eth_abi.abi import encode
 from eth_utils.abi import function_signature_to_4byte_selector
 
 from themis.chain.contracts import ORACLE
+from themis.core.abi import encode
 from themis.core.types import Denial
 
 REQUIRED = function_signature_to_4byte_selector("AuthorizationRequired(bytes32,uint24,address,uint8,uint8)")

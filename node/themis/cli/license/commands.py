@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from eth_utils.crypto import keccak
 
 from themis.chain.uses import Uses
 from themis.cli import wallet
@@ -16,6 +15,7 @@ from themis.cli.naming import Models
 from themis.cli.output import print_json, print_list, print_record, say
 from themis.cli.references import reference
 from themis.core.errors import Misconfigured
+from themis.core.keccak import keccak
 from themis.core.modes import pack, policy_words
 from themis.core.policy import operators_use
 from themis.core.spelling import address, shown

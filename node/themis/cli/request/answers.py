@@ -5,14 +5,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from eth_abi.abi import encode
-from eth_utils.crypto import keccak
-
 from themis.chain import contracts
 from themis.chain.client import OracleClient
 from themis.chain.contracts import ORACLE
 from themis.chain.rpc import Rpc
+from themis.core.abi import encode
 from themis.core.errors import Misconfigured, Reason, Refused, Unavailable
+from themis.core.keccak import keccak
 from themis.core.spelling import shown
 from themis.core.types import Address, Fulfilled, Hash32
 from themis.evm import report

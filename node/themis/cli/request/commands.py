@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from eth_utils.crypto import keccak
 
 from themis.chain import token as erc20
 from themis.chain.contracts import decode_request
@@ -18,6 +17,7 @@ from themis.cli.output import print_record, say
 from themis.cli.request import answers, fitting
 from themis.cli.wallet import Done, Wallet
 from themis.core.errors import Misconfigured, Unavailable
+from themis.core.keccak import keccak
 from themis.core.spelling import address, hex_bytes, shown
 from themis.core.types import ETHER, Address, Fulfilled, Hash32, Request, Role
 
