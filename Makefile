@@ -115,6 +115,7 @@ isa: setup ## run the models on other processors and ONNX Runtime versions: they
 contracts: setup ## format, test and recompile the contracts; package them; measure gas
 	cd contracts && $(FORGE) fmt && $(FORGE) test
 	python contracts/compile.py
+	python contracts/typescript.py
 	python contracts/gas.py
 
 .PHONY: model

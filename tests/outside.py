@@ -1,0 +1,85 @@
+"""Projects outside the repository that use the npm package: what they stand on, with the settings of their tools."""
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any, Final
+
+from contracts import compile as compiler
+from demo.programs import ROOT
+
+PACKAGE: Final = ROOT / "contracts/src"
+TOOLS: Final = ROOT / "contracts/node_modules/.bin"
+HARDHAT: Final = ROOT / "demo/node_modules/hardhat"
+TIMEOUT_S: Final = 300
+_LONG_VERSION: Final = "0.8.30+commit.73712a01"
+_PLATFORMS: Final = {"Linux": "linux-amd64", "Darwin": "macosx-amd64"}
+
+
+def run(*command: str | Path, cwd: Path, environment: dict[str, str] | None = None) -> str:
+    """What a command prints. Raises AssertionError with all of it where the command fails."""
+    done = subprocess.run(
+        list(map(str, command)),
+        cwd=cwd,
+        env=dict(os.environ) | (environment or {}),
+        text=True,
+        capture_output=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def packed(place: Path) -> Path:
+    """The package as npm publishes it."""
+    (made,) = json.loads(run("npm", "pack", "--json", "--pack-destination", place, cwd=PACKAGE))
+    return place / str(made["filename"])
+
+
+def checkout(place: Path) -> Path:
+    """A git repository with the working tree's contracts as its one commit: what `git clone` gives, and no more."""
+    listed = run("git", "ls-files", "-co", "--exclude-standard", "-z", "contracts", cwd=ROOT)
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).exists():
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, place / name)
+    run("git", "init", "--quiet", cwd=place)
+    run("git", "add", "--all", cwd=place)
+    run("git", "-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "--quiet", "-m", "all", cwd=place)
+    return place
+
+
+def tools(place: Path) -> dict[str, str]:
+    """An environment in which both tools find the compiler that is here, and change nothing else.
+
+    Where the official one cannot be downloaded that is npm's behind `solc-npm.js`: both give the same bytes.
+    """
+    solc = compiler.solc_binary()
+    builds = place / "hardhat-nodejs/compilers-v2" / _PLATFORMS[platform.system()]
+    builds.mkdir(parents=True)
+    (builds / "solc").symlink_to(solc)
+    (builds / "list.json").write_text(json.dumps(_builds()))
+    return {
+        "PATH": f"{TOOLS}{os.pathsep}{HARDHAT.parent / '.bin'}{os.pathsep}{os.environ['PATH']}",
+        "FOUNDRY_SOLC": str(solc),
+        "FOUNDRY_OFFLINE": "true",
+        "XDG_CACHE_HOME": str(place),
+        "HARDHAT_DISABLE_TELEMETRY_PROMPT": "true",
+    }
+
+
+def link_hardhat(project: Path) -> None:
+    """Stands for `npm install` of the version that is in `demo/`."""
+    (project / "node_modules").mkdir(exist_ok=True)
+    (project / "node_modules/hardhat").symlink_to(HARDHAT)
+
+
+def _builds() -> dict[str, Any]:
+    """Hardhat's list of compilers, with the one in it."""
+    version, _, build = _LONG_VERSION.partition("+")
+    listed = {"path": "solc", "version": version, "build": build, "longVersion": _LONG_VERSION}
+    return {"builds": [listed], "releases": {version: "solc"}, "latestRelease": version}
