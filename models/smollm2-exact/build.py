@@ -56,6 +56,7 @@ WISHES: Final = Wishes(
     max_new_tokens=32,
     steps_per_unit=1,
     chat=(tokens.CHAT.split("{}")[0], tokens.CHAT.split("{}")[1]),
+    text_answer=True,
 )
 
 

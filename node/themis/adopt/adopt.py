@@ -49,6 +49,8 @@ class Wishes:
     steps_per_unit: int
     chat: tuple[str, str] | None = None
     """What a decoder is told before and after a request's text."""
+    text_answer: bool = False
+    """A decoder's result is the hash of its tokens and their text, not the tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +115,8 @@ def _manifest(found: Foreign, wishes: Wishes, *, exact: bool) -> Manifest:
     generation = recognize.generation(inputs, outputs, found.config, wishes.max_new_tokens)
     if generation and exact:
         generation = _within_proof(generation, Reach(inputs, read_declarations(found.model)))
-    if wishes.chat:
-        generation = _chatting(generation, found, wishes.chat)
+    if wishes.chat or wishes.text_answer:
+        generation = _speaking(generation, found, wishes)
     preprocessing = TEXT if found.tokenizer else TOKENS if generation else TENSORS
     if generation is None:
         inputs, outputs = ([_on_grid(tensor, wishes.steps_per_unit) for tensor in some] for some in (inputs, outputs))
@@ -145,10 +147,11 @@ def _within_proof(generation: GenerationSchema, reach: Reach) -> GenerationSchem
     return generation.model_copy(update={"context": min(generation.context, covered or generation.context)})
 
 
-def _chatting(generation: GenerationSchema | None, found: Foreign, chat: tuple[str, str]) -> GenerationSchema:
+def _speaking(generation: GenerationSchema | None, found: Foreign, wishes: Wishes) -> GenerationSchema:
     if generation is None or not found.tokenizer:
-        raise Misconfigured("a chat template is for a decoder with a tokenizer.json beside it")
-    return generation.model_copy(update={"chat": list(chat)})
+        raise Misconfigured("a chat template, or an answer as text, is for a decoder with a tokenizer.json beside it")
+    chat = list(wishes.chat) if wishes.chat else None
+    return generation.model_copy(update={"chat": chat, "answer": "text" if wishes.text_answer else None})
 
 
 def _on_grid(tensor: TensorSchema, steps_per_unit: int) -> TensorSchema:

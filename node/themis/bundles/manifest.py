@@ -94,6 +94,8 @@ class GenerationSchema(_Part):
     chat: Annotated[list[str], Field(min_length=2, max_length=2)] | None = None
     """What is written before and after a request's text. Its tokens of control are the template's alone: the same words
     in a request are plain text."""
+    answer: Literal["text"] | None = None
+    """What a result is: the hash of the token ids, then their text. None: the token ids."""
 
 
 class Manifest(_Part):
@@ -152,6 +154,8 @@ class Manifest(_Part):
                     raise ValueError(f"{tensor.name}: floats, and only floats, have steps_per_unit")
         elif self.preprocessing not in (TOKENS, TEXT):
             raise ValueError(f"a model that generates reads {TOKENS} or {TEXT}")
+        elif self.generation.answer and self.preprocessing != TEXT:
+            raise ValueError(f"a model that answers with text reads {TEXT}")
         return self
 
 

@@ -1,6 +1,6 @@
 """Greedy generation: the most likely next token, again and again, with a cache of keys and values."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -27,7 +27,7 @@ class Answer:
     """What a decoder wrote."""
 
     tokens: tuple[int, ...]
-    """Ids, the one that ended the answer included; none if the question fills the context."""
+    """Ids, the one that ended the answer included."""
     margin: float
     """How far the chosen token was ahead of the second, at the closest step, in logits: what another machine's
     rounding would have to move to change the answer."""
@@ -50,11 +50,18 @@ def generate(
     inputs: Sequence[TensorSchema],
     question: Sequence[int],
     reach: Reach = ENDLESS,
+    *,
+    keep: Callable[[list[int]], bool] = lambda _: True,
 ) -> Answer:
-    """Answer a question. Raises as `steps`."""
+    """Answer a question. `keep` is told the answer after each token; False ends it before that token.
+
+    Raises as `steps`.
+    """
     written: list[int] = []
     margin = np.inf
     for each in steps(session, schema, inputs, question, reach):
+        if not keep([*written, each.token]):
+            break
         written.append(each.token)
         margin = min(margin, each.ahead)
     return Answer(tuple(written), float(margin))

@@ -1,11 +1,12 @@
 """Runs any graph for one request at a time: tensors, token ids or text in; tensors or generated token ids out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
 import onnxruntime as ort
+from eth_utils.crypto import keccak
 
 from themis.bundles.bundle import TOKENIZER, Bundle
 from themis.bundles.manifest import TENSORS, TEXT, GenerationSchema
@@ -19,6 +20,8 @@ MAX_OUTPUT_BYTES: Final = 1_024
 ID: Final = np.dtype(">u4")
 """A token id, in requests and results."""
 MAX_ID: Final = 2**31 - 1
+HASH_BYTES: Final = 32
+"""Of the token ids, before an answer's text."""
 IDS, MASK, TYPES, POSITIONS = "input_ids", "attention_mask", "token_type_ids", "position_ids"
 """Inputs of graphs that read tokens and answer in one run; the first must be there."""
 
@@ -74,7 +77,7 @@ class Generic:
     def answer(self, session: ort.InferenceSession, input_: bytes) -> bytes:
         """Result bytes. Raises Refused, and what the session raises."""
         if self._manifest.generation:
-            output = np.array(self.generate(session, input_).tokens, ID).tobytes()
+            output = self._written(self.generate(session, input_).tokens)
         else:
             outputs = session.run([tensor.name for tensor in self._manifest.outputs], self.feed(input_))
             output = tensors.encode(outputs, self._manifest.outputs)
@@ -85,8 +88,10 @@ class Generic:
         return output
 
     def generate(self, session: decoder.Session, input_: bytes) -> decoder.Answer:
-        """What a decoder writes, and how sure it was. Raises as `decoder.steps`."""
-        return decoder.generate(session, self._generation(), self._manifest.inputs, self.ids(input_), self._reach)
+        """What a decoder writes, as far as the oracle takes it, and how sure it was. Raises as `decoder.steps`."""
+        return decoder.generate(
+            session, self._generation(), self._manifest.inputs, self.ids(input_), self._reach, keep=self._fits
+        )
 
     def steps(self, session: decoder.Session, input_: bytes) -> Iterator[decoder.Step]:
         """The same, token by token."""
@@ -96,6 +101,16 @@ class Generic:
         if self._manifest.generation is None:
             raise Misconfigured(f"{self._bundle.name} does not generate: its manifest has no [generation]")
         return self._manifest.generation
+
+    def _fits(self, tokens: list[int]) -> bool:
+        return len(self._written(tokens)) <= MAX_OUTPUT_BYTES
+
+    def _written(self, tokens: Sequence[int]) -> bytes:
+        """A decoder's result."""
+        ids = np.array(tokens, ID).tobytes()
+        if self._generation().answer is None or self._text is None:
+            return ids
+        return keccak(ids) + self._text.text(list(tokens)).encode()
 
     def agrees(self, golden: bytes, found: bytes) -> bool:
         """Whether an answer is the golden one, for a tolerant model but for one step of its grid in each place."""
@@ -113,9 +128,13 @@ class Generic:
         )
 
     def told(self, output: bytes) -> dict[str, Any]:
-        """A result as people read it: tokens and their text, or numbers by output. Raises ValueError."""
+        """A result as people read it: text, with tokens or their hash, or numbers by output. Raises ValueError."""
         if self._manifest.generation is None:
             return dict(tensors.as_json(output, self._manifest.outputs))
+        if self._manifest.generation.answer:
+            if len(output) < HASH_BYTES:
+                raise ValueError(f"{len(output)} bytes; an answer with text begins with {HASH_BYTES} of a hash")
+            return {"tokens_hash": "0x" + output[:HASH_BYTES].hex(), "text": output[HASH_BYTES:].decode()}
         ids: list[int] = np.frombuffer(output, ID).tolist()
         said: dict[str, Any] = {"tokens": ids}
         return said | ({"text": self._text.text(ids)} if self._text else {})

@@ -45,5 +45,5 @@ def test_a_template_is_for_decoders_that_read_text(tmp_path: Path) -> None:
 
     (tmp_path / "made").mkdir()
     wishes = Wishes("it", "1.0", "A test.", "MIT", "It", None, (), 8, 1_000, ("a", "b"))
-    with pytest.raises(Misconfigured, match="a chat template is for a decoder with a tokenizer"):
+    with pytest.raises(Misconfigured, match="a chat template, or an answer as text, is for a decoder with a tokenizer"):
         adopt(foreign.source(tmp_path / "source", foreign.perceptron()), tmp_path / "made", wishes)

@@ -45,6 +45,9 @@ def add(
     chat: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A decoder's chat template: text with {} for the request's.")
     ] = None,
+    text_answer: Annotated[
+        bool, typer.Option("--text-answer", help="A decoder answers with its tokens' hash and their text.")
+    ] = False,
     steps_per_unit: Annotated[
         int, typer.Option(min=1, max=2**24, help="Floats are rounded to steps of one over this.")
     ] = 10_000,
@@ -65,6 +68,7 @@ def add(
         max_new_tokens=max_new_tokens,
         steps_per_unit=steps_per_unit,
         chat=_template(chat) if chat else None,
+        text_answer=text_answer,
     )
     target = (to or home.path / "models" / called).absolute()
     record, findings = _make(path.absolute(), target, wishes)
