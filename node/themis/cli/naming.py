@@ -10,17 +10,18 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from themis.chain import abi
-from themis.chain.client import OracleClient
 from themis.cli.home import Home
 from themis.cli.references import ID_DIGITS, LEAST_DIGITS, NAME, PREFIX, only, prefix
-from themis.config import Config
 from themis.core.errors import Misconfigured
 from themis.core.keccak import keccak
 from themis.core.spelling import hash32, shown
 from themis.core.types import Hash32
+
+if TYPE_CHECKING:
+    from themis.chain.client import OracleClient
+    from themis.config import Config
 
 NAMES_FILE: Final = "names.toml"
 _MANIFEST: Final = "manifest.toml"
@@ -39,8 +40,8 @@ class Models:
     """The models of an oracle, under the names of a home."""
 
     home: Home
-    config: Config
-    client: OracleClient
+    config: "Config"
+    client: "OracleClient"
 
     def names(self) -> dict[Hash32, str]:
         """Each model that has a name here."""
@@ -75,6 +76,8 @@ class Models:
         return hash32(only(said, "model", [shown(id_) for id_ in found], f"{see}, or give its id{close}"))
 
     def _of_licensor(self, said: str, name: str, licensor: str, found: Sequence[Hash32]) -> Hash32:
+        from themis.chain import abi
+
         replies = self.client.read_all([("licensorOf", (id_,)) for id_ in found])
         full = {f"{name}@{shown(abi.address(text))}": id_ for id_, (text,) in zip(found, replies, strict=True)}
         if len(full) < len(found):
@@ -83,7 +86,7 @@ class Models:
         return full[only(said, "model", fitting, "see `themis models list`")]
 
 
-def bound_names(home: Home, config: Config) -> dict[Hash32, str]:
+def bound_names(home: Home, config: "Config") -> dict[Hash32, str]:
     """Names that this home gives to ids, without a look at the chain."""
     found = {}
     for model in config.models:

@@ -6,7 +6,6 @@ import traceback
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Any, Final
@@ -56,6 +55,8 @@ app = typer.Typer(cls=_Commands, rich_markup_mode=None, context_settings={"help_
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         sys.stdout.write(f"themis {version(DISTRIBUTION)}\n")
         raise typer.Exit
 

@@ -2,20 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from themis.chain.abi import Log, address
-from themis.chain.client import OracleClient, require_chain, require_oracle
-from themis.chain.outbox import Outbox
-from themis.chain.rpc import Rpc
 from themis.cli.home import Home
 from themis.cli.naming import Models
 from themis.cli.output import progress, say
-from themis.config import Config
 from themis.core.types import Address, Hash32
-from themis.keys import opened
-from themis.keys.opened import Key
-from themis.licensing.licenses import Licenses
+
+if TYPE_CHECKING:
+    from themis.chain.abi import Log
+    from themis.chain.client import OracleClient
+    from themis.chain.outbox import Outbox
+    from themis.config import Config
+    from themis.keys.opened import Key
+    from themis.licensing.licenses import Licenses
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +23,13 @@ class Done:
     """A transaction that took effect."""
 
     receipt: Mapping[str, Any]
-    logs: list[Log]
+    logs: "list[Log]"
 
     @property
     def sender(self) -> Address:
         """Who sent it."""
+        from themis.chain.abi import address
+
         return address(self.receipt["from"])
 
     @property
@@ -49,17 +51,19 @@ class Wallet:
     """Reads and transactions of a home's key."""
 
     home: Home
-    config: Config
-    client: OracleClient
-    signer: Key
-    outbox: Outbox
+    config: "Config"
+    client: "OracleClient"
+    signer: "Key"
+    outbox: "Outbox"
 
     def model(self, said: str) -> Hash32:
         """The model that somebody names. Raises Misconfigured, with the candidates where there are several."""
         return Models(self.home, self.config, self.client).called(said)
 
     @property
-    def licenses(self) -> Licenses:
+    def licenses(self) -> "Licenses":
+        from themis.licensing.licenses import Licenses
+
         return Licenses(self.client, self.config.chain.start_block)
 
     def transact(self, function: str, *arguments: Any, value_wei: int = 0, intent: bytes | None = None) -> Done:
@@ -71,11 +75,14 @@ class Wallet:
         return Done(*self.client.transact(*call, value_wei=value_wei, outbox=self.outbox, intent=intent))
 
 
-def connect(config: Config) -> OracleClient:
+def connect(config: "Config") -> "OracleClient":
     """The configured oracle, once chain and contract have proved to be the right ones.
 
     Raises Misconfigured, or Unavailable while the RPC is down.
     """
+    from themis.chain.client import OracleClient, require_chain, require_oracle
+    from themis.chain.rpc import Rpc
+
     client = OracleClient(
         Rpc(*config.chain.urls, quorum=config.chain.quorum), config.chain.chain_id, config.oracle(), progress
     )
@@ -84,8 +91,10 @@ def connect(config: Config) -> OracleClient:
     return client
 
 
-def licenses(config: Config) -> Licenses:
+def licenses(config: "Config") -> "Licenses":
     """What the configured oracle says about licenses. Raises as `connect` does."""
+    from themis.licensing.licenses import Licenses
+
     return Licenses(connect(config), config.chain.start_block)
 
 
@@ -96,16 +105,22 @@ def open_wallet(home: Home) -> Wallet:
     return Wallet(home, config, client, unlock(home, config), outbox(home))
 
 
-def outbox(home: Home) -> Outbox:
+def outbox(home: Home) -> "Outbox":
     """Where a home keeps what its commands have sent and not seen to the end."""
+    from themis.chain.outbox import Outbox
+
     return Outbox(home.path / "outbox", say)
 
 
-def unlock(home: Home, config: Config) -> Key:
+def unlock(home: Home, config: "Config") -> "Key":
     """The home's key. Raises Misconfigured, saying what to do."""
+    from themis.keys import opened
+
     return opened.opened(home.path, config.key)
 
 
-def own_address(home: Home, config: Config) -> Address:
+def own_address(home: Home, config: "Config") -> Address:
     """The address of the home's key, which needs no password."""
+    from themis.keys import opened
+
     return opened.address(home.path, config.key)

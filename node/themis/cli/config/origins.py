@@ -5,8 +5,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from themis import config
-from themis.chain.rpc import redacted
 from themis.cli.home import Home
 
 
@@ -25,6 +23,8 @@ def values(home: Home) -> list[Value]:
 
     Raises Misconfigured like `config.load`.
     """
+    from themis import config
+
     effective = home.config().model_dump(mode="json")
     sources = {
         "cli": dict(_flat(home.overrides)),
@@ -50,6 +50,8 @@ def _flat(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _shown(key: str, value: Any) -> str | None:
+    from themis.chain.rpc import redacted
+
     if value is None:
         return None
     if not key.startswith(("chain.rpc_url", "chain.ws_url", "key.signer_url")):

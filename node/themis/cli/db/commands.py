@@ -1,7 +1,7 @@
 """`themis db`: the node's store as a file: copied, checked, put back, brought up to date."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,13 +9,11 @@ from themis.cli import wallet
 from themis.cli.fields import Json
 from themis.cli.home import Home, home_of
 from themis.cli.output import print_record, say
-from themis.config import STORE_FILE
 from themis.core.errors import Misconfigured
 from themis.core.spelling import shown
-from themis.store import upkeep
-from themis.store.lock import resting
-from themis.store.schema import SCHEMA_VERSION
-from themis.store.upkeep import Found
+
+if TYPE_CHECKING:
+    from themis.store.upkeep import Found
 
 app = typer.Typer(rich_markup_mode=None)
 db = typer.Typer(rich_markup_mode=None, help="Copy, check, restore or migrate the node's store.")
@@ -29,6 +27,8 @@ def backup(
     as_json: Json = False,
 ) -> None:
     """Copy the store into a file, also while the node runs, and check the copy."""
+    from themis.store import upkeep
+
     target = to.absolute()
     print_record(_record(target, upkeep.backup(_store(home_of(context)), target)), as_json=as_json)
 
@@ -40,6 +40,8 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Read a store from end to end: every page and every index."""
+    from themis.store import upkeep
+
     path = file.absolute() if file else _store(home_of(context))
     print_record(_record(path, upkeep.check(path, upkeep.WHOLE)), as_json=as_json)
 
@@ -51,6 +53,10 @@ def restore(
     as_json: Json = False,
 ) -> None:
     """Put a copy in the store's place; what was there moves aside. The node reads on from the copy's last block."""
+    from themis.config import STORE_FILE
+    from themis.store import upkeep
+    from themis.store.lock import resting
+
     home = home_of(context)
     config = home.config()
     path = home.path / STORE_FILE
@@ -67,6 +73,10 @@ def restore(
 @db.command()
 def migrate(context: typer.Context, as_json: Json = False) -> None:
     """Bring the store of an earlier version of themis up to date; the old one is kept beside it."""
+    from themis.store import upkeep
+    from themis.store.lock import resting
+    from themis.store.schema import SCHEMA_VERSION
+
     home = home_of(context)
     path = _store(home)
     with resting(home.path):
@@ -81,6 +91,8 @@ def migrate(context: typer.Context, as_json: Json = False) -> None:
 
 def _store(home: Home) -> Path:
     """Raises Misconfigured where no node ever ran."""
+    from themis.config import STORE_FILE
+
     path = home.path / STORE_FILE
     if not path.exists():
         raise Misconfigured(f"{path} does not exist: the first `themis run` makes it")
@@ -93,7 +105,7 @@ def _free(path: Path, word: str) -> Path:
     return next(name for name in names if not name.exists())
 
 
-def _record(path: Path, found: Found) -> dict[str, object]:
+def _record(path: Path, found: "Found") -> dict[str, object]:
     chain_id, oracle, operator = found.binding
     return {
         "store": str(path),

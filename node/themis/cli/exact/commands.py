@@ -7,8 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-from themis.bundles import bundle
-from themis.bundles.bundle import LICENSE, TOKENIZER
 from themis.cli.fields import Json
 from themis.cli.output import print_record, say
 from themis.core.errors import Misconfigured
@@ -49,6 +47,8 @@ def convert(
     as_json: Json = False,
 ) -> None:
     """Make an exact decoder of a dense or sparse checkpoint. What it writes, `themis models add` takes."""
+    from themis.bundles import bundle
+    from themis.bundles.bundle import LICENSE, TOKENIZER
     from themis.engine.text import Text
     from themis.exact.decoder import architecture, convert, quantize
     from themis.exact.decoder.checkpoint import SafeTensors
@@ -79,6 +79,8 @@ def convert(
 
 
 def _config(source: Path) -> dict[str, Any]:
+    from themis.bundles import bundle
+
     try:
         found = json.loads(bundle.read(source, CONFIG, MAX_TEXT_BYTES))
     except ValueError as error:

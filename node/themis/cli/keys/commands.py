@@ -14,7 +14,6 @@ from themis.cli.output import print_list, print_record, say
 from themis.cli.table import Column, View
 from themis.core.errors import Misconfigured
 from themis.core.spelling import hex_bytes, shown
-from themis.keys import keystore
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _KEYS: Final[View] = (
@@ -53,6 +52,8 @@ def import_(
 @keys.command("list")
 def list_(context: typer.Context, wide: Wide = False, as_json: Json = False) -> None:
     """List the keys of this home. No password is needed."""
+    from themis.keys import keystore
+
     folder = home_of(context).path / "keys"
     found = sorted(folder.glob("*.json"))
     rows = [{"name": path.stem, "address": shown(keystore.address_of(path)), "file": str(path)} for path in found]
@@ -63,6 +64,8 @@ keys.command()(rotate)
 
 
 def _create(home: Home, name: str, private_key: bytes | None, *, as_json: bool) -> None:
+    from themis.keys import keystore
+
     if not _NAME.fullmatch(name):
         raise Misconfigured(f"{name!r} cannot be a key's name: use letters, digits, dots and dashes")
     path, password = home.keystore(name)

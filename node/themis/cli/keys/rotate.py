@@ -5,26 +5,24 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from themis.chain import gas
-from themis.chain.abi import address
-from themis.chain.transact import transact
-from themis.cli import configfile, wallet
+from themis.cli import wallet
 from themis.cli.fields import Json
 from themis.cli.home import Home, home_of
 from themis.cli.naming import NAMES_FILE
 from themis.cli.output import print_record, say
 from themis.cli.wallet import Wallet
-from themis.config import CONFIG_FILE, Config, text_of
 from themis.core.errors import Misconfigured
 from themis.core.fees import ANSWER_GAS, LOW_BALANCE_ANSWERS
 from themis.core.spelling import shown
 from themis.core.types import Address, Hash32
-from themis.keys import keystore
-from themis.licensing.licenses import Offer
+
+if TYPE_CHECKING:
+    from themis.config import Config
+    from themis.licensing.licenses import Offer
 
 _ANSWERS: Final = 2 * LOW_BALANCE_ANSWERS
 """For so many answers the new key is funded, where it has less."""
@@ -67,8 +65,12 @@ def rotate(
     )
 
 
-def _prepare(home: Home, config: Config, there: Home) -> None:
+def _prepare(home: Home, config: "Config", there: Home) -> None:
     """A home like this one, with a key of its own. Raises Misconfigured where that cannot be guessed."""
+    from themis.cli import configfile
+    from themis.config import CONFIG_FILE, text_of
+    from themis.keys import keystore
+
     key = config.key
     if key.signer_url is not None or key.keystore.is_absolute() or key.password_file.is_absolute():
         raise Misconfigured(
@@ -87,7 +89,7 @@ def _prepare(home: Home, config: Config, there: Home) -> None:
     fresh.replace(there.config_file)
 
 
-def _require_other(home: Home, config: Config, there: Home) -> None:
+def _require_other(home: Home, config: "Config", there: Home) -> None:
     """Another key at the same oracle. Raises Misconfigured."""
     found = there.config()
     if (found.chain.chain_id, found.oracle()) != (config.chain.chain_id, config.oracle()):
@@ -105,6 +107,9 @@ class _Move:
 
     def fund(self, wanted_wei: int | None) -> None:
         """The new key pays for its own transactions."""
+        from themis.chain import gas
+        from themis.chain.transact import transact
+
         client, fees = self.old.client, self.old.config.fees.limits()
         price_wei = fees.quote(gas.market(client.rpc)).max_fee_wei
         wanted = _ANSWERS * ANSWER_GAS * price_wei if wanted_wei is None else wanted_wei
@@ -125,7 +130,7 @@ class _Move:
         if self._principal(new) != holder:
             self.new.transact("actFor", holder)
 
-    def offers(self) -> Iterator[tuple[Hash32, Offer]]:
+    def offers(self) -> "Iterator[tuple[Hash32, Offer]]":
         """Made under the new key before they are withdrawn under the old one."""
         for model in self.old.config.models:
             for offer in self.old.licenses.offers(model.model_id, self.old.signer.address):
@@ -136,5 +141,7 @@ class _Move:
                 yield model.model_id, offer
 
     def _principal(self, account: Address) -> Address:
+        from themis.chain.abi import address
+
         (text,) = self.old.client.read("principalOf", account)
         return address(text)

@@ -1,12 +1,10 @@
 """Asks: the short way to an authorization, from both ends."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from themis.chain.abi import address
-from themis.chain.client import OracleClient
 from themis.cli import references, short, wallet
 from themis.cli.fields import AskingAccount, ClassesOption, Json, ModelName, OneModel, RoleOption, Wide, words
 from themis.cli.home import home_of
@@ -20,7 +18,10 @@ from themis.core.errors import Misconfigured
 from themis.core.modes import class_words
 from themis.core.spelling import shown
 from themis.core.types import Address, Hash32, Role
-from themis.licensing.licenses import AskRow, Licenses
+
+if TYPE_CHECKING:
+    from themis.chain.client import OracleClient
+    from themis.licensing.licenses import AskRow
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -63,6 +64,8 @@ def inbox(
     as_json: Json = False,
 ) -> None:
     """List the asks that wait for this home's key to approve or refuse them; with --model, all that wait there."""
+    from themis.licensing.licenses import Licenses
+
     home = home_of(context)
     config = home.config()
     client = wallet.connect(config)
@@ -84,6 +87,8 @@ def inbox(
 @app.command()
 def asks(context: typer.Context, wide: Wide = False, as_json: Json = False) -> None:
     """List what this home's key has asked for, and the answers."""
+    from themis.licensing.licenses import Licenses
+
     home = home_of(context)
     config = home.config()
     own = wallet.own_address(home, config)
@@ -113,7 +118,7 @@ def refuse(
     print_record(record | done.facts, as_json=as_json)
 
 
-def pending(here: Wallet, model_id: Hash32, account: str, role: Role) -> AskRow:
+def pending(here: Wallet, model_id: Hash32, account: str, role: Role) -> "AskRow":
     """What an account, or the only one whose address begins so, asks for and has no answer to. Raises Misconfigured."""
     asks = {shown(found.licensee): found for found in here.licenses.asks(model_id) if found.role is role}
     beginning = [licensee for licensee in asks if licensee.lower().startswith(account.lower())]
@@ -128,19 +133,21 @@ def pending(here: Wallet, model_id: Hash32, account: str, role: Role) -> AskRow:
     return found
 
 
-def _addressed_to(client: OracleClient, licensor: Address, found: list[AskRow]) -> list[AskRow]:
+def _addressed_to(client: "OracleClient", licensor: Address, found: "list[AskRow]") -> "list[AskRow]":
+    from themis.chain.abi import address
+
     models = list(dict.fromkeys(each.model_id for each in found))
     licensors = client.read_all([("licensorOf", (model,)) for model in models])
     own = {model for model, (text,) in zip(models, licensors, strict=True) if address(text) == licensor}
     return [each for each in found if each.model_id in own]
 
 
-def _rows(found: Sequence[AskRow], models: Models) -> list[dict[str, Any]]:
+def _rows(found: "Sequence[AskRow]", models: Models) -> list[dict[str, Any]]:
     names = models.names() if found else {}
     return [_row(each, names.get(each.model_id)) for each in found]
 
 
-def _row(found: AskRow, name: str | None) -> dict[str, Any]:
+def _row(found: "AskRow", name: str | None) -> dict[str, Any]:
     return {
         "model": name,
         "model_id": shown(found.model_id),

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 import typer
 
-from themis.chain.uses import Uses
 from themis.cli import wallet
 from themis.cli.fields import IN_ETHER, ClassOption, Json, ModelName, ModesOption, OneModel, TokenOption, Wide, moment
 from themis.cli.fields import role as role_of
@@ -20,7 +19,6 @@ from themis.core.modes import pack, policy_words
 from themis.core.policy import operators_use
 from themis.core.spelling import address, shown
 from themis.core.types import Hash32, Role
-from themis.licensing.licenses import Licenses
 
 app = typer.Typer(rich_markup_mode=None)
 license_ = typer.Typer(rich_markup_mode=None, help="Terms, grants, and the short way to an authorization.")
@@ -67,6 +65,8 @@ def publish(
 @license_.command()
 def show(context: typer.Context, model: ModelName, as_json: Json = False) -> None:
     """Show a model's licensor, its terms in force and those before."""
+    from themis.licensing.licenses import Licenses
+
     home = home_of(context)
     config = home.config()
     client = wallet.connect(config)
@@ -90,6 +90,8 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List the grants the chain knows, with their state."""
+    from themis.licensing.licenses import Licenses
+
     home = home_of(context)
     config = home.config()
     client = wallet.connect(config)
@@ -122,6 +124,8 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Say whether a use is allowed now, by which rule, and what to do next: the contract's own answer."""
+    from themis.chain.uses import Uses
+
     home = home_of(context)
     config = home.config()
     who = account or wallet.own_address(home, config)

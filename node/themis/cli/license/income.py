@@ -1,7 +1,7 @@
 """`themis license income`: what an account has earned, by model and by request."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -13,8 +13,10 @@ from themis.cli.output import print_json, print_list
 from themis.cli.short import Ids, amount
 from themis.cli.table import Column, View
 from themis.core.spelling import address, shown
-from themis.licensing.income import Account, Earnings, Income
-from themis.licensing.ledger import Credit
+
+if TYPE_CHECKING:
+    from themis.licensing.income import Account, Earnings
+    from themis.licensing.ledger import Credit
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -29,6 +31,8 @@ def income(
     as_json: Json = False,
 ) -> None:
     """Say what an account has earned at the oracle, by model and token, and what of it was withdrawn."""
+    from themis.licensing.income import Income
+
     home = home_of(context)
     config = home.config()
     who = account or wallet.own_address(home, config)
@@ -48,7 +52,7 @@ def income(
         print_list(royalties, _royalties(royalties), as_json=False, wide=wide, empty=nothing)
 
 
-def _earnings(each: Earnings) -> dict[str, Any]:
+def _earnings(each: "Earnings") -> dict[str, Any]:
     return {
         "model_id": shown(each.model_id),
         "token": shown(each.token),
@@ -59,11 +63,11 @@ def _earnings(each: Earnings) -> dict[str, Any]:
     }
 
 
-def _account(each: Account) -> dict[str, Any]:
+def _account(each: "Account") -> dict[str, Any]:
     return {"token": shown(each.token), "withdrawable": str(each.withdrawable), "withdrawn": str(each.withdrawn)}
 
 
-def _royalty(each: Credit) -> dict[str, Any]:
+def _royalty(each: "Credit") -> dict[str, Any]:
     return {
         "block": each.block,
         "request_id": shown(each.request_id),

@@ -1,18 +1,21 @@
 """A model's terms as commands print them."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from themis.chain.abi import address
-from themis.chain.client import ContractDenied, OracleClient
-from themis.chain.uses import TermsVersion
 from themis.core.modes import policy_words
 from themis.core.spelling import shown
 from themis.core.types import Hash32
-from themis.licensing.licenses import Licenses
+
+if TYPE_CHECKING:
+    from themis.chain.client import OracleClient
+    from themis.chain.uses import TermsVersion
+    from themis.licensing.licenses import Licenses
 
 
-def of_model(client: OracleClient, licenses: Licenses, model_id: Hash32) -> dict[str, Any]:
+def of_model(client: "OracleClient", licenses: "Licenses", model_id: Hash32) -> dict[str, Any]:
     """The licensor, the version in force and every published one. Raises ContractDenied for an unknown model."""
+    from themis.chain.abi import address
+
     in_force = version_in_force(client, model_id)
     (licensor,) = client.read("licensorOf", model_id)
     (successor,) = client.read("successorOf", model_id)
@@ -28,13 +31,15 @@ def of_model(client: OracleClient, licenses: Licenses, model_id: Hash32) -> dict
     }
 
 
-def require_known(client: OracleClient, model_id: Hash32) -> None:
+def require_known(client: "OracleClient", model_id: Hash32) -> None:
     """Raises ContractDenied for an unknown model: logs do not tell it from one of which nothing is logged."""
     version_in_force(client, model_id)
 
 
-def version_in_force(client: OracleClient, model_id: Hash32) -> int | None:
+def version_in_force(client: "OracleClient", model_id: Hash32) -> int | None:
     """None where there is none. Raises ContractDenied for an unknown model."""
+    from themis.chain.client import ContractDenied
+
     try:
         version, _ = client.read("termsInForce", model_id)
     except ContractDenied as denied:
@@ -44,7 +49,7 @@ def version_in_force(client: OracleClient, model_id: Hash32) -> int | None:
     return int(version)
 
 
-def _version(terms: TermsVersion, now_s: int) -> dict[str, Any]:
+def _version(terms: "TermsVersion", now_s: int) -> dict[str, Any]:
     return {
         "version": terms.version,
         "pending": terms.effective_at_s > now_s,

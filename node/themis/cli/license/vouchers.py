@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from themis.bundles import jsontext
 from themis.cli.short import Ids, classes, date
@@ -13,11 +13,13 @@ from themis.core.errors import Misconfigured
 from themis.core.modes import class_words
 from themis.core.spelling import shown
 from themis.core.types import Address
-from themis.keys.opened import Key
-from themis.licensing.licenses import GrantRow
+
+if TYPE_CHECKING:
+    from themis.keys.opened import Key
+    from themis.licensing.licenses import GrantRow
 
 
-def sign(grant: Grant, signer: Key, chain_id: int, oracle: Address) -> bytes:
+def sign(grant: Grant, signer: "Key", chain_id: int, oracle: Address) -> bytes:
     """Sign as EIP-712 says: 65 bytes."""
     return signer.sign_typed(grant_typed_data(grant, chain_id, oracle))
 
@@ -95,7 +97,7 @@ def view(rows: Sequence[Mapping[str, Any]]) -> View:
     )
 
 
-def row(found: GrantRow, name: str | None) -> dict[str, Any]:
+def row(found: "GrantRow", name: str | None) -> dict[str, Any]:
     """A grant as commands print it, with the name of its model here."""
     state = found.state
     return {

@@ -3,15 +3,10 @@
 import re
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from themis.adopt import foreign
-from themis.adopt.adopt import Wishes, adopt
-from themis.adopt.sandbox import confined
-from themis.bundles import bundle
-from themis.bundles.bundle import MANIFEST, Bundle
 from themis.cli import naming, wallet
 from themis.cli.fields import Json
 from themis.cli.home import Home, home_of
@@ -19,6 +14,10 @@ from themis.cli.output import print_json, print_record, say
 from themis.core.errors import Misconfigured
 from themis.core.spelling import shown
 from themis.core.types import Hash32
+
+if TYPE_CHECKING:
+    from themis.adopt.adopt import Wishes
+    from themis.bundles.bundle import Bundle
 
 SHOWN_FINDINGS: Final = 5
 MAX_TEMPLATE_BYTES: Final = 16 * 1_024
@@ -55,6 +54,9 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Make a bundle of a model, say whether it is exact, and register it if this home has a key and an oracle."""
+    from themis.adopt.adopt import Wishes
+    from themis.bundles import bundle
+
     home = home_of(context)
     called = name or _name(path)
     wishes = Wishes(
@@ -85,6 +87,8 @@ def add(
 
 
 def _template(file: Path) -> tuple[str, str]:
+    from themis.bundles import bundle
+
     content = bundle.read(file.absolute().parent, file.name, MAX_TEMPLATE_BYTES)
     try:
         before, after = content.decode().split(PLACE)
@@ -95,8 +99,14 @@ def _template(file: Path) -> tuple[str, str]:
     return before, after
 
 
-def _make(source: Path, target: Path, wishes: Wishes) -> tuple[dict[str, Any], list[str]]:
+def _make(source: Path, target: Path, wishes: "Wishes") -> tuple[dict[str, Any], list[str]]:
     """Make the bundle beside its place and move it there, unless the same one is there already."""
+    from themis.adopt import foreign
+    from themis.adopt.adopt import adopt
+    from themis.adopt.sandbox import confined
+    from themis.bundles import bundle
+    from themis.bundles.bundle import MANIFEST
+
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as scratch:
         fresh = Path(scratch) / "bundle"
@@ -117,7 +127,7 @@ def _make(source: Path, target: Path, wishes: Wishes) -> tuple[dict[str, Any], l
     return record, list(adopted.findings)
 
 
-def _registered(home: Home, loaded: Bundle) -> dict[str, Any]:
+def _registered(home: Home, loaded: "Bundle") -> dict[str, Any]:
     """Register the bundle if it can be, and is not yet."""
     roots = (loaded.program_root, loaded.weights_root, loaded.manifest_hash)
     later = {"model_id": None, "registered": False}

@@ -2,16 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from themis.bundles import bundle, hostile
-from themis.bundles.bundle import Bundle
-from themis.bundles.manifest import GENERIC
-from themis.chain.abi import address
-from themis.chain.client import OracleClient
-from themis.cli import configfile, naming, wallet
+from themis.cli import naming, wallet
 from themis.cli.fields import IN_ETHER, Json, ModelName, TokenOption, Wide
 from themis.cli.home import Home, home_of
 from themis.cli.license.terms import version_in_force
@@ -20,13 +15,14 @@ from themis.cli.naming import Models
 from themis.cli.output import print_json, print_list, print_record, say
 from themis.cli.short import Ids, amount
 from themis.cli.table import Column, View
-from themis.config import Config
 from themis.core.errors import Misconfigured
 from themis.core.spelling import hex_bytes, shown
 from themis.core.types import Address, Hash32
-from themis.engine.generic import Generic
-from themis.exact import lint as linter
-from themis.licensing.licenses import Licenses
+
+if TYPE_CHECKING:
+    from themis.bundles.bundle import Bundle
+    from themis.chain.client import OracleClient
+    from themis.config import Config
 
 app = typer.Typer(rich_markup_mode=None)
 models = typer.Typer(rich_markup_mode=None, help="Register, offer, list and verify models.")
@@ -56,6 +52,8 @@ def list_(context: typer.Context, wide: Wide = False, as_json: Json = False) -> 
 @models.command()
 def verify(path: BundlePath, as_json: Json = False) -> None:
     """Check every file of a bundle against its manifest and recompute its roots. Needs no chain."""
+    from themis.bundles import bundle
+
     print_record(_described(bundle.load(path)), as_json=as_json)
 
 
@@ -64,6 +62,9 @@ def lint(
     file: Annotated[Path, typer.Argument(metavar="FILE.onnx", help="An ONNX graph.")], as_json: Json = False
 ) -> None:
     """Say whether a graph is in the exact profile, or which nodes are not and why. Status 1 if not. Needs no chain."""
+    from themis.bundles import bundle, hostile
+    from themis.exact import lint as linter
+
     model = bundle.read_model(file)
     hostility = [linter.Finding("model", reason) for reason in hostile.reasons(model, {})]
     findings = hostility or linter.lint(model).findings
@@ -85,6 +86,10 @@ def read(
     as_json: Json = False,
 ) -> None:
     """Say what a result means: tokens and their text, or numbers by output. Needs no chain."""
+    from themis.bundles import bundle
+    from themis.bundles.manifest import GENERIC
+    from themis.engine.generic import Generic
+
     loaded = bundle.load(path)
     if loaded.manifest.preprocessing not in GENERIC:
         raise Misconfigured(f"results of {loaded.name} are not of a form that this command knows: see its model card")
@@ -104,6 +109,9 @@ def register(
     as_json: Json = False,
 ) -> None:
     """Register a bundle with this home's key as its licensor; prints the model id."""
+    from themis.bundles import bundle
+    from themis.chain.abi import address
+
     loaded = bundle.load(path)
     roots = (loaded.program_root, loaded.weights_root, loaded.manifest_hash)
     home = home_of(context)
@@ -130,6 +138,9 @@ def serve(
     as_json: Json = False,
 ) -> None:
     """Offer to answer requests for a model and add it to config.toml. Restart a running node afterwards."""
+    from themis.bundles import bundle
+    from themis.cli import configfile
+
     home = home_of(context)
     here = wallet.open_wallet(home)
     model_id = here.model(model)
@@ -158,8 +169,10 @@ def stop(context: typer.Context, *, model: ModelName, token: TokenOption = IN_ET
     say("keep the node running until its open requests are answered; then remove the model from config.toml")
 
 
-def require_registered(client: OracleClient, loaded: Bundle, model_id: Hash32) -> None:
+def require_registered(client: "OracleClient", loaded: "Bundle", model_id: Hash32) -> None:
     """Check that a bundle is the one registered under an id. Raises Misconfigured."""
+    from themis.chain.abi import address
+
     (registrant,) = client.read("registrantOf", model_id)
     if not any(address(registrant)):
         raise Misconfigured(f"model {shown(model_id)} is not registered: correct its id (`themis models list`)")
@@ -171,7 +184,10 @@ def require_registered(client: OracleClient, loaded: Bundle, model_id: Hash32) -
         )
 
 
-def _row(client: OracleClient, config: Config, operator: Address, registered: dict[str, Any]) -> dict[str, Any]:
+def _row(client: "OracleClient", config: "Config", operator: Address, registered: dict[str, Any]) -> dict[str, Any]:
+    from themis.chain.abi import address
+    from themis.licensing.licenses import Licenses
+
     model_id = Hash32(registered["modelId"])
     offers = Licenses(client, config.chain.start_block).offers(model_id, operator)
     (licensor,) = client.read("licensorOf", model_id)
@@ -215,7 +231,7 @@ def _callbacks(row: Mapping[str, Any]) -> str:
     return ", ".join(f"{offer['max_callback_gas']:,} gas" for offer in row["offers"]) or "-"
 
 
-def _described(loaded: Bundle) -> dict[str, Any]:
+def _described(loaded: "Bundle") -> dict[str, Any]:
     return {
         "name": loaded.name,
         "version": loaded.version,

@@ -4,25 +4,19 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import typer
 
-from themis.api import app as api
-from themis.api.access import hosts_of, token_of
-from themis.api.licensing import Licensing
-from themis.api.reading import Reading
-from themis.api.server import Server
-from themis.chain.client import OracleClient
 from themis.cli.fields import Json
 from themis.cli.home import PORT_FILE, Home, home_of
-from themis.cli.node import log
 from themis.cli.node.signals import Stop
 from themis.cli.output import print_json, say
 from themis.core.errors import Broken, ThemisError, Unavailable
-from themis.daemon.assemble import assemble
-from themis.daemon.preflight import Check, Preflight, Status
-from themis.replay.verdict import of_home
+
+if TYPE_CHECKING:
+    from themis.api.licensing import Licensing
+    from themis.daemon.preflight import Check, Preflight
 
 _NAME_WIDTH: Final = len("license of evm-risk-moe")
 _FIRST_PAUSE_S: Final = 0.5
@@ -34,6 +28,8 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command()
 def check(context: typer.Context, as_json: Json = False) -> None:
     """Check everything a node needs, and say what to do where something is missing."""
+    from themis.daemon.preflight import Check, Preflight
+
     home = home_of(context)
     done: list[Check] = []
     with closing(Preflight(home.path, home.config())) as preflight:
@@ -50,6 +46,10 @@ def check(context: typer.Context, as_json: Json = False) -> None:
 @app.command()
 def run(context: typer.Context) -> None:
     """Run the node until it is told to stop (SIGTERM or Ctrl-C)."""
+    from themis.api.access import token_of
+    from themis.cli.node import log
+    from themis.daemon.preflight import Preflight
+
     home = home_of(context)
     with Stop() as stop:
         config = home.config()
@@ -61,8 +61,15 @@ def run(context: typer.Context) -> None:
     say("stopped")
 
 
-def _serve(home: Home, preflight: Preflight, token: str | None, stop: Stop) -> None:
+def _serve(home: Home, preflight: "Preflight", token: str | None, stop: Stop) -> None:
     """Run the loops in this thread and the API in another, until told to stop."""
+    from themis.api import app as api
+    from themis.api.access import hosts_of
+    from themis.api.reading import Reading
+    from themis.api.server import Server
+    from themis.daemon.assemble import assemble
+    from themis.replay.verdict import of_home
+
     running = assemble(home.path, preflight.config, preflight)
     server = Server(preflight.config.api)
     reading = Reading(running.node, running.supervisor.health, preflight.rpc.calls, time.time(), preflight.rpc.states)
@@ -82,15 +89,18 @@ def _serve(home: Home, preflight: Preflight, token: str | None, stop: Stop) -> N
         running.lock.release()
 
 
-def _licensing(preflight: Preflight) -> Licensing:
+def _licensing(preflight: "Preflight") -> "Licensing":
     """What the licensor's page reads, through the node's own RPC."""
+    from themis.api.licensing import Licensing
+    from themis.chain.client import OracleClient
+
     chain, engine = preflight.config.chain, preflight.engine
     names = {info.model_id: info.name for info in engine.models().values()} if engine else {}
     client = OracleClient(preflight.rpc, chain.chain_id, preflight.config.oracle())
     return Licensing(client, chain.start_block, names)
 
 
-def _passed(preflight: Preflight, stop: Stop) -> bool:
+def _passed(preflight: "Preflight", stop: Stop) -> bool:
     """Repeat the checks while the outside world alone is at fault; False when told to stop meanwhile.
 
     Raises the error of the first check that only the operator can mend, when all have been told.
@@ -118,7 +128,9 @@ def _passed(preflight: Preflight, stop: Stop) -> bool:
     return False
 
 
-def _failures(done: Sequence[Check]) -> list[ThemisError]:
+def _failures(done: "Sequence[Check]") -> list[ThemisError]:
+    from themis.daemon.preflight import Status
+
     return [
         each.error or Broken(f"{each.name} failed without saying why: report this as a bug")
         for each in done
@@ -126,5 +138,5 @@ def _failures(done: Sequence[Check]) -> list[ThemisError]:
     ]
 
 
-def _line(check_: Check) -> str:
+def _line(check_: "Check") -> str:
     return f"{check_.status:<5} {check_.name:<{_NAME_WIDTH}} {check_.detail}"

@@ -7,16 +7,11 @@ from typing import Annotated
 
 import typer
 
-from themis.chain.oracle import RpcChain
 from themis.cli import wallet
 from themis.cli.fields import Json
 from themis.cli.home import home_of
 from themis.cli.output import print_record, progress, say
-from themis.config import STORE_FILE
 from themis.core.errors import Misconfigured
-from themis.daemon.rescan import rescan as read_again
-from themis.store.lock import resting
-from themis.store.store import SqliteStore
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -31,6 +26,12 @@ def rescan(
     as_json: Json = False,
 ) -> None:
     """Read the chain again for requests that the node has missed. Stop the node first; it answers what was found."""
+    from themis.chain.oracle import RpcChain
+    from themis.config import STORE_FILE
+    from themis.daemon.rescan import rescan as read_again
+    from themis.store.lock import resting
+    from themis.store.store import SqliteStore
+
     home = home_of(context)
     config = home.config()
     path = home.path / STORE_FILE

@@ -4,20 +4,21 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from themis.api.models import Status
 from themis.cli.fields import Json, Wide
 from themis.cli.home import Home, home_of
 from themis.cli.naming import bound_names
-from themis.cli.node import panel, source
-from themis.cli.node.source import Source
 from themis.cli.output import print_facts, print_json, print_list, say
 from themis.cli.references import prefix
 from themis.core.job import State
 from themis.core.spelling import hash32, instant
+
+if TYPE_CHECKING:
+    from themis.api.models import Status
+    from themis.cli.node.source import Source
 
 _REDRAW_S: Final = 1.0
 _HOME_AND_CLEAR: Final = "\x1b[H\x1b[2J"
@@ -35,6 +36,8 @@ def status(
     as_json: Json = False,
 ) -> None:
     """Show what the node does, what it holds and what it needs."""
+    from themis.cli.node import panel, source
+
     home = home_of(context)
     if watch:
         _watch(home, as_json=as_json)
@@ -47,6 +50,8 @@ def status(
 
 def _watch(home: Home, *, as_json: bool) -> None:
     """Until Ctrl-C."""
+    from themis.cli.node import panel
+
     last = ""
     for found in _statuses(home):
         if as_json or not sys.stdout.isatty():
@@ -61,7 +66,9 @@ def _watch(home: Home, *, as_json: bool) -> None:
             print_facts(panel.status(found))
 
 
-def _statuses(home: Home) -> Iterator[Status]:
+def _statuses(home: Home) -> "Iterator[Status]":
+    from themis.cli.node import source
+
     while True:
         yield source.of_home(home).status()
         time.sleep(_REDRAW_S)
@@ -81,6 +88,8 @@ def jobs(
     as_json: Json = False,
 ) -> None:
     """List jobs, newest first, or show one with all that happened to it."""
+    from themis.cli.node import panel, source
+
     home = home_of(context)
     node = source.of_home(home)
     if job_id is not None:
@@ -98,7 +107,7 @@ def jobs(
     print_list(rows, panel.jobs(rows), as_json=as_json, wide=wide, empty="")
 
 
-def _filtered(node: Source, state: State | None, listed: int) -> str:
+def _filtered(node: "Source", state: State | None, listed: int) -> str:
     """What of the jobs is listed; empty where all are."""
     counts = node.status().jobs
     total = sum(counts.values())

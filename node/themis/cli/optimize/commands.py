@@ -4,33 +4,24 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from themis.bundles import bundle
-from themis.bundles.bundle import Bundle
-from themis.chain.client import OracleClient
-from themis.chain.oracle import RpcChain
-from themis.chain.rpc import Rpc
 from themis.cli.fields import Json, Wide
 from themis.cli.home import Home, home_of
-from themis.cli.node import source
 from themis.cli.output import print_json, print_list, print_record, say
 from themis.cli.references import reference
 from themis.cli.table import Column, View
-from themis.config import STORE_FILE, Config
 from themis.core.errors import Misconfigured, Unavailable
 from themis.core.spelling import shown
 from themis.core.types import Address, BlockId, Hash32
-from themis.engine.engine import is_tunable
-from themis.engine.tuning import Tuning
-from themis.optimize import journal, plot, report, traffic
-from themis.optimize.journal import History
-from themis.optimize.loop import Loop, Subject
-from themis.optimize.machine import here
-from themis.optimize.traffic import Traffic
-from themis.store import lock
+
+if TYPE_CHECKING:
+    from themis.bundles.bundle import Bundle
+    from themis.config import Config
+    from themis.optimize.journal import History
+    from themis.optimize.traffic import Traffic
 
 _NICENESS: Final = 10
 _ROUNDS: Final[View] = (
@@ -65,6 +56,9 @@ def optimize(
 
     A change is kept if answers stay the same, bit for bit, and come faster. Stopped or killed, it goes on where it was.
     """
+    from themis.optimize import report
+    from themis.store import lock
+
     home = home_of(context)
     config = home.config()
     chosen = list(_chosen(home, config, model))
@@ -84,10 +78,13 @@ def optimize(
 @dataclass(frozen=True, slots=True)
 class _Model:
     model_id: Hash32
-    bundle: Bundle
+    bundle: "Bundle"
 
 
-def _chosen(home: Home, config: Config, wanted: str | None) -> Iterator[_Model]:
+def _chosen(home: Home, config: "Config", wanted: str | None) -> Iterator[_Model]:
+    from themis.bundles import bundle
+    from themis.engine.engine import is_tunable
+
     found = [_Model(model.model_id, bundle.load(home.path / model.path)) for model in config.models]
     if not found:
         raise Misconfigured("no model is configured: run `themis models serve PATH MODEL_ID`")
@@ -110,12 +107,18 @@ def _is_meant(model: _Model, wanted: str) -> bool:
 
 def _make_room(home: Home) -> None:
     """A node that runs here comes first."""
+    from themis.cli.node import source
+
     if source.is_running(home):
         os.nice(_NICENESS)
         say("a node runs in this home: it comes first, and measurements are noisier. Restart it for what is kept")
 
 
-def _tune(home: Home, config: Config, model: _Model, rounds: int) -> None:
+def _tune(home: Home, config: "Config", model: _Model, rounds: int) -> None:
+    from themis.engine.tuning import Tuning
+    from themis.optimize import journal
+    from themis.optimize.loop import Loop, Subject
+
     seen = _traffic(home, config, model)
     name = model.bundle.name
     if seen.is_golden:
@@ -131,8 +134,13 @@ def _tune(home: Home, config: Config, model: _Model, rounds: int) -> None:
         raise
 
 
-def _traffic(home: Home, config: Config, model: _Model) -> Traffic:
+def _traffic(home: Home, config: "Config", model: _Model) -> "Traffic":
     """Code is asked for at the newest block: nodes forget older states, and a request says what its hash must be."""
+    from themis.chain.client import OracleClient
+    from themis.chain.oracle import RpcChain
+    from themis.chain.rpc import Rpc
+    from themis.config import STORE_FILE
+    from themis.optimize import traffic
 
     def fetch(places: Sequence[tuple[Address, BlockId]]) -> Sequence[bytes | Unavailable]:
         client = OracleClient(
@@ -149,11 +157,16 @@ def _traffic(home: Home, config: Config, model: _Model) -> Traffic:
     return traffic.recorded(home.path / STORE_FILE, model.model_id, model.bundle, fetch)
 
 
-def _history(home: Home, loaded: Bundle) -> History:
+def _history(home: Home, loaded: "Bundle") -> "History":
+    from themis.optimize import journal
+    from themis.optimize.machine import here
+
     return journal.read(journal.path_of(home.path, loaded), journal.digest_of(loaded), here())
 
 
-def _show(home: Home, loaded: Bundle, found: History, *, with_table: bool, wide: bool) -> None:
+def _show(home: Home, loaded: "Bundle", found: "History", *, with_table: bool, wide: bool) -> None:
+    from themis.optimize import report
+
     if not found.started:
         say(f"{loaded.name} was never tuned on this machine: run `themis optimize`")
         return
@@ -164,7 +177,9 @@ def _show(home: Home, loaded: Bundle, found: History, *, with_table: bool, wide:
     say(f"plot: {drawing}")
 
 
-def _draw(home: Home, loaded: Bundle, found: History) -> Path:
+def _draw(home: Home, loaded: "Bundle", found: "History") -> Path:
+    from themis.optimize import journal, plot, report
+
     first = found.started[0]
     file = journal.path_of(home.path, loaded).with_suffix(".svg")
     title = f"{first.model}: throughput over the untuned node's"

@@ -3,19 +3,17 @@
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from themis.chain import contracts
-from themis.chain.client import OracleClient
-from themis.chain.contracts import ORACLE
-from themis.chain.rpc import Rpc
 from themis.core.abi import encode
 from themis.core.errors import Misconfigured, Reason, Refused, Unavailable
 from themis.core.keccak import keccak
 from themis.core.spelling import shown
 from themis.core.types import Address, Fulfilled, Hash32
-from themis.evm import report
-from themis.evm.report import RiskClass
+
+if TYPE_CHECKING:
+    from themis.chain.client import OracleClient
+    from themis.chain.rpc import Rpc
 
 _OPEN: Final = 1
 """As `State` in IInferenceOracle.sol."""
@@ -23,7 +21,7 @@ _LANES: Final = 1_000
 _POLL_S: Final = 0.1
 
 
-def input_bytes(rpc: Rpc, target: Address | None, text: str | None, data: bytes | None, file: Path | None) -> bytes:
+def input_bytes(rpc: "Rpc", target: Address | None, text: str | None, data: bytes | None, file: Path | None) -> bytes:
     """The bytes to ask about, from exactly one source. Raises Misconfigured, or Refused for a target without code."""
     if sum(source is not None for source in (target, text, data, file)) != 1:
         raise Misconfigured("give exactly one of --target, --text, --input-hex and --input-file")
@@ -39,7 +37,7 @@ def input_bytes(rpc: Rpc, target: Address | None, text: str | None, data: bytes 
         raise Misconfigured(f"{file} cannot be read: correct --input-file") from error
 
 
-def free_lane(client: OracleClient, requester: Address) -> int:
+def free_lane(client: "OracleClient", requester: Address) -> int:
     """The first lane without an open request: a settled one is cheaper than a new one. Raises Misconfigured."""
     for lane in range(_LANES):
         state, _, _ = client.read("stateOf", requester, lane)
@@ -48,8 +46,11 @@ def free_lane(client: OracleClient, requester: Address) -> int:
     raise Misconfigured(f"the first {_LANES} lanes have open requests: choose a free one with --lane")
 
 
-def answer(client: OracleClient, request_id: Hash32, first_block: int, timeout_s: float) -> Fulfilled:
+def answer(client: "OracleClient", request_id: Hash32, first_block: int, timeout_s: float) -> Fulfilled:
     """Wait for the answer. Raises Unavailable, saying how to get the fee back."""
+    from themis.chain import contracts
+    from themis.chain.contracts import ORACLE
+
     query = {
         "address": shown(client.oracle),
         "fromBlock": hex(first_block),
@@ -67,7 +68,7 @@ def answer(client: OracleClient, request_id: Hash32, first_block: int, timeout_s
     )
 
 
-def _logs(client: OracleClient, query: dict[str, Any]) -> Sequence[Any]:
+def _logs(client: "OracleClient", query: dict[str, Any]) -> Sequence[Any]:
     """One look that fails tells nothing: the next one is a moment away."""
     try:
         found: Sequence[Any] = client.rpc.call("eth_getLogs", query)
@@ -78,6 +79,9 @@ def _logs(client: OracleClient, query: dict[str, Any]) -> Sequence[Any]:
 
 def risk_report(output: bytes) -> dict[str, int | str | list[str]] | None:
     """What RiskReport.sol decodes, and in words what is not known; None for other output."""
+    from themis.evm import report
+    from themis.evm.report import RiskClass
+
     try:
         said = report.unpack(output)
     except ValueError:
@@ -97,7 +101,7 @@ def _polls(timeout_s: float) -> Iterator[None]:
         time.sleep(_POLL_S)
 
 
-def _code_reference(rpc: Rpc, target: Address) -> bytes:
+def _code_reference(rpc: "Rpc", target: Address) -> bytes:
     """What a code-reading model takes: the contract's address and the hash of its code."""
     code = bytes.fromhex(rpc.call("eth_getCode", shown(target), "latest")[2:])
     if not code:

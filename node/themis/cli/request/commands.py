@@ -7,8 +7,6 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from themis.chain import token as erc20
-from themis.chain.contracts import decode_request
 from themis.cli import wallet
 from themis.cli.fields import IN_ETHER, ClassOption, Json, ModelName, TokenOption
 from themis.cli.home import home_of
@@ -61,6 +59,8 @@ def request(
 
     Run again after a failure or Ctrl-C, it goes on with the request that was made, and pays nothing.
     """
+    from themis.chain.contracts import decode_request
+
     here = wallet.open_wallet(home_of(context))
     model_id = here.model(model)
     rpc = here.client.rpc
@@ -111,6 +111,8 @@ def _ask(  # noqa: PLR0917 (one request has that many parts)
     here: Wallet, ask: tuple[Any, ...], data: bytes, token: Address, fee: int, grant: Path | None, intent: bytes
 ) -> Done:
     """Make the request: in a token, with a voucher, or plainly."""
+    from themis.chain import token as erc20
+
     voucher = () if grant is None else _voucher(here, grant, ask[0])
     if token != ETHER and erc20.allow(here.client, here.signer, here.config.fees.limits(), token, fee, here.outbox):
         say(f"the oracle may take {fee} of token {shown(token)} now")

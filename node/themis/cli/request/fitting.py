@@ -4,9 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from themis.bundles import bundle, known
-from themis.bundles import manifest as schema
-from themis.bundles.manifest import CODE, TEXT_READ
 from themis.cli.wallet import Wallet
 from themis.core import canonical
 from themis.core.errors import Misconfigured
@@ -34,6 +31,9 @@ class Reads:
 
 def of_model(here: Wallet, home: Path, model_id: Hash32, path: Path | None) -> Reads | None:
     """By the bundle that was named, one in this home, or one that comes with Themis. None where it is none of these."""
+    from themis.bundles import bundle, known
+    from themis.bundles import manifest as schema
+
     for served in here.config.models:
         if path is None and served.model_id == model_id:
             path = home / served.path
@@ -52,6 +52,8 @@ def of_model(here: Wallet, home: Path, model_id: Hash32, path: Path | None) -> R
 
 def require(model: Reads, data: bytes, *, is_target: bool, is_text: bool) -> None:
     """Raises Misconfigured for a question of another kind than the model reads, or a longer one."""
+    from themis.bundles.manifest import CODE, TEXT_READ
+
     is_text |= model.reads == CODE and not is_target and reads_as_text(data)
     if (is_text and model.reads != TEXT_READ) or (is_target and model.reads != CODE):
         raise Misconfigured(

@@ -4,7 +4,6 @@ from typing import Annotated, Any
 
 import typer
 
-from themis.chain.contracts import decode_request
 from themis.cli import wallet
 from themis.cli.fields import IN_ETHER, Json, TokenOption
 from themis.cli.home import home_of
@@ -61,6 +60,8 @@ def refund(
 
 def _requested(here: Wallet, said: str) -> tuple[Hash32, Request]:
     """The request that is meant. Raises Misconfigured, with the candidates where there are several."""
+    from themis.chain.contracts import decode_request
+
     whole = len(said) == len(shown(bytes(32)))
     logs = here.client.logs("Requested", here.config.chain.start_block, hash32(said) if whole else None)
     found = {shown(log.values["id"]): log for log in logs if shown(log.values["id"]).startswith(said)}

@@ -1,17 +1,18 @@
 """`themis verify`: runs an answer of the chain again. Needs no key."""
 
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from themis.api import models, views
 from themis.cli import wallet
 from themis.cli.fields import Json
 from themis.cli.home import home_of
 from themis.cli.output import print_json, print_record, say
 from themis.cli.references import prefix
-from themis.replay.verdict import Outcome, of_home
+
+if TYPE_CHECKING:
+    from themis.api import models
 
 NOT_EQUAL_STATUS: Final = 1
 
@@ -39,6 +40,9 @@ def verify(
 
     Exits with 1 where one is not. A transaction may hold several answers. Needs no key.
     """
+    from themis.api import views
+    from themis.replay.verdict import Outcome, of_home
+
     home = home_of(context)
     config = home.config()
     client = wallet.connect(config)
@@ -54,7 +58,9 @@ def verify(
         raise typer.Exit(NOT_EQUAL_STATUS)
 
 
-def _sentence(found: models.Verification) -> str:
+def _sentence(found: "models.Verification") -> str:
+    from themis.replay.verdict import Outcome
+
     answer = f"the answer to {found.request_id}"
     match found.outcome:
         case Outcome.EQUAL:

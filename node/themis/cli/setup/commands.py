@@ -1,21 +1,19 @@
 """Commands that set a home up: `init` and `deploy`."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from themis.chain import client
-from themis.chain.abi import address as address_bytes
-from themis.chain.client import OracleClient
-from themis.chain.contracts import ORACLE
-from themis.chain.rpc import Rpc, redacted
-from themis.cli import configfile, wallet
+from themis.cli import wallet
 from themis.cli.fields import Json
 from themis.cli.home import home_of
 from themis.cli.output import print_record, say
 from themis.core.errors import Misconfigured, Unavailable
 from themis.core.spelling import address, endpoint, shown
 from themis.core.types import Address
+
+if TYPE_CHECKING:
+    from themis.chain.client import OracleClient
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -34,6 +32,11 @@ def init(
     as_json: Json = False,
 ) -> None:
     """Write config.toml into a new home."""
+    from themis.chain import client
+    from themis.chain.client import OracleClient
+    from themis.chain.rpc import Rpc, redacted
+    from themis.cli import configfile
+
     home = home_of(context)
     if home.config_file.exists():
         raise Misconfigured(f"{home.config_file} exists: edit it, or choose another --home")
@@ -57,8 +60,10 @@ def init(
     say("next: `themis keys new`" + ("" if oracle else ", then `themis deploy`"))
 
 
-def _deployed_in(oracle: OracleClient) -> int:
+def _deployed_in(oracle: "OracleClient") -> int:
     """Where the oracle's history begins; 0, and a word about it, where the endpoint cannot tell."""
+    from themis.chain import client
+
     try:
         return client.deployment_block(oracle)
     except Unavailable as error:
@@ -72,6 +77,12 @@ def _deployed_in(oracle: OracleClient) -> int:
 @app.command()
 def deploy(context: typer.Context, as_json: Json = False) -> None:
     """Deploy the oracle contract and write its address into config.toml."""
+    from themis.chain import client
+    from themis.chain.abi import address as address_bytes
+    from themis.chain.contracts import ORACLE
+    from themis.chain.rpc import Rpc
+    from themis.cli import configfile
+
     home = home_of(context)
     config = home.config()
     if config.chain.oracle is not None:
