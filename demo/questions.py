@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from eth_utils.crypto import keccak
-
 from demo import chains, node
 from demo.actors import Actor
 from demo.compiled import compiled
@@ -23,6 +21,7 @@ from demo.witness import Witness, check
 from themis.chain.abi import Artifact
 from themis.chain.rpc import Rpc
 from themis.core.errors import ThemisError
+from themis.core.keccak import keccak
 from themis.core.types import Address
 from themis.keys.keystore import KeystoreSigner
 
@@ -68,8 +67,8 @@ class Asking:
         answer = self.witness.answer(asked)
         seconds = time.monotonic() - started_s
         (log,) = answer.fulfilled.logs(self.reader, self.artifact, "Answered")
-        check(log.values["textHash"] == keccak(text=proposal), "the answer is kept under the proposal's hash")
-        (kept,) = self.witness.call(self.reader, self.artifact, "answerTo", keccak(text=proposal))
+        check(log.values["textHash"] == keccak(proposal.encode()), "the answer is kept under the proposal's hash")
+        (kept,) = self.witness.call(self.reader, self.artifact, "answerTo", keccak(proposal.encode()))
         check(kept == log.values["answer"], "the contract keeps what it was told")
         check(log.values["tokensHash"] + kept.encode() == answer.output, "and that is what the oracle's event says")
         return Answered(kept, log.values["tokensHash"], seconds, answer.fulfilled.gas_used)

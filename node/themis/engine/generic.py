@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import numpy as np
 import onnxruntime as ort
-from eth_utils.crypto import keccak
 
 from themis.bundles.bundle import TOKENIZER, Bundle
 from themis.bundles.manifest import TENSORS, TEXT, GenerationSchema
 from themis.core.errors import Misconfigured, Reason, Refused
+from themis.core.keccak import keccak
 from themis.engine import decoder, tensors
 from themis.engine.reach import Reach
 from themis.engine.text import Text, decoded
