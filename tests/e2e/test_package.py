@@ -18,7 +18,12 @@ from themis import __version__
 from themis.chain.contracts import ORACLE
 
 MAX_BYTES = 40_000
-WATCHLIST = blocks((ROOT / "README.md").read_text(), "solidity")[0]
+WATCHLIST = (
+    blocks((ROOT / "README.md").read_text(), "solidity")[0]
+    + """import {MockInferenceOracle} from "themis/testing/MockInferenceOracle.sol";
+import {RiskReports} from "themis/testing/RiskReports.sol";
+"""
+)
 ABOUT = json.loads((PACKAGE / "package.json").read_text())
 IMPORT = re.compile(r'^import\b[^;]*?"([^"]+)";', re.MULTILINE)
 TSC = ROOT / "models/evm-risk-moe/preprocess/node_modules/typescript/bin/tsc"
