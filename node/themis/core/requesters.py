@@ -10,6 +10,14 @@ HOUR_S: Final = 3_600
 DAY_HOURS: Final = 24
 
 
+def in_words(allowed: int, denied: int, max_per_hour: int | None, max_per_day: int | None) -> str:
+    """Whom the node serves, by the numbers of addresses that are listed, and how often."""
+    said = [f"{allowed} addresses alone" if allowed else "everybody"]
+    said += [f"{denied} denied"] if denied else []
+    rates = ((max_per_hour, "an hour"), (max_per_day, "a day"))
+    return "; ".join([*said, *(f"{number} requests {per} each" for number, per in rates if number is not None)])
+
+
 @dataclass(frozen=True, slots=True)
 class Requesters:
     """The operator's lists and limits."""

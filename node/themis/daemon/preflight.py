@@ -19,6 +19,7 @@ from themis.config import STORE_FILE, Config, ModelConfig
 from themis.core.errors import Misconfigured, ThemisError, Unavailable
 from themis.core.fees import ANSWER_GAS, LOW_BALANCE_ANSWERS, answers_paid
 from themis.core.pricing import Rule, default_rule
+from themis.core.requesters import in_words
 from themis.core.types import ETHER, Hash32
 from themis.engine.engine import OnnxEngine
 from themis.keys import opened
@@ -224,11 +225,7 @@ class Preflight:
 
     def _requesters(self) -> str:
         limits = self.config.requesters
-        served = f"{len(limits.allow)} addresses alone" if limits.allow else "everybody"
-        rates = ((limits.max_per_hour, "an hour"), (limits.max_per_day, "a day"))
-        said = [f"{number} requests {unit} each" for number, unit in rates if number is not None]
-        denied = [f"{len(limits.deny)} denied"] if limits.deny else []
-        return "; ".join([served, *denied, *said])
+        return in_words(len(limits.allow), len(limits.deny), limits.max_per_hour, limits.max_per_day)
 
     def _models(self) -> str:
         """Load each bundle and recompute its roots."""

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from tests.homes import ROOT
 from themis.cli.node import signals
 
 _HANGS = """
@@ -45,3 +46,11 @@ def test_what_ends_in_time_ends_by_itself() -> None:
         assert process.wait(60) == 0
         assert time.monotonic() - started < 60
         assert process.stderr.read() == b""
+
+
+def test_tests_hold_in_the_background_of_a_script() -> None:
+    """`( make test & )` has SIGINT ignored, and each of its children would: three tests failed so in `make bare`."""
+    chosen = f"{__file__}::test_what_hangs_is_left_behind[{signal.SIGINT.value}]"
+    script = f"{sys.executable} -m pytest -p no:cacheprovider '{chosen}' & wait $!"
+    done = subprocess.run(["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout

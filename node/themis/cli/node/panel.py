@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from themis.api import models
 from themis.cli.short import Ids, amount, ether, is_ether
 from themis.cli.table import Column, View
+from themis.core.requesters import in_words
 
 Fact = tuple[str, str]
 
@@ -22,8 +23,8 @@ def status(found: models.Status) -> Iterator[Fact]:
         yield "balance", ether(int(found.balance_wei))
     if found.fees is not None:
         yield "fees", _fees(found.fees)
-    if found.requesters is not None:
-        yield "requesters", _requesters(found.requesters)
+    if (limits := found.requesters) is not None:
+        yield "requesters", in_words(limits.allowed, limits.denied, limits.max_per_hour, limits.max_per_day)
     for model in found.models:
         yield "model", f"{model.name} {model.version} {model.model_id}"
         if model.license is not None:
@@ -113,13 +114,6 @@ def _fees(found: models.Fees) -> str:
         spent, cap = ether(int(found.spent_wei or 0)), ether(int(found.max_spend_wei_per_day))
         said.append(f"{spent} of {cap} a day spent")
     return "; ".join(said)
-
-
-def _requesters(found: models.Requesters) -> str:
-    said = [f"{found.allowed} addresses alone" if found.allowed else "everybody"]
-    said += [f"{found.denied} denied"] if found.denied else []
-    limits = ((found.max_per_hour, "an hour"), (found.max_per_day, "a day"))
-    return "; ".join([*said, *(f"{number} requests {per} each" for number, per in limits if number is not None)])
 
 
 def _time(at_s: float) -> str:
