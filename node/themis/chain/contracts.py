@@ -6,8 +6,10 @@ from typing import Any, Final
 
 from themis.chain.abi import Artifact, Log, address
 from themis.core import canonical
+from themis.core.abi import encode
 from themis.core.bloom import Sieve
 from themis.core.canonical import Grant
+from themis.core.keccak import keccak
 from themis.core.types import (
     ETHER,
     Address,
@@ -30,6 +32,11 @@ ORACLE: Final = Artifact("InferenceOracle")
 def fulfill(request: Request, output: bytes) -> bytes:
     """Calldata of the answer to a request."""
     return ORACLE.call("fulfillRequest", canonical.request_words(request), output)
+
+
+def callback(id_: Hash32, output: bytes) -> bytes:
+    """Calldata with which the oracle calls a consumer back (IInferenceConsumer.sol)."""
+    return keccak(b"onInference(bytes32,bytes)")[:4] + encode(("bytes32", "bytes"), (id_, output))
 
 
 def decode_fulfill(data: bytes) -> tuple[Request, bytes]:

@@ -107,7 +107,7 @@ def _logs(params: Params, result: Any) -> bool:
     return isinstance(result, list) and all(_is_log(log) and _matches(log, params[0]) for log in result)
 
 
-def _is_log(log: Any) -> bool:
+def _is_event(log: Any) -> bool:
     return (
         isinstance(log, dict)
         and _is(_ADDRESS, log.get("address"))
@@ -115,8 +115,40 @@ def _is_log(log: Any) -> bool:
         and len(log["topics"]) <= _MAX_TOPICS
         and all(_is(_HASH, topic) for topic in log["topics"])
         and _is_data(log.get("data"))
+    )
+
+
+def _is_log(log: Any) -> bool:
+    return (
+        _is_event(log)
         and all(_is(_HASH, log.get(name)) for name in ("blockHash", "transactionHash"))
         and all(_is_count(log.get(name)) for name in ("blockNumber", "logIndex"))
+    )
+
+
+def _simulated(params: Params, result: Any) -> bool:
+    """A block for each that was asked for, with an outcome for each of its calls."""
+    asked = params[0]["blockStateCalls"]
+    return (
+        isinstance(result, list)
+        and len(result) == len(asked)
+        and all(
+            isinstance(block, dict)
+            and isinstance(block.get("calls"), list)
+            and len(block["calls"]) == len(each["calls"])
+            and all(_is_outcome(call) for call in block["calls"])
+            for each, block in zip(asked, result, strict=True)
+        )
+    )
+
+
+def _is_outcome(call: Any) -> bool:
+    return (
+        isinstance(call, dict)
+        and all(_is_count(call.get(name)) for name in ("status", "gasUsed"))
+        and _is_data(call.get("returnData"))
+        and isinstance(call.get("logs"), list)
+        and all(_is_event(log) for log in call["logs"])
     )
 
 
@@ -172,6 +204,7 @@ FORMS: Final[Mapping[str, tuple[str, Form]]] = {
     "eth_getLogs": ("a list of the logs that were asked for", _logs),
     "eth_getCode": ("code", _data),
     "eth_call": ("what a call returns", _data),
+    "eth_simulateV1": ("an outcome for each call", _simulated),
     "eth_estimateGas": ("an amount of gas", _count),
     "eth_getBalance": ("a balance", _quantity),
     "eth_getTransactionCount": ("a nonce", _count),

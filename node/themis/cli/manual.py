@@ -31,6 +31,10 @@ COMMANDS: Final = {
     ),
     "license": Entry("license.commands", "Terms, grants, and the short way to an authorization."),
     "request": Entry("request.commands", "Ask a model as this home's key, and wait for the answer."),
+    "simulate": Entry(
+        "request.simulating",
+        "Call a contract that asks, run the model, and call the contract back: all of it dry, nothing is sent.",
+    ),
     "verify": Entry(
         "request.verifying", "Run an answer of the chain again, and say whether it is what its model says."
     ),

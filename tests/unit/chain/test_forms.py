@@ -36,6 +36,8 @@ RECEIPT = {
     "logs": [LOG],
 }
 QUERY = {"address": ORACLE, "fromBlock": "0x4", "toBlock": "0x6", "topics": [[H2, H1], None]}
+OUTCOME = {"status": "0x1", "gasUsed": "0x5208", "returnData": "0x", "logs": [LOG]}
+SIMULATED = [{"blockStateCalls": [{"calls": [{}]}]}, "0x5"]
 GOOD: dict[str, tuple[list[Any], list[Any]]] = {
     "eth_chainId": ([], ["0x1", "0x7a69"]),
     "eth_blockNumber": ([], ["0x0"]),
@@ -43,6 +45,7 @@ GOOD: dict[str, tuple[list[Any], list[Any]]] = {
     "eth_getLogs": ([QUERY], [[], [LOG], [LOG, {**LOG, "logIndex": "0x1", "removed": False}]]),
     "eth_getCode": ([ORACLE, "latest"], ["0x", "0x6001"]),
     "eth_call": ([{}, "latest"], ["0x", "0x" + "00" * 32]),
+    "eth_simulateV1": (SIMULATED, [[{"calls": [OUTCOME]}], [{"calls": [OUTCOME | {"status": "0x0", "logs": []}]}]]),
     "eth_estimateGas": ([{}], ["0x5208"]),
     "eth_getBalance": ([ORACLE, "latest"], ["0x0", "0x" + "f" * 64]),
     "eth_getTransactionCount": ([ORACLE, "latest"], ["0x0"]),
@@ -113,6 +116,11 @@ def test_null_is_no_answer(method: str) -> None:
         ("eth_getTransactionReceipt", {**RECEIPT, "logs": [{**LOG, "transactionHash": H1}]}),
         ("eth_getTransactionReceipt", {**RECEIPT, "status": None}),
         ("eth_getTransactionByHash", {"hash": H1}),
+        ("eth_simulateV1", []),
+        ("eth_simulateV1", [{"calls": []}]),
+        ("eth_simulateV1", [{"calls": [OUTCOME, OUTCOME]}]),
+        ("eth_simulateV1", [{"calls": [{**OUTCOME, "returnData": None}]}]),
+        ("eth_simulateV1", [{"calls": [{**OUTCOME, "logs": [{}]}]}]),
     ],
 )
 def test_the_answer_to_another_question_is_none(method: str, result: Any) -> None:
