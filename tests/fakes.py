@@ -22,6 +22,7 @@ from themis.core.types import (
     ChainEvent,
     CodeRef,
     Denial,
+    Draft,
     Fulfilled,
     Hash32,
     LicenseQuery,
@@ -116,6 +117,13 @@ class FakeEngine:
         if any(self.refuse(input_) for input_, _ in work):
             raise Refused(Reason.ENGINE_REFUSED, "refused")
         return [keccak(input_ + (code or b"")) for input_, code in work]
+
+    def stream(self, model_id: Hash32, input_: bytes, hear: Callable[[Draft], None]) -> bytes:
+        """It says each byte of its input as a token."""
+        (output,) = self.infer(model_id, [(input_, None)])
+        for end in range(1, len(input_) + 1):
+            hear(Draft(tuple(input_[:end]), input_[:end].decode(errors="replace")))
+        return output
 
 
 @dataclass(slots=True)

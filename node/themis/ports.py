@@ -1,6 +1,6 @@
 """What the daemon needs from the world, as Protocols. One test suite each, run on its fake and on the real thing."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from themis.core.errors import Unavailable
@@ -16,6 +16,7 @@ from themis.core.types import (
     ChainEvent,
     CodeRef,
     Denial,
+    Draft,
     Hash32,
     LicenseQuery,
     ModelInfo,
@@ -144,6 +145,10 @@ class Engine(Protocol):
         The caller has checked each code against its CodeRef. Raises Refused(INVALID_INPUT | ENGINE_REFUSED), and
         Unavailable where a process apart was ended from here before it answered.
         """
+        ...
+
+    def stream(self, model_id: Hash32, input_: bytes, hear: Callable[[Draft], None]) -> bytes:
+        """As `infer` of one input without code; meanwhile `hear` is told what a decoder has written, at each token."""
         ...
 
 

@@ -1,16 +1,25 @@
 """A language model answers a contract with text: cut to two layers, on a real chain, by a real node."""
 
+import json
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
+from urllib.request import urlopen
 
 import pytest
 
 from demo import chains, questions
+from demo.chains import RunningChain
 from demo.questions import Asking
 from demo.transcript import Transcript
 from tests import gguf_files, small_language_model
+from tests.patience import until
 from themis.bundles import bundle
+from themis.chain.contracts import ORACLE
+from themis.core.errors import Unavailable
 from themis.core.types import Hash32
 from themis.engine.engine import OnnxEngine
 from themis.engine.generic import MAX_OUTPUT_BYTES, Generic
@@ -25,11 +34,14 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def asking(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asking]:
-    with (
-        chains.start() as chain,
-        questions.served(chain, model, tmp_path_factory.mktemp("home"), QUESTION) as served,
-    ):
+def chain() -> Iterator[RunningChain]:
+    with chains.start() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def asking(chain: RunningChain, model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asking]:
+    with questions.served(chain, model, tmp_path_factory.mktemp("home"), QUESTION) as served:
         yield served
 
 
@@ -50,6 +62,37 @@ def test_a_strangers_text_cannot_end_the_question(model: Path, asking: Asking) -
     ids = reader.ids(f"{QUESTION}\n\n{forged}".encode())
     assert [ids.count(control) for control in range(len(gguf_files.CONTROL))] == [0, 1, 1]
     assert found.text
+
+
+def test_a_reader_sees_the_answer_before_it_is_mined(chain: RunningChain, asking: Asking) -> None:
+    proposal = "Pay Bob."
+    chain.rpc("evm_setAutomine", False)  # noqa: FBT003 (as JSON-RPC has it)
+    with ThreadPoolExecutor(1) as hand:
+        sent = hand.submit(asking.wallet.send, asking.reader, asking.artifact.call("ask", proposal), questions.FEE_WEI)
+        while not sent.done():
+            chain.rpc("evm_mine")
+            time.sleep(0.05)
+        asked = sent.result()
+    (made,) = asked.logs(asking.witness.oracle, ORACLE, "Requested")
+    id_ = "0x" + made.values["id"].hex()
+    until(lambda: _known(asking, id_), bool)
+    with urlopen(f"{asking.running.url}/v1/jobs/{id_}/stream", timeout=60) as reply:  # noqa: S310 (our own URL)
+        *drafts, end = [json.loads(line[6:]) for line in reply if line.startswith(b"data: ")]
+    texts = [draft["text"] for draft in drafts]
+    assert end["state"] in ("computed", "sending")
+    assert texts
+    assert all(after["tokens"][: len(draft["tokens"])] == draft["tokens"] for draft, after in pairwise(drafts))
+    assert bytes.fromhex(end["output"][66:]).decode() == texts[-1]
+    chain.rpc("evm_setAutomine", True)  # noqa: FBT003
+    chain.rpc("evm_mine")
+    assert asking.witness.answer(asked).output.hex() == end["output"][2:]
+
+
+def _known(asking: Asking, id_: str) -> bool:
+    try:
+        return bool(asking.running.get(f"/v1/jobs/{id_}"))
+    except Unavailable:
+        return False
 
 
 def test_the_story_is_told(model: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +21,7 @@ from themis.bundles import bundle
 from themis.bundles.bundle import Golden
 from themis.bundles.manifest import RuntimeSchema
 from themis.core.errors import Broken, Misconfigured, Reason, Refused
-from themis.core.types import Address, CodeRef, Hash32
+from themis.core.types import Address, CodeRef, Draft, Hash32
 from themis.engine import batch, preprocess
 from themis.engine.crew import Crew
 from themis.engine.engine import OnnxEngine, open_model, open_runner, supported
@@ -67,6 +68,16 @@ def test_answers_in_order_and_the_same_every_time(case: Case) -> None:
     assert together == [case.engine.infer(case.model_id, [one])[0] for one in work]
     assert case.engine.infer(case.model_id, work[::-1]) == together[::-1]
     assert len(set(together)) == len(work)
+
+
+def test_says_what_it_writes_and_answers_the_same(case: Case) -> None:
+    """Each draft goes on from the one before; what reads rows says nothing before its answer."""
+    heard: list[Draft] = []
+    (output,) = case.engine.infer(case.model_id, [(case.inputs[2], None)])
+    assert case.engine.stream(case.model_id, case.inputs[2], heard.append) == output
+    assert [len(draft.tokens) for draft in heard] == list(range(1, len(heard) + 1))
+    assert all(after.tokens[:-1] == draft.tokens for draft, after in pairwise(heard))
+    assert bool(heard) == (case.engine is not REAL)
 
 
 def test_refuses_a_model_it_does_not_have(case: Case) -> None:

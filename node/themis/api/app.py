@@ -5,23 +5,21 @@ from http import HTTPStatus
 from importlib.metadata import version
 from typing import Annotated, Final
 
-from fastapi import FastAPI, HTTPException, Path, Query, Request, Response
+from fastapi import FastAPI, HTTPException, Query, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from themis.api import licensing as licensing_routes
-from themis.api import licensing_calls, models, pages, problems, verifying, views
+from themis.api import licensing_calls, models, pages, problems, streaming, verifying, views
 from themis.api.guard import Guard
 from themis.api.head import Head
 from themis.api.licensing import Licensing
 from themis.api.metrics import NodeCollector
 from themis.api.reading import DISTRIBUTION, Reading
+from themis.api.streaming import JobId
 from themis.core.job import State
 from themis.replay.verdict import Verifier
 
 MAX_JOBS: Final = 1_000
-
-JobId = Annotated[str, Path(pattern="^0x[0-9a-fA-F]{6,64}$")]
-"""As many digits as tell a job from the others."""
 
 
 def create(
@@ -38,6 +36,7 @@ def create(
     pages.install(app)
     _add_health(app, reading)
     _add_data(app, reading)
+    streaming.install(app, reading.node)
     licensing_routes.install(app, licensing)
     licensing_calls.install(app, licensing)
     verifying.install(app, verifier)

@@ -38,6 +38,7 @@ class Server:
         self._socket.listen()
         logging.getLogger("uvicorn").setLevel(logging.WARNING)
         settings = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", ws="none")
+        self._state = app.state
         self._uvicorn = uvicorn.Server(settings)
         self._thread = threading.Thread(
             target=self._uvicorn.run, kwargs={"sockets": [self._socket]}, name="api", daemon=True
@@ -45,6 +46,7 @@ class Server:
         self._thread.start()
 
     def stop(self) -> None:
+        self._state.stopping = True  # read by streams, which the server would wait for
         self._uvicorn.should_exit = True
         self._thread.join(_STOP_TIMEOUT_S)
         self._socket.close()

@@ -194,6 +194,15 @@ class CodeRef:
 
 
 @dataclass(frozen=True, slots=True)
+class Draft:
+    """What a decoder has written of an answer so far. Nothing depends on it: the answer itself is what counts."""
+
+    tokens: tuple[int, ...]
+    text: str
+    """What they say; empty where there is no tokenizer."""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelInfo:
     """A bundle the node has loaded and whose digests it has recomputed."""
 

@@ -3,6 +3,7 @@
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 
 from themis.core import canonical
 from themis.core.errors import Reason, Refused, Unavailable
@@ -112,14 +113,15 @@ class InferApart:
             return Closed(Reason.EXPIRED, "its deadline passed before the model was free")
         node.store.record([(job, Started())], node.clock.now_s())
         try:
-            ((_, fact),) = answered(node, self._model_id, [(job, None)])
+            with node.telemetry.inference_seconds.time():
+                output = node.engine.stream(self._model_id, job.input, partial(node.live.hear, job.id))
         except Refused as refused:
             log.warning("request 0x%s is refused: %s", job.id.hex(), refused.detail)
             return Closed(refused.reason, refused.detail)
         except Unavailable:
             node.store.record([(job, Interrupted())], node.clock.now_s())
             raise
-        return fact
+        return counted(node, job, output)
 
 
 def lane(info: ModelInfo) -> str:
@@ -129,12 +131,14 @@ def lane(info: ModelInfo) -> str:
 
 def answered(node: Node, model_id: Hash32, work: Sequence[Work]) -> list[tuple[Job, Fact]]:
     """Run a model. Raises as `Engine.infer`."""
-    settings, telemetry = node.settings, node.telemetry
-    with telemetry.inference_seconds.time():
+    with node.telemetry.inference_seconds.time():
         outputs = node.engine.infer(model_id, [(job.input, code) for job, code in work])
-    telemetry.inferences.inc(len(work))
-    facts: list[tuple[Job, Fact]] = []
-    for (job, _), output in zip(work, outputs, strict=True):
-        hash_ = canonical.result_hash(job.id, model_id, output, settings.chain_id, settings.oracle)
-        facts.append((job, Computed(Answer(output, hash_))))
-    return facts
+    return [(job, counted(node, job, output)) for (job, _), output in zip(work, outputs, strict=True)]
+
+
+def counted(node: Node, job: Job, output: bytes) -> Computed:
+    """An answer, as it is recorded."""
+    node.telemetry.inferences.inc()
+    settings = node.settings
+    hash_ = canonical.result_hash(job.id, job.request.model_id, output, settings.chain_id, settings.oracle)
+    return Computed(Answer(output, hash_))

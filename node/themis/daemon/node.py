@@ -10,6 +10,7 @@ from themis.core.types import Address, Hash32
 from themis.daemon.account import Account
 from themis.daemon.chaintime import ChainTime
 from themis.daemon.flight import Flight
+from themis.daemon.live import Live
 from themis.daemon.troubles import Troubles
 from themis.ports import Chain, Clock, Engine, Signer, Store
 from themis.telemetry import Telemetry
@@ -49,6 +50,7 @@ class Node:
     account: Account = field(init=False)
     troubles: Troubles = field(init=False)
     flight: Flight = field(init=False, default_factory=Flight)
+    live: Live = field(init=False, default_factory=Live)
     standing: dict[Hash32, Standing] = field(init=False, default_factory=dict)
     """By model, as the settling loop read it last."""
 

@@ -19,8 +19,9 @@ from typing import Final
 
 from themis.bundles.bundle import Bundle, size_of
 from themis.core.errors import Misconfigured, Reason, Refused, ThemisError, Unavailable
+from themis.core.types import Draft
 from themis.engine.crew import deaf
-from themis.engine.generic import Generic
+from themis.engine.generic import Generic, Hear, unheard
 from themis.engine.runner import Answers, OneByOne, Work
 
 MAX_REPLY_BYTES: Final = 8 * 1_024
@@ -29,7 +30,7 @@ LOADING_BYTES: Final = 8 * 1_024**3
 LOADING_PER_BYTE: Final = 6
 LOADING_S: Final = 600
 LOADING_S_PER_GIB: Final = 600
-READY, OUTPUT, REFUSED, UNFIT = b"R", b"O", b"X", b"U"
+READY, OUTPUT, REFUSED, UNFIT, DRAFT = b"R", b"O", b"X", b"U", b"D"
 """How a reply begins."""
 _KILLED_FOR_MEMORY: Final = "it wanted more memory than engine.request_memory_mib gives, or the machine had no more"
 
@@ -63,7 +64,12 @@ class Apart:
     def answer(self, work: Work) -> Answers:
         """Raises Unavailable where it was closed meanwhile, or no new worker loads."""
         with self._lock:
-            return Answers([self._ask(input_) for input_, _ in work], len(work))
+            return Answers([self._ask(input_, unheard) for input_, _ in work], len(work))
+
+    def stream(self, input_: bytes, hear: Hear) -> bytes:
+        """One answer; `hear` is told what a decoder has written, in this thread. Raises as `answer`."""
+        with self._lock:
+            return self._ask(input_, hear)
 
     def close(self) -> None:
         """End the worker, whatever it is at."""
@@ -72,7 +78,7 @@ class Apart:
         self.worker.kill()
         self.worker.join()
 
-    def _ask(self, input_: bytes) -> bytes:
+    def _ask(self, input_: bytes, hear: Hear) -> bytes:
         if not self.worker.is_alive():
             self._replace()
         try:
@@ -82,12 +88,9 @@ class Apart:
             raise Unavailable(f"its process cannot be started again: {error}") from error
         try:
             self._line.send_bytes(input_)
-            if not self._line.poll(self._limits.seconds):
-                self._replace()
-                raise Refused(
-                    Reason.ENGINE_REFUSED, f"it took more than {self._limits.seconds:g} s (engine.request_seconds)"
-                )
-            reply = self._line.recv_bytes(MAX_REPLY_BYTES)
+            give_up_s = time.monotonic() + self._limits.seconds
+            while (reply := self._heard(give_up_s))[:1] == DRAFT:
+                hear(_draft(reply[1:]))
         except (EOFError, OSError) as error:
             raise self._lost() from error
         kind, said = reply[:1], reply[1:]
@@ -95,6 +98,15 @@ class Apart:
             return said
         reason, _, detail = said.decode(errors="replace").partition("\n")
         raise Refused(Reason(reason), detail)
+
+    def _heard(self, give_up_s: float) -> bytes:
+        """What the worker says next. Raises Refused where it says nothing in time, however much it said before."""
+        if not self._line.poll(max(0.0, give_up_s - time.monotonic())):
+            self._replace()
+            raise Refused(
+                Reason.ENGINE_REFUSED, f"it took more than {self._limits.seconds:g} s (engine.request_seconds)"
+            )
+        return self._line.recv_bytes(MAX_REPLY_BYTES)
 
     def _lost(self) -> ThemisError:
         """Why there is no reply. A worker that is gone has a successor from here on."""
@@ -174,13 +186,26 @@ def _serve(bundle: Bundle, threads: int, limits: Limits, loading_bytes: int, lin
         cpu_s = used.ru_utime + used.ru_stime + 2 * max(1, threads) * limits.seconds
         resource.setrlimit(resource.RLIMIT_CPU, (int(cpu_s) + 1, resource.getrlimit(resource.RLIMIT_CPU)[1]))
         try:
-            reply = OUTPUT + model.answer([(input_, None)]).outputs[0]
+            reply = OUTPUT + model.stream(input_, lambda draft: line.send_bytes(DRAFT + _told(draft)))
         except Refused as refused:
             reply = REFUSED + _cut(f"{refused.reason}\n{refused.detail}")
         except MemoryError:
             detail = f"it needs more than {limits.memory_bytes >> 20} MiB (engine.request_memory_mib)"
             reply = REFUSED + f"{Reason.ENGINE_REFUSED}\n{detail}".encode()
         line.send_bytes(reply)
+
+
+def _told(draft: Draft) -> bytes:
+    """How many tokens, their ids, and as much of the text as fits."""
+    ids = b"".join(token.to_bytes(4, "big") for token in draft.tokens)
+    return (len(draft.tokens).to_bytes(4, "big") + ids + draft.text.encode())[: MAX_REPLY_BYTES - 1]
+
+
+def _draft(told: bytes) -> Draft:
+    """Of whatever a worker said: bytes, and no more than a reply has."""
+    end = min(4 + 4 * int.from_bytes(told[:4], "big"), len(told))
+    tokens = tuple(int.from_bytes(told[first : first + 4], "big") for first in range(4, end, 4))
+    return Draft(tokens, told[end:].decode(errors="replace"))
 
 
 def _limit(what: int, most: int) -> None:

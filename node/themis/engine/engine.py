@@ -16,7 +16,7 @@ from themis.core.types import CodeRef, Hash32, ModelInfo
 from themis.engine import batch, preprocess
 from themis.engine.apart import Apart, Limits
 from themis.engine.crew import Crew
-from themis.engine.generic import Generic
+from themis.engine.generic import Generic, Hear
 from themis.engine.kept import Kept
 from themis.engine.preprocess import Preprocessing
 from themis.engine.runner import Answerer, OneByOne, Runner, Work
@@ -137,6 +137,16 @@ class OnnxEngine:
         found = dict(zip(new, self._run(loaded, new), strict=True)) if new else {}
         self._kept.keep(model_id, new, list(found.values()))
         return [found[each] if output is None else output for each, output in zip(work, known, strict=True)]
+
+    def stream(self, model_id: Hash32, input_: bytes, hear: Hear) -> bytes:
+        loaded = self._find(model_id)
+        if not isinstance(loaded.answerer, Apart):
+            return self.infer(model_id, [(input_, None)])[0]
+        self.code_needed(model_id, input_)
+        start_s = self._now_s()
+        output = loaded.answerer.stream(input_, hear)
+        self.observe(model_id, [(input_, None)], Timing(1, 1, self._now_s() - start_s))
+        return output
 
     def _run(self, loaded: _Loaded, work: Work) -> list[bytes]:
         start_s = self._now_s()

@@ -1,6 +1,6 @@
 """Runs any graph for one request at a time: tensors, token ids or text in; tensors or generated token ids out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from themis.bundles.bundle import TOKENIZER, Bundle
 from themis.bundles.manifest import TENSORS, TEXT, GenerationSchema
 from themis.core.errors import Misconfigured, Reason, Refused
 from themis.core.keccak import keccak
+from themis.core.types import Draft
 from themis.engine import decoder, tensors
 from themis.engine.reach import Reach
 from themis.engine.text import Text, decoded
@@ -24,6 +25,12 @@ HASH_BYTES: Final = 32
 """Of the token ids, before an answer's text."""
 IDS, MASK, TYPES, POSITIONS = "input_ids", "attention_mask", "token_type_ids", "position_ids"
 """Inputs of graphs that read tokens and answer in one run; the first must be there."""
+
+Hear = Callable[[Draft], None]
+
+
+def unheard(_: Draft) -> None:
+    """Where nobody reads along."""
 
 
 class Generic:
@@ -74,10 +81,10 @@ class Generic:
             raise Refused(Reason.INVALID_INPUT, "the input has no tokens, or one beyond every vocabulary")
         return ids
 
-    def answer(self, session: ort.InferenceSession, input_: bytes) -> bytes:
+    def answer(self, session: ort.InferenceSession, input_: bytes, hear: Hear = unheard) -> bytes:
         """Result bytes. Raises Refused, and what the session raises."""
         if self._manifest.generation:
-            output = self._written(self.generate(session, input_).tokens)
+            output = self._written(self.generate(session, input_, hear).tokens)
         else:
             outputs = session.run([tensor.name for tensor in self._manifest.outputs], self.feed(input_))
             output = tensors.encode(outputs, self._manifest.outputs)
@@ -87,10 +94,17 @@ class Generic:
             )
         return output
 
-    def generate(self, session: decoder.Session, input_: bytes) -> decoder.Answer:
+    def generate(self, session: decoder.Session, input_: bytes, hear: Hear = unheard) -> decoder.Answer:
         """What a decoder writes, as far as the oracle takes it, and how sure it was. Raises as `decoder.steps`."""
+
+        def keep(tokens: list[int]) -> bool:
+            if len(self._written(tokens)) > MAX_OUTPUT_BYTES:
+                return False
+            hear(Draft(tuple(tokens), self._text.text(tokens) if self._text else ""))
+            return True
+
         return decoder.generate(
-            session, self._generation(), self._manifest.inputs, self.ids(input_), self._reach, keep=self._fits
+            session, self._generation(), self._manifest.inputs, self.ids(input_), self._reach, keep=keep
         )
 
     def steps(self, session: decoder.Session, input_: bytes) -> Iterator[decoder.Step]:
@@ -101,9 +115,6 @@ class Generic:
         if self._manifest.generation is None:
             raise Misconfigured(f"{self._bundle.name} does not generate: its manifest has no [generation]")
         return self._manifest.generation
-
-    def _fits(self, tokens: list[int]) -> bool:
-        return len(self._written(tokens)) <= MAX_OUTPUT_BYTES
 
     def _written(self, tokens: Sequence[int]) -> bytes:
         """A decoder's result."""

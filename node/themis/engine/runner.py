@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from themis.bundles.bundle import Bundle
 from themis.core.errors import Misconfigured, Reason, Refused
 from themis.engine import batch, preprocess
-from themis.engine.generic import Generic
+from themis.engine.generic import Generic, Hear, unheard
 from themis.engine.preprocess import Sample
 from themis.engine.tuning import Tuning
 from themis.exact.session import RUNTIME_ERRORS, SessionSettings, open_session
@@ -99,8 +99,12 @@ class OneByOne:
         self._session = _opened(bundle, SessionSettings(threads, arena=False))  # what a request took is given back
 
     def answer(self, work: Work) -> Answers:
+        return Answers([self.stream(input_, unheard) for input_, _ in work], len(work))
+
+    def stream(self, input_: bytes, hear: Hear) -> bytes:
+        """One answer; `hear` is told what a decoder has written. Raises Refused."""
         try:
-            return Answers([self._reader.answer(self._session, input_) for input_, _ in work], len(work))
+            return self._reader.answer(self._session, input_, hear)
         except RUNTIME_ERRORS as error:
             raise Refused(Reason.ENGINE_REFUSED, str(error)) from error
 

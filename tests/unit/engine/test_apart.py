@@ -15,6 +15,8 @@ from themis.adopt.adopt import Wishes, adopt
 from themis.bundles import bundle
 from themis.bundles.bundle import Bundle
 from themis.core.errors import Misconfigured, Reason, Refused, Unavailable
+from themis.core.types import Draft
+from themis.engine import apart
 from themis.engine.apart import Apart, Limits
 
 SHORT = Limits(seconds=3.0, memory_bytes=256 * 1_024**2)
@@ -88,3 +90,53 @@ def test_a_model_that_does_not_load_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(Misconfigured, match="ONNX Runtime cannot load"):
         Apart(replace(good, rewritten=good.model[:40]), 1, SHORT)
+
+
+@pytest.mark.parametrize(
+    "draft",
+    [Draft((), ""), Draft((7, 2**31), "a é"), Draft(tuple(range(256)), "x" * 5_000)],
+    ids=["nothing", "some", "long"],
+)
+def test_drafts_come_over_as_they_are(draft: Draft) -> None:
+    assert apart._draft(apart._told(draft)) == draft
+
+
+@pytest.mark.parametrize("said", [b"", b"\xff" * 3, b"\xff" * 40, b"\0\0\0\1\0", b"\0\0\0\0\xc3"])
+def test_whatever_a_worker_says_is_a_draft(said: bytes) -> None:
+    assert len(apart._draft(said).tokens) <= len(said)
+
+
+def test_a_worker_that_talks_for_ever_is_ended_in_time(tmp_path: Path) -> None:
+    """What it says in between gives it no more time."""
+    model = Apart(made(tmp_path, foreign.quotient(), struct.pack(">ii", 6, 3)), 1, Limits(seconds=0.5))
+    try:
+        model.answer([(struct.pack(">ii", 6, 3), None)])
+        old, talker = model._line, Talker()
+        model._line = talker  # type: ignore[assignment]
+        with pytest.raises(Refused, match="more than 0.5 s"):
+            model.stream(b"", lambda _: None)
+        assert talker.said > 10
+        old.close()
+    finally:
+        model.close()
+
+
+class Talker:
+    """A connection to a worker that only ever says drafts."""
+
+    def __init__(self) -> None:
+        self.said = 0
+
+    def poll(self, seconds: float) -> bool:
+        time.sleep(min(seconds, 0.01))
+        return seconds > 0
+
+    def recv_bytes(self, _: int) -> bytes:
+        self.said += 1
+        return b"D\0\0\0\0again"
+
+    def send_bytes(self, _: bytes) -> None:
+        pass
+
+    def close(self) -> None:
+        pass

@@ -12,10 +12,29 @@ export const money = (amount, token) => !same(token, ETHER) ? BigInt(amount).toL
 export const day = (s) => s > 253402300799 ? "for ever" : new Date(s * 1000).toISOString().slice(0, 10);
 export const ago = (s) => s < 90 ? Math.max(0, s).toFixed(0) + " s" : s < 5400 ? (s / 60).toFixed(0) + " min" : s < 172800 ? (s / 3600).toFixed(1) + " h" : (s / 86400).toFixed(0) + " d";
 
+const permitted = () => { const token = sessionStorage.getItem("token"); return { headers: token ? { Authorization: "Bearer " + token } : {}, cache: "no-store" } };
+
 export async function ask(path, parameters = {}) {
-  const token = sessionStorage.getItem("token"), query = new URLSearchParams(parameters).toString();
-  const reply = await fetch(query ? path + "?" + query : path, { headers: token ? { Authorization: "Bearer " + token } : {}, cache: "no-store" });
+  const query = new URLSearchParams(parameters).toString();
+  const reply = await fetch(query ? path + "?" + query : path, permitted());
   const body = await reply.json();
   if (!reply.ok) throw Object.assign(new Error(body.detail), { status: reply.status });
   return body;
+}
+
+// Server-sent events, until there are no more: EventSource would bring no token.
+export async function listen(path, hear) {
+  const reply = await fetch(path, permitted());
+  if (!reply.ok) return;
+  const reader = reply.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let rest = ""; ;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const events = (rest + value).split("\n\n");
+    rest = events.pop();
+    for (const event of events) {
+      const found = /^event: (\w+)\ndata: (.*)$/.exec(event);
+      if (found) hear(found[1], JSON.parse(found[2]));
+    }
+  }
 }

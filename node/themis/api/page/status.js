@@ -1,7 +1,10 @@
 // The status page: reads /v1/status and /v1/jobs every two seconds.
-import { ago, ask, at, code, day, ether, make, money, short } from "./page.js";
+import { ago, ask, at, code, day, ether, listen, make, money, plain, short } from "./page.js";
 
 const RUNNING = ["seen", "queued", "computed", "sending", "mined", "done"], PERIOD_MS = 2000;
+const UNSENT = ["seen", "waiting", "queued", "computed", "sending"], MOST_READ = 4;
+const drafts = new Map(); // What decoders write, by request, while their answers are on the way.
+let read = 0;
 const fee = (amount, token) => { const e = make("td", money(amount, token), "number"); e.title = amount + " smallest units"; return e };
 const licensed = (l) => l.allowed ? "licensed" + (l.expiry_s ? " until " + day(l.expiry_s) : ": " + l.rule) : "not licensed: " + l.rule;
 
@@ -39,14 +42,34 @@ function showStatus(s) {
   at("facts").replaceChildren(...facts.flatMap(([name, value]) => { const dd = make("dd"); dd.append(make("code", value)); return [make("dt", name), dd] }));
 }
 
+function words(cell, text) { cell.textContent = plain(text); cell.title = plain(text) }
+
+function readAlong(jobs) {
+  for (const id of drafts.keys()) if (!jobs.some((j) => j.id === id)) drafts.delete(id);
+  for (const j of jobs.filter((each) => UNSENT.includes(each.state) && !drafts.has(each.id)).slice(0, MOST_READ - read)) {
+    drafts.set(j.id, ""); read++;
+    listen("/v1/jobs/" + j.id + "/stream", (name, said) => {
+      if (name !== "draft" || !said.text) return;
+      drafts.set(j.id, said.text);
+      for (const cell of document.querySelectorAll("td.words")) if (cell.dataset.request === j.id) words(cell, said.text);
+    }).catch(() => {}).finally(() => { read-- }); // the next refresh says what is wrong
+  }
+}
+
+function answer(j) {
+  if (!drafts.has(j.id) || j.output && !drafts.get(j.id)) return code(j.output);
+  const cell = make("td", "", "words"); cell.dataset.request = j.id; words(cell, drafts.get(j.id)); return cell;
+}
+
 function showJobs(jobs) {
+  readAlong(jobs);
   at("jobs").replaceChildren(...jobs.map((j) => {
     const row = make("tr"), id = document.createElement("td"), link = make("a", "");
     link.href = "/v1/jobs/" + j.id; link.append(make("code", short(j.id))); link.title = j.id; id.append(link);
     const kind = j.state === "done" ? "good" : j.state === "closed" ? "bad" : "warn";
     const state = make("td", j.reason ? j.reason.replaceAll("_", " ") : j.state, kind);
     state.title = j.detail;
-    row.append(id, state, code(j.requester), make("td", j.use_class), fee(j.fee, j.token), make("td", j.seen_block, "number"), make("td", j.mined_block ?? "–", "number"), code(j.output));
+    row.append(id, state, code(j.requester), make("td", j.use_class), fee(j.fee, j.token), make("td", j.seen_block, "number"), make("td", j.mined_block ?? "–", "number"), answer(j));
     return row;
   }));
   if (!jobs.length) { const row = make("tr"), cell = make("td", "None yet. To ask one: `themis request`.", "faint empty"); cell.colSpan = 8; row.append(cell); at("jobs").replaceChildren(row) }
