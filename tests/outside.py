@@ -72,12 +72,6 @@ def tools(place: Path) -> dict[str, str]:
     }
 
 
-def link_hardhat(project: Path) -> None:
-    """Stands for `npm install` of the version that is in `demo/`."""
-    (project / "node_modules").mkdir(exist_ok=True)
-    (project / "node_modules/hardhat").symlink_to(HARDHAT)
-
-
 def _builds() -> dict[str, Any]:
     """Hardhat's list of compilers, with the one in it."""
     version, _, build = _LONG_VERSION.partition("+")

@@ -1,29 +1,21 @@
-"""The npm package: what is in it, and that contracts outside the repository compile with it as their tools come."""
+"""The npm package: what is in it, for contracts and for TypeScript. test_first_consumer_doc.py builds on it outside."""
 
 import json
 import re
 import shutil
 import tarfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from contracts import compile as compiler
 from contracts import typescript
 from demo.programs import ROOT
 from tests.doc_kit import blocks
-from tests.outside import PACKAGE, checkout, link_hardhat, packed, run, tools
+from tests.outside import PACKAGE, packed, run, tools
 from themis import __version__
 from themis.chain.contracts import ORACLE
 
 MAX_BYTES = 40_000
-WATCHLIST = (
-    blocks((ROOT / "README.md").read_text(), "solidity")[0]
-    + """import {MockInferenceOracle} from "themis/testing/MockInferenceOracle.sol";
-import {RiskReports} from "themis/testing/RiskReports.sol";
-"""
-)
 ABOUT = json.loads((PACKAGE / "package.json").read_text())
 IMPORT = re.compile(r'^import\b[^;]*?"([^"]+)";', re.MULTILINE)
 TSC = ROOT / "models/evm-risk-moe/preprocess/node_modules/typescript/bin/tsc"
@@ -104,17 +96,7 @@ def test_every_library_in_it_is_for_something_in_it(tarball: Path) -> None:
     assert libraries - own == {"libraries/RiskReport.sol"} - own
 
 
-def test_the_readmes_contract_compiles_in_foundry_from_a_checkout(tmp_path: Path, environment: dict[str, str]) -> None:
-    run("forge", "init", "--empty", "--offline", "--no-git", tmp_path, cwd=tmp_path, environment=environment)
-    (tmp_path / "themis").mkdir()
-    run("git", "clone", "--quiet", checkout(tmp_path / "themis"), tmp_path / "lib/themis", cwd=tmp_path)
-    (tmp_path / "remappings.txt").write_text("themis/=lib/themis/contracts/src/\n")
-    (tmp_path / "src/Watchlist.sol").write_text(WATCHLIST)
-    run("forge", "build", cwd=tmp_path, environment=environment)
-    assert bytecode(tmp_path / "out/Watchlist.sol/Watchlist.json")["object"] != "0x"
-
-
-def test_the_readmes_contract_compiles_in_foundry_from_npm(installed: Path, environment: dict[str, str]) -> None:
+def test_foundry_takes_it_from_npm_too(installed: Path, environment: dict[str, str]) -> None:
     run(
         "forge",
         "init",
@@ -127,18 +109,11 @@ def test_the_readmes_contract_compiles_in_foundry_from_npm(installed: Path, envi
         environment=environment,
     )
     (installed / "remappings.txt").write_text("themis/=node_modules/themis/\n")
-    (installed / "src/Watchlist.sol").write_text(WATCHLIST)
+    (watchlist,) = blocks((ROOT / "README.md").read_text(), "solidity")
+    (installed / "src/Watchlist.sol").write_text(watchlist)
     run("forge", "build", cwd=installed, environment=environment)
-    assert bytecode(installed / "out/Watchlist.sol/Watchlist.json")["object"] != "0x"
-
-
-def test_the_readmes_contract_compiles_in_hardhat(installed: Path, environment: dict[str, str]) -> None:
-    link_hardhat(installed)
-    (installed / "hardhat.config.js").write_text(f'module.exports = {{ solidity: "{compiler.SOLC_VERSION}" }};\n')
-    (installed / "contracts").mkdir()
-    (installed / "contracts/Watchlist.sol").write_text(WATCHLIST)
-    run("hardhat", "compile", cwd=installed, environment=environment)
-    assert bytecode(installed / "artifacts/contracts/Watchlist.sol/Watchlist.json") != "0x"
+    built = json.loads((installed / "out/Watchlist.sol/Watchlist.json").read_text())
+    assert built["bytecode"]["object"] != "0x"
 
 
 def test_typescript_reads_its_types_and_node_its_values(installed: Path) -> None:
@@ -166,7 +141,3 @@ def test_staleness_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     (tmp_path / "index.js").write_text("")
     (tmp_path / "index.d.ts").unlink()
     assert typescript.stale() == ["index.js", "index.d.ts"]
-
-
-def bytecode(artifact: Path) -> Any:
-    return json.loads(artifact.read_text())["bytecode"]
