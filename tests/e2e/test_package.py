@@ -10,8 +10,7 @@ import pytest
 
 from contracts import typescript
 from demo.programs import ROOT
-from tests.doc_kit import blocks
-from tests.outside import PACKAGE, packed, run, tools
+from tests.outside import PACKAGE, TOOLS, packed, run, tools
 from themis import __version__
 from themis.chain.contracts import ORACLE
 
@@ -96,7 +95,8 @@ def test_every_library_in_it_is_for_something_in_it(tarball: Path) -> None:
     assert libraries - own == {"libraries/RiskReport.sol"} - own
 
 
-def test_foundry_takes_it_from_npm_too(installed: Path, environment: dict[str, str]) -> None:
+def test_all_of_it_compiles_in_foundry_from_npm(installed: Path, tarball: Path, environment: dict[str, str]) -> None:
+    """With the settings that Foundry comes with: no optimizer, no IR."""
     run(
         "forge",
         "init",
@@ -108,12 +108,16 @@ def test_foundry_takes_it_from_npm_too(installed: Path, environment: dict[str, s
         cwd=installed,
         environment=environment,
     )
-    (installed / "remappings.txt").write_text("themis/=node_modules/themis/\n")
-    (watchlist,) = blocks((ROOT / "README.md").read_text(), "solidity")
-    (installed / "src/Watchlist.sol").write_text(watchlist)
+    (installed / "remappings.txt").write_text(
+        "themis/=node_modules/themis/\n@openzeppelin/=node_modules/@openzeppelin/\n"
+    )
+    shutil.copytree(TOOLS.parent / "@openzeppelin", installed / "node_modules/@openzeppelin")
+    names = [name for name in contents(tarball) if name.endswith(".sol")]
+    imports = "".join(f'import "themis/{name}";\n' for name in names)
+    (installed / "src/All.sol").write_text(f"pragma solidity ^0.8.28;\n{imports}")
     run("forge", "build", cwd=installed, environment=environment)
-    built = json.loads((installed / "out/Watchlist.sol/Watchlist.json").read_text())
-    assert built["bytecode"]["object"] != "0x"
+    built = {place.parent.name for place in (installed / "out").glob("*/*.json")}
+    assert {Path(name).name for name in names} <= built
 
 
 def test_typescript_reads_its_types_and_node_its_values(installed: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from demo import chains
+from demo.programs import Kind
 from tests.cli_kit import Person
 from tests.doc_kit import blocks, compiled
 from tests.homes import RISK, ROOT, SELFTEST, register
@@ -18,7 +19,7 @@ from themis.chain import contracts
 from themis.chain.abi import Artifact, address
 from themis.chain.client import deploy, transact
 from themis.chain.contracts import ORACLE
-from themis.chain.rpc import RpcError
+from themis.chain.rpc import Rpc
 from themis.chain.simulate import Moment, Unsent
 from themis.cli.request.calldata import encoded
 from themis.core.errors import Misconfigured
@@ -26,6 +27,7 @@ from themis.core.spelling import shown
 from themis.core.types import ETHER, Address, Hash32, Role, UseClass
 
 FEE = 1_000
+OLMOE = ROOT / "models/olmoe-tiny"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,17 @@ def test_without_a_callback_there_is_an_answer(scene: Scene) -> None:
     assert said.endswith("asks for no callback")
 
 
+def test_a_model_that_is_not_exact_is_named(scene: Scene) -> None:
+    """Its operator's answer may differ from the one that is shown."""
+    model_id = register(scene.world, OLMOE)
+    scene.world.grant(model_id, scene.world.operator.address, Role.OPERATOR)
+    asker = hashing(scene, UseClass.RESEARCH, 0, model_id)
+    call = ("ask(uint64,bytes)", "7", shown(b"Once upon a time"), "--bundle", str(OLMOE), "--value-wei", "1")
+    done = scene.nobody.run("simulate", shown(asker), *call, "--from", shown(scene.world.requester.address))
+    assert done.status == 0, done.err
+    assert "olmoe-tiny is not exact: its operator's answer may differ from this one" in done.err
+
+
 def test_an_operator_that_may_not_answer_is_told(scene: Scene) -> None:
     world = scene.world
     world.client.transact(world.licensor, FEES, "serve", scene.risk, ETHER, 1, 1_000_000)
@@ -183,15 +196,20 @@ def test_the_oracle_of_another_home_is_named(scene: Scene) -> None:
     assert f"the call asks the oracle {scene.oracle}" in done.err
 
 
-def test_an_endpoint_that_cannot_is_told() -> None:
-    class Old:
-        def call(self, method: str, *params: Any) -> Any:
-            raise RpcError(method, "the method eth_simulateV1 does not exist/is not available")
+@pytest.mark.parametrize("kind", [Kind.GANACHE, Kind.HARDHAT])
+def test_an_endpoint_that_cannot_is_told(kind: Kind) -> None:
+    with chains.start(kind) as chain:
+        moment = Moment.next(Rpc(chain.rpc_url))
+        with pytest.raises(Misconfigured, match="does not simulate"):
+            moment.run(Unsent(ETHER, ETHER, b""))
 
-    with pytest.raises(Misconfigured, match="does not simulate"):
-        Moment(Old(), "0x1", 1).run(Unsent(ETHER, ETHER, b""))  # type: ignore[arg-type]
 
-
-def hashing(scene: Scene, use_class: UseClass, callback_gas: int) -> Address:
-    chosen = (scene.world.client.oracle, scene.risk, scene.world.operator.address, int(use_class), callback_gas)
+def hashing(scene: Scene, use_class: UseClass, callback_gas: int, model_id: Hash32 | None = None) -> Address:
+    chosen = (
+        scene.world.client.oracle,
+        model_id or scene.risk,
+        scene.world.operator.address,
+        int(use_class),
+        callback_gas,
+    )
     return scene.world.deploy(supported("HashingConsumer", "HashingConsumer.sol"), *chosen)

@@ -85,14 +85,14 @@ contract SafeRiskGuard is CodeAssessor, ISafeGuard {
     function checkTransaction(
         address to,
         uint256 value,
-        bytes calldata data,
+        bytes memory data,
         uint8 operation,
         uint256 safeTxGas,
         uint256 baseGas,
         uint256 gasPrice,
         address gasToken,
         address payable refundReceiver,
-        bytes calldata,
+        bytes memory,
         address
     ) external view onlySafe {
         if (operation == 0 && _isClean(to)) return;

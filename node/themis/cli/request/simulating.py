@@ -69,6 +69,8 @@ def simulate(
         told.append({"ask_gas_used": gas_used} | _told(each, model, output, found))
         if not as_json:
             print_record(told[-1], as_json=False)
+        if not model.manifest.exact:
+            say(f"{model.name} is not exact: its operator's answer may differ from this one")
         say(_sentence(shown(each.request.requester), found))
     if as_json:
         print_json(told)
