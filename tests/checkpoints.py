@@ -35,6 +35,17 @@ KINDS: Final[dict[str, dict[str, Any]]] = {
         "num_experts_per_tok": 3,
         "moe_intermediate_size": 24,
     },
+    "olmoe": {"model_type": "olmoe", "num_experts": 6, "num_experts_per_tok": 3, "clip_qkv": None},
+    "granitemoe": {
+        "model_type": "granitemoe",
+        "num_local_experts": 5,
+        "num_experts_per_tok": 2,
+        "tie_word_embeddings": True,
+        "embedding_multiplier": 6.0,
+        "attention_multiplier": 0.25,
+        "residual_multiplier": 0.4,
+        "logits_scaling": 3.0,
+    },
 }
 
 
@@ -63,6 +74,10 @@ def tensors(kind: str, seed: int = 5) -> dict[str, NDArray[np.float32]]:
             add(f"{at}{name}.weight", width, mean=1.0)
         for name, shape, mean in _attention(kind, (heads, pairs), head):
             add(f"{at}self_attn.{name}", *shape, mean=mean)
+        if kind == "granitemoe":
+            experts, inner = told["num_local_experts"], told["intermediate_size"]
+            add(f"{at}block_sparse_moe.input_linear.weight", experts, 2 * inner, width)
+            add(f"{at}block_sparse_moe.output_linear.weight", experts, width, inner)
         for names, inner in _feeds(kind, told):
             for name, shape in zip(names, ((inner, width), (inner, width), (width, inner)), strict=True):
                 add(f"{at}{name}.weight", *shape)
@@ -77,12 +92,16 @@ def _attention(kind: str, counts: tuple[int, int], head: int) -> list[tuple[str,
     for name, rows in (("q", heads * head), ("k", pairs * head), ("v", pairs * head)):
         found.append((f"{name}_proj.weight", (rows, 32), 0.0))
         found += [(f"{name}_proj.bias", (rows,), 0.0)] * (kind == "qwen2")
+    if kind == "olmoe":
+        return [*found, ("q_norm.weight", (heads * head,), 1.0), ("k_norm.weight", (pairs * head,), 1.0)]
     return found + [(f"{name}_norm.weight", (head,), 1.0) for name in "qk" * kind.startswith("qwen3")]
 
 
 def _routers(told: dict[str, Any]) -> list[tuple[str, int]]:
-    names = {"num_local_experts": "block_sparse_moe.gate", "num_experts": "mlp.gate"}
-    return [(name, told[key]) for key, name in names.items() if key in told]
+    if "num_experts" in told:
+        return [("mlp.gate", told["num_experts"])]
+    gate = "router.layer" if told["model_type"] == "granitemoe" else "gate"
+    return [(f"block_sparse_moe.{gate}", told["num_local_experts"])] if "num_local_experts" in told else []
 
 
 def _feeds(kind: str, told: dict[str, Any]) -> list[tuple[list[str], int]]:
@@ -90,9 +109,12 @@ def _feeds(kind: str, told: dict[str, Any]) -> list[tuple[list[str], int]]:
         inside = [f"block_sparse_moe.experts.{number}." for number in range(told["num_local_experts"])]
         return [([f"{each}w1", f"{each}w3", f"{each}w2"], told["intermediate_size"]) for each in inside]
     names = ["gate_proj", "up_proj", "down_proj"]
-    if kind == "qwen3_moe":
+    if kind == "granitemoe":
+        return []
+    if kind in ("qwen3_moe", "olmoe"):
         inside = [f"mlp.experts.{number}." for number in range(told["num_experts"])]
-        return [([each + name for name in names], told["moe_intermediate_size"]) for each in inside]
+        inner = told["moe_intermediate_size" if kind == "qwen3_moe" else "intermediate_size"]
+        return [([each + name for name in names], inner) for each in inside]
     return [([f"mlp.{name}" for name in names], told["intermediate_size"])]
 
 

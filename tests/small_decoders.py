@@ -29,16 +29,21 @@ def norm(rng: np.random.Generator, width: int, bits: int = 11) -> Norm:
 
 
 def layer(
-    rng: np.random.Generator, *, digits: int = 2, bias: bool = False, normed: bool = False, mixed: bool | None = None
+    rng: np.random.Generator,
+    *,
+    digits: int = 2,
+    bias: bool = False,
+    normed: tuple[int, int] | None = None,
+    mixed: bool | None = None,
 ) -> Layer:
-    """`mixed` is a mixture's `share_of_all`, None a dense layer."""
+    """`normed` are the widths of query and key norms; `mixed` is a mixture's `share_of_all`, None a dense layer."""
     total = (HEADS + 2 * PAIRS) * HEAD
     biases = rng.integers(-5_000, 5_000, total).astype(np.int32) if bias else None
     shift = 6 if digits == 2 else 0
     return Layer(
         before=norm(rng, WIDTH),
         qkv=matrix(rng, WIDTH, total, 2, bias=biases, limit=DIGITS[2]),
-        head_norms=HeadNorms(norm(rng, HEAD), norm(rng, HEAD)) if normed else None,
+        head_norms=HeadNorms(*(norm(rng, width) for width in normed)) if normed else None,
         heads=Heads(HEADS, PAIRS, HEAD, 17, np.array([200, 90], np.int64)),
         out=matrix(rng, HEADS * HEAD, WIDTH, 2),
         between=norm(rng, WIDTH),

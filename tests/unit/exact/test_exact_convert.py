@@ -104,6 +104,12 @@ def test_half_floats_are_read(tmp_path: Path) -> None:
         ({"hidden_act": "gelu"}, "hidden_act is 'gelu', not silu"),
         ({"rope_scaling": {"rope_type": "yarn"}}, r"positions are scaled \(yarn\)"),
         ({"mlp_bias": True}, "feed-forward parts have biases"),
+        ({"clip_qkv": 8.0}, "queries, keys and values are clipped"),
+        ({"model_type": "granitemoeshared"}, "model_type 'granitemoeshared' has no exact recipe"),
+        (
+            {"model_type": "granitemoe", "num_local_experts": 2, "num_experts_per_tok": 1, "logits_scaling": 0},
+            "logits_scaling is 0, not a positive number",
+        ),
         ({"num_attention_heads": 5, "head_dim": 6}, "do not share"),
         ({"hidden_size": "wide"}, "hidden_size is 'wide', not a size"),
     ],

@@ -10,11 +10,13 @@ import pytest
 from numpy.typing import NDArray
 
 from tests import small_decoders as small
+from themis.engine.decoder import choose
+from themis.exact.declare import Range, write_declarations
 from themis.exact.decoder import tables
 from themis.exact.decoder.emitted import Emitter
 from themis.exact.decoder.network import Numbers, decoder
 from themis.exact.decoder.specified import Spec
-from themis.exact.graph import serialize
+from themis.exact.graph import Graph, serialize
 from themis.exact.interpret import interpret
 from themis.exact.lint import lint
 from themis.exact.session import SessionSettings, open_session
@@ -25,7 +27,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "untied": {"tied": False},
     "three digits": {"digits": 3},
     "biased": {"bias": True},
-    "normed heads": {"normed": True},
+    "normed heads": {"normed": (small.HEAD, small.HEAD)},
+    "heads normed together": {"normed": (small.HEADS * small.HEAD, small.PAIRS * small.HEAD)},
     "a mixture": {"mixed": False},
     "a mixture with shares of all": {"mixed": True},
 }
@@ -46,7 +49,8 @@ def feed(tokens: list[int], caches: Caches, past: int) -> dict[str, NDArray[Any]
 
 
 def kept(outputs: Mapping[str, NDArray[Any]]) -> Caches:
-    return {name.replace("present", "past_key_values"): value for name, value in outputs.items() if name != "logits"}
+    caches = {name: value for name, value in outputs.items() if name.startswith("present")}
+    return {name.replace("present", "past_key_values"): value for name, value in caches.items()}
 
 
 def ran(session: ort.InferenceSession, given: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -71,7 +75,8 @@ def test_three_ways_agree_at_each_step(kind: str) -> None:
                 assert value.dtype == spec.outputs[name].dtype
                 assert np.array_equal(value, spec.outputs[name]), name
         past, caches = past + len(tokens), kept(spec.outputs)
-        best = int(np.argmax(spec.outputs["logits"][0, -1]))
+        best, _ = choose(spec.outputs["logits"][0, -1])
+        assert spec.outputs["best"][0, -1] == best
         tokens = [(best + past) % small.VOCABULARY]
         assert np.unique(spec.outputs["logits"]).size > small.VOCABULARY // 2
 
@@ -103,3 +108,31 @@ def test_tables_are_what_floats_say() -> None:
     assert np.abs(found.sines[:, 4:] - np.sin(angles) * 2**14).max() <= 0.5 + 1e-6
     weights = tables.weights()
     assert (weights[0], weights[32], weights[-1]) == (4_095, 2_048, 0)
+
+
+@pytest.mark.parametrize(
+    "logits",
+    [
+        [[3, 7, 7, -2]],
+        [[-5, -5, -5, -5], [2**33 + 1, 2**33, 2**33 + 1, -(2**40)]],
+        [[-(2**40), -(2**40) + 1, -(2**40), -(2**40) + 1], [2**31 - 1, 2**31, 2**32 - 1, 2**32 - 1]],
+        [[2**40, -(2**40), 2**40 - 1, 2**40]],
+    ],
+)
+def test_the_first_of_the_highest_logits_is_the_token(logits: list[list[int]]) -> None:
+    """As `decoder.choose` has it, by halves of 31 bits: ties, neighbors, and both sides of each border."""
+    values = np.array([logits], np.int64)
+    graph_ = Graph("best")
+    emitter, spec = Emitter("best", 4), Spec([0], {})
+    emitter._graph = graph_
+    emitter.best(graph_.input("logits", np.int64, (1, "rows", 4)), 2**40)
+    spec.best(values, 2**40)
+    model = graph_.build()
+    write_declarations(model, {"logits": Range(-(2**40), 2**40)}, {"rows": 4})
+    assert lint(model).findings == ()
+    (found,) = open_session(serialize(model)).run(["best"], {"logits": values})
+    for each in (found, interpret(model, {"logits": values})["best"]):
+        assert np.array_equal(each, spec.outputs["best"])
+    assert found[0].tolist() == [choose(np.array(row))[0] for row in logits]
+    with pytest.raises(ValueError, match="a logit is beyond 5"):
+        spec.best(values * 0 + 6, 5)

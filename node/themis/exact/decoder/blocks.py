@@ -145,7 +145,7 @@ class Blocks(Protocol[V]):
         ...
 
     def normed_heads(self, qkv: V, heads: Heads, queries: Norm, keys: Norm) -> V:
-        """RMSNorm of each query and each key over its width; values stay."""
+        """RMSNorm of queries and keys, each over its width, or all together where a gain is that long; values stay."""
         ...
 
     def attention(self, qkv: V, layer: int, heads: Heads) -> V:
@@ -178,6 +178,10 @@ class Blocks(Protocol[V]):
         """[T, 1, d] -> [1, 1, d]."""
         ...
 
-    def logits(self, x: V, matrix: Matrix) -> None:
+    def logits(self, x: V, matrix: Matrix) -> V:
         """Output int64 [1, T, n] = x @ (weight - 128) * multiplier."""
+        ...
+
+    def best(self, logits: V, limit: int) -> None:
+        """Output int64 [1, T], the tokens: which logit is the highest, of several the first. All are within +-limit."""
         ...

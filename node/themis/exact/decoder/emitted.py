@@ -95,6 +95,10 @@ class Emitter:
 
     def normed_heads(self, qkv: Tensor, heads: Heads, queries: Norm, keys: Norm) -> Tensor:
         g = self._graph
+        if queries.gain.shape[-1] > heads.width:  # all heads together
+            sizes = i64(*(count * heads.width for count in (heads.heads, heads.pairs, heads.pairs)))
+            q, k, v = g.ops("Split", 3, qkv, sizes, axis=2)
+            return g.op("Concat", self.norm(q, queries, 2), self.norm(k, keys, 2), v, axis=2)
         split = g.op("Reshape", qkv, i64(-1, heads.heads + 2 * heads.pairs, heads.width))
         q, k, v = g.ops("Split", 3, split, i64(heads.heads, heads.pairs, heads.pairs), axis=1)
         return g.op("Concat", self.norm(q, queries, 2), self.norm(k, keys, 2), v, axis=1)
@@ -157,10 +161,22 @@ class Emitter:
     def last(self, x: Tensor) -> Tensor:
         return self._graph.op("Gather", x, i64(-1), axis=0)
 
-    def logits(self, x: Tensor, matrix: Matrix) -> None:
+    def logits(self, x: Tensor, matrix: Matrix) -> Tensor:
         g = self._graph
         scaled = g.op("Mul", g.cast(self._accumulated(x, matrix), np.int64), matrix.multiplier)
-        g.output("logits", g.op("Transpose", scaled, perm=[1, 0, 2]))
+        found = g.op("Transpose", scaled, perm=[1, 0, 2])
+        g.output("logits", found)
+        return found
+
+    def best(self, logits: Tensor, limit: int) -> None:
+        """By halves: int64 comparisons beyond int32 are not exact everywhere."""
+        g, half = self._graph, np.int64(1 << 31)
+        positive = g.op("Add", logits, half * np.int64(-(-limit // int(half))))
+        high = g.cast(g.op("Div", positive, half), np.int32)
+        behind = g.op("Sub", g.op("ReduceMax", high, axes=[-1], keepdims=1), high)
+        low = g.cast(g.op("Mod", positive, half), np.int32)
+        among = g.op("Where", g.op("Equal", behind, i32(0), dtype=np.bool_), low, i32(-1), dtype=np.int32)
+        g.output("best", g.op("ArgMax", among, axis=-1, keepdims=0, dtype=np.int64))
 
     def _routed(self, x: Tensor, mixture: Mixture) -> tuple[Tensor, Tensor]:
         """The chosen experts int64 [T, 1, k], best first, and their shares int32. Keys are unique: no tie is left."""

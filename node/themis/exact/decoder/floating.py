@@ -16,6 +16,13 @@ from themis.exact.decoder.checkpoint import F32, Weights
 Record = Callable[[str, NDArray[Any]], None]
 """Told the name of each value that a scale is needed for, and the value, its last axis the channels'."""
 BLOCK: Final = 128
+ROUTERS: Final = {
+    "mixtral": "block_sparse_moe.gate",
+    "qwen3_moe": "mlp.gate",
+    "olmoe": "mlp.gate",
+    "granitemoe": "block_sparse_moe.router.layer",
+}
+"""Where each kind keeps what chooses experts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,39 +49,46 @@ def parts(weights: Weights, arch: Architecture, layer: int) -> Parts:
     def of(name: str) -> F32:
         return weights.tensor(f"{at}{name}.weight")
 
+    residual = np.float32(arch.multipliers.residual)
     names = [f"{at}self_attn.{part}_proj.bias" for part in "qkv"]
     biases = tuple(map(weights.tensor, names)) if weights.has(names[0]) else None
-    router: F32 | None = None
-    experts: list[tuple[str, ...]] = [("mlp.gate_proj", "mlp.up_proj", "mlp.down_proj")]
-    if arch.experts:
-        mixtral = arch.kind == "mixtral"
-        inside, gate, up, down = (
-            ("block_sparse_moe", "w1", "w3", "w2") if mixtral else ("mlp", "gate_proj", "up_proj", "down_proj")
-        )
-        router = of(f"{inside}.gate")
-        experts = [
-            tuple(f"{inside}.experts.{number}.{part}" for part in (gate, up, down))
-            for number in range(arch.experts.count)
-        ]
     return Parts(
         before=of("input_layernorm"),
         q=of("self_attn.q_proj"),
         k=of("self_attn.k_proj"),
         v=of("self_attn.v_proj"),
         biases=biases,
-        head_norms=(of("self_attn.q_norm"), of("self_attn.k_norm")) if arch.head_norms else None,
-        out=of("self_attn.o_proj"),
+        head_norms=(of("self_attn.q_norm"), of("self_attn.k_norm")) if arch.normed_heads else None,
+        out=of("self_attn.o_proj") * residual,
         between=of("post_attention_layernorm"),
-        router=router,
-        experts=tuple(tuple(map(of, names)) for names in experts),
+        router=of(ROUTERS[arch.kind]) if arch.experts else None,
+        experts=tuple((gate, up, down * residual) for gate, up, down in _experts(of, arch)),
     )
+
+
+def _experts(of: Callable[[str], F32], arch: Architecture) -> Iterator[tuple[F32, F32, F32]]:
+    """Gate, up and down of each expert; of a dense layer's one."""
+    if arch.experts is None:
+        yield of("mlp.gate_proj"), of("mlp.up_proj"), of("mlp.down_proj")
+    elif arch.kind == "granitemoe":
+        first, last = of("block_sparse_moe.input_linear"), of("block_sparse_moe.output_linear")
+        for number in range(arch.experts.count):
+            yield first[number, : arch.experts.inner], first[number, arch.experts.inner :], last[number]
+    else:
+        mixtral = arch.kind == "mixtral"
+        inside, names = (
+            ("block_sparse_moe", ("w1", "w3", "w2")) if mixtral else ("mlp", ("gate_proj", "up_proj", "down_proj"))
+        )
+        for number in range(arch.experts.count):
+            gate, up, down = (of(f"{inside}.experts.{number}.{name}") for name in names)
+            yield gate, up, down
 
 
 def streams(
     weights: Weights, arch: Architecture, texts: Sequence[Sequence[int]], record: Callable[[int], Record]
 ) -> list[F32]:
     """Each text's normed stream before the head, [T, width]; `record(layer)` is told what passes, `layers` the end."""
-    table = weights.tensor("model.embed_tokens.weight")
+    table = weights.tensor("model.embed_tokens.weight") * np.float32(arch.multipliers.embedding)
     found = [table[np.array(text)] for text in texts]
     del table
     for layer in range(arch.layers):
@@ -93,7 +107,8 @@ def streams(
 
 def head(weights: Weights, arch: Architecture) -> F32:
     """[vocabulary, width]"""
-    return weights.tensor("model.embed_tokens.weight" if arch.tied else "lm_head.weight")
+    found = weights.tensor("model.embed_tokens.weight" if arch.tied else "lm_head.weight")
+    return found * np.float32(arch.multipliers.logits)
 
 
 def _attend(x: F32, mine: Parts, arch: Architecture, told: Record) -> None:
@@ -109,7 +124,10 @@ def _attend(x: F32, mine: Parts, arch: Architecture, told: Record) -> None:
     if mine.head_norms:
         told("queries_raw", q)
         told("keys_raw", k)
-        q, k = (_normed(part, gamma, arch.epsilon) for part, gamma in zip((q, k), mine.head_norms, strict=True))
+        q, k = (
+            _normed(part.reshape(len(x), -1, len(gamma)), gamma, arch.epsilon).reshape(part.shape)
+            for part, gamma in zip((q, k), mine.head_norms, strict=True)
+        )
     for name, part in (("queries", q), ("keys", k), ("values", v)):
         told(name, part)
     q, k = (_turned(part, arch) for part in (q, k))
@@ -119,7 +137,7 @@ def _attend(x: F32, mine: Parts, arch: Architecture, told: Record) -> None:
     later = np.triu(np.full((len(x), len(x)), -np.inf, np.float32), 1)
     for number in range(arch.heads):
         pair = number * arch.pairs // arch.heads
-        score = q[:, number] @ k[:, pair].T / np.float32(np.sqrt(arch.head_width)) + later
+        score = q[:, number] @ k[:, pair].T * np.float32(arch.multipliers.attention) + later
         weight = np.exp(score - score.max(-1, keepdims=True))
         mixed[:, number] = weight @ v[:, pair] / weight.sum(-1, keepdims=True)
     o = mixed.reshape(len(x), -1)

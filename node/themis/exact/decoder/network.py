@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from themis.exact.blocks import I32, U8
-from themis.exact.decoder.blocks import Blocks, Gate, Heads, Matrix, Mixture, Norm, Turns, V
+from themis.exact.blocks import I32, U8, ZERO_POINT
+from themis.exact.decoder.blocks import DIGITS, Blocks, Gate, Heads, Matrix, Mixture, Norm, Turns, V
+from themis.exact.gemm import heaviest_column
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,15 @@ class Numbers:
     def vocabulary(self) -> int:
         return int(self.head.weight.shape[1])
 
+    @property
+    def logit_limit(self) -> int:
+        """Largest absolute value that a logit may have."""
+        heaviest = heaviest_column(self.head.weight, ZERO_POINT)
+        return DIGITS[self.head.digits] * heaviest * int(self.head.multiplier.max())
+
 
 def decoder(b: Blocks[V], numbers: Numbers, *, every_row: bool = False) -> None:
-    """Logits of the next token, or with `every_row` of the one after each."""
+    """Logits of the next token and the token, or with `every_row` of the one after each."""
     limit = numbers.stream_limit
     ids = b.start(numbers.turns, numbers.layers[0].heads, len(numbers.layers), numbers.vocabulary)
     x = b.embed(ids, numbers.table, numbers.table_multiplier, numbers.table_shift, tied=numbers.tied)
@@ -73,4 +80,5 @@ def decoder(b: Blocks[V], numbers: Numbers, *, every_row: bool = False) -> None:
         else:
             y = b.product(b.gated(b.product(h, layer.feed.up), layer.feed.gate), layer.feed.down)
         x = b.residual(x, y, limit)
-    b.logits(b.norm(x if every_row else b.last(x), numbers.last, 2), numbers.head)
+    logits = b.logits(b.norm(x if every_row else b.last(x), numbers.last, 2), numbers.head)
+    b.best(logits, numbers.logit_limit)

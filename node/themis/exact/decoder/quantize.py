@@ -61,7 +61,8 @@ def numbers(
     table, table_scales = (matrix, scales) if arch.tied else _bytes(weights.tensor("model.embed_tokens.weight"))
     if not arch.tied:
         table = np.ascontiguousarray(table.T)
-    ratios = table_scales * steps
+    told_apart = arch.multipliers.embedding / (arch.multipliers.logits if arch.tied else 1.0)
+    ratios = table_scales * (steps * told_apart)
     shift = min(20, 31 - _exponent(ratios.max() * ZERO_POINT))
     return Numbers(
         table=table,
@@ -89,7 +90,7 @@ def _layer(mine: floating.Parts, arch: Architecture, most: LayerMaxima, stream: 
     value_steps = 256 / (gain / out_steps)
     key_steps = WEIGHT_MAX * 256 / (TIGHT * np.array(most.keys))
     of_head = np.arange(arch.heads) * arch.pairs // arch.heads
-    score = 256 / key_steps[of_head] * (LOG2_E * OCTAVE / math.sqrt(arch.head_width))
+    score = 256 / key_steps[of_head] * (LOG2_E * OCTAVE * arch.multipliers.attention)
     shift = _exponent((DIGITS[2] / (TIGHT * np.array(most.queries)) / score).min()) - 1
     if not 0 <= shift <= MAX_SCORE_SHIFT:
         raise ValueError(f"attention scores would be shifted by {shift} bits")
@@ -158,8 +159,10 @@ def _raw_steps(
     raws, norms = [], []
     for gamma, steps, reach in zip(mine.head_norms, wanted, (most.queries_raw, most.keys_raw), strict=True):
         raw = DIGITS[2] / (HEADROOM * reach)
-        gains = gamma.astype(np.float64)[None] * steps[:, None] * math.sqrt(arch.head_width)
-        norms.append(_gained(gains, DIGITS[2], raw * math.sqrt(arch.head_width * arch.epsilon)))
+        width = len(gamma)
+        gains = gamma.astype(np.float64).reshape(-1, arch.head_width) * steps[:, None] * math.sqrt(width)
+        gains = gains.reshape(1, -1) if arch.normed_together else gains
+        norms.append(_gained(gains, DIGITS[2], raw * math.sqrt(width * arch.epsilon)))
         raws.append(np.full(len(steps), raw))
     return (raws[0], raws[1]), HeadNorms(*norms)
 

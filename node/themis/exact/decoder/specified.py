@@ -59,10 +59,13 @@ class Spec:
         return found if matrix.limit is None else _clipped(found, matrix.limit)
 
     def normed_heads(self, qkv: Int, heads: Heads, queries: Norm, keys: Norm) -> Int:
-        split = qkv.reshape(len(qkv), -1, heads.width)
-        after = heads.heads + heads.pairs
-        parts = [self.norm(split[:, : heads.heads], queries, 2), self.norm(split[:, heads.heads : after], keys, 2)]
-        return np.concatenate([*parts, split[:, after:]], 1).reshape(qkv.shape)
+        count, ends = len(qkv), [heads.heads * heads.width, (heads.heads + heads.pairs) * heads.width]
+        q, k, v = np.split(qkv.reshape(count, -1), ends, 1)
+        normed = [
+            self.norm(part.reshape(count, -1, norm.gain.shape[-1]), norm, 2).reshape(count, -1)
+            for part, norm in ((q, queries), (k, keys))
+        ]
+        return np.concatenate([*normed, v], 1).reshape(qkv.shape)
 
     def attention(self, qkv: Int, layer: int, heads: Heads) -> Int:
         split = qkv.reshape(len(qkv), heads.heads + 2 * heads.pairs, heads.width)
@@ -111,8 +114,15 @@ class Spec:
     def last(self, x: Int) -> Int:
         return x[-1:]
 
-    def logits(self, x: Int, matrix: Matrix) -> None:
-        self.outputs["logits"] = (_weighed(x, matrix.weight) * matrix.multiplier).reshape(1, len(x), -1)
+    def logits(self, x: Int, matrix: Matrix) -> Int:
+        found = (_weighed(x, matrix.weight) * matrix.multiplier).reshape(1, len(x), -1)
+        self.outputs["logits"] = found
+        return found
+
+    def best(self, logits: Int, limit: int) -> None:
+        if np.abs(logits).max() > limit:
+            raise ValueError(f"a logit is beyond {limit}")
+        self.outputs["best"] = np.argmax(logits, -1)
 
     def _grown(self, name: str, new: NDArray[np.uint8], axis: int) -> NDArray[np.uint8]:
         past = self._caches.get(f"past_key_values.{name}")
