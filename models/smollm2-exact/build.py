@@ -26,7 +26,7 @@ from themis.bundles import bundle
 from themis.bundles.bundle import CARD, GOLDEN, LICENSE, MODEL, TOKENIZER
 from themis.core.errors import Misconfigured
 from themis.engine.text import Text
-from themis.exact.decoder import architecture, convert, quantize
+from themis.exact.decoder import architecture, convert, memory, quantize
 from themis.exact.decoder.architecture import Architecture
 from themis.exact.decoder.convert import Report
 from themis.exact.decoder.maxima import Maxima
@@ -159,6 +159,7 @@ def main(line: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         weights = source(Path(folder))
         arch, text = prepared(weights)
+        memory.require(arch, memory.free())
         most = convert.scales(weights, arch, calibration(text), None if asked.calibrate else MAXIMA)
         if asked.report:
             print(json.dumps(asdict(report(weights, most)), indent=1))

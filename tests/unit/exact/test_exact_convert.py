@@ -1,6 +1,8 @@
 """Checkpoints become exact decoders: near their floats, equal to their specification, the same bytes again."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from tests import checkpoints
 from themis.bundles import bundle
 from themis.cli.program import invoke
 from themis.core.errors import Misconfigured
-from themis.exact.decoder import architecture, convert, maxima, quantize
+from themis.exact.decoder import architecture, convert, maxima, memory, quantize
 from themis.exact.decoder.checkpoint import SafeTensors
 from themis.exact.decoder.network import decoder
 from themis.exact.decoder.specified import Spec
@@ -144,6 +146,34 @@ def test_a_spoilt_file_is_named(spoil: Any, tmp_path: Path) -> None:
     (source / "model.safetensors").unlink()
     with pytest.raises(Misconfigured, match=r"holds neither model\.safetensors nor"):
         SafeTensors(source)
+
+
+def test_too_little_memory_is_said_before_it_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.setattr(memory, "free", lambda: 2**18)
+    assert convert_here(checkpoints.write(tmp_path / "tiny", "llama"), tmp_path / "made") == 78
+    said = capsys.readouterr().err
+    assert "too little memory: converting 31,744 weights takes at least 0 MiB, and 0 MiB are free" in said
+    assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize("kind", checkpoints.KINDS)
+def test_weights_are_counted_as_they_are(kind: str) -> None:
+    held, tied = checkpoints.tensors(kind), checkpoints.config(kind).get("tie_word_embeddings")
+    counted = [each.size for name, each in held.items() if each.ndim > 1 and not (tied and name == "lm_head.weight")]
+    assert architecture.read(checkpoints.config(kind), 64).weights == sum(counted)
+
+
+def test_free_memory_is_what_the_limit_leaves() -> None:
+    script = (
+        "import resource; from themis.exact.decoder import memory; before = memory.free();"
+        "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize();"
+        "resource.setrlimit(resource.RLIMIT_AS, (used + 2**26, used + 2**26)); print(before, memory.free())"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    before, after = map(int, done.stdout.split())
+    assert 2**25 < after <= 2**26 < before
 
 
 def test_maxima_of_another_model_are_refused(tmp_path: Path) -> None:

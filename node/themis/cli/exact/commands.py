@@ -50,7 +50,7 @@ def convert(
     from themis.bundles import bundle
     from themis.bundles.bundle import LICENSE, TOKENIZER
     from themis.engine.text import Text
-    from themis.exact.decoder import architecture, convert, quantize
+    from themis.exact.decoder import architecture, convert, memory, quantize
     from themis.exact.decoder.checkpoint import SafeTensors
 
     source, target = path.absolute(), to.absolute()
@@ -58,6 +58,7 @@ def convert(
         raise Misconfigured(f"{target} is there already: choose another --to, or remove it")
     config = _config(source)
     arch = architecture.read(config, context_tokens)
+    memory.require(arch, memory.free())
     weights = SafeTensors(source)
     content = bundle.read(source, TOKENIZER, MAX_TOKENIZER_BYTES)
     terms = bundle.read(source, LICENSE, MAX_TEXT_BYTES)

@@ -55,6 +55,15 @@ class Architecture:
     multipliers: Multipliers
 
     @property
+    def weights(self) -> int:
+        """How many matrices hold, without norms and biases."""
+        attention = self.width * self.head_width * 2 * (self.heads + self.pairs)
+        feed = 3 * self.width * self.inner
+        if self.experts:
+            feed = self.experts.count * self.width * (3 * self.experts.inner + 1)
+        return self.layers * (attention + feed) + (2 - self.tied) * self.vocabulary * self.width
+
+    @property
     def normed_heads(self) -> bool:
         """Queries and keys are normed."""
         return self.kind in ("qwen3", "qwen3_moe", "olmoe")
