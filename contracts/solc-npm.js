@@ -5,8 +5,14 @@ const solc = require("solc");
 if (process.argv.includes("--version")) {
   console.log(`solc, the solidity compiler commandline interface\nVersion: ${solc.version()}`);
 } else if (process.argv.includes("--standard-json")) {
-  const input = require("fs").readFileSync(0, "utf8");
-  process.stdout.write(solc.compile(input));
+  const input = JSON.parse(require("fs").readFileSync(0, "utf8"));
+  // Forge's profile "tests" (foundry.toml): tests deploy what the profile "default" has made of src/, and the oracle
+  // does not compile without the IR at all.
+  if (input.settings.viaIR === false && input.sources["src/InferenceOracle.sol"]) {
+    const selection = input.settings.outputSelection;
+    for (const file of Object.keys(selection)) if (file.startsWith("src/")) delete selection[file];
+  }
+  process.stdout.write(solc.compile(JSON.stringify(input)));
 } else {
   console.error("solc-npm.js knows --version and --standard-json only");
   process.exit(64);

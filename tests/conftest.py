@@ -12,7 +12,8 @@ settings.load_profile("steady")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # A shell starts `command &` with SIGINT ignored, and what that starts inherits it: what tests interrupt, too.
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    # `command &` in a script ignores SIGINT, nohup SIGHUP, and what that starts inherits it: what tests interrupt, too.
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
     config.pluginmanager.register(Slowest(), "slowest")

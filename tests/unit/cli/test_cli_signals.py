@@ -48,9 +48,10 @@ def test_what_ends_in_time_ends_by_itself() -> None:
         assert process.stderr.read() == b""
 
 
-def test_tests_hold_in_the_background_of_a_script() -> None:
+@pytest.mark.parametrize(("script", "number"), [("{} & wait $!", signal.SIGINT), ("nohup {}", signal.SIGHUP)])
+def test_tests_hold_where_signals_are_ignored(script: str, number: signal.Signals) -> None:
     """`( make test & )` has SIGINT ignored, and each of its children would: three tests failed so in `make bare`."""
-    chosen = f"{__file__}::test_what_hangs_is_left_behind[{signal.SIGINT.value}]"
-    script = f"{sys.executable} -m pytest -p no:cacheprovider '{chosen}' & wait $!"
-    done = subprocess.run(["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    chosen = f"{__file__}::test_what_hangs_is_left_behind[{number.value}]"
+    line = script.format(f"{sys.executable} -m pytest -p no:cacheprovider '{chosen}'")
+    done = subprocess.run(["bash", "-c", line], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stdout
