@@ -2,7 +2,6 @@
 
 import json
 import os
-import platform
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,8 +14,8 @@ PACKAGE: Final = ROOT / "contracts/src"
 TOOLS: Final = ROOT / "contracts/node_modules/.bin"
 HARDHAT: Final = ROOT / "demo/node_modules/hardhat"
 TIMEOUT_S: Final = 300
-_LONG_VERSION: Final = "0.8.30+commit.73712a01"
-_PLATFORMS: Final = {"Linux": "linux-amd64", "Darwin": "macosx-amd64"}
+_BUILD: Final = "commit.73712a01"
+"""Of the compiler's version, as Hardhat's list of compilers has it."""
 
 
 def run(*command: str | Path, cwd: Path, environment: dict[str, str] | None = None) -> str:
@@ -59,7 +58,7 @@ def tools(place: Path) -> dict[str, str]:
     Where the official one cannot be downloaded that is npm's behind `solc-npm.js`: both give the same bytes.
     """
     solc = compiler.solc_binary()
-    builds = place / "hardhat-nodejs/compilers-v2" / _PLATFORMS[platform.system()]
+    builds = place / "hardhat-nodejs/compilers-v2/linux-amd64"
     builds.mkdir(parents=True)
     (builds / "solc").symlink_to(solc)
     (builds / "list.json").write_text(json.dumps(_builds()))
@@ -74,6 +73,6 @@ def tools(place: Path) -> dict[str, str]:
 
 def _builds() -> dict[str, Any]:
     """Hardhat's list of compilers, with the one in it."""
-    version, _, build = _LONG_VERSION.partition("+")
-    listed = {"path": "solc", "version": version, "build": build, "longVersion": _LONG_VERSION}
+    version = compiler.SOLC_VERSION
+    listed = {"path": "solc", "version": version, "build": _BUILD, "longVersion": f"{version}+{_BUILD}"}
     return {"builds": [listed], "releases": {version: "solc"}, "latestRelease": version}
