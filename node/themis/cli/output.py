@@ -1,7 +1,7 @@
 """What commands print: data on stdout, as JSON or for a person; talk on stderr."""
 
 import json
-import shutil
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from themis.cli import short, streams, table
 from themis.cli.table import View
-from themis.core.spelling import instant
+from themis.core.spelling import ether, instant
 
 _MOMENTS: Final = ("not_before_s", "expiry_s", "effective_at_s", "published_at_s", "deadline_s")
 """Fields with seconds since the epoch: JSON has those, a person the time."""
@@ -28,6 +28,8 @@ _AMOUNTS: Final = {
 """Fields with amounts in smallest units, and the field that says of what."""
 _READABLE_WEI: Final = 10**9
 _GAP: Final = 2
+_COLUMNS: Final = 80
+"""Of a terminal that does not know."""
 
 
 def say(line: str) -> None:
@@ -60,7 +62,7 @@ def print_facts(facts: Iterable[tuple[str, str]]) -> None:
     for name, text in pairs:
         lines = [text]
         if sys.stdout.isatty():
-            lines = _fitted(text, shutil.get_terminal_size().columns - name_width - _GAP)
+            lines = _fitted(text, _columns() - name_width - _GAP)
         sys.stdout.write(f"{name:<{name_width}}  {lines[0]}\n" if lines[0] else f"{name}\n")
         for line in lines[1:]:
             sys.stdout.write(f"{'':<{name_width if lines[0] else 0}}  {line}\n")
@@ -84,13 +86,25 @@ def print_list(rows: Sequence[Mapping[str, Any]], view: View, *, as_json: bool, 
             print_record(row, as_json=False)
     else:
         safe = [replace(column, cell=_printable(column.cell)) for column in view]
-        heading, *others = table.lines(rows, safe, shutil.get_terminal_size().columns)
+        heading, *others = table.lines(rows, safe, _columns())
         sys.stdout.write(f"\x1b[1m{heading}\x1b[0m\n" + "".join(f"{line}\n" for line in others))
 
 
 def printable(text: str) -> str:
     """Escape what a terminal would obey: names, URIs and reasons are chosen by strangers on the chain."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def _columns() -> int:
+    """Of the terminal that stdout is; what COLUMNS says goes first."""
+    # shutil.get_terminal_size asks sys.__stdout__, which `streams.guard` has taken apart.
+    said = os.environ.get("COLUMNS", "")
+    if said.isdecimal() and int(said):
+        return int(said)
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or _COLUMNS
+    except OSError:
+        return _COLUMNS
 
 
 def _told(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -104,7 +118,7 @@ def _told_field(name: str, value: Any, record: Mapping[str, Any]) -> tuple[str, 
     token = record.get(_AMOUNTS[name]) if name in _AMOUNTS else None
     if token is None or not short.is_ether(token):
         return name, value
-    return name, f"{value} wei ({short.ether(int(value))})" if int(value) >= _READABLE_WEI else f"{value} wei"
+    return name, f"{value} wei ({ether(int(value))})" if int(value) >= _READABLE_WEI else f"{value} wei"
 
 
 def _dated_field(name: str, value: Any) -> tuple[str, Any]:

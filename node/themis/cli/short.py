@@ -2,17 +2,13 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from decimal import Decimal, localcontext
 from itertools import pairwise
 from typing import Any, Final
 
+from themis.core.spelling import ether
+
 SHORTEST: Final = 8
 """Hex digits of a short id; more where two ids of a list share them."""
-_WEI_PER_ETHER: Final = 10**18
-_DIGITS: Final = 6
-_LEAST_IN_ETHER: Final = 10**9
-"""Wei below which an amount reads better in wei."""
-_LONGEST: Final = 14
 CUT: Final = "…"
 
 
@@ -32,18 +28,6 @@ class Ids:
             return "-"
         end = len("0x") + self._digits
         return id_ if len(id_) <= end + 1 else id_[:end] + CUT
-
-
-def ether(amount_wei: int) -> str:
-    """An amount of ether for a person: exact where that is short, else 6 digits with a ~ before it."""
-    if 0 < amount_wei < _LEAST_IN_ETHER:
-        return f"{amount_wei:,} wei"
-    with localcontext(prec=80):
-        exact = _plain(Decimal(amount_wei) / _WEI_PER_ETHER)
-    if len(exact) <= _LONGEST:
-        return f"{exact} ether"
-    with localcontext(prec=_DIGITS):
-        return f"~{_plain(Decimal(amount_wei) / _WEI_PER_ETHER)} ether"
 
 
 def is_ether(token: str) -> bool:
@@ -70,8 +54,3 @@ def classes(words: Any) -> str:
     """Use classes of a grant or ask."""
     named = list(words) if not isinstance(words, str) else words.split(",")
     return "all" if len(named) == 3 else "+".join(named)  # noqa: PLR2004 (there are three)
-
-
-def _plain(value: Decimal) -> str:
-    text = f"{value:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text

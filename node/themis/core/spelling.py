@@ -1,4 +1,4 @@
-"""Bytes, addresses, URLs and times: as people write them, and as they read them. Pure.
+"""Bytes, addresses, amounts, URLs and times: as people write them, and as they read them. Pure.
 
 Everything that enters as text is read here, so that it is taken or refused in one way wherever it comes from. What is
 wrong is a ValueError that says what would be right.
@@ -6,6 +6,7 @@ wrong is a ValueError that says what would be right.
 
 import re
 from datetime import UTC, datetime
+from decimal import Decimal, localcontext
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -16,6 +17,11 @@ _ADDRESS_BYTES: Final = 20
 _HASH_BYTES: Final = 32
 _UPPER: Final = 8
 """EIP-55: a letter is a capital where the hash of all has such a nibble or more."""
+_WEI_PER_ETHER: Final = 10**18
+_DIGITS: Final = 6
+_LEAST_IN_ETHER: Final = 10**9
+"""Wei below which an amount reads better in wei."""
+_LONGEST: Final = 14
 _AROUND: Final = "\ufeff \t\r\n\v\f"
 """What editors, other systems and copying put around a value: a byte order mark, spaces, line ends."""
 _UNFIT: Final = re.compile(r"[^!-~]")
@@ -90,6 +96,18 @@ def shown(value: bytes) -> str:
     return "0x" + digits
 
 
+def ether(amount_wei: int) -> str:
+    """An amount of ether for a person: exact where that is short, else 6 digits with a ~ before it."""
+    if 0 < amount_wei < _LEAST_IN_ETHER:
+        return f"{amount_wei:,} wei"
+    with localcontext(prec=80):
+        exact = _plain(Decimal(amount_wei) / _WEI_PER_ETHER)
+    if len(exact) <= _LONGEST:
+        return f"{exact} ether"
+    with localcontext(prec=_DIGITS):
+        return f"~{_plain(Decimal(amount_wei) / _WEI_PER_ETHER)} ether"
+
+
 def reads_as_text(data: bytes) -> bool:
     """Whether bytes are words of a person's: UTF-8, all of it printable, with a letter in it.
 
@@ -112,3 +130,8 @@ def instant(at_s: int) -> str:
 
 def _digits(length: int | None) -> str:
     return "hex digits, two for each byte" if length is None else f"{2 * length} hex digits"
+
+
+def _plain(value: Decimal) -> str:
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

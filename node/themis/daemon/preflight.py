@@ -20,7 +20,8 @@ from themis.core.errors import Misconfigured, ThemisError, Unavailable
 from themis.core.fees import ANSWER_GAS, LOW_BALANCE_ANSWERS, answers_paid
 from themis.core.pricing import Rule, default_rule
 from themis.core.requesters import in_words
-from themis.core.types import ETHER, Hash32
+from themis.core.spelling import ether, shown
+from themis.core.types import ETHER, Address, Hash32
 from themis.engine.engine import OnnxEngine
 from themis.keys import opened
 from themis.keys.opened import Key
@@ -143,7 +144,7 @@ class Preflight:
         if self.signer is None:
             self.signer = opened.opened(self.home, key)
         where = "" if key.signer_url is None else f", signed for by {key.signer} at {redacted(key.signer_url)}"
-        return f"0x{self.signer.address.hex()}{where}"
+        return f"{shown(self.signer.address)}{where}"
 
     def _chain(self) -> str:
         chain = self.config.chain
@@ -183,7 +184,7 @@ class Preflight:
     def _oracle(self) -> str:
         oracle = self.client()
         _patiently(lambda: client.require_oracle(oracle))
-        return f"0x{oracle.oracle.hex()}"
+        return shown(oracle.oracle)
 
     def _store(self) -> str:
         """A store that exists must be ours, and whole. `check` makes none."""
@@ -204,8 +205,8 @@ class Preflight:
         fees = self.config.fees.limits().quote(gas.market(self.rpc))
         answers = answers_paid(balance_wei, fees)
         if answers < LOW_BALANCE_ANSWERS:
-            raise _Advice(f"{balance_wei} wei pays for about {answers} answers: fund 0x{signer.address.hex()}")
-        return f"{balance_wei} wei, about {answers} answers"
+            raise _Advice(f"{ether(balance_wei)} pays for about {answers:,} answers: fund {shown(signer.address)}")
+        return f"{ether(balance_wei)}, about {answers:,} answers"
 
     def _fees(self) -> str:
         """What is served for which fee: the first thing an operator should know."""
@@ -298,8 +299,7 @@ class Preflight:
         if not offers:
             return Check(name, Status.WARN, "nobody can ask: run `themis models serve PATH MODEL_ID`")
         said = (
-            f"at least {offer.min_fee} {'wei' if offer.token == ETHER else f'of token 0x{offer.token.hex()}'}, "
-            f"callbacks up to {offer.max_callback_gas} gas"
+            f"at least {_amount(offer.min_fee, offer.token)}, callbacks up to {offer.max_callback_gas:,} gas"
             for offer in offers
         )
         return Check(name, Status.OK, "; ".join(said))
@@ -330,3 +330,7 @@ def _patiently(look: Callable[[], None]) -> None:
             time.sleep(_LOOK_AGAIN_S)
         else:
             return
+
+
+def _amount(smallest: int, token: Address) -> str:
+    return ether(smallest) if token == ETHER else f"{smallest} of token {shown(token)}"

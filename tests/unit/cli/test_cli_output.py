@@ -1,10 +1,21 @@
 """What commands print: whole hashes into pipes, and nothing that a terminal would obey."""
 
+import fcntl
 import json
+import os
+import pty
+import re
+import struct
+import subprocess
+import termios
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.homes import THEMIS
 from themis.api import models
 from themis.cli import output
 from themis.cli.node import panel
@@ -118,3 +129,27 @@ def test_no_id_is_broken_on_a_narrow_terminal(
     assert f"\nmanifest_hash_of_it\n  {id_}\n" in printed
     output.print_list([record, record], (), as_json=False, wide=True, empty="")
     assert capsys.readouterr().out == f"{printed}\n{printed}"
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_a_list_is_as_wide_as_its_terminal(tmp_path: Path, columns: int) -> None:
+    """In a process of its own, whose stdout is guarded: every terminal was taken for one of 80 columns there."""
+    (tmp_path / "config.toml").write_text(
+        f'[chain]\nrpc_url = "http://127.0.0.1:9"\nchain_id = 1\n[key]\nkeystore = "/{"k" * 60}"\n'
+    )
+    ours, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    line = [*THEMIS, "--home", str(tmp_path), "config", "show"]
+    with subprocess.Popen(line, stdout=its, env=environment):
+        os.close(its)
+        printed = b"".join(_until_closed(ours)).decode()
+    os.close(ours)
+    widest = max(len(each) for each in re.sub("\x1b[^m]*m", "", printed).splitlines())
+    assert widest == min(columns, len(f"fees.max_spend_wei_per_day  /{'k' * 60}  default"))
+
+
+def _until_closed(terminal: int) -> Iterator[bytes]:
+    with suppress(OSError):  # that nobody holds the other end any more
+        while read := os.read(terminal, 2**16):
+            yield read

@@ -5,6 +5,7 @@ import pytest
 from themis.cli import short, table
 from themis.cli.short import Ids
 from themis.cli.table import Column
+from themis.core.spelling import ether
 
 ROWS = [
     {"id": "0x" + "ab" * 32, "text": "a purpose in many words, as people write them", "n": "1"},
@@ -85,7 +86,7 @@ def test_short_ids_are_prefixes_that_no_other_has() -> None:
     ],
 )
 def test_amounts_of_ether(wei: int, said: str) -> None:
-    assert short.ether(wei) == said
+    assert ether(wei) == said
     assert short.amount(str(wei), "0x" + "00" * 20) == said
 
 

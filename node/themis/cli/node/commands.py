@@ -1,6 +1,5 @@
 """`themis check` and `themis run`."""
 
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import closing
@@ -11,7 +10,7 @@ import typer
 from themis.cli.fields import Json
 from themis.cli.home import PORT_FILE, Home, home_of
 from themis.cli.node.signals import Stop
-from themis.cli.output import print_json, say
+from themis.cli.output import print_facts, print_json, say
 from themis.core.errors import Broken, ThemisError, Unavailable
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def check(context: typer.Context, as_json: Json = False) -> None:
         for each in preflight.checks():
             done.append(each)
             if not as_json:
-                sys.stdout.write(_line(each) + "\n")
+                print_facts([(_headed(each), each.detail)])
     if as_json:
         print_json([{"name": each.name, "status": str(each.status), "detail": each.detail} for each in done])
     for error in _failures(done):
@@ -139,4 +138,8 @@ def _failures(done: "Sequence[Check]") -> list[ThemisError]:
 
 
 def _line(check_: "Check") -> str:
-    return f"{check_.status:<5} {check_.name:<{_NAME_WIDTH}} {check_.detail}"
+    return f"{_headed(check_)}  {check_.detail}"
+
+
+def _headed(check_: "Check") -> str:
+    return f"{check_.status:<5} {check_.name:<{_NAME_WIDTH}}"

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from themis.api import models
-from themis.cli.short import Ids, amount, ether, is_ether
+from themis.cli.short import Ids, amount, is_ether
 from themis.cli.table import Column, View
 from themis.core.requesters import in_words
+from themis.core.spelling import ether
 
 Fact = tuple[str, str]
 
