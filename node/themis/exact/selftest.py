@@ -21,7 +21,6 @@ from themis.exact.emit import Emitter
 from themis.exact.graph import serialize
 from themis.exact.layout import layout
 from themis.exact.session import SessionSettings, open_session
-from themis.exact.spec import Spec
 
 SEED: Final = b"themis selftest-moe 1"
 WIDTH: Final = 16
@@ -40,7 +39,7 @@ GOLDEN: Final[Mapping[str, str]] = {
     "network": "3692413506b3e475e7d01e6ee0c03c57e80dbd71a2c791655d0a3f3529a6971c",
     "extremes": "b16e63e9b0750c00fa259f99a455d3b064e7004b57874d9c8913073c842c9a3c",
 }
-"""SHA-256 of the outputs, little-endian int32."""
+"""SHA-256 of what the specification gives, little-endian int32: a test runs it, a node need not at each start."""
 
 
 def network(b: Blocks[V]) -> None:
@@ -92,15 +91,12 @@ def features(data: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def check(threads: int) -> None:
-    """Run both networks here. Raises Misconfigured when a bit differs from the specification or a golden digest."""
+    """Run both networks here. Raises Misconfigured when a bit differs from what the specification gives."""
     for name, (model, feed) in cases().items():
-        spec = Spec(feed)
-        (network if name == "network" else extremes)(spec)
         session = open_session(serialize(model), SessionSettings(threads))
         outputs = [output.name for output in session.get_outputs()]
         found = session.run(outputs, dict(feed))
-        agrees = all(np.array_equal(spec.outputs[key], value) for key, value in zip(outputs, found, strict=True))
-        if not agrees or digest(found) != GOLDEN[name]:
+        if digest(found) != GOLDEN[name]:
             raise Misconfigured(
                 f"ONNX Runtime {ort.__version__} ({threads} threads) fails the `{name}` self-test of exact arithmetic. "
                 "Answers from this machine would be wrong: install another onnxruntime version, or serve elsewhere."

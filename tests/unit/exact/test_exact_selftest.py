@@ -1,6 +1,6 @@
 """The check a node makes before it signs: passes here, and notices a single wrong bit."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,19 @@ from themis.exact import selftest
 from themis.exact.lint import lint
 from themis.exact.roots import parameters
 from themis.exact.session import SessionSettings, open_session
+from themis.exact.spec import Spec
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_this_machine_passes(threads: int) -> None:
     selftest.check(threads)
+
+
+@pytest.mark.parametrize(("name", "build"), [("network", selftest.network), ("extremes", selftest.extremes)])
+def test_the_digests_are_the_specifications(name: str, build: Callable[[Spec], None]) -> None:
+    spec = Spec(selftest.cases()[name][1])
+    build(spec)
+    assert selftest.digest(list(spec.outputs.values())) == selftest.GOLDEN[name]
 
 
 @pytest.mark.parametrize("name", ["network", "extremes"])
