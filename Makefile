@@ -110,6 +110,7 @@ optimize: setup ## let a node tune itself on the default model, and compare it w
 .PHONY: isa
 isa: setup ## run the models on other processors and ONNX Runtime versions: they must give the same bits [SHORT=1]
 	python -m benchmarks.isa $(if $(SHORT),--short)
+	$(if $(SHORT),,test ! -e models/smollm2-exact/built || python -m benchmarks.llm --machines)
 
 .PHONY: contracts
 contracts: setup ## format, test and recompile the contracts; package them; measure gas

@@ -51,12 +51,12 @@ class Machine:
     cpuinfo: str | None = None
     """What the sysroot's /proc/cpuinfo must say."""
 
-    def run(self, kit: Path) -> dict[str, Any]:
-        """{onnxruntime, digests}. Raises Unavailable with the last line the guest said."""
+    def run(self, kit: Path, guest: Path = GUEST) -> dict[str, Any]:
+        """{onnxruntime, digests}, as the guest says. Raises Unavailable with the last line the guest said."""
         if self.cpuinfo is not None:
             (CACHE / "arm64" / "proc").mkdir(exist_ok=True)
             (CACHE / "arm64" / "proc" / "cpuinfo").write_text(self.cpuinfo)
-        arguments = [*self.command, str(GUEST), str(kit), str(self.threads), self.level]
+        arguments = [*self.command, str(guest), str(kit), str(self.threads), self.level]
         found = subprocess.run(
             arguments, env={**os.environ, **self.environment}, capture_output=True, timeout=TIMEOUT_S, check=False
         )

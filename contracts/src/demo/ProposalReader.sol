@@ -17,7 +17,7 @@ import {UseClass} from "../interfaces/ILicenseRegistry.sol";
 /// So an answer is for people, who see the proposal beside it. No contract may pay, vote or execute by one.
 /// Warning: that nodes agree to the bit means that the operator ran this model, not that the model is right.
 contract ProposalReader is InferenceConsumer {
-    uint256 public constant MAX_TEXT_BYTES = 4000; // what a model of 2,048 tokens reads beside the question
+    uint256 public constant MAX_TEXT_BYTES = 4000; // 1,000 tokens of English; what fills the model's context is refunded
     uint32 public constant CALLBACK_GAS = 1_000_000; // the longest answer is kept in 32 words
     uint40 public constant ANSWER_WINDOW = 10 minutes;
     uint256 private constant HASH_BYTES = 32; // of the answer's tokens

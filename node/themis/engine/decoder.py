@@ -82,6 +82,7 @@ def steps(
     """
     if not 0 < len(question) < schema.context:
         raise Refused(Reason.INVALID_INPUT, f"{len(question)} tokens; 1 to {schema.context - 1} fit")
+    reach.require_known(schema, question)
     piece = reach.piece(schema) or len(question)
     *before, new = (list(question[first : first + piece]) for first in range(0, len(question), piece))
     cache, past = empty_cache(schema, inputs), 0

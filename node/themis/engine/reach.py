@@ -7,6 +7,7 @@ from typing import Any, Final
 from numpy.typing import NDArray
 
 from themis.bundles.manifest import GenerationSchema, TensorSchema
+from themis.core.errors import Reason, Refused
 from themis.engine import tensors
 from themis.exact.declare import Declarations
 
@@ -31,6 +32,13 @@ class Reach:
     def piece(self, schema: GenerationSchema) -> int | None:
         """New tokens that one run may take; None: as many as there are."""
         return min(self._extents([schema.tokens]), default=None)
+
+    def require_known(self, schema: GenerationSchema, question: Sequence[int]) -> None:
+        """Raises Refused(INVALID_INPUT) naming a token outside the vocabulary, where the graph declares one."""
+        known = self.declared.ranges.get(schema.tokens)
+        strange = [token for token in question if known and not known.low <= token <= known.high]
+        if known and strange:
+            raise Refused(Reason.INVALID_INPUT, f"token {strange[0]} is outside the vocabulary, 0 to {known.high}")
 
     def check(self, feed: Mapping[str, NDArray[Any]]) -> None:
         """Raises Refused(INVALID_INPUT) for a step that the proof does not cover."""

