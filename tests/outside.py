@@ -43,7 +43,7 @@ def checkout(place: Path) -> Path:
     """A git repository with the working tree's contracts as its one commit: what `git clone` gives, and no more."""
     listed = run("git", "ls-files", "-co", "--exclude-standard", "-z", "contracts", cwd=ROOT)
     for name in filter(None, listed.split("\0")):
-        if (ROOT / name).exists():
+        if (ROOT / name).is_file():
             (place / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, place / name)
     run("git", "init", "--quiet", cwd=place)
