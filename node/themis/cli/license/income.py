@@ -85,7 +85,7 @@ def _model(row: Mapping[str, Any]) -> str:
 _EARNINGS: Final[View] = (
     Column("model", _model, flows=True),
     Column("royalties", lambda row: amount(row["royalties"], row["token"]), right=True),
-    Column("from", lambda row: f"{row['requests']} requests", right=True, spare=True),
+    Column("requests", lambda row: str(row["requests"]), right=True, spare=True),
     Column("answers", lambda row: amount(row["answers"], row["token"]), right=True),
     Column("refunds", lambda row: amount(row["refunds"], row["token"]), right=True),
 )
