@@ -61,7 +61,7 @@ def _answers(track: Track, first_block: int) -> list[bytes]:
     raws = []
     for offset, request in enumerate(requests):
         gas = fulfill_gas(request, output)
-        data = contracts.fulfill(request, output)
+        data = contracts.fulfill(request, output, 0)
         chain_id, oracle = world.client.chain_id, world.client.oracle
         raws.append(world.operator.sign(Transaction(chain_id, nonce + offset, oracle, data, gas, fees)))
     return raws

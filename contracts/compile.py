@@ -34,7 +34,9 @@ class Target:
 
 
 TARGETS: Final = (
+    Target("Registry", "src/Registry.sol"),
     Target("InferenceOracle", "src/InferenceOracle.sol"),
+    Target("Lens", "src/Lens.sol"),
     Target("TimelockGuard", "src/consumers/TimelockGuard.sol"),
     Target("EthVault", "src/demo/EthVault.sol", demo=True),
     Target("SafeEthVault", "src/demo/SafeEthVault.sol", demo=True),

@@ -39,6 +39,7 @@ REQUESTER_GRANT: Final = 0b010101_101010
 ALL_GRANT: Final = 0b101010_101010
 """Policies: two bits per use class, operator's then requester's."""
 ETHER: Final = "0x" + "00" * 20
+BATCH: Final = 8
 INPUT: Final = bytes(range(1, 65))
 OUTPUT: Final = bytes(range(1, 33))
 
@@ -50,6 +51,7 @@ class Bench:
     """A chain with an operator who serves licensed models, and a requester with a key of its own."""
 
     web3: Web3
+    registry: Contract
     oracle: Contract
     licensor: LocalAccount
     operator: str
@@ -61,10 +63,10 @@ class Bench:
         model_id, roots = next(
             (model_id, roots)
             for roots in names
-            if 0 not in (model_id := Hash32(self.oracle.functions.modelIdOf(self.licensor.address, *roots).call()))
+            if 0 not in (model_id := Hash32(self.registry.functions.modelIdOf(self.licensor.address, *roots).call()))
         )
-        send(self.oracle.functions.registerModel(*roots, ""), self.licensor.address)
-        send(self.oracle.functions.publishTerms(model_id, b"\x44" * 32, policy, 0, "", ""), self.licensor.address)
+        send(self.registry.functions.registerModel(*roots, ""), self.licensor.address)
+        send(self.registry.functions.publishTerms(model_id, b"\x44" * 32, policy, 0, "", ""), self.licensor.address)
         send(self.oracle.functions.serve(model_id, token, 0, CALLBACK_GAS), self.operator)
         return model_id
 
@@ -81,6 +83,7 @@ class Bench:
             expiry_s=GENESIS_S + 365 * 86_400,
             quota=UNLIMITED,
             daily_rate=UNLIMITED,
+            market=_address(ETHER),
             royalty_bps=ROYALTY_BPS,
             price_token=_address(ETHER),
             price_floor=0,
@@ -92,16 +95,16 @@ class Bench:
 
     def signed(self, grant: Grant) -> tuple[tuple[Any, ...], bytes]:
         """Sign with the licensor's key: the grant as the contract takes it, and the signature."""
-        typed = grant_typed_data(grant, self.web3.eth.chain_id, _address(self.oracle.address))
+        typed = grant_typed_data(grant, self.web3.eth.chain_id, _address(self.registry.address))
         signature = self.licensor.sign_message(encode_typed_data(full_message=typed)).signature
-        addresses = ("licensor", "licensee", "priceToken", "payTo")
+        addresses = ("licensor", "licensee", "market", "priceToken", "payTo")
         message = typed["message"] | {name: Web3.to_checksum_address(typed["message"][name]) for name in addresses}
         message |= {name: int(message[name]) for name in ("priceFloor", "nonce")}  # text in JSON
         return tuple(message.values()), signature
 
     def activate(self, grant: Grant) -> int:
         """Activate; gas used."""
-        return send(self.oracle.functions.activate(*self.signed(grant)), self.operator)["gasUsed"]
+        return send(self.registry.functions.activate(*self.signed(grant)), self.operator)["gasUsed"]
 
     def asked(self, receipt: TxReceipt) -> tuple[int, Any]:
         """Gas used and the request as logged."""
@@ -130,9 +133,22 @@ class Bench:
     def answer(self, request: Any) -> int:
         """Fulfill with another answer than the last one, so that the consumer's word changes; gas used."""
         output = OUTPUT if request["facts"] >> 152 & 1 else OUTPUT[::-1]
-        receipt = send(self.oracle.functions.fulfillRequest(tuple(request.values()), output), self.operator)
+        receipt = send(self.oracle.functions.fulfill(tuple(request.values()), output, 0), self.operator)
         assert not self.oracle.events.CallbackFailed().process_receipt(receipt, errors=DISCARD)  # noqa: S101
         return receipt["gasUsed"]
+
+    def batch(self, model_id: Hash32, count: int) -> int:
+        """Ask in lanes from 1,000 on and answer, in a transaction each; gas used by both."""
+        deadline_s = self.web3.eth.get_block("latest")["timestamp"] + 3_600
+        asks = [(model_id, self.operator, UseClass.COMMERCIAL, 1_000 + n, deadline_s, 0) for n in range(count)]
+        call = self.oracle.functions.requestMany(asks, [INPUT] * count, ETHER, [FEE] * count)
+        asked = send(call, self.requester, FEE * count)
+        logged = self.oracle.events.Requested().process_receipt(asked, errors=DISCARD)
+        requests = [tuple(log["args"]["request"].values()) for log in logged]
+        call = self.oracle.functions.fulfillMany(requests, [OUTPUT] * count, [0] * count)
+        answered = send(call, self.operator)
+        assert len(self.oracle.events.Fulfilled().process_receipt(answered, errors=DISCARD)) == count  # noqa: S101
+        return asked["gasUsed"] + answered["gasUsed"]
 
     def refund(self, request: Any) -> int:
         """Let the deadline pass and refund; gas used."""
@@ -161,11 +177,12 @@ def measure(web3: Web3) -> dict[str, Any]:
     binary = solc_binary()
     operator, _, requester = (chains.accounts()[index].address for index in (1, 2, 3))
     licensor: LocalAccount = Account.from_key(chains.accounts()[2].private_key)
-    oracle = _deploy(web3, artifact(Target("InferenceOracle", "src/InferenceOracle.sol"), binary))
+    registry = _deploy(web3, artifact(Target("Registry", "src/Registry.sol"), binary))
+    oracle = _deploy(web3, artifact(Target("InferenceOracle", "src/InferenceOracle.sol"), binary), registry.address)
     hashing = artifact(Target("HashingConsumer", "test/support/HashingConsumer.sol"), binary)
     wallet = artifact(Target("OwnedWallet", "test/support/OwnedWallet.sol"), binary)
     token = _deploy(web3, artifact(Target("StandardToken", "test/support/Tokens.sol"), binary))
-    bench = Bench(web3, oracle, licensor, operator, requester)
+    bench = Bench(web3, registry, oracle, licensor, operator, requester)
 
     gas, model_id = _model_paths(bench)
     arguments = (oracle.address, model_id, operator, UseClass.COMMERCIAL)
@@ -175,23 +192,25 @@ def measure(web3: Web3) -> dict[str, Any]:
     gas |= _request_paths(bench, consumer, silent)
     gas["refund"] = bench.refund(bench.through(silent, 1, FEE)[1])
     gas |= _license_paths(bench)
+    gas |= _goals(bench, gas)
     gas |= _token_paths(bench, token)
     gas |= _licensor_paths(bench, _deploy(web3, wallet, licensor.address), model_id, consumer.address)
-    return {"gas": gas, "size": {"InferenceOracle": len(web3.eth.get_code(oracle.address))}}
+    places = {"Registry": registry.address, "InferenceOracle": oracle.address, "Lens": oracle.functions.LENS().call()}
+    return {"gas": gas, "size": {name: len(web3.eth.get_code(place)) for name, place in places.items()}}
 
 
 def _model_paths(bench: Bench) -> tuple[Gas, Hash32]:
     """Registration, terms, offer and the operator's grant of the reference model."""
     gas: Gas = {}
-    functions, licensor = bench.oracle.functions, bench.licensor.address
+    functions, licensor = bench.registry.functions, bench.licensor.address
     roots = [bytes([n]) * 32 for n in (0x11, 0x22, 0x33)]
     receipt = send(functions.registerModel(*roots, "ipfs://bundle"), licensor)
     gas["registerModel"] = receipt["gasUsed"]
-    (registered,) = bench.oracle.events.ModelRegistered().process_receipt(receipt, errors=DISCARD)
+    (registered,) = bench.registry.events.ModelRegistered().process_receipt(receipt, errors=DISCARD)
     model_id = Hash32(bytes(registered["args"]["modelId"]))
     terms = (model_id, b"\x44" * 32, ALL_GRANT, 0, "ipfs://terms", "Built with evm-risk-moe")
     gas["publishTerms, first"] = send(functions.publishTerms(*terms), licensor)["gasUsed"]
-    gas["serve"] = send(functions.serve(model_id, ETHER, 0, CALLBACK_GAS), bench.operator)["gasUsed"]
+    gas["serve"] = send(bench.oracle.functions.serve(model_id, ETHER, 0, CALLBACK_GAS), bench.operator)["gasUsed"]
     first = bench.grant(bench.operator, Role.OPERATOR, model_id)
     gas["activate, EOA"] = bench.activate(first)
     gas["activate, again"] = bench.activate(first)
@@ -213,7 +232,14 @@ def _request_paths(bench: Bench, consumer: Contract, silent: Contract) -> Gas:
     bench.answer(bench.through(silent, 1)[1])
     gas["request, free, warm lane, no callback"], request = bench.through(silent, 1)
     gas["fulfill, free, warm, no callback"] = bench.answer(request)
+    collect = bench.oracle.functions.collect(ETHER, bytes(request["modelId"]), bench.operator)
+    gas["collect, first credits"] = send(collect, bench.operator)["gasUsed"]
     gas["withdraw"] = send(bench.oracle.functions.withdraw(ETHER, bench.operator), bench.operator)["gasUsed"]
+    bench.answer(bench.through(consumer, 2, FEE)[1])
+    withdraw = bench.oracle.functions.collectAndWithdraw(
+        ETHER, bench.operator, [bytes(request["modelId"])], [bench.operator]
+    )
+    gas["collectAndWithdraw"] = send(withdraw, bench.operator)["gasUsed"]
     return gas
 
 
@@ -252,7 +278,8 @@ def _metered_paths(bench: Bench, cached: int) -> Gas:
     """Grants that count: what a quota, and all limits together, add to a request."""
     gas: Gas = {}
     model_id = bench.model(0x61, REQUESTER_GRANT)
-    metered = replace(bench.grant(bench.requester, Role.REQUESTER, model_id), quota=9)
+    market = _address(bench.oracle.address)
+    metered = replace(bench.grant(bench.requester, Role.REQUESTER, model_id), quota=9, market=market)
     limited = replace(metered, seq=2, daily_rate=9, price_floor=1, pay_to=_address(bench.operator), nonce=2)
     bench.activate(metered)
     asked, request = bench.direct(model_id)
@@ -263,7 +290,29 @@ def _metered_paths(bench: Bench, cached: int) -> Gas:
     asked, request = bench.direct(model_id, fee=FEE)
     gas["request, paid, every limit"] = asked
     bench.answer(request)
+    both = bench.model(0x63, ALL_GRANT)
+    payees = (bench.web3.eth.accounts[index] for index in (7, 8))
+    for licensee, role in ((bench.requester, Role.REQUESTER), (bench.operator, Role.OPERATOR)):
+        grant = replace(bench.grant(licensee, role, both), quota=9, daily_rate=9, market=market)
+        bench.activate(replace(grant, pay_to=_address(next(payees))))
+    gas["fulfill, paid, every limit, first credits"] = bench.answer(bench.direct(both, fee=FEE)[1])
     return gas
+
+
+def _goals(bench: Bench, gas: Gas) -> Gas:
+    """What PROTOCOL.md has goals for: paid, both grants, royalty, 32 bytes of output."""
+    found = {
+        "request + answer, consumer": gas["request, paid, warm lane"] + gas["fulfill, paid with royalty, warm"],
+    }
+    model_id = bench.model(0x62, ALL_GRANT)
+    for licensee, role in ((bench.requester, Role.REQUESTER), (bench.operator, Role.OPERATOR)):
+        bench.activate(bench.grant(licensee, role, model_id))
+    bench.answer(bench.direct(model_id, fee=FEE)[1])
+    asked, request = bench.direct(model_id, fee=FEE)
+    found["request + answer, account"] = asked + bench.answer(request)
+    bench.batch(model_id, BATCH)
+    found[f"batch of {BATCH}, per result"] = bench.batch(model_id, BATCH) // BATCH
+    return found
 
 
 def _token_paths(bench: Bench, token: Contract) -> Gas:
@@ -279,6 +328,7 @@ def _token_paths(bench: Bench, token: Contract) -> Gas:
     gas["requestWithToken"], request = bench.direct(model_id, token=token.address, fee=FEE)
     gas["fulfill, paid in a token"] = bench.answer(request)
     gas["refund, token"] = bench.refund(bench.direct(model_id, token=token.address, fee=FEE)[1])
+    send(oracle.functions.collect(token.address, model_id, bench.operator), bench.operator)
     gas["withdraw, token, first"] = send(oracle.functions.withdraw(token.address, bench.operator), bench.operator)[
         "gasUsed"
     ]
@@ -288,8 +338,8 @@ def _token_paths(bench: Bench, token: Contract) -> Gas:
 def _licensor_paths(bench: Bench, wallet: Contract, model_id: Hash32, licensee: str) -> Gas:
     """Asks, answers to them, revocation, and what else is rare."""
     gas: Gas = {}
-    functions, licensor = bench.oracle.functions, bench.licensor.address
-    send(wallet.functions.registerModel(bench.oracle.address, b"\x66" * 32), bench.operator)
+    functions, licensor = bench.registry.functions, bench.licensor.address
+    send(wallet.functions.registerModel(bench.registry.address, b"\x66" * 32), bench.operator)
     of_wallet = Hash32(bytes(functions.modelIdOf(wallet.address, *[b"\x66" * 32] * 3).call()))
     grant = replace(bench.grant(bench.operator, Role.OPERATOR, of_wallet), licensor=_address(wallet.address))
     gas["activate, ERC-1271"] = bench.activate(grant)

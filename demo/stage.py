@@ -22,6 +22,8 @@ POLICY: Final = "personal=open,research=open,commercial=grant"
 ALLOWANCE_WEI: Final = 100 * 10**18
 """What each party starts with."""
 FEE_WEI: Final = 10**15
+PRICE_WEI: Final = 9 * 10**14
+"""What the operator asks for an answer: the fee less the licensor's royalty."""
 GRANT_DAYS: Final = 30
 
 
@@ -84,7 +86,7 @@ def set_up(chain: chains.RunningChain, homes: Path, out: Transcript) -> Stage:
     out.say("terms: non-commercial use is free, commercial use by authorization")
 
     out.act("The operator offers to answer")
-    out.say(f"its price is {ether(FEE_WEI)} a request; paid answers are commercial use,")
+    out.say(f"its price is {ether(PRICE_WEI)} a request, royalty aside; paid answers are commercial use,")
     out.say(f"so the licensor has authorized it for {GRANT_DAYS} days")
     return stage
 
@@ -96,7 +98,7 @@ def _license(stage: Stage) -> None:
 
 
 def _offer(stage: Stage) -> None:
-    price = ("--min-fee-wei", str(FEE_WEI), "--max-callback-gas", str(guard.CALLBACK_GAS))
+    price = ("--min-fee-wei", str(PRICE_WEI), "--max-callback-gas", str(guard.CALLBACK_GAS))
     stage.operator.themis("models", "serve", str(MODEL_PATH), _hex(stage.model_id), *price)
 
 

@@ -166,8 +166,8 @@ def _pay_out(here: Stage, answers: list[Answer], out: Transcript) -> dict[str, i
         (here.operator, here.operator_address, fees - royalties),
         (here.licensor, here.licensor_address, royalties),
     )
-    for actor, account, share_wei in shares:
-        check(here.witness.credit_wei(account) == share_wei, f"the oracle owes the {actor.name} {share_wei} wei")
+    owed = here.witness.till_wei(here.model_id, here.operator_address)
+    check(owed == (fees - royalties, royalties), "the oracle owes the operator its pay and the licensor its royalty")
     for actor, account, share_wei in shares:
         actor.themis("withdraw")
         gained_wei = here.witness.withdrawn_wei(account, answers[-1].fulfilled.block)

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from demo.patience import until
-from themis.chain import client, gas
+from themis.chain import client, contracts, gas
 from themis.chain.abi import Artifact, Log, address
-from themis.chain.contracts import ORACLE
 from themis.chain.rpc import Rpc, RpcError
 from themis.core.errors import Broken
 from themis.core.fees import FeePolicy
@@ -95,7 +94,7 @@ class Wallet:
         try:
             self.rpc.call("eth_call", call, hex(mined.block))
         except RpcError as error:
-            return mined, ORACLE.denial(error.data)
+            return mined, contracts.denial(error.data)
         raise Broken(f"transaction {_hex(mined.hash)} failed on chain but not when called again")
 
     def _send_unestimated(self, to: Address, data: bytes, value_wei: int) -> Mined:

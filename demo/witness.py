@@ -50,9 +50,14 @@ class Witness:
         return int(self.rpc.call("eth_getBalance", _hex(account), at), 16)
 
     def credit_wei(self, account: Address) -> int:
-        """What the oracle owes an account."""
+        """What the oracle has credited an account."""
         (credit,) = self.call(self.oracle, ORACLE, "credits", _hex(ETHER), _hex(account))
         return int(credit)
+
+    def till_wei(self, model_id: Hash32, operator: Address) -> tuple[int, int]:
+        """What waits to be collected of an operator's answers about a model: the operator's, and the licensor's."""
+        pay, royalties = self.call(self.oracle, ORACLE, "tillOf", _hex(ETHER), model_id, _hex(operator))
+        return int(pay), int(royalties)
 
     def answer(self, asked: Mined) -> Answer:
         """Wait for the answer to the one request made in a transaction, and check every claim about it."""
@@ -71,7 +76,7 @@ class Witness:
         failed = fulfilled.logs(self.oracle, ORACLE, "CallbackFailed")
         check(not failed, "the callback went through")
         terms = self._terms(request)
-        check(log.values["termsHash"] == terms.hash, "the answer names the terms the request was made under")
+        check(log.values["termsVersion"] == request.terms_version, "the answer names the terms it comes under")
         return Answer(id_, request, output, result_hash, terms, asked, fulfilled)
 
     def withdrawn_wei(self, account: Address, since: int) -> int:
@@ -85,7 +90,8 @@ class Witness:
 
     def _terms(self, request: Request) -> Terms:
         data = terms_of(TermsKey(request.model_id, request.terms_version))
-        call = {"to": _hex(self.oracle), "data": _hex(data)}
+        (registry,) = self.call(self.oracle, ORACLE, "REGISTRY")
+        call = {"to": registry, "data": _hex(data)}
         return decode_terms(bytes.fromhex(self.rpc.call("eth_call", call, "latest")[2:]))
 
     def _fulfillment(self, id_: Hash32, since: int) -> Mined:

@@ -140,6 +140,10 @@ class FakeBlock:
         return replace(self.header, may_log=bool(self.events))
 
 
+ROYALTY_BPS = 1_000
+"""Of every grant."""
+
+
 class FakeChain:
     """Blocks hold events and receipts; `mine` takes the operator's transactions from the mempool in nonce order."""
 
@@ -239,7 +243,7 @@ class FakeChain:
         self.mine(include=False)
         block = self.chain[-1]
         result_hash = canonical.result_hash(id_, MODEL, output, CHAIN_ID, ORACLE_ADDRESS)
-        block.events.append(Fulfilled(id_, result_hash, MODEL, output, self._place(block, keccak(id_ + output))))
+        block.events.append(Fulfilled(id_, result_hash, 1, output, self._place(block, keccak(id_ + output))))
 
     def reorg(self, depth: int, *, keep_requests: bool, keep_answers: bool) -> None:
         """Replace the last blocks by as many others; requests and answers come back in the first of them, or do not."""
@@ -292,9 +296,11 @@ class FakeChain:
         self._require_up()
         return [Unavailable("pruned") if self.untold else self.code_at.get(account, b"") for account, _ in places]
 
-    def license_denials(self, queries: Sequence[LicenseQuery]) -> list[Denial | Unavailable | None]:
+    def licenses(self, queries: Sequence[LicenseQuery]) -> list[int | Denial | Unavailable]:
         self._require_up()
-        return [Unavailable("pruned") if self.untold else self.denials.get(query.account) for query in queries]
+        return [
+            Unavailable("pruned") if self.untold else self.denials.get(query.account, ROYALTY_BPS) for query in queries
+        ]
 
     def uses_left(self, queries: Sequence[LicenseQuery]) -> list[int | None]:
         self._require_up()
@@ -326,7 +332,9 @@ class FakeChain:
             raise Unavailable("pruned")
         return [self.standings.get(model_id, OPEN) for model_id in model_ids]
 
-    def fulfill_denial(self, request: Request, output: bytes, block_number: int) -> Denial | Unavailable | None:
+    def fulfill_denial(
+        self, request: Request, output: bytes, min_pay: int, block_number: int
+    ) -> Denial | Unavailable | None:
         self._require_up()
         return Denial("NotOpen", "id=0x00")
 
@@ -414,7 +422,7 @@ class FakeChain:
             good = False
         if good:
             result_hash = canonical.result_hash(id_, request.model_id, output, CHAIN_ID, ORACLE_ADDRESS)
-            event = Fulfilled(id_, result_hash, request.model_id, output, self._place(block, tx_hash))
+            event = Fulfilled(id_, result_hash, request.terms_version, output, self._place(block, tx_hash))
             block.events.append(event)
             return self._receipt(block, tx_hash, succeeded=True, events=(event,))
         return self._receipt(block, tx_hash, succeeded=False)

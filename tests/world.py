@@ -13,7 +13,7 @@ from tests.patience import until
 from themis.chain import contracts
 from themis.chain.abi import Artifact, address
 from themis.chain.client import OracleClient, deploy
-from themis.chain.contracts import ORACLE
+from themis.chain.contracts import ORACLE, REGISTRY
 from themis.chain.rpc import Rpc
 from themis.core import canonical
 from themis.core.canonical import UNLIMITED, Grant
@@ -42,9 +42,11 @@ class World:
     def build(cls, chain: RunningChain) -> "World":
         signers = [KeystoreSigner(_account(chain, index).key) for index in range(4)]
         rpc = Rpc(chain.rpc_url)
-        receipt = deploy(rpc, chain.chain_id, signers[0], FEES, ORACLE)
-        client = OracleClient(rpc, chain.chain_id, address(receipt["contractAddress"]))
-        return cls(chain, client, int(receipt["blockNumber"], 16), *signers[1:])
+        by = (rpc, chain.chain_id, signers[0], FEES)
+        registry = deploy(*by, REGISTRY)
+        oracle = deploy(*by, ORACLE, address(registry["contractAddress"]))
+        client = OracleClient(rpc, chain.chain_id, address(oracle["contractAddress"]))
+        return cls(chain, client, int(registry["blockNumber"], 16), *signers[1:])
 
     def register(self, *roots: Hash32, policy: int = GRANT_COMMERCIAL) -> Hash32:
         """A model of the licensor's under terms, served by the operator for at least 1 wei."""
@@ -71,6 +73,7 @@ class World:
             expiry_s=now_s + days * DAY_S,
             quota=UNLIMITED,
             daily_rate=UNLIMITED,
+            market=ETHER,
             royalty_bps=1_000,
             price_token=ETHER,
             price_floor=0,
@@ -80,7 +83,9 @@ class World:
             nonce=seq,
         )
         grant = replace(grant, **changes)
-        typed = canonical.grant_typed_data(grant, self.client.chain_id, self.client.oracle)
+        if grant.quota != UNLIMITED or grant.daily_rate != UNLIMITED:
+            grant = replace(grant, market=self.client.oracle)
+        typed = canonical.grant_typed_data(grant, self.client.chain_id, self.client.registry)
         signature = self.licensor.account.sign_message(encode_typed_data(full_message=typed)).signature
         self.client.transact(self.operator, FEES, "activate", *_activation(grant, bytes(signature)))
 
@@ -121,7 +126,7 @@ class World:
 
 
 def _activation(grant: Grant, signature: bytes) -> tuple[Any, ...]:
-    return ORACLE.arguments("activate", contracts.activate(grant, signature))
+    return REGISTRY.arguments("activate", contracts.activate(grant, signature))
 
 
 def _account(chain: RunningChain, index: int) -> LocalAccount:

@@ -1,31 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {EIP712} from "solady/utils/EIP712.sol";
 import {LibCall} from "solady/utils/LibCall.sol";
 import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 
-import {LicenseRegistry} from "./LicenseRegistry.sol";
-import {Model} from "./ModelRegistry.sol";
+import {Lens} from "./Lens.sol";
 import {Payments} from "./Payments.sol";
 import {IERC165} from "./interfaces/IERC165.sol";
 import {IInferenceConsumer} from "./interfaces/IInferenceConsumer.sol";
 import {Ask, IInferenceOracle, Request, State} from "./interfaces/IInferenceOracle.sol";
-import {Grant, ILicenseRegistry, Role, UseClass} from "./interfaces/ILicenseRegistry.sol";
+import {Grant, License, Role, UseClass} from "./interfaces/ILicenseRegistry.sol";
 import {IModelRegistry} from "./interfaces/IModelRegistry.sol";
 import {IPayments} from "./interfaces/IPayments.sol";
-import {ITermsRegistry} from "./interfaces/ITermsRegistry.sol";
-import {GrantWord} from "./libraries/GrantWords.sol";
-import {LaneWord, LaneWords} from "./libraries/LaneWords.sol";
-import {Mode, Policy} from "./libraries/Policies.sol";
-import {RequestFacts} from "./libraries/RequestFacts.sol";
+import {IRegistry} from "./interfaces/IRegistry.sol";
 import {Requests} from "./libraries/Requests.sol";
+import {RequestFacts} from "./types/Facts.sol";
+import {GrantWords} from "./types/GrantWord.sol";
+import {LaneWord, LaneWords} from "./types/LaneWord.sol";
+import {GrantLimits, Limits, Uses} from "./types/Limits.sol";
+import {Mode} from "./types/Policy.sol";
 
 /// @title Themis: requests, answers and payment
-/// @notice The one contract that is deployed. Immutable, without owner; it holds open fees and credits and nothing else.
-/// @dev Every function: checks, effects, event, interaction. Only `fulfillRequest`, `withdraw` and requests paid in tokens interact,
-/// as their last step, so there is nothing a reentrant call could find half done. Payments are taken one at a time: see `_pull`.
-contract InferenceOracle is IInferenceOracle, IERC165, LicenseRegistry, Payments {
+/// @notice A market: it holds open fees, tills and credits and nothing else. Immutable, without owner. Who may use which model is
+/// written in its registry, which it reads and never changes.
+/// @dev Every function: checks, effects, event, interaction. Only answers, withdrawals and requests paid in tokens interact, as
+/// their last step, so there is nothing a reentrant call could find half done. Payments are taken one at a time: see `_pull`.
+/// @custom:security-contact See SECURITY.md
+contract InferenceOracle is IInferenceOracle, IERC165, Payments {
+    using GrantLimits for Limits;
+    using GrantLimits for Uses;
+
     /// @dev What an operator offers for a model: one slot.
     struct Offer {
         bool serving;
@@ -54,15 +58,29 @@ contract InferenceOracle is IInferenceOracle, IERC165, LicenseRegistry, Payments
     /// @notice The longest time between a request and its deadline: milliseconds taken for seconds lock no fee for ever.
     uint256 public constant MAX_WINDOW = 30 days;
 
-    /// @dev A call to a cold account (EIP-2929) and the steps between the gas check and that call.
-    uint256 private constant CALL_OVERHEAD_GAS = 3000;
+    /// @dev Two cold accounts (the consumer's, and under EIP-7702 that of its code) and the steps up to the call, with room for dearer
+    /// ones. That the callback had its gas is checked again after it, whatever such things cost by then.
+    uint256 private constant CALL_OVERHEAD_GAS = 10_000;
+
+    /// @inheritdoc IInferenceOracle
+    address public immutable LENS;
+
+    /// @dev Requests made before a fork that took a new chain id can still be refunded.
+    uint256 private immutable FIRST_CHAIN_ID;
 
     mapping(bytes32 modelId => mapping(address operator => mapping(address token => Offer))) private _offers;
     mapping(address requester => mapping(uint64 lane => Lane)) private _lanes;
+    mapping(bytes32 grantHash => Uses) private _uses;
+
+    /// @param registry Whose models are served here.
+    constructor(IRegistry registry) Payments(registry) {
+        FIRST_CHAIN_ID = block.chainid;
+        LENS = address(new Lens(this));
+    }
 
     /// @inheritdoc IInferenceOracle
     function serve(bytes32 modelId, address token, uint96 minFee, uint32 maxCallbackGas) external {
-        _knownModel(modelId);
+        if (REGISTRY.licensorOf(modelId) == address(0)) revert IModelRegistry.UnknownModel(modelId);
 
         _offers[modelId][msg.sender][token] = Offer(true, minFee, maxCallbackGas);
 
@@ -101,44 +119,79 @@ contract InferenceOracle is IInferenceOracle, IERC165, LicenseRegistry, Payments
         Grant calldata grant,
         bytes calldata signature
     ) external payable returns (bytes32 id) {
-        uint256 inEther = token == address(0) ? fee : 0;
-        if (msg.value != inEther) revert FeeNotReceived(address(0), msg.value, inEther);
-        _activate(grant, signature);
+        _requireSent(token, fee);
+        REGISTRY.activate(grant, signature);
         id = _request(ask, input, token, fee);
         if (token != address(0)) _pull(token, fee);
     }
 
     /// @inheritdoc IInferenceOracle
-    function fulfillRequest(Request calldata request_, bytes calldata output) external {
-        (bytes32 id, Lane storage lane, LaneWord word) = _requireOpen(request_);
+    function requestMany(Ask[] calldata asks, bytes[] calldata inputs, address token, uint96[] calldata fees)
+        external
+        payable
+        returns (bytes32[] memory ids)
+    {
+        _requireEqual(asks.length, inputs.length);
+        _requireEqual(asks.length, fees.length);
+        ids = new bytes32[](asks.length);
+        uint256 total;
+        for (uint256 i; i < asks.length; ++i) {
+            total += fees[i];
+            ids[i] = _request(asks[i], inputs[i], token, fees[i]);
+        }
+        _requireSent(token, total);
+        if (token != address(0)) _pull(token, total);
+    }
+
+    /// @inheritdoc IInferenceOracle
+    function fulfill(Request calldata request_, bytes calldata output, uint96 minPay) external {
+        (bytes32 id, Lane storage lane, LaneWord word) = _requireOpen(request_, block.chainid);
         if (block.timestamp > request_.facts.deadline()) revert DeadlinePassed(request_.facts.deadline());
         if (msg.sender != request_.operator) revert NotOperator(id, msg.sender, request_.operator);
         if (output.length > MAX_OUTPUT_BYTES) revert OutputTooLarge(output.length, MAX_OUTPUT_BYTES);
 
         bytes32 resultHash = resultHashOf(id, request_.modelId, output);
         lane.word = LaneWords.pack(State.FINAL, request_.facts.seq(), resultHash);
-        GrantWord grant; // zero where the policy is open
-        address licensee;
-        if (word.mode() == Mode.GRANT) (licensee, grant) = _useAsOperator(request_, word);
-        if (request_.fee > 0) _settle(request_, licensee, grant);
+        License memory license; // zero where the policy is open
+        if (word.mode() == Mode.GRANT) license = _useAsOperator(request_, word);
+        _settle(id, request_, license, minPay);
 
-        bytes32 termsHash = _termsHashOf(request_.modelId, request_.facts.termsVersion());
-        emit Fulfilled(id, msg.sender, resultHash, termsHash, output);
+        uint24 version = request_.facts.termsVersion();
+        emit Fulfilled(id, msg.sender, resultHash, version, license.word.royaltyBps(), output);
 
-        if (request_.facts.callbackGas() > 0) _callBack(request_.requester, request_.facts.callbackGas(), id, output);
+        if (request_.facts.callbackGas() > 0) {
+            _callBack(request_.requester, request_.facts.callbackGas(), id, request_.facts.lane(), output);
+        }
+    }
+
+    /// @inheritdoc IInferenceOracle
+    /// @dev Each answer is a call of its own to this very contract, by the same sender: what it reverts is its own.
+    function fulfillMany(Request[] calldata requests, bytes[] calldata outputs, uint96[] calldata minPays)
+        external
+        returns (uint256 fulfilled)
+    {
+        _requireEqual(requests.length, outputs.length);
+        _requireEqual(requests.length, minPays.length);
+        for (uint256 i; i < requests.length; ++i) {
+            (bool done, bytes memory reason) =
+                address(this).delegatecall(abi.encodeCall(this.fulfill, (requests[i], outputs[i], minPays[i])));
+            if (done) ++fulfilled;
+            else emit NotFulfilled(idOf(requests[i]), msg.sender, reason);
+        }
+        if (fulfilled == 0) revert NothingFulfilled();
     }
 
     /// @inheritdoc IInferenceOracle
     function refund(Request calldata request_) external {
-        (bytes32 id, Lane storage lane,) = _requireOpen(request_);
+        bytes32 now_ = Requests.ofCalldata(request_, block.chainid);
+        bool isOfNow = _laneOf(request_).word.holds(State.OPEN, request_.facts.seq(), now_);
+        (bytes32 id, Lane storage lane, LaneWord word) =
+            _requireOpen(request_, isOfNow ? block.chainid : FIRST_CHAIN_ID);
         if (block.timestamp <= request_.facts.deadline()) revert DeadlineNotReached(request_.facts.deadline());
 
         lane.word = LaneWords.pack(State.REFUNDED, request_.facts.seq(), 0);
         _credit(request_.token, request_.requester, request_.fee);
-        if (request_.facts.grantSeq() > 0) {
-            address licensee = _holder(request_.licensee, request_.requester);
-            _release(request_.modelId, licensee, Role.REQUESTER, request_.facts.grantSeq());
-        }
+        if (request_.facts.grantSeq() > 0) _release(request_, word.epoch());
 
         emit Refunded(id, request_.requester, request_.fee);
     }
@@ -154,6 +207,11 @@ contract InferenceOracle is IInferenceOracle, IERC165, LicenseRegistry, Payments
     }
 
     /// @inheritdoc IInferenceOracle
+    function usesOf(bytes32 grantHash) external view returns (Uses memory) {
+        return _uses[grantHash];
+    }
+
+    /// @inheritdoc IInferenceOracle
     function stateOf(address requester, uint64 lane) external view returns (State state, uint32 seq, uint200 digest) {
         LaneWord word = _lanes[requester][lane].word;
         return (word.state(), word.seq(), word.digest());
@@ -162,21 +220,18 @@ contract InferenceOracle is IInferenceOracle, IERC165, LicenseRegistry, Payments
     /// @inheritdoc IInferenceOracle
     function finalized(Request calldata request_, bytes calldata output) external view returns (bool) {
         bytes32 resultHash = resultHashOf(idOf(request_), request_.modelId, output);
-        LaneWord word = _lanes[request_.requester][request_.facts.lane()].word;
-        return word.holds(State.FINAL, request_.facts.seq(), resultHash);
+        return _laneOf(request_).word.holds(State.FINAL, request_.facts.seq(), resultHash);
     }
 
     /// @inheritdoc IERC165
     function supportsInterface(bytes4 interfaceId) external pure returns (bool) {
-        return interfaceId == type(IInferenceOracle).interfaceId || interfaceId == type(ILicenseRegistry).interfaceId
-            || interfaceId == type(ITermsRegistry).interfaceId || interfaceId == type(IModelRegistry).interfaceId
-            || interfaceId == type(IPayments).interfaceId || interfaceId == type(IERC165).interfaceId
-            || interfaceId == EIP712.eip712Domain.selector; // ERC-5267
+        return interfaceId == type(IInferenceOracle).interfaceId || interfaceId == type(IPayments).interfaceId
+            || interfaceId == type(IERC165).interfaceId;
     }
 
     /// @inheritdoc IInferenceOracle
     function idOf(Request calldata request_) public view returns (bytes32) {
-        return Requests.ofCalldata(request_);
+        return Requests.ofCalldata(request_, block.chainid);
     }
 
     /// @inheritdoc IInferenceOracle
@@ -187,7 +242,6 @@ contract InferenceOracle is IInferenceOracle, IERC165, LicenseRegistry, Payments
     function _request(Ask calldata ask, bytes calldata input, address token, uint96 fee) private returns (bytes32 id) {
         if (input.length > MAX_INPUT_BYTES) revert InputTooLarge(input.length, MAX_INPUT_BYTES);
         _requireTimely(ask.deadline);
-        _requireOffered(ask, token, fee);
         Lane storage lane = _lanes[msg.sender][ask.lane];
         LaneWord last = lane.word;
         if (last.state() == State.OPEN) revert LaneBusy(msg.sender, ask.lane);
@@ -210,11 +264,12 @@ contract InferenceOracle is IInferenceOracle, IERC165, LicenseRegistry, Payments
         }
     }
 
-    function _requireOffered(Ask calldata ask, address token, uint96 fee) private view {
+    /// @return minFee What the operator asks for, once the requester's royalty is off the fee.
+    function _requireOffered(Ask calldata ask, address token) private view returns (uint96 minFee) {
         Offer storage offer = _offers[ask.modelId][ask.operator][token];
         if (!offer.serving) revert OperatorNotServing(ask.modelId, ask.operator, token);
-        if (fee < offer.minFee) revert FeeTooLow(fee, offer.minFee);
         if (ask.callbackGas > offer.maxCallbackGas) revert CallbackGasTooHigh(ask.callbackGas, offer.maxCallbackGas);
+        return offer.minFee;
     }
 
     /// @dev Uses the requester's license, and checks that an operator can have one; fills in all but `inputHash`.
@@ -224,78 +279,101 @@ contract InferenceOracle is IInferenceOracle, IERC165, LicenseRegistry, Payments
         private
         returns (Request memory made, LaneWord pins)
     {
-        Model storage model = _knownModel(ask.modelId);
-        uint16 epoch = model.epoch;
-        (uint24 version, Policy policy) = _termsInForce(ask.modelId, model);
-        GrantWord word; // zero where the policy is open
-        if (_modeOf(ask.modelId, version, policy, Role.REQUESTER, ask.useClass) == Mode.GRANT) {
-            bool enough;
-            (word, enough) = _ownGrant(ask.modelId, Role.REQUESTER, ask.useClass, epoch);
-            if (!enough) {
-                (made.licensee, word) =
-                    _useLimited(ask.modelId, epoch, version, msg.sender, Role.REQUESTER, ask.useClass, token, fee);
-            }
-        }
-        UseClass operatorsUse = ask.useClass;
-        uint16 royaltyBps;
-        if (fee > 0) {
-            operatorsUse = UseClass.COMMERCIAL; // of whoever is paid for serving, whatever the requester's is
-            royaltyBps = word.royaltyBps();
-            made.payTo = _payeeOf(word, ask.modelId, _holder(made.licensee, msg.sender), Role.REQUESTER);
-        }
-        pins = LaneWords.pins(_modeOf(ask.modelId, version, policy, Role.OPERATOR, operatorsUse), operatorsUse, epoch);
+        uint96 minFee = _requireOffered(ask, token);
+        // a paid answer is commercial use of whoever gives it, whatever the requester's is
+        UseClass operatorsUse = fee > 0 ? UseClass.COMMERCIAL : ask.useClass;
+        (License memory license, uint24 version, uint16 epoch, Mode mode) =
+            REGISTRY.licenseNow(ask.modelId, msg.sender, ask.useClass, operatorsUse);
+        uint16 royaltyBps = fee > 0 ? license.word.royaltyBps() : 0;
+        uint256 net = fee - uint256(fee) * royaltyBps / 10_000;
+        if (net < minFee) revert FeeTooLow(net, minFee);
+        _count(license, ask.modelId, Role.REQUESTER, token, fee);
+
+        pins = LaneWords.pins(mode, operatorsUse, epoch);
         made.requester = msg.sender;
         made.modelId = ask.modelId;
         made.operator = ask.operator;
         made.token = token;
         made.fee = fee;
+        if (royaltyBps > 0) made.payTo = license.payTo;
+        made.licensee = license.licensee;
         made.facts = RequestFacts.pack(
-            ask.lane, seq, word.seq(), ask.deadline, ask.callbackGas, version, royaltyBps, ask.useClass
+            ask.lane, seq, license.word.seq(), ask.deadline, ask.callbackGas, version, royaltyBps, ask.useClass
         );
     }
 
-    /// @dev Uses the operator's license at the moment of its answer, under the terms the request is pinned to.
-    function _useAsOperator(Request calldata request_, LaneWord pinned)
-        private
-        returns (address licensee, GrantWord word)
-    {
-        bool enough;
-        (word, enough) = _ownGrant(request_.modelId, Role.OPERATOR, pinned.useClass(), pinned.epoch());
-        if (!enough) {
-            (licensee, word) = _useLimited(
-                request_.modelId,
-                pinned.epoch(),
-                request_.facts.termsVersion(),
-                msg.sender,
-                Role.OPERATOR,
-                pinned.useClass(),
-                request_.token,
-                request_.fee
-            );
+    /// @dev Uses the operator's license at the moment of its answer, under the terms and in the epoch the request is pinned to.
+    function _useAsOperator(Request calldata request_, LaneWord pinned) private returns (License memory license) {
+        license = REGISTRY.pinnedLicense(
+            request_.modelId,
+            msg.sender,
+            Role.OPERATOR,
+            pinned.useClass(),
+            request_.facts.termsVersion(),
+            pinned.epoch()
+        );
+        _count(license, request_.modelId, Role.OPERATOR, request_.token, request_.fee);
+    }
+
+    /// @dev One use more of a grant with limits. Reverts with the reason where none is left.
+    function _count(License memory license, bytes32 modelId, Role role, address token, uint96 fee) private {
+        if (!license.word.has(GrantWords.COUNTED | GrantWords.FLOORED)) return;
+        address licensee = _holder(license.licensee, msg.sender);
+        Limits memory limits = REGISTRY.limitsOf(modelId, licensee, role, license.word.seq());
+        Uses memory uses = _uses[limits.digest];
+        limits.check(uses, modelId, licensee, role, token, fee, address(this));
+        if (limits.market != address(0)) {
+            _uses[limits.digest] = Uses(uses.total + 1, uses.onDay() + 1, GrantLimits.today());
         }
     }
 
-    function _requireOpen(Request calldata request_)
+    /// @dev Gives a use back to the grant it was taken from, if that is still there: in a later epoch another may have its number. The
+    /// day's rate is not given back.
+    function _release(Request calldata request_, uint16 epoch) private {
+        if (REGISTRY.epochOf(request_.modelId) != epoch) return;
+        address licensee = _holder(request_.licensee, request_.requester);
+        Limits memory limits = REGISTRY.limitsOf(request_.modelId, licensee, Role.REQUESTER, request_.facts.grantSeq());
+        Uses storage uses = _uses[limits.digest];
+        if (limits.market == address(this) && uses.total > 0) --uses.total;
+    }
+
+    function _requireOpen(Request calldata request_, uint256 chainId)
         private
         view
         returns (bytes32 id, Lane storage lane, LaneWord word)
     {
-        id = idOf(request_);
-        lane = _lanes[request_.requester][request_.facts.lane()];
+        id = Requests.ofCalldata(request_, chainId);
+        lane = _laneOf(request_);
         word = lane.word;
         if (!word.holds(State.OPEN, request_.facts.seq(), id)) revert NotOpen(id);
     }
 
-    /// @dev Royalties, of the requester's and of the operator's grant, are rounded down; the rest is the operator's, so that
-    /// nothing is lost. Each grant's is half the fee at most.
-    function _settle(Request calldata request_, address operatorsLicensee, GrantWord operatorsGrant) private {
+    function _laneOf(Request calldata request_) private view returns (Lane storage) {
+        return _lanes[request_.requester][request_.facts.lane()];
+    }
+
+    /// @dev Royalties, of the requester's and of the operator's grant, are rounded down; the rest is the operator's, so that nothing is
+    /// lost. Each grant's is half the fee at most. A royalty without a payee of its own is the model's.
+    function _settle(bytes32 id, Request calldata request_, License memory license, uint96 minPay) private {
         uint256 fee = request_.fee;
         uint256 requesters = fee * request_.facts.royaltyBps() / 10_000;
-        uint256 operators = fee * operatorsGrant.royaltyBps() / 10_000;
-        address licensee = _holder(operatorsLicensee, msg.sender);
-        _credit(request_.token, request_.payTo, requesters);
-        _credit(request_.token, _payeeOf(operatorsGrant, request_.modelId, licensee, Role.OPERATOR), operators);
-        _credit(request_.token, request_.operator, fee - requesters - operators);
+        uint256 operators = fee * license.word.royaltyBps() / 10_000;
+        uint256 pay = fee - requesters - operators;
+        if (pay < minPay) revert PayTooLow(pay, minPay);
+        if (fee == 0) return;
+        uint256 models = _payRoyalty(id, request_.token, request_.payTo, Role.REQUESTER, requesters)
+            + _payRoyalty(id, request_.token, license.payTo, Role.OPERATOR, operators);
+        _fill(request_.token, request_.modelId, msg.sender, pay, models);
+    }
+
+    /// @return models What is the model's: all of it, unless the grant names a payee.
+    function _payRoyalty(bytes32 id, address token, address payTo, Role role, uint256 amount)
+        private
+        returns (uint256 models)
+    {
+        if (payTo == address(0) || amount == 0) return amount;
+        _credit(token, payTo, amount);
+        emit RoyaltyPaid(id, payTo, role, amount);
     }
 
     /// @dev Whose grant it is: the licensee's, or where none is named the account's own.
@@ -303,13 +381,15 @@ contract InferenceOracle is IInferenceOracle, IERC165, LicenseRegistry, Payments
         return licensee == address(0) ? account : licensee;
     }
 
-    /// @dev Exactly `gasLimit` gas or a revert: the operator cannot starve a callback and be paid for it (EIP-150 passes on
-    /// 63/64 at most). What the callback does or returns has no effect here.
-    function _callBack(address consumer, uint256 gasLimit, bytes32 id, bytes calldata output) private {
-        bytes memory data = abi.encodeCall(IInferenceConsumer.onInference, (id, output));
+    /// @dev Exactly `gasLimit` gas or a revert: the operator cannot starve a callback and be paid for it. EIP-150 passes on 63/64 at
+    /// most, so whoever had its gas has left a 63rd of it here, whatever else the call cost. What the callback does or returns has no
+    /// effect.
+    function _callBack(address consumer, uint256 gasLimit, bytes32 id, uint64 lane, bytes calldata output) private {
+        bytes memory data = abi.encodeCall(IInferenceConsumer.onInference, (id, lane, output));
         uint256 required = gasLimit + gasLimit / 63 + CALL_OVERHEAD_GAS;
         if (gasleft() < required) revert InsufficientGas(gasleft(), required);
         (bool done,,) = LibCall.tryCall(consumer, 0, gasLimit, 0, data);
+        if (gasleft() < gasLimit / 63) revert InsufficientGas(gasleft(), gasLimit / 63);
         if (!done) emit CallbackFailed(id);
     }
 }

@@ -5,28 +5,30 @@ import {EIP712} from "solady/utils/EIP712.sol";
 
 import {Model} from "./ModelRegistry.sol";
 import {TermsRegistry} from "./TermsRegistry.sol";
-import {Grant, GrantState, ILicenseRegistry, Role, UseClass} from "./interfaces/ILicenseRegistry.sol";
-import {GrantWord, GrantWords} from "./libraries/GrantWords.sol";
-import {Mode, Policy} from "./libraries/Policies.sol";
+import {Grant, ILicenseRegistry, License, Limits, Role, UNLIMITED, UseClass} from "./interfaces/ILicenseRegistry.sol";
 import {Signatures} from "./libraries/Signatures.sol";
+import {GrantWord, GrantWords} from "./types/GrantWord.sol";
+import {Mode, Policy} from "./types/Policy.sol";
 
-/// @title Grants that lift what terms leave to an authorization
-/// @dev The EIP-712 domain is {name "Themis", version "1", chainId, verifyingContract}; see `eip712Domain` (EIP-5267).
+/// @title Grants of models
+/// @dev One word answers for a plain grant; whatever else a grant says sets a flag of that word and costs a closer look.
+/// Grants are EIP-712 structs in the domain ("Themis", "1", chain, this contract); `eip712Domain` (EIP-5267).
 abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
     /// @dev What is kept of a grant: the first slot is read by every check, the others where its flags say so.
-    struct Kept {
+    struct GrantSlot {
         GrantWord word;
         address payTo;
+        bytes32 digest;
+        address market;
+        uint32 quota;
         uint32 dailyRate;
-        uint32 usedToday;
-        uint32 day; // of `usedToday`, days since the epoch
         address priceToken;
         uint96 priceFloor;
     }
 
     /// @notice The EIP-712 type of a grant.
     bytes32 public constant GRANT_TYPEHASH = keccak256(
-        "Grant(bytes32 modelId,address licensor,address licensee,uint8 role,uint8 classes,uint24 termsVersion,uint40 notBefore,uint40 expiry,uint32 quota,uint32 dailyRate,uint16 royaltyBps,address priceToken,uint96 priceFloor,address payTo,uint16 epoch,uint32 seq,uint256 nonce)"
+        "Grant(bytes32 modelId,address licensor,address licensee,uint8 role,uint8 classes,uint24 termsVersion,uint40 notBefore,uint40 expiry,uint32 quota,uint32 dailyRate,address market,uint16 royaltyBps,address priceToken,uint96 priceFloor,address payTo,uint16 epoch,uint32 seq,uint256 nonce)"
     );
 
     /// @notice The largest royalty of one grant, in basis points of the fee: two grants take the whole fee at most.
@@ -35,25 +37,48 @@ abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
     /// @dev A bit for every use class.
     uint8 private constant ALL_CLASSES = 7;
 
-    uint32 private constant UNLIMITED = type(uint32).max;
-
     mapping(address licensor => mapping(uint256 index => uint256 bits)) private _canceled;
     mapping(address licensee => mapping(address hotKey => bool)) private _delegates;
     mapping(address hotKey => address licensee) private _actsFor;
 
     /// @inheritdoc ILicenseRegistry
     function activate(Grant calldata grant, bytes calldata signature) external {
-        _activate(grant, signature);
+        (GrantSlot storage slot, GrantSlot storage beside) = _slots(grant.modelId, grant.licensee, grant.role);
+        (GrantWord current, GrantWord waiting) = (slot.word, _waiting(slot, beside));
+        bytes32 digest = hashGrant(grant);
+        if (current.isVoucher(grant.seq, digest)) return;
+        bool waits = waiting.isVoucher(grant.seq, digest);
+        Model storage model = _knownModel(grant.modelId);
+        bool early = _isEarly(grant, current, model);
+        if (waits && early) return;
+        if (waits) {
+            _requireTimely(grant, model);
+        } else {
+            _requireNext(grant, current, waiting, model.epoch);
+            _requireWellFormed(grant, model);
+            if (isCanceled(grant.licensor, grant.nonce)) revert VoucherCanceled(grant.licensor, grant.nonce);
+            Signatures.requireValid(grant.licensor, digest, signature);
+        }
+
+        if (early) {
+            if (!waiting.isUnset()) _promote(slot, beside, model);
+            _keep(beside, grant, digest);
+            slot.word = slot.word.followed();
+            emit GrantWaits(grant.modelId, grant.licensee, digest, grant);
+        } else {
+            _keep(slot, grant, digest);
+            emit GrantActivated(grant.modelId, grant.licensee, digest, grant);
+        }
     }
 
     /// @inheritdoc ILicenseRegistry
     function revoke(bytes32 modelId, address licensee, Role role, uint32 seq) external {
-        _requireLicensor(modelId);
-        Kept storage kept = _kept(modelId, licensee, role);
-        uint32 current = kept.word.seq();
-        if (seq == 0 || seq < current) revert StaleGrant(seq, current);
+        uint16 epoch = _requireLicensor(modelId).epoch;
+        (GrantSlot storage slot, GrantSlot storage beside) = _slots(modelId, licensee, role);
+        uint32 latest = _latest(slot.word, _waiting(slot, beside), epoch);
+        if (seq == 0 || seq < latest) revert StaleGrant(seq, latest);
 
-        kept.word = GrantWords.revoked(seq);
+        slot.word = GrantWords.revoked(seq, epoch);
 
         emit GrantRevoked(modelId, licensee, role, seq);
     }
@@ -111,25 +136,30 @@ abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
     }
 
     /// @inheritdoc ILicenseRegistry
-    function grantOf(bytes32 modelId, address licensee, Role role) external view returns (GrantState memory) {
-        Kept storage kept = _kept(modelId, licensee, role);
-        GrantWord word = kept.word;
-        return GrantState({
-            seq: word.seq(),
-            revoked: word.has(GrantWords.REVOKED),
-            classes: word.classes(),
-            termsVersion: word.termsVersion(),
-            notBefore: word.notBefore(),
-            expiry: word.expiry(),
-            quotaLeft: word.quotaLeft(),
-            dailyRate: word.has(GrantWords.RATED) ? kept.dailyRate : UNLIMITED,
-            usedToday: word.has(GrantWords.RATED) ? _usedToday(kept) : 0,
-            royaltyBps: word.royaltyBps(),
-            priceToken: word.has(GrantWords.FLOORED) ? kept.priceToken : address(0),
-            priceFloor: word.has(GrantWords.FLOORED) ? kept.priceFloor : 0,
-            payTo: word.has(GrantWords.PAYS_OTHER) ? kept.payTo : address(0),
-            epoch: word.epoch()
-        });
+    function grantsOf(bytes32 modelId, address licensee, Role role)
+        external
+        view
+        returns (GrantWord current, GrantWord waiting)
+    {
+        (GrantSlot storage slot, GrantSlot storage beside) = _slots(modelId, licensee, role);
+        return (slot.word, _waiting(slot, beside));
+    }
+
+    /// @inheritdoc ILicenseRegistry
+    function limitsOf(bytes32 modelId, address licensee, Role role, uint32 seq)
+        external
+        view
+        returns (Limits memory limits)
+    {
+        (GrantSlot storage slot, GrantSlot storage beside) = _slots(modelId, licensee, role);
+        if (_waiting(slot, beside).seq() == seq) slot = beside;
+        GrantWord word = slot.word;
+        if (word.seq() != seq || word.isUnset() || word.has(GrantWords.REVOKED)) return limits;
+        bool counted = word.has(GrantWords.COUNTED);
+        (limits.quota, limits.dailyRate) = counted ? (slot.quota, slot.dailyRate) : (UNLIMITED, UNLIMITED);
+        if (counted) (limits.digest, limits.market) = (slot.digest, slot.market);
+        if (word.has(GrantWords.FLOORED)) (limits.priceToken, limits.priceFloor) = (slot.priceToken, slot.priceFloor);
+        if (word.has(GrantWords.PAYS_OTHER)) limits.payTo = slot.payTo;
     }
 
     /// @inheritdoc ILicenseRegistry
@@ -149,30 +179,32 @@ abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
     }
 
     /// @inheritdoc ILicenseRegistry
-    function checkLicense(bytes32 modelId, uint24 version, address account, Role role, UseClass useClass)
+    function licenseNow(bytes32 modelId, address account, UseClass useClass, UseClass operatorsUse)
         external
         view
-        returns (uint16 royaltyBps)
+        returns (License memory license, uint24 version, uint16 epoch, Mode operatorsMode)
     {
-        Model storage model = _knownModel(modelId);
-        Mode mode = _modeOf(modelId, version, _policyOf(modelId, model, version), role, useClass);
-        if (mode == Mode.OPEN) return 0;
-        (, GrantWord word) = _valid(model.epoch, modelId, version, account, role, useClass);
-        return word.royaltyBps();
+        Model memory model = _models[modelId]; // one read of its one slot
+        if (model.licensor == address(0)) revert UnknownModel(modelId);
+        epoch = model.epoch;
+        Policy policy;
+        (version, policy) = _termsInForce(modelId, model);
+        if (_modeOf(modelId, version, policy, Role.REQUESTER, useClass) == Mode.GRANT) {
+            license = pinnedLicense(modelId, account, Role.REQUESTER, useClass, version, epoch);
+        }
+        operatorsMode = _modeOf(modelId, version, policy, Role.OPERATOR, operatorsUse);
     }
 
     /// @inheritdoc ILicenseRegistry
-    function checkUse(bytes32 modelId, address account, Role role, UseClass useClass, address token, uint96 fee)
-        external
+    function pinnedLicense(bytes32 modelId, address account, Role role, UseClass useClass, uint24 version, uint16 epoch)
+        public
         view
-        returns (uint16 royaltyBps)
+        returns (License memory license)
     {
-        Model storage model = _knownModel(modelId);
-        (uint24 version, Policy policy) = _termsInForce(modelId, model);
-        if (_modeOf(modelId, version, policy, role, useClass) == Mode.OPEN) return 0;
-        (address licensee, GrantWord word) = _valid(model.epoch, modelId, version, account, role, useClass);
-        _requireUse(_kept(modelId, licensee, role), word, modelId, licensee, role, token, fee);
-        return word.royaltyBps();
+        license.word = _slot(modelId, account, uint256(role)).word;
+        if (!license.word.suffices(useClass, epoch)) {
+            license = _closely(license.word, modelId, account, role, useClass, version, epoch);
+        }
     }
 
     /// @inheritdoc ILicenseRegistry
@@ -180,29 +212,13 @@ abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
         return _hashTypedData(keccak256(abi.encode(GRANT_TYPEHASH, grant)));
     }
 
-    function _activate(Grant calldata grant, bytes calldata signature) internal {
-        Kept storage kept = _kept(grant.modelId, grant.licensee, grant.role);
-        GrantWord current = kept.word;
-        bytes32 digest = hashGrant(grant);
-        if (grant.seq <= current.seq()) {
-            if (current.has(GrantWords.REVOKED)) {
-                revert GrantIsRevoked(grant.modelId, grant.licensee, grant.role, current.seq());
-            }
-            if (grant.seq == current.seq() && current.isVoucher(digest)) return;
-            revert StaleGrant(grant.seq, current.seq());
-        }
-        _requireWellFormed(grant);
-        if (isCanceled(grant.licensor, grant.nonce)) revert VoucherCanceled(grant.licensor, grant.nonce);
-        Signatures.requireValid(grant.licensor, digest, signature);
-
-        _keep(kept, grant, digest);
-
-        emit GrantActivated(grant.modelId, grant.licensee, digest, grant);
+    function _domainNameAndVersion() internal pure override returns (string memory, string memory) {
+        return ("Themis", "1");
     }
 
     /// @dev What the policy of `version` says; reverts where it says CLOSED.
     function _modeOf(bytes32 modelId, uint24 version, Policy policy, Role role, UseClass useClass)
-        internal
+        private
         pure
         returns (Mode mode)
     {
@@ -210,153 +226,144 @@ abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
         if (mode == Mode.CLOSED) revert UseClosed(modelId, version, role, useClass);
     }
 
-    /// @dev The caller's own grant, and whether it is a plain one that permits the use: one read and one comparison.
-    function _ownGrant(bytes32 modelId, Role role, UseClass useClass, uint16 epoch)
-        internal
-        view
-        returns (GrantWord word, bool enough)
-    {
-        word = _kept(modelId, msg.sender, role).word;
-        enough = word.suffices(useClass, epoch);
-    }
-
-    /// @dev Makes one use of a grant whose word alone does not suffice: one with limits, or of the licensee that the account acts
-    /// for. Reverts with the reason where it cannot be made.
-    /// @return licensee Whose grant it is; zero: the account's own.
-    /// @return word The grant before this use.
-    function _useLimited(
+    /// @dev The license of an account whose own grant is not a plain one that permits the use. Reverts with the reason where it has none.
+    function _closely(
+        GrantWord own,
         bytes32 modelId,
-        uint16 epoch,
-        uint24 version,
         address account,
         Role role,
         UseClass useClass,
-        address token,
-        uint96 fee
-    ) internal returns (address licensee, GrantWord word) {
-        (licensee, word) = _valid(epoch, modelId, version, account, role, useClass);
-        Kept storage kept = _kept(modelId, licensee, role);
-        _requireUse(kept, word, modelId, licensee, role, token, fee);
-        if (word.has(GrantWords.METERED)) kept.word = word.used();
-        if (word.has(GrantWords.RATED)) (kept.usedToday, kept.day) = (_usedToday(kept) + 1, _today());
-        if (licensee == account) licensee = address(0);
+        uint24 version,
+        uint16 epoch
+    ) private view returns (License memory license) {
+        address licensee = own.isUnset() ? principalOf(account) : account;
+        (GrantSlot storage slot, GrantSlot storage beside) = _slots(modelId, licensee, role);
+        (GrantWord word, GrantWord waiting) = (slot.word, _waiting(slot, beside));
+        if (waiting.allows(useClass, version, epoch)) (slot, word) = (beside, waiting);
+        else _requireAllowed(word, modelId, version, licensee, account, role, useClass, epoch);
+        license.word = word;
+        if (licensee != account) license.licensee = licensee;
+        if (word.has(GrantWords.PAYS_OTHER)) license.payTo = slot.payTo;
     }
 
-    /// @dev Who receives the royalty of a grant, if it has any.
-    function _payeeOf(GrantWord word, bytes32 modelId, address licensee, Role role) internal view returns (address) {
-        if (word.royaltyBps() == 0) return address(0);
-        return word.has(GrantWords.PAYS_OTHER) ? _kept(modelId, licensee, role).payTo : _models[modelId].licensor;
-    }
-
-    /// @dev Gives a use back to the quota it was taken from. The day's rate is not given back.
-    function _release(bytes32 modelId, address licensee, Role role, uint32 seq) internal {
-        Kept storage kept = _kept(modelId, licensee, role);
-        GrantWord word = kept.word;
-        if (word.seq() == seq && word.has(GrantWords.METERED)) kept.word = word.released();
-    }
-
-    function _domainNameAndVersion() internal pure override returns (string memory, string memory) {
-        return ("Themis", "1");
-    }
-
-    /// @dev The grant by which `account` may use the model, whatever its quota, rate and price. Reverts with the reason.
-    function _valid(uint16 epoch, bytes32 modelId, uint24 version, address account, Role role, UseClass useClass)
-        private
-        view
-        returns (address licensee, GrantWord word)
-    {
-        licensee = account;
-        word = _kept(modelId, account, role).word;
-        if (word.isUnset()) {
-            licensee = principalOf(account);
-            word = _kept(modelId, licensee, role).word;
-        }
+    /// @dev Reverts with the reason unless the grant allows the use.
+    function _requireAllowed(
+        GrantWord word,
+        bytes32 modelId,
+        uint24 version,
+        address licensee,
+        address account,
+        Role role,
+        UseClass useClass,
+        uint16 epoch
+    ) private view {
         if (word.has(GrantWords.REVOKED)) revert GrantIsRevoked(modelId, licensee, role, word.seq());
         if (!word.permits(useClass)) revert AuthorizationRequired(modelId, version, account, role, useClass);
-        if (word.termsVersion() != 0 && word.termsVersion() != version) {
-            revert GrantForOtherTerms(modelId, licensee, role, word.termsVersion(), version);
-        }
+        if (!word.fits(version)) revert GrantForOtherTerms(modelId, licensee, role, word.termsVersion(), version);
         if (block.timestamp < word.notBefore()) revert GrantNotYetValid(modelId, licensee, role, word.notBefore());
         if (block.timestamp > word.expiry()) revert GrantExpired(modelId, licensee, role, word.expiry());
         if (word.epoch() < epoch) revert GrantOutdated(modelId, licensee, role, word.epoch(), epoch);
     }
 
-    function _requireUse(
-        Kept storage kept,
-        GrantWord word,
-        bytes32 modelId,
-        address licensee,
-        Role role,
-        address token,
-        uint96 fee
-    ) private view {
-        if (word.has(GrantWords.METERED) && word.quotaLeft() == 0) {
-            revert QuotaExhausted(modelId, licensee, role);
-        }
-        if (word.has(GrantWords.RATED) && _usedToday(kept) >= kept.dailyRate) {
-            revert DailyRateReached(modelId, licensee, role, kept.dailyRate);
-        }
-        if (word.has(GrantWords.FLOORED) && (kept.priceToken != token || fee < kept.priceFloor)) {
-            revert PriceBelowFloor(modelId, licensee, kept.priceToken, kept.priceFloor);
+    /// @dev Whether a voucher has to wait: it would end a grant that is in force for what the voucher does not permit now, and its
+    /// licensee has not asked for that.
+    function _isEarly(Grant calldata grant, GrantWord current, Model storage model) private view returns (bool) {
+        bool inForce = current.classes() != 0 && current.epoch() == model.epoch && block.timestamp <= current.expiry();
+        if (!inForce || msg.sender == grant.licensee) return false;
+        bool bound = grant.termsVersion != 0 && grant.termsVersion != current.termsVersion();
+        return bound || grant.notBefore > block.timestamp;
+    }
+
+    /// @dev The grant that waits takes the place of the one in force if it holds. One that has ended only makes room.
+    function _promote(GrantSlot storage slot, GrantSlot storage beside, Model storage model) private {
+        GrantWord waiting = beside.word;
+        if (block.timestamp > waiting.expiry()) return;
+        uint24 bound = waiting.termsVersion();
+        bool holds = block.timestamp >= waiting.notBefore() && (bound == 0 || _isInForce(model, bound));
+        if (!holds) revert AnotherWaits(waiting.seq());
+        slot.word = waiting;
+        (slot.payTo, slot.digest) = (beside.payTo, beside.digest);
+        (slot.market, slot.quota, slot.dailyRate) = (beside.market, beside.quota, beside.dailyRate);
+        (slot.priceToken, slot.priceFloor) = (beside.priceToken, beside.priceFloor);
+    }
+
+    /// @dev Whether those are the terms in force. False where there are none.
+    function _isInForce(Model storage model, uint24 version) private view returns (bool) {
+        if (model.version == 0) return false;
+        bool pending = model.effectiveAt > block.timestamp;
+        return version == model.version - (pending ? 1 : 0);
+    }
+
+    /// @dev Two grants: the one in force, and the one that waits if that is flagged so.
+    function _slots(bytes32 modelId, address licensee, Role role)
+        private
+        pure
+        returns (GrantSlot storage slot, GrantSlot storage beside)
+    {
+        return (_slot(modelId, licensee, uint256(role)), _slot(modelId, licensee, uint256(role) + 2));
+    }
+
+    /// @dev At the hash of licensee and model id, 52 bytes, behind zero bytes: one where the role is the operator's, two more for the
+    /// grant that waits. Slots of mappings are hashes of 64 bytes.
+    function _slot(bytes32 modelId, address licensee, uint256 zeros) private pure returns (GrantSlot storage slot) {
+        assembly ("memory-safe") {
+            mstore(0x00, shr(96, shl(96, licensee)))
+            mstore(0x20, modelId)
+            slot.slot := keccak256(sub(0x0c, zeros), add(0x34, zeros))
         }
     }
 
-    /// @dev At the hash of licensee and model id, 52 bytes, behind a zero byte where the role is the operator's. Slots of mappings
-    /// are hashes of 64 bytes.
-    function _kept(bytes32 modelId, address licensee, Role role) private pure returns (Kept storage kept) {
-        assembly ("memory-safe") {
-            mstore(0x00, licensee)
-            mstore(0x20, modelId)
-            kept.slot := keccak256(sub(0x0c, role), add(0x34, role))
-        }
+    /// @dev Zero where none waits.
+    function _waiting(GrantSlot storage slot, GrantSlot storage beside) private view returns (GrantWord word) {
+        if (slot.word.has(GrantWords.FOLLOWED)) word = beside.word;
+    }
+
+    /// @dev The highest number that was used in the epoch.
+    function _latest(GrantWord current, GrantWord waiting, uint16 epoch) private pure returns (uint32 seq) {
+        if (current.epoch() == epoch) seq = current.seq();
+        if (waiting.epoch() == epoch && waiting.seq() > seq) seq = waiting.seq();
     }
 
     /// @dev Slots that the flags say nothing of are left as they are: nobody reads them.
-    function _keep(Kept storage kept, Grant calldata grant, bytes32 digest) private {
+    function _keep(GrantSlot storage slot, Grant calldata grant, bytes32 digest) private {
         uint8 flags;
-        if (grant.quota != UNLIMITED) flags |= GrantWords.METERED;
-        if (grant.dailyRate != UNLIMITED) {
-            flags |= GrantWords.RATED;
-            (kept.dailyRate, kept.usedToday, kept.day) = (grant.dailyRate, 0, _today());
+        if (grant.market != address(0)) {
+            flags |= GrantWords.COUNTED;
+            slot.digest = digest;
+            (slot.market, slot.quota, slot.dailyRate) = (grant.market, grant.quota, grant.dailyRate);
         }
         if (grant.priceFloor != 0) {
             flags |= GrantWords.FLOORED;
-            (kept.priceToken, kept.priceFloor) = (grant.priceToken, grant.priceFloor);
+            (slot.priceToken, slot.priceFloor) = (grant.priceToken, grant.priceFloor);
         }
         if (grant.payTo != address(0)) {
             flags |= GrantWords.PAYS_OTHER;
-            kept.payTo = grant.payTo;
+            slot.payTo = grant.payTo;
         }
         if (grant.termsVersion != 0) flags |= GrantWords.BOUND;
         if (grant.notBefore > block.timestamp) flags |= GrantWords.LATER;
-        kept.word = GrantWords.pack(
-            grant.expiry,
-            grant.notBefore,
-            grant.quota,
-            grant.seq,
-            grant.termsVersion,
-            grant.royaltyBps,
-            grant.epoch,
-            grant.classes,
-            flags,
-            digest
-        );
+        slot.word = GrantWords.pack(grant, flags, digest);
     }
 
-    function _usedToday(Kept storage kept) private view returns (uint32) {
-        return kept.day == _today() ? kept.usedToday : 0;
+    function _requireNext(Grant calldata grant, GrantWord current, GrantWord waiting, uint16 epoch) private pure {
+        uint32 latest = _latest(current, waiting, epoch);
+        if (grant.seq > latest) return;
+        if (current.has(GrantWords.REVOKED)) revert GrantIsRevoked(grant.modelId, grant.licensee, grant.role, latest);
+        revert StaleGrant(grant.seq, latest);
     }
 
-    function _today() private view returns (uint32) {
-        return uint32(block.timestamp / 1 days);
-    }
-
-    function _requireWellFormed(Grant calldata grant) private view {
-        Model storage model = _knownModel(grant.modelId);
+    function _requireWellFormed(Grant calldata grant, Model storage model) private view {
         if (grant.licensor != model.licensor) revert NotLicensor(grant.modelId, grant.licensor, model.licensor);
         if (grant.classes == 0 || grant.classes > ALL_CLASSES) revert InvalidGrant();
         if (grant.notBefore > grant.expiry || grant.royaltyBps > MAX_ROYALTY_BPS) revert InvalidGrant();
         if (grant.role == Role.OPERATOR && grant.priceFloor != 0) revert InvalidGrant();
+        bool limited = grant.quota != UNLIMITED || grant.dailyRate != UNLIMITED;
+        if (limited != (grant.market != address(0))) revert InvalidGrant();
+        _requireTimely(grant, model);
+    }
+
+    /// @dev A voucher must not have ended, nor be of another epoch, whether it waits already or not.
+    function _requireTimely(Grant calldata grant, Model storage model) private view {
         if (block.timestamp > grant.expiry) {
             revert GrantExpired(grant.modelId, grant.licensee, grant.role, grant.expiry);
         }

@@ -2,7 +2,7 @@
 pragma solidity 0.8.30;
 
 import {IModelRegistry} from "./interfaces/IModelRegistry.sol";
-import {Policy} from "./libraries/Policies.sol";
+import {Policy} from "./types/Policy.sol";
 
 /// @dev What every request reads of a model, in one slot. All but the first field belong to the registries above.
 struct Model {

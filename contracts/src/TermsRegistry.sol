@@ -3,7 +3,7 @@ pragma solidity 0.8.30;
 
 import {Model, ModelRegistry} from "./ModelRegistry.sol";
 import {ITermsRegistry, Terms} from "./interfaces/ITermsRegistry.sol";
-import {Policy} from "./libraries/Policies.sol";
+import {Policy} from "./types/Policy.sol";
 
 /// @title The terms history of models
 abstract contract TermsRegistry is ITermsRegistry, ModelRegistry {
@@ -45,15 +45,6 @@ abstract contract TermsRegistry is ITermsRegistry, ModelRegistry {
     }
 
     /// @inheritdoc ITermsRegistry
-    function termsAt(bytes32 modelId, uint40 time) external view returns (uint24 version) {
-        version = _knownModel(modelId).version;
-        while (version > 0 && _terms[modelId][version].effectiveAt > time) {
-            --version;
-        }
-        if (version == 0) revert TermsNotInForce(modelId);
-    }
-
-    /// @inheritdoc ITermsRegistry
     function latestTerms(bytes32 modelId) external view returns (uint24 version) {
         return _models[modelId].version;
     }
@@ -63,31 +54,13 @@ abstract contract TermsRegistry is ITermsRegistry, ModelRegistry {
         return _terms[modelId][version];
     }
 
-    /// @inheritdoc ITermsRegistry
-    function attributionOf(bytes32 modelId, uint24 version) external view returns (string memory) {
-        return _terms[modelId][version].attribution;
-    }
-
     /// @dev The latest version, or the one before it while the latest is pending.
-    function _termsInForce(bytes32 modelId, Model storage model) internal view returns (uint24 version, Policy policy) {
+    function _termsInForce(bytes32 modelId, Model memory model) internal view returns (uint24 version, Policy policy) {
         (version, policy) = (model.version, model.policy);
         if (model.effectiveAt > block.timestamp) {
             version -= 1;
             policy = _terms[modelId][version].policy;
         }
         if (version == 0) revert TermsNotInForce(modelId);
-    }
-
-    /// @dev What the text of a version hashes to.
-    function _termsHashOf(bytes32 modelId, uint24 version) internal view returns (bytes32) {
-        return _terms[modelId][version].termsHash;
-    }
-
-    /// @dev The policy of a version that is or was in force.
-    function _policyOf(bytes32 modelId, Model storage model, uint24 version) internal view returns (Policy) {
-        (uint24 latest, Policy policy) = _termsInForce(modelId, model);
-        if (version == latest) return policy;
-        if (version == 0 || version > latest) revert TermsNotInForce(modelId);
-        return _terms[modelId][version].policy;
     }
 }

@@ -32,7 +32,7 @@ contract CallbackTest is Fixture {
         VM.assume(from != address(oracle));
         VM.expectRevert(abi.encodeWithSelector(InferenceRequester.NotOracle.selector, from));
         VM.prank(from);
-        consumer.onInference(id, OUTPUT);
+        consumer.onInference(id, made.lane, OUTPUT);
     }
 
     function test_codeInput() public {
@@ -45,6 +45,7 @@ contract CallbackTest is Fixture {
     function test_callback_delivers() public {
         _fulfill(made);
         VM.assertEq(consumer.answered(), id);
+        VM.assertEq(consumer.lane(), ask.lane);
         VM.assertEq(consumer.output(), OUTPUT);
         _assertSettled();
     }
@@ -64,7 +65,7 @@ contract CallbackTest is Fixture {
         Callbacks.Reaction reaction = Callbacks.Reaction(1 + kind % 3);
         consumer.react(reaction, ask, made);
         VM.expectEmit(address(oracle));
-        emit IInferenceOracle.Fulfilled(id, operator, oracle.resultHashOf(id, modelId, OUTPUT), TERMS_HASH, OUTPUT);
+        emit IInferenceOracle.Fulfilled(id, operator, oracle.resultHashOf(id, modelId, OUTPUT), 1, 0, OUTPUT);
         if (reaction != Callbacks.Reaction.BOMB) {
             VM.expectEmit(address(oracle));
             emit IInferenceOracle.CallbackFailed(id);
@@ -88,7 +89,7 @@ contract CallbackTest is Fixture {
     function testFuzz_callback_cannotBeStarved(uint256 gas_) public {
         gas_ = bound(gas_, 20_000, 450_000);
         VM.prank(operator);
-        try oracle.fulfillRequest{gas: gas_}(made.wire(), OUTPUT) {
+        try oracle.fulfill{gas: gas_}(made.wire(), OUTPUT, 0) {
             // at entry a few hundred gas went to dispatching and to the check of the caller
             VM.assertTrue(consumer.gasAtEntry() > CALLBACK_GAS - 1000);
             VM.assertTrue(consumer.gasAtEntry() < CALLBACK_GAS);
@@ -102,9 +103,8 @@ contract CallbackTest is Fixture {
     /// @dev Just below what is needed the operator is told so.
     function test_callback_reverts_insufficientGas() public {
         VM.prank(operator);
-        (bool done, bytes memory reason) = address(oracle).call{gas: CALLBACK_GAS + 40_000}(
-            abi.encodeCall(oracle.fulfillRequest, (made.wire(), OUTPUT))
-        );
+        (bool done, bytes memory reason) =
+            address(oracle).call{gas: CALLBACK_GAS + 40_000}(abi.encodeCall(oracle.fulfill, (made.wire(), OUTPUT, 0)));
         VM.assertFalse(done);
         VM.assertTrue(bytes4(reason) == IInferenceOracle.InsufficientGas.selector);
     }
@@ -119,7 +119,8 @@ contract CallbackTest is Fixture {
         consumer.fulfillAsOperator(made, OUTPUT);
         VM.assertFalse(consumer.inner());
         VM.assertTrue(oracle.finalized(made.wire(), OUTPUT));
-        VM.assertEq(oracle.credits(address(0), address(consumer)), FEE);
+        (uint256 pay,) = oracle.tillOf(address(0), modelId, address(consumer));
+        VM.assertEq(pay, FEE);
     }
 
     function test_callback_cannotRefund() public {
@@ -130,13 +131,14 @@ contract CallbackTest is Fixture {
         _assertSettled();
     }
 
-    /// @dev Withdrawing for the operator inside the callback pays the operator, once.
+    /// @dev Collecting and withdrawing for the operator inside the callback pays the operator, once.
     function test_callback_mayWithdraw() public {
         consumer.react(Callbacks.Reaction.WITHDRAW, ask, made);
         _fulfill(made);
         VM.assertTrue(consumer.inner());
         VM.assertEq(operator.balance, FEE);
         VM.assertEq(oracle.credits(address(0), operator), 0);
+        _assertTill(0, 0);
         VM.assertEq(address(oracle).balance, 0);
     }
 
@@ -148,12 +150,12 @@ contract CallbackTest is Fixture {
         (State state, uint32 seq,) = oracle.stateOf(address(consumer), ask.lane);
         VM.assertEq(uint256(state), uint256(State.OPEN));
         VM.assertEq(seq, 2);
-        VM.assertEq(oracle.credits(address(0), operator), FEE);
+        _assertTill(FEE, 0);
     }
 
     function _assertSettled() private view {
         VM.assertTrue(oracle.finalized(made.wire(), OUTPUT));
-        VM.assertEq(oracle.credits(address(0), operator), FEE);
+        _assertTill(FEE, 0);
         VM.assertEq(address(oracle).balance, FEE);
     }
 }

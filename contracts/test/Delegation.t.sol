@@ -3,7 +3,7 @@ pragma solidity 0.8.30;
 
 import {Plain} from "./support/Plain.sol";
 import {Ask, State} from "../src/interfaces/IInferenceOracle.sol";
-import {Grant, ILicenseRegistry, Role, UseClass} from "../src/interfaces/ILicenseRegistry.sol";
+import {ILicenseRegistry, Role, UseClass} from "../src/interfaces/ILicenseRegistry.sol";
 import {Fixture} from "./support/Fixture.sol";
 import {VM, account} from "./support/Vm.sol";
 
@@ -14,9 +14,7 @@ contract DelegationTest is Fixture {
     function setUp() public override {
         super.setUp();
         _ready(ALL_GRANT);
-        Grant memory grant = _grant(requester, Role.REQUESTER, 1);
-        grant.quota = 2;
-        _activate(grant);
+        _activate(_metered(requester, Role.REQUESTER, 1, 2, type(uint32).max));
     }
 
     /// @dev Nobody else can spend a licensee's uses: neither by claiming to act for it, nor by being named alone.
@@ -24,36 +22,36 @@ contract DelegationTest is Fixture {
         VM.assume(from != requester && from != address(0) && !(claims && named));
         if (claims) _actFor(from, requester);
         if (named) _delegate(from, true);
-        VM.assertEq(oracle.principalOf(from), from);
+        VM.assertEq(registry.principalOf(from), from);
         VM.expectRevert(_required(from));
         VM.prank(from);
         oracle.request(_ask(), INPUT);
-        VM.assertEq(oracle.grantOf(modelId, requester, Role.REQUESTER).quotaLeft, 2);
+        _assertUses(requester, Role.REQUESTER, 2, 0);
     }
 
     function testFuzz_use(address from) public {
         VM.assume(from != requester && from != address(0));
-        VM.expectEmit(address(oracle));
+        VM.expectEmit(address(registry));
         emit ILicenseRegistry.Delegated(requester, from, true);
         _delegate(from, true);
-        VM.expectEmit(address(oracle));
+        VM.expectEmit(address(registry));
         emit ILicenseRegistry.ActingFor(from, requester);
         _actFor(from, requester);
 
-        VM.assertEq(oracle.principalOf(from), requester);
+        VM.assertEq(registry.principalOf(from), requester);
         VM.prank(from);
         bytes32 id = oracle.request(_ask(), INPUT);
         Plain memory made = _made(_ask(), from, 1, 0, ROYALTY_BPS);
         made.licensee = requester;
         VM.assertEq(id, oracle.idOf(made.wire()));
         _assertLane(from, 7, State.OPEN, 1, id);
-        VM.assertEq(oracle.grantOf(modelId, requester, Role.REQUESTER).quotaLeft, 1);
-        VM.assertEq(oracle.grantOf(modelId, from, Role.REQUESTER).seq, 0);
+        _assertUses(requester, Role.REQUESTER, 1, 1);
+        VM.assertEq(lens.grantOf(modelId, from, Role.REQUESTER).seq, 0);
         // the use comes back to the licensee, even after the delegation
         _delegate(from, false);
         VM.warp(made.deadline + 1);
         oracle.refund(made.wire());
-        VM.assertEq(oracle.grantOf(modelId, requester, Role.REQUESTER).quotaLeft, 2);
+        _assertUses(requester, Role.REQUESTER, 2, 1);
     }
 
     function testFuzz_use_reverts_afterwards(bool byHotKey) public {
@@ -71,7 +69,7 @@ contract DelegationTest is Fixture {
         _delegate(hotKey, true);
         _actFor(hotKey, requester);
         VM.prank(hotKey);
-        oracle.delegate(stranger, true);
+        registry.delegate(stranger, true);
         _actFor(stranger, hotKey);
         VM.expectRevert(_required(stranger));
         VM.prank(stranger);
@@ -87,7 +85,7 @@ contract DelegationTest is Fixture {
         bytes32 id = oracle.request(_ask(), INPUT);
         VM.assertEq(id, oracle.idOf(_made(_ask(), hotKey, 1, 0, ROYALTY_BPS).wire()));
         VM.prank(licensor);
-        oracle.revoke(modelId, hotKey, Role.REQUESTER, 1);
+        registry.revoke(modelId, hotKey, Role.REQUESTER, 1);
         Ask memory next = _ask();
         next.lane = 8;
         VM.expectRevert(
@@ -109,7 +107,7 @@ contract DelegationTest is Fixture {
         VM.expectRevert(abi.encodeWithSelector(selector, modelId, 1, operator, Role.OPERATOR, UseClass.PERSONAL));
         _fulfill(made);
         VM.prank(cold);
-        oracle.delegate(operator, true);
+        registry.delegate(operator, true);
         _actFor(operator, cold);
         _fulfill(made);
         VM.assertTrue(oracle.finalized(made.wire(), OUTPUT));
@@ -123,11 +121,11 @@ contract DelegationTest is Fixture {
 
     function _delegate(address to, bool allowed) private {
         VM.prank(requester);
-        oracle.delegate(to, allowed);
+        registry.delegate(to, allowed);
     }
 
     function _actFor(address from, address licensee) private {
         VM.prank(from);
-        oracle.actFor(licensee);
+        registry.actFor(licensee);
     }
 }

@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {InferenceOracle} from "../src/InferenceOracle.sol";
+import {Registry} from "../src/Registry.sol";
 import {VM} from "./support/Vm.sol";
 
 /// @notice Tests may be compiled in whatever way is quick: what they deploy is the bytecode that is packaged.
@@ -9,8 +10,12 @@ contract DeployedTest {
     function test_whatIsTestedIsWhatIsPackaged() public {
         bytes memory code = _packaged("InferenceOracle");
         VM.assertEq(VM.getCode("src/InferenceOracle.sol:InferenceOracle"), code);
-        VM.assertEq(address(new InferenceOracle()).code.length, _created(code).code.length);
+        VM.assertEq(VM.getCode("src/Registry.sol:Registry"), _packaged("Registry"));
+        VM.assertEq(VM.getCode("src/Lens.sol:Lens"), _packaged("Lens"));
         VM.assertEq(VM.getCode("src/consumers/TimelockGuard.sol:TimelockGuard"), _packaged("TimelockGuard"));
+        Registry registry = new Registry();
+        address oracle = _created(bytes.concat(code, abi.encode(registry)));
+        VM.assertEq(address(new InferenceOracle(registry)).code.length, oracle.code.length);
     }
 
     function _packaged(string memory name) private view returns (bytes memory) {

@@ -4,6 +4,7 @@ pragma solidity 0.8.30;
 import {Plain} from "./support/Plain.sol";
 import {Ask, IInferenceOracle, State} from "../src/interfaces/IInferenceOracle.sol";
 import {Grant, ILicenseRegistry, Role, UseClass} from "../src/interfaces/ILicenseRegistry.sol";
+import {IPayments} from "../src/interfaces/IPayments.sol";
 import {Fixture} from "./support/Fixture.sol";
 import {VM, bound} from "./support/Vm.sol";
 
@@ -44,7 +45,7 @@ contract FulfillTest is Fixture {
 
     /// @dev Bits above a field's width are either refused by the decoder or part of another id.
     function test_fulfill_reverts_dirtyCalldata() public {
-        bytes memory call = abi.encodeCall(IInferenceOracle.fulfillRequest, (made.wire(), OUTPUT));
+        bytes memory call = abi.encodeCall(IInferenceOracle.fulfill, (made.wire(), OUTPUT, 0));
         for (uint256 word; word < 9; ++word) {
             if (word == 1 || word == 2 || word == 8) continue; // whole words
             bytes memory dirty = bytes.concat(call);
@@ -78,31 +79,31 @@ contract FulfillTest is Fixture {
         VM.assume(from != operator);
         VM.expectRevert(abi.encodeWithSelector(IInferenceOracle.NotOperator.selector, id, from, operator));
         VM.prank(from);
-        oracle.fulfillRequest(made.wire(), OUTPUT);
+        oracle.fulfill(made.wire(), OUTPUT, 0);
     }
 
     function testFuzz_fulfill_reverts_outputTooLarge(uint256 size) public {
         size = bound(size, 1025, 10_000);
         VM.expectRevert(abi.encodeWithSelector(IInferenceOracle.OutputTooLarge.selector, size, 1024));
         VM.prank(operator);
-        oracle.fulfillRequest(made.wire(), new bytes(size));
+        oracle.fulfill(made.wire(), new bytes(size), 0);
     }
 
     /// @dev The operator's license counts at this moment, not when the request was made.
     function test_fulfill_reverts_operatorRevoked() public {
         VM.prank(licensor);
-        oracle.revoke(modelId, operator, Role.OPERATOR, 1);
+        registry.revoke(modelId, operator, Role.OPERATOR, 1);
         bytes4 selector = ILicenseRegistry.GrantIsRevoked.selector;
         _refused(abi.encodeWithSelector(selector, modelId, operator, Role.OPERATOR, 1));
         Grant memory renewed = _grant(operator, Role.OPERATOR, 2);
-        oracle.activate(renewed, _sign(LICENSOR_KEY, renewed));
+        registry.activate(renewed, _sign(LICENSOR_KEY, renewed));
         _fulfill(made);
     }
 
     function test_fulfill_reverts_operatorGrantExpired() public {
         Grant memory brief = _grant(operator, Role.OPERATOR, 2);
         brief.expiry = uint40(START + 10);
-        oracle.activate(brief, _sign(LICENSOR_KEY, brief));
+        registry.activate(brief, _sign(LICENSOR_KEY, brief));
         VM.warp(START + 11);
         bytes4 selector = ILicenseRegistry.GrantExpired.selector;
         _refused(abi.encodeWithSelector(selector, modelId, operator, Role.OPERATOR, brief.expiry));
@@ -112,14 +113,14 @@ contract FulfillTest is Fixture {
         VM.assume(output.length <= 1024);
         Grant memory grant = _grant(requester, Role.REQUESTER, 2);
         grant.royaltyBps = uint16(bound(bps, 0, 5000));
-        oracle.activate(grant, _sign(LICENSOR_KEY, grant));
+        registry.activate(grant, _sign(LICENSOR_KEY, grant));
         fee = uint96(bound(fee, 1, type(uint96).max));
         VM.deal(requester, fee);
         Ask memory ask = _ask();
         (ask.useClass, ask.lane) = (UseClass.COMMERCIAL, 99);
         bytes32 request = _request(ask, fee);
         Plain memory paid = _made(ask, requester, 1, fee, grant.royaltyBps);
-        (paid.licensee, paid.grantSeq, paid.payTo) = (requester, 2, grant.royaltyBps > 0 ? licensor : address(0));
+        (paid.licensee, paid.grantSeq) = (requester, 2);
         VM.warp(bound(at, START, paid.deadline));
 
         bytes32 resultHash = keccak256(
@@ -129,21 +130,30 @@ contract FulfillTest is Fixture {
         VM.assertFalse(oracle.finalized(paid.wire(), output));
         uint256 held = address(oracle).balance;
         VM.expectEmit(address(oracle));
-        emit IInferenceOracle.Fulfilled(request, operator, resultHash, TERMS_HASH, output);
+        emit IInferenceOracle.Fulfilled(request, operator, resultHash, 1, ROYALTY_BPS, output);
         VM.prank(operator);
-        oracle.fulfillRequest(paid.wire(), output);
+        oracle.fulfill(paid.wire(), output, 0);
 
         _assertLane(requester, 99, State.FINAL, 1, resultHash);
         VM.assertTrue(oracle.finalized(paid.wire(), output));
         VM.assertFalse(oracle.finalized(paid.wire(), bytes.concat(output, "x")));
         uint256 royalty = uint256(fee) * grant.royaltyBps / 10_000 + uint256(fee) * ROYALTY_BPS / 10_000;
+        _assertTill(fee - royalty, royalty);
+        VM.assertEq(oracle.credits(address(0), licensor) + oracle.credits(address(0), operator), 0);
+        VM.expectEmit(address(oracle));
+        emit IPayments.Collected(address(0), modelId, operator, fee - royalty, licensor, royalty);
+        VM.prank(stranger);
+        (uint256 operators, uint256 models) = oracle.collect(address(0), modelId, operator);
+        VM.assertEq(operators, fee - royalty);
+        VM.assertEq(models, royalty);
+        _assertTill(0, 0);
         VM.assertEq(oracle.credits(address(0), licensor), royalty);
         VM.assertEq(oracle.credits(address(0), operator), fee - royalty);
         VM.assertEq(oracle.credits(address(0), requester), 0);
         VM.assertEq(address(oracle).balance, held);
     }
 
-    /// @dev One SSTORE for a free request: nobody's credit is touched.
+    /// @dev One SSTORE for a free request: nobody's till or credit is touched.
     function test_fulfill_free_writesOneWord() public {
         Ask memory ask = _ask();
         ask.lane = 99;
@@ -152,13 +162,14 @@ contract FulfillTest is Fixture {
         _fulfill(_made(ask, requester, 1, 0, ROYALTY_BPS));
         (, bytes32[] memory writes) = VM.accesses(address(oracle));
         VM.assertEq(writes.length, 1);
+        _assertTill(0, 0);
         VM.assertEq(oracle.credits(address(0), operator) + oracle.credits(address(0), licensor), 0);
     }
 
     /// @dev Free use of the requester's, paid service of the operator's: then the operator serves commercially.
     function test_fulfill_paidServiceIsCommercial() public {
         VM.prank(licensor);
-        modelId = oracle.registerModel("other", "weights", "manifest", "");
+        modelId = registry.registerModel("other", "weights", "manifest", "");
         _ready(NON_COMMERCIAL_FREE);
         Ask memory ask = _ask();
         ask.lane = 98;
@@ -171,17 +182,17 @@ contract FulfillTest is Fixture {
         _fulfill(paid);
         _activate(operator, Role.OPERATOR);
         _fulfill(paid);
-        VM.assertEq(oracle.credits(address(0), operator), 1);
+        _assertTill(1, 0);
     }
 
     /// @dev A request keeps the terms it was made under: a change neither frees nor closes it.
     function testFuzz_fulfill_pinsTerms(bool opened) public {
         VM.prank(licensor);
-        modelId = oracle.registerModel("other", "weights", "manifest", "");
+        modelId = registry.registerModel("other", "weights", "manifest", "");
         _ready(opened ? ALL_GRANT : ALL_OPEN);
         if (opened) _activate(requester, Role.REQUESTER);
         VM.prank(licensor);
-        oracle.publishTerms(modelId, "t2", opened ? ALL_OPEN : ALL_CLOSED, uint40(START) + NOTICE, "", "");
+        registry.publishTerms(modelId, "t2", opened ? ALL_OPEN : ALL_CLOSED, uint40(START) + NOTICE, "", "");
         Ask memory ask = _ask();
         (ask.lane, ask.deadline) = (97, uint40(START) + NOTICE + 10);
         _request(ask, 0);
@@ -228,7 +239,7 @@ contract FulfillTest is Fixture {
         (State state, uint32 seq, uint200 digest) = oracle.stateOf(requester, made.lane);
         VM.expectRevert(reason);
         VM.prank(operator);
-        oracle.fulfillRequest(made.wire(), OUTPUT);
+        oracle.fulfill(made.wire(), OUTPUT, 0);
         (State stateAfter, uint32 seqAfter, uint200 digestAfter) = oracle.stateOf(requester, made.lane);
         VM.assertEq(abi.encode(state, seq, digest), abi.encode(stateAfter, seqAfter, digestAfter));
     }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {InferenceOracle} from "../src/InferenceOracle.sol";
-import {Grant, GrantState, ILicenseRegistry, Role, UseClass} from "../src/interfaces/ILicenseRegistry.sol";
+import {Registry} from "../src/Registry.sol";
+import {GrantState} from "../src/interfaces/ILens.sol";
+import {Grant, ILicenseRegistry, Role, UNLIMITED, UseClass} from "../src/interfaces/ILicenseRegistry.sol";
 import {IModelRegistry} from "../src/interfaces/IModelRegistry.sol";
 import {Fixture} from "./support/Fixture.sol";
 import {VM, bound} from "./support/Vm.sol";
@@ -20,6 +21,7 @@ contract GrantsTest is Fixture {
         uint40 expiry;
         uint32 quota;
         uint32 dailyRate;
+        address market;
         uint16 royaltyBps;
         address priceToken;
         uint96 priceFloor;
@@ -38,7 +40,7 @@ contract GrantsTest is Fixture {
         grant.modelId = "?";
         bytes memory signature = _sign(LICENSOR_KEY, grant);
         VM.expectRevert(abi.encodeWithSelector(IModelRegistry.UnknownModel.selector, bytes32("?")));
-        oracle.activate(grant, signature);
+        registry.activate(grant, signature);
     }
 
     /// @dev A grant names its licensor: somebody else's signature over somebody else's grant is worth nothing.
@@ -50,7 +52,7 @@ contract GrantsTest is Fixture {
         grant.licensor = other;
         bytes memory signature = _sign(key, grant);
         VM.expectRevert(abi.encodeWithSelector(IModelRegistry.NotLicensor.selector, modelId, other, licensor));
-        oracle.activate(grant, signature);
+        registry.activate(grant, signature);
     }
 
     function testFuzz_activate_reverts_malformed(uint8 classes, uint16 bps, uint40 notBefore, uint40 expiry) public {
@@ -59,7 +61,19 @@ contract GrantsTest is Fixture {
         (grant.classes, grant.royaltyBps, grant.notBefore, grant.expiry) = (classes, bps, notBefore, expiry);
         bytes memory signature = _sign(LICENSOR_KEY, grant);
         _expect(ILicenseRegistry.InvalidGrant.selector);
-        oracle.activate(grant, signature);
+        registry.activate(grant, signature);
+    }
+
+    /// @dev A market exactly where uses are limited: one that counts for no reason, or nobody that counts.
+    function testFuzz_activate_reverts_marketWithoutLimits(uint32 quota, uint32 dailyRate, address market) public {
+        (quota, dailyRate) = (quota % 2 == 0 ? UNLIMITED : quota, dailyRate % 2 == 0 ? UNLIMITED : dailyRate);
+        Grant memory grant = _grant(requester, Role.REQUESTER, 1);
+        (grant.quota, grant.dailyRate) = (quota, dailyRate);
+        bool limited = quota != UNLIMITED || dailyRate != UNLIMITED;
+        grant.market = limited ? address(0) : market == address(0) ? address(oracle) : market;
+        bytes memory signature = _sign(LICENSOR_KEY, grant);
+        _expect(ILicenseRegistry.InvalidGrant.selector);
+        registry.activate(grant, signature);
     }
 
     function test_activate_reverts_expired() public {
@@ -71,7 +85,7 @@ contract GrantsTest is Fixture {
                 ILicenseRegistry.GrantExpired.selector, modelId, requester, Role.REQUESTER, grant.expiry
             )
         );
-        oracle.activate(grant, signature);
+        registry.activate(grant, signature);
     }
 
     function test_activate_reverts_seqZero() public {
@@ -91,31 +105,31 @@ contract GrantsTest is Fixture {
 
     function test_activate_reverts_malleable() public {
         Grant memory grant = _grant(requester, Role.REQUESTER, 1);
-        (uint8 v, bytes32 r, bytes32 s) = VM.sign(LICENSOR_KEY, oracle.hashGrant(grant));
+        (uint8 v, bytes32 r, bytes32 s) = VM.sign(LICENSOR_KEY, registry.hashGrant(grant));
         bytes memory twin = abi.encodePacked(r, bytes32(CURVE_ORDER - uint256(s)), v == 27 ? uint8(28) : uint8(27));
         VM.expectRevert(abi.encodeWithSelector(ILicenseRegistry.MalleableSignature.selector, licensor));
-        oracle.activate(grant, twin);
+        registry.activate(grant, twin);
     }
 
     /// @dev Any signed field that differs from the grant that is activated spoils the signature.
     function test_activate_reverts_tampered() public {
         VM.prank(licensor);
-        bytes32 sibling = oracle.registerModel("program", "weights", "another manifest", "");
-        bytes memory signature = _sign(LICENSOR_KEY, _grant(requester, Role.REQUESTER, 1));
-        for (uint256 field; field < 15; ++field) {
+        bytes32 sibling = registry.registerModel("program", "weights", "another manifest", "");
+        bytes memory signature = _sign(LICENSOR_KEY, _metered(requester, Role.REQUESTER, 1, 10, 10));
+        for (uint256 field; field < 16; ++field) {
             _expectBadSignature(_tampered(field, sibling), signature);
         }
-        Grant memory grant = _grant(requester, Role.REQUESTER, 1);
+        Grant memory grant = _metered(requester, Role.REQUESTER, 1, 10, 10);
         grant.licensor = stranger;
         VM.expectRevert(abi.encodeWithSelector(IModelRegistry.NotLicensor.selector, modelId, stranger, licensor));
-        oracle.activate(grant, signature);
+        registry.activate(grant, signature);
         VM.prank(licensor);
-        (grant.licensor, grant.epoch) = (licensor, oracle.raiseEpoch(modelId));
+        (grant.licensor, grant.epoch) = (licensor, registry.raiseEpoch(modelId));
         _expectBadSignature(grant, signature);
     }
 
     function _tampered(uint256 field, bytes32 sibling) private view returns (Grant memory grant) {
-        grant = _grant(requester, Role.REQUESTER, 1);
+        grant = _metered(requester, Role.REQUESTER, 1, 10, 10);
         if (field == 0) grant.licensee = stranger;
         if (field == 1) grant.role = Role.OPERATOR;
         if (field == 2) grant.classes = 3;
@@ -124,6 +138,7 @@ contract GrantsTest is Fixture {
         if (field == 5) grant.expiry += 1;
         if (field == 6) grant.quota -= 1;
         if (field == 7) grant.dailyRate -= 1;
+        if (field == 15) grant.market = stranger;
         if (field == 8) grant.royaltyBps = 0;
         if (field == 9) grant.priceToken = stranger;
         if (field == 10) grant.priceFloor = 1;
@@ -140,13 +155,13 @@ contract GrantsTest is Fixture {
         _expectBadSignature(grant, signature);
     }
 
-    /// @dev Same model, same licensor, same chain: a voucher is still for one contract.
-    function test_activate_reverts_otherOracle() public {
-        InferenceOracle twin = new InferenceOracle();
+    /// @dev Same model, same licensor, same chain: a voucher is still for one registry.
+    function test_activate_reverts_otherRegistry() public {
+        Registry twin = new Registry();
         VM.prank(licensor);
         modelId = twin.registerModel("program", "weights", "manifest", "");
         Grant memory grant = _grant(requester, Role.REQUESTER, 1);
-        bytes memory signature = _sign(LICENSOR_KEY, grant); // under the first oracle's domain
+        bytes memory signature = _sign(LICENSOR_KEY, grant); // under the first registry's domain
         VM.expectRevert(abi.encodeWithSelector(ILicenseRegistry.InvalidSignature.selector, licensor));
         twin.activate(grant, signature);
     }
@@ -155,14 +170,14 @@ contract GrantsTest is Fixture {
         Grant memory grant = _random(seeds);
         bytes memory signature = _sign(LICENSOR_KEY, grant);
 
-        VM.expectEmit(address(oracle));
-        emit ILicenseRegistry.GrantActivated(modelId, grant.licensee, oracle.hashGrant(grant), grant);
+        VM.expectEmit(address(registry));
+        emit ILicenseRegistry.GrantActivated(modelId, grant.licensee, registry.hashGrant(grant), grant);
         VM.prank(stranger);
-        oracle.activate(grant, signature);
+        registry.activate(grant, signature);
 
         _assertKept(grant);
         // the other role has none
-        uint32 otherSeq = oracle.grantOf(modelId, grant.licensee, Role(1 - uint8(grant.role))).seq;
+        uint32 otherSeq = lens.grantOf(modelId, grant.licensee, Role(1 - uint8(grant.role))).seq;
         VM.assertEq(otherSeq, 0);
     }
 
@@ -172,8 +187,35 @@ contract GrantsTest is Fixture {
         (first.seq, second.seq) = (uint32(bound(first.seq, 1, 1000)), uint32(bound(second.seq, 1001, 2000)));
         _activate(_random(first));
         Grant memory next = _random(second);
-        _activate(next);
+        bytes memory signature = _sign(LICENSOR_KEY, next);
+        VM.prank(next.licensee); // whom nothing makes wait
+        registry.activate(next, signature);
         _assertKept(next);
+    }
+
+    /// @dev The same where it waits beside the other, and where it has taken another's place there.
+    function testFuzz_activate_overwritesEveryField_beside(Seeds memory first, Seeds memory second, Seeds memory third)
+        public
+    {
+        (second.licensee, second.role) = (first.licensee, first.role);
+        (third.licensee, third.role) = (first.licensee, first.role);
+        (first.seq, second.seq) = (uint32(bound(first.seq, 1, 1000)), uint32(bound(second.seq, 1001, 2000)));
+        third.seq = uint32(bound(third.seq, 2001, 3000));
+        Grant memory current = _random(first);
+        current.expiry = type(uint40).max;
+        _activate(current);
+        Grant memory next = _random(second);
+        (next.notBefore, next.expiry) = (uint40(START + 1), uint40(bound(next.expiry, START + 1, START + 10)));
+        next.termsVersion = 0;
+        _activate(next);
+        _assertKept(current);
+        _assertWaits(next);
+        VM.warp(next.expiry + (third.nonce % 2 == 0 ? 0 : 1));
+        Grant memory last = _random(third);
+        (last.notBefore, last.expiry) = (next.expiry + 10, type(uint40).max);
+        _activate(last);
+        _assertKept(third.nonce % 2 == 0 ? next : current);
+        _assertWaits(last);
     }
 
     function test_activate_reverts_operatorWithPriceFloor() public {
@@ -181,20 +223,20 @@ contract GrantsTest is Fixture {
         grant.priceFloor = 1;
         bytes memory signature = _sign(LICENSOR_KEY, grant);
         _expect(ILicenseRegistry.InvalidGrant.selector);
-        oracle.activate(grant, signature);
+        registry.activate(grant, signature);
     }
 
     function test_activate_reverts_zeroLicensor() public {
         Grant memory grant = _grant(requester, Role.REQUESTER, 1);
         grant.licensor = address(0);
         VM.expectRevert(abi.encodeWithSelector(IModelRegistry.NotLicensor.selector, modelId, address(0), licensor));
-        oracle.activate(grant, new bytes(65));
+        registry.activate(grant, new bytes(65));
     }
 
     function test_activate_compactSignature() public {
         Grant memory grant = _grant(requester, Role.REQUESTER, 1);
-        (uint8 v, bytes32 r, bytes32 s) = VM.sign(LICENSOR_KEY, oracle.hashGrant(grant));
-        oracle.activate(grant, abi.encodePacked(r, bytes32(uint256(s) | uint256(v - 27) << 255)));
+        (uint8 v, bytes32 r, bytes32 s) = VM.sign(LICENSOR_KEY, registry.hashGrant(grant));
+        registry.activate(grant, abi.encodePacked(r, bytes32(uint256(s) | uint256(v - 27) << 255)));
         _assertKept(grant);
     }
 
@@ -209,27 +251,27 @@ contract GrantsTest is Fixture {
     function test_activate_isIdempotent() public {
         Grant memory grant = _grant(requester, Role.REQUESTER, 1);
         bytes memory signature = _sign(LICENSOR_KEY, grant);
-        oracle.activate(grant, signature);
+        registry.activate(grant, signature);
         VM.record();
-        oracle.activate(grant, signature);
-        (, bytes32[] memory writes) = VM.accesses(address(oracle));
+        registry.activate(grant, signature);
+        (, bytes32[] memory writes) = VM.accesses(address(registry));
         VM.assertEq(writes.length, 0);
         VM.warp(grant.expiry + 1);
-        oracle.activate(grant, signature);
+        registry.activate(grant, signature);
         _assertKept(grant);
     }
 
     function testFuzz_activate_neverGoesBack(uint32 first, uint32 second) public {
         first = uint32(bound(first, 1, type(uint32).max));
         Grant memory current = _grant(requester, Role.REQUESTER, first);
-        oracle.activate(current, _sign(LICENSOR_KEY, current));
+        registry.activate(current, _sign(LICENSOR_KEY, current));
         Grant memory next = _grant(requester, Role.REQUESTER, second);
         next.classes = 1;
         if (second <= first) {
             _expectStale(next, first);
             _assertKept(current);
         } else {
-            oracle.activate(next, _sign(LICENSOR_KEY, next));
+            registry.activate(next, _sign(LICENSOR_KEY, next));
             _assertKept(next);
         }
     }
@@ -238,20 +280,20 @@ contract GrantsTest is Fixture {
         VM.assume(from != licensor);
         VM.prank(from);
         VM.expectRevert(abi.encodeWithSelector(IModelRegistry.NotLicensor.selector, modelId, from, licensor));
-        oracle.revoke(modelId, requester, Role.REQUESTER, 1);
+        registry.revoke(modelId, requester, Role.REQUESTER, 1);
     }
 
     function test_revoke_reverts_unknownModelAndStale() public {
         VM.expectRevert(abi.encodeWithSelector(IModelRegistry.UnknownModel.selector, bytes32("?")));
-        oracle.revoke("?", requester, Role.REQUESTER, 1);
+        registry.revoke("?", requester, Role.REQUESTER, 1);
         VM.prank(licensor);
         VM.expectRevert(abi.encodeWithSelector(ILicenseRegistry.StaleGrant.selector, 0, 0));
-        oracle.revoke(modelId, requester, Role.REQUESTER, 0);
+        registry.revoke(modelId, requester, Role.REQUESTER, 0);
         Grant memory grant = _grant(requester, Role.REQUESTER, 5);
-        oracle.activate(grant, _sign(LICENSOR_KEY, grant));
+        registry.activate(grant, _sign(LICENSOR_KEY, grant));
         VM.prank(licensor);
         VM.expectRevert(abi.encodeWithSelector(ILicenseRegistry.StaleGrant.selector, 4, 5));
-        oracle.revoke(modelId, requester, Role.REQUESTER, 4);
+        registry.revoke(modelId, requester, Role.REQUESTER, 4);
     }
 
     /// @dev Works on an active grant and, as a tombstone, before activation; only a higher seq lifts it.
@@ -260,24 +302,24 @@ contract GrantsTest is Fixture {
         seq = uint32(bound(seq, 2, type(uint32).max - 1));
         if (active) _activate(requester, role);
 
-        VM.expectEmit(address(oracle));
+        VM.expectEmit(address(registry));
         emit ILicenseRegistry.GrantRevoked(modelId, requester, role, seq);
         VM.prank(licensor);
-        oracle.revoke(modelId, requester, role, seq);
+        registry.revoke(modelId, requester, role, seq);
 
         GrantState memory tombstone;
-        (tombstone.seq, tombstone.revoked, tombstone.dailyRate) = (seq, true, type(uint32).max);
-        VM.assertEq(abi.encode(oracle.grantOf(modelId, requester, role)), abi.encode(tombstone));
+        (tombstone.seq, tombstone.revoked) = (seq, true);
+        VM.assertEq(abi.encode(lens.grantOf(modelId, requester, role)), abi.encode(tombstone));
         bytes memory revoked =
             abi.encodeWithSelector(ILicenseRegistry.GrantIsRevoked.selector, modelId, requester, role, seq);
         VM.expectRevert(revoked);
-        oracle.checkLicense(modelId, 1, requester, role, UseClass.PERSONAL);
+        lens.checkLicense(modelId, 1, requester, role, UseClass.PERSONAL);
         Grant memory covered = _grant(requester, role, seq);
         bytes memory signature = _sign(LICENSOR_KEY, covered);
         VM.expectRevert(revoked);
-        oracle.activate(covered, signature);
+        registry.activate(covered, signature);
         Grant memory renewed = _grant(requester, role, seq + 1);
-        oracle.activate(renewed, _sign(LICENSOR_KEY, renewed));
+        registry.activate(renewed, _sign(LICENSOR_KEY, renewed));
         _assertKept(renewed);
     }
 
@@ -287,7 +329,7 @@ contract GrantsTest is Fixture {
         UseClass useClass = UseClass(classSeed % 3);
         Grant memory grant = _grant(operator, Role.OPERATOR, 1);
         (grant.classes, grant.notBefore) = (classes, uint40(START + 1 days));
-        oracle.activate(grant, _sign(LICENSOR_KEY, grant));
+        registry.activate(grant, _sign(LICENSOR_KEY, grant));
         at = uint40(bound(at, START, START + 40 days));
         VM.warp(at);
         bool expected;
@@ -312,30 +354,30 @@ contract GrantsTest is Fixture {
         } else {
             expected = true;
         }
-        uint16 bps = oracle.checkLicense(modelId, 1, operator, Role.OPERATOR, useClass);
+        uint16 bps = lens.checkLicense(modelId, 1, operator, Role.OPERATOR, useClass);
         VM.assertEq(bps, expected ? ROYALTY_BPS : 0);
     }
 
     function test_checkLicense_grantIsForRoleAndLicensee() public {
         _activate(operator, Role.OPERATOR);
-        oracle.checkLicense(modelId, 1, operator, Role.OPERATOR, UseClass.COMMERCIAL);
+        lens.checkLicense(modelId, 1, operator, Role.OPERATOR, UseClass.COMMERCIAL);
         bytes4 selector = ILicenseRegistry.AuthorizationRequired.selector;
         UseClass use = UseClass.COMMERCIAL;
         VM.expectRevert(abi.encodeWithSelector(selector, modelId, 1, operator, Role.REQUESTER, use));
-        oracle.checkLicense(modelId, 1, operator, Role.REQUESTER, use);
+        lens.checkLicense(modelId, 1, operator, Role.REQUESTER, use);
         VM.expectRevert(abi.encodeWithSelector(selector, modelId, 1, stranger, Role.OPERATOR, use));
-        oracle.checkLicense(modelId, 1, stranger, Role.OPERATOR, use);
+        lens.checkLicense(modelId, 1, stranger, Role.OPERATOR, use);
     }
 
     function test_eip712Domain() public {
         for (uint256 i; i < 2; ++i) {
             (bytes1 fields, string memory name, string memory version, uint256 chain, address verifier,,) =
-                oracle.eip712Domain();
+                registry.eip712Domain();
             VM.assertEq(uint8(fields), 0x0f);
             VM.assertEq(name, "Themis");
             VM.assertEq(version, "1");
             VM.assertEq(chain, block.chainid);
-            VM.assertEq(verifier, address(oracle));
+            VM.assertEq(verifier, address(registry));
             VM.chainId(777);
         }
     }
@@ -343,13 +385,13 @@ contract GrantsTest is Fixture {
     function _expectStale(Grant memory grant, uint32 current) private {
         bytes memory signature = _sign(LICENSOR_KEY, grant);
         VM.expectRevert(abi.encodeWithSelector(ILicenseRegistry.StaleGrant.selector, grant.seq, current));
-        oracle.activate(grant, signature);
+        registry.activate(grant, signature);
     }
 
     function _expectBadSignature(Grant memory grant, bytes memory signature) private {
         VM.expectRevert(abi.encodeWithSelector(ILicenseRegistry.InvalidSignature.selector, grant.licensor));
-        oracle.activate(grant, signature);
-        uint32 seq = oracle.grantOf(modelId, grant.licensee, grant.role).seq;
+        registry.activate(grant, signature);
+        uint32 seq = lens.grantOf(modelId, grant.licensee, grant.role).seq;
         VM.assertEq(seq, 0);
     }
 
@@ -357,6 +399,9 @@ contract GrantsTest is Fixture {
     function _random(Seeds memory seeds) private view returns (Grant memory) {
         uint40 expiry = uint40(bound(seeds.expiry, START, type(uint40).max));
         Role role = Role(seeds.role % 2);
+        uint32 quota = seeds.quota % 3 == 0 ? type(uint32).max : seeds.quota;
+        uint32 dailyRate = seeds.dailyRate % 3 == 0 ? type(uint32).max : seeds.dailyRate;
+        address market = seeds.market == address(0) ? address(oracle) : seeds.market;
         return Grant({
             modelId: modelId,
             licensor: licensor,
@@ -366,8 +411,9 @@ contract GrantsTest is Fixture {
             termsVersion: seeds.termsVersion,
             notBefore: uint40(bound(seeds.notBefore, 0, expiry)),
             expiry: expiry,
-            quota: seeds.quota % 3 == 0 ? type(uint32).max : seeds.quota,
-            dailyRate: seeds.dailyRate % 3 == 0 ? type(uint32).max : seeds.dailyRate,
+            quota: quota,
+            dailyRate: dailyRate,
+            market: quota == type(uint32).max && dailyRate == type(uint32).max ? address(0) : market,
             royaltyBps: uint16(bound(seeds.royaltyBps, 0, 5000)),
             priceToken: seeds.priceToken,
             priceFloor: role == Role.OPERATOR || seeds.priceFloor % 3 == 0 ? 0 : seeds.priceFloor,
@@ -379,22 +425,35 @@ contract GrantsTest is Fixture {
     }
 
     function _assertKept(Grant memory grant) private view {
-        GrantState memory expected = GrantState({
+        GrantState memory got = lens.grantOf(grant.modelId, grant.licensee, grant.role);
+        VM.assertEq(abi.encode(got), abi.encode(_stateOf(grant)));
+    }
+
+    function _assertWaits(Grant memory grant) private view {
+        GrantState memory got = lens.waitingOf(grant.modelId, grant.licensee, grant.role);
+        VM.assertEq(abi.encode(got), abi.encode(_stateOf(grant)));
+    }
+
+    /// @dev What is kept of a grant of which nothing was used.
+    function _stateOf(Grant memory grant) private view returns (GrantState memory) {
+        return GrantState({
             seq: grant.seq,
             revoked: false,
             classes: grant.classes,
             termsVersion: grant.termsVersion,
             notBefore: grant.notBefore,
             expiry: grant.expiry,
-            quotaLeft: grant.quota,
+            quota: grant.quota,
+            used: 0,
             dailyRate: grant.dailyRate,
             usedToday: 0,
+            market: grant.market,
             royaltyBps: grant.royaltyBps,
             priceToken: grant.priceFloor == 0 ? address(0) : grant.priceToken,
             priceFloor: grant.priceFloor,
             payTo: grant.payTo,
-            epoch: grant.epoch
+            epoch: grant.epoch,
+            digest: grant.market == address(0) ? bytes32(0) : registry.hashGrant(grant)
         });
-        VM.assertEq(abi.encode(oracle.grantOf(grant.modelId, grant.licensee, grant.role)), abi.encode(expected));
     }
 }

@@ -15,10 +15,10 @@ contract LicensorTest is Fixture {
 
     function testFuzz_requestAuthorization_reverts(uint8 classes) public {
         VM.expectRevert(abi.encodeWithSelector(IModelRegistry.UnknownModel.selector, bytes32("?")));
-        oracle.requestAuthorization("?", Role.REQUESTER, 1, "", "");
+        registry.requestAuthorization("?", Role.REQUESTER, 1, "", "");
         classes = classes == 0 ? 0 : uint8(bound(classes, 8, 255));
         _expect(ILicenseRegistry.InvalidGrant.selector);
-        oracle.requestAuthorization(modelId, Role.REQUESTER, classes, "", "");
+        registry.requestAuthorization(modelId, Role.REQUESTER, classes, "", "");
     }
 
     /// @dev Anybody may ask. An ask changes nothing but the log.
@@ -30,52 +30,52 @@ contract LicensorTest is Fixture {
         string calldata uri
     ) public {
         classes = uint8(bound(classes, 1, 7));
-        VM.expectEmit(address(oracle));
+        VM.expectEmit(address(registry));
         emit ILicenseRegistry.AuthorizationRequested(modelId, from, Role(role % 2), classes, purpose, uri);
         VM.record();
         VM.prank(from);
-        oracle.requestAuthorization(modelId, Role(role % 2), classes, purpose, uri);
-        (, bytes32[] memory writes) = VM.accesses(address(oracle));
+        registry.requestAuthorization(modelId, Role(role % 2), classes, purpose, uri);
+        (, bytes32[] memory writes) = VM.accesses(address(registry));
         VM.assertEq(writes.length, 0);
     }
 
     function testFuzz_refuseAuthorization(address from, uint8 role, string calldata reason) public {
         VM.expectRevert(abi.encodeWithSelector(IModelRegistry.UnknownModel.selector, bytes32("?")));
-        oracle.refuseAuthorization("?", requester, Role.REQUESTER, reason);
+        registry.refuseAuthorization("?", requester, Role.REQUESTER, reason);
         if (from != licensor) {
             VM.expectRevert(abi.encodeWithSelector(IModelRegistry.NotLicensor.selector, modelId, from, licensor));
             VM.prank(from);
-            oracle.refuseAuthorization(modelId, requester, Role(role % 2), reason);
+            registry.refuseAuthorization(modelId, requester, Role(role % 2), reason);
         }
-        VM.expectEmit(address(oracle));
+        VM.expectEmit(address(registry));
         emit ILicenseRegistry.AuthorizationRefused(modelId, requester, Role(role % 2), reason);
         VM.record();
         VM.prank(licensor);
-        oracle.refuseAuthorization(modelId, requester, Role(role % 2), reason);
-        (, bytes32[] memory writes) = VM.accesses(address(oracle));
+        registry.refuseAuthorization(modelId, requester, Role(role % 2), reason);
+        (, bytes32[] memory writes) = VM.accesses(address(registry));
         VM.assertEq(writes.length, 0);
     }
 
     function testFuzz_transferLicensor_reverts(address from) public {
         VM.assume(from != licensor);
         VM.expectRevert(abi.encodeWithSelector(IModelRegistry.UnknownModel.selector, bytes32("?")));
-        oracle.transferLicensor("?", heir);
+        registry.transferLicensor("?", heir);
         VM.expectRevert(abi.encodeWithSelector(IModelRegistry.NotLicensor.selector, modelId, from, licensor));
         VM.prank(from);
-        oracle.transferLicensor(modelId, heir);
+        registry.transferLicensor(modelId, heir);
     }
 
     function testFuzz_acceptLicensor_reverts(address from, bool named) public {
         VM.assume(from != heir && from != address(0));
         VM.expectRevert(abi.encodeWithSelector(IModelRegistry.UnknownModel.selector, bytes32("?")));
-        oracle.acceptLicensor("?");
+        registry.acceptLicensor("?");
         if (named) _name(heir);
         VM.expectRevert(
             abi.encodeWithSelector(IModelRegistry.NotSuccessor.selector, modelId, from, named ? heir : address(0))
         );
         VM.prank(from);
-        oracle.acceptLicensor(modelId);
-        VM.assertEq(oracle.licensorOf(modelId), licensor);
+        registry.acceptLicensor(modelId);
+        VM.assertEq(registry.licensorOf(modelId), licensor);
     }
 
     /// @dev Until it is accepted a transfer can be taken back.
@@ -84,27 +84,27 @@ contract LicensorTest is Fixture {
         _name(address(0));
         VM.expectRevert(abi.encodeWithSelector(IModelRegistry.NotSuccessor.selector, modelId, heir, address(0)));
         VM.prank(heir);
-        oracle.acceptLicensor(modelId);
+        registry.acceptLicensor(modelId);
     }
 
     function test_transfer() public {
-        VM.expectEmit(address(oracle));
+        VM.expectEmit(address(registry));
         emit IModelRegistry.LicensorTransferStarted(modelId, licensor, heir);
         _name(heir);
-        VM.assertEq(oracle.successorOf(modelId), heir);
-        VM.assertEq(oracle.licensorOf(modelId), licensor);
+        VM.assertEq(registry.successorOf(modelId), heir);
+        VM.assertEq(registry.licensorOf(modelId), licensor);
 
-        VM.expectEmit(address(oracle));
+        VM.expectEmit(address(registry));
         emit IModelRegistry.LicensorTransferred(modelId, licensor, heir);
         VM.prank(heir);
-        oracle.acceptLicensor(modelId);
+        registry.acceptLicensor(modelId);
 
-        VM.assertEq(oracle.licensorOf(modelId), heir);
-        VM.assertEq(oracle.successorOf(modelId), address(0));
-        VM.assertEq(oracle.registrantOf(modelId), licensor);
+        VM.assertEq(registry.licensorOf(modelId), heir);
+        VM.assertEq(registry.successorOf(modelId), address(0));
+        VM.assertEq(registry.registrantOf(modelId), licensor);
         VM.expectRevert(abi.encodeWithSelector(IModelRegistry.NotSuccessor.selector, modelId, heir, address(0)));
         VM.prank(heir);
-        oracle.acceptLicensor(modelId);
+        registry.acceptLicensor(modelId);
     }
 
     /// @dev Terms, grants in force and open requests stand; vouchers and rights of the old licensor end.
@@ -119,33 +119,53 @@ contract LicensorTest is Fixture {
         address before = licensor;
         _name(heir);
         VM.prank(heir);
-        oracle.acceptLicensor(modelId);
+        registry.acceptLicensor(modelId);
 
         VM.expectRevert(abi.encodeWithSelector(IModelRegistry.NotLicensor.selector, modelId, before, heir));
-        oracle.activate(unused, signature);
+        registry.activate(unused, signature);
         bytes memory notLicensor = abi.encodeWithSelector(IModelRegistry.NotLicensor.selector, modelId, before, heir);
         VM.prank(before);
         VM.expectRevert(notLicensor);
-        oracle.revoke(modelId, requester, Role.REQUESTER, 1);
+        registry.revoke(modelId, requester, Role.REQUESTER, 1);
         VM.prank(before);
         VM.expectRevert(notLicensor);
-        oracle.publishTerms(modelId, "t", ALL_OPEN, 0, "", "");
+        registry.publishTerms(modelId, "t", ALL_OPEN, 0, "", "");
         unused.licensor = heir;
-        oracle.activate(unused, _sign(HEIR_KEY, unused));
+        registry.activate(unused, _sign(HEIR_KEY, unused));
 
         _fulfill(open);
-        // the requester's royalty was pinned to the old licensor, the operator's goes to whoever it is now
-        VM.assertEq(oracle.credits(address(0), before), 1250);
-        VM.assertEq(oracle.credits(address(0), heir), 1250);
+        // royalties are the model's: whoever is its licensor when they are collected has them
+        _assertTill(7500, 2500);
+        oracle.collect(address(0), modelId, operator);
+        VM.assertEq(oracle.credits(address(0), before), 0);
+        VM.assertEq(oracle.credits(address(0), heir), 2500);
         _request(_ask(), 10_000);
         open.seq = 2;
-        open.payTo = heir;
         _fulfill(open);
-        VM.assertEq(oracle.credits(address(0), heir), 3750);
+        oracle.collect(address(0), modelId, operator);
+        VM.assertEq(oracle.credits(address(0), heir), 5000);
+        VM.assertEq(oracle.credits(address(0), operator), 15_000);
+    }
+
+    /// @dev What was collected before the model changed hands stays with the old licensor.
+    function test_transfer_collectedBefore() public {
+        _ready(ALL_GRANT);
+        _activate(requester, Role.REQUESTER);
+        _activate(operator, Role.OPERATOR);
+        _request(_ask(), 10_000);
+        _fulfill(_made(_ask(), requester, 1, 10_000, ROYALTY_BPS));
+        oracle.collect(address(0), modelId, operator);
+        address before = licensor;
+        _name(heir);
+        VM.prank(heir);
+        registry.acceptLicensor(modelId);
+        oracle.collect(address(0), modelId, operator);
+        VM.assertEq(oracle.credits(address(0), before), 2500);
+        VM.assertEq(oracle.credits(address(0), heir), 0);
     }
 
     function _name(address successor) private {
         VM.prank(licensor);
-        oracle.transferLicensor(modelId, successor);
+        registry.transferLicensor(modelId, successor);
     }
 }

@@ -5,7 +5,7 @@ import {Plain} from "./support/Plain.sol";
 import {Ask, IInferenceOracle, Request, State} from "../src/interfaces/IInferenceOracle.sol";
 import {ILicenseRegistry, Role, UseClass} from "../src/interfaces/ILicenseRegistry.sol";
 import {Terms} from "../src/interfaces/ITermsRegistry.sol";
-import {Policy} from "../src/libraries/Policies.sol";
+import {Policy} from "../src/types/Policy.sol";
 import {MockInferenceOracle} from "../src/testing/MockInferenceOracle.sol";
 import {Callbacks} from "./support/Callbacks.sol";
 import {Fixture} from "./support/Fixture.sol";
@@ -27,7 +27,7 @@ contract MockInferenceOracleTest is Fixture {
         _serve(MIN_FEE);
         mock = new MockInferenceOracle();
         mock.offer(modelId, operator, address(0), MIN_FEE, MAX_CALLBACK_GAS);
-        mock.publish(oracle.termsOf(modelId, 1));
+        mock.publish(registry.termsOf(modelId, 1));
         both = [IInferenceOracle(oracle), IInferenceOracle(address(mock))];
         consumers = [new Callbacks(both[0]), new Callbacks(both[1])];
     }
@@ -91,9 +91,9 @@ contract MockInferenceOracleTest is Fixture {
         bytes32 id = both[1].idOf(made[1].wire());
 
         VM.prank(operator);
-        oracle.fulfillRequest(made[0].wire(), output);
+        oracle.fulfill(made[0].wire(), output, 0);
         VM.expectEmit(address(mock));
-        emit IInferenceOracle.Fulfilled(id, operator, both[1].resultHashOf(id, modelId, output), TERMS_HASH, output);
+        emit IInferenceOracle.Fulfilled(id, operator, both[1].resultHashOf(id, modelId, output), 1, 0, output);
         if (reaction != Callbacks.Reaction.RECORD) {
             VM.expectEmit(address(mock));
             emit IInferenceOracle.CallbackFailed(id);
@@ -109,7 +109,8 @@ contract MockInferenceOracleTest is Fixture {
         for (uint256 i; i < 2; ++i) {
             VM.assertTrue(both[i].finalized(made[i].wire(), output));
             VM.assertFalse(both[i].finalized(made[i].wire(), bytes.concat(output, "?")));
-            VM.assertEq(both[i].credits(address(0), operator), FEE);
+            (uint256 earned,) = both[i].tillOf(address(0), modelId, operator);
+            VM.assertEq(earned, FEE);
             bytes32 idThere = both[i].idOf(made[i].wire());
             _assertState(i, made[i].requester, 7, State.FINAL, 1, both[i].resultHashOf(idThere, modelId, output));
         }
@@ -151,8 +152,11 @@ contract MockInferenceOracleTest is Fixture {
             VM.assertEq(made[i].requester.balance, FEE);
             VM.assertEq(address(both[i]).balance, 0);
         }
-        (bool done,) = _twice(stranger, 0, abi.encodeCall(both[0].withdraw, (address(0), made[0].requester)));
-        VM.assertFalse(done);
+        (bool done, bytes[2] memory paid) =
+            _twice(stranger, 0, abi.encodeCall(both[0].withdraw, (address(0), made[0].requester)));
+        VM.assertTrue(done);
+        VM.assertEq(paid[0], abi.encode(0));
+        VM.assertEq(paid[1], abi.encode(0));
         ask.deadline += 2 hours;
         made = _ask2(ask);
         _assertState(1, made[1].requester, ask.lane, State.OPEN, 2, both[1].idOf(made[1].wire()));
@@ -181,19 +185,21 @@ contract MockInferenceOracleTest is Fixture {
         for (uint256 i; i < 2; ++i) {
             VM.assertEq(token.balanceOf(address(both[i])), FEE);
             both[i].refund(made.wire());
-            both[i].withdraw(address(token), requester);
+            VM.prank(requester);
+            VM.assertEq(both[i].withdrawTo(address(token), stranger), FEE);
         }
-        VM.assertEq(token.balanceOf(requester), 2 * uint256(FEE));
+        VM.assertEq(token.balanceOf(stranger), 2 * uint256(FEE));
     }
 
     function test_views() public view {
         (bool serving, uint96 minFee, uint32 gas) = both[1].offerOf(modelId, operator, address(0));
         VM.assertEq(abi.encode(serving, minFee, gas), abi.encode(true, MIN_FEE, MAX_CALLBACK_GAS));
+        VM.assertEq(address(both[1].REGISTRY()), address(mock));
         (uint24 version, Policy policy) = mock.termsInForce(modelId);
         VM.assertEq(version, 1);
         VM.assertEq(Policy.unwrap(policy), Policy.unwrap(ALL_OPEN));
-        VM.assertEq(abi.encode(mock.termsOf(modelId, 1)), abi.encode(oracle.termsOf(modelId, 1)));
-        VM.assertEq(abi.encode(mock.termsOf(modelId, 2)), abi.encode(oracle.termsOf(modelId, 2)));
+        VM.assertEq(abi.encode(mock.termsOf(modelId, 1)), abi.encode(registry.termsOf(modelId, 1)));
+        VM.assertEq(abi.encode(mock.termsOf(modelId, 2)), abi.encode(registry.termsOf(modelId, 2)));
     }
 
     /// @dev Calls both. What they revert with is the same, to the byte.
@@ -221,7 +227,7 @@ contract MockInferenceOracleTest is Fixture {
     function _refused(bytes32 id, Plain memory made, bytes memory output, bytes memory reason) private {
         VM.expectRevert(reason);
         VM.prank(operator);
-        oracle.fulfillRequest(made.wire(), output);
+        oracle.fulfill(made.wire(), output, 0);
         VM.expectRevert(reason);
         mock.answer(id, output);
     }

@@ -9,17 +9,17 @@ contract ModelRegistryTest is Fixture {
     function test_registerModel_reverts_emptyCommitment() public {
         bytes32 root = "x";
         _expect(IModelRegistry.EmptyCommitment.selector);
-        oracle.registerModel(0, root, root, "");
+        registry.registerModel(0, root, root, "");
         _expect(IModelRegistry.EmptyCommitment.selector);
-        oracle.registerModel(root, 0, root, "");
+        registry.registerModel(root, 0, root, "");
         _expect(IModelRegistry.EmptyCommitment.selector);
-        oracle.registerModel(root, root, 0, "");
+        registry.registerModel(root, root, 0, "");
     }
 
     function test_registerModel_reverts_existing() public {
         VM.prank(licensor);
         VM.expectRevert(abi.encodeWithSelector(IModelRegistry.ModelExists.selector, modelId));
-        oracle.registerModel("program", "weights", "manifest", "ipfs://elsewhere");
+        registry.registerModel("program", "weights", "manifest", "ipfs://elsewhere");
     }
 
     function testFuzz_registerModel(
@@ -31,26 +31,26 @@ contract ModelRegistryTest is Fixture {
     ) public {
         VM.assume(program != 0 && weights != 0 && manifest != 0 && from != address(0));
         bytes32 expected = keccak256(
-            abi.encode(oracle.MODEL_TYPEHASH(), block.chainid, address(oracle), from, program, weights, manifest)
+            abi.encode(registry.MODEL_TYPEHASH(), block.chainid, address(registry), from, program, weights, manifest)
         );
-        VM.assertEq(oracle.licensorOf(expected), address(0));
+        VM.assertEq(registry.licensorOf(expected), address(0));
 
-        VM.expectEmit(address(oracle));
+        VM.expectEmit(address(registry));
         emit IModelRegistry.ModelRegistered(expected, from, program, weights, manifest, uri);
         VM.prank(from);
-        bytes32 id = oracle.registerModel(program, weights, manifest, uri);
+        bytes32 id = registry.registerModel(program, weights, manifest, uri);
 
         VM.assertEq(id, expected);
-        VM.assertEq(id, oracle.modelIdOf(from, program, weights, manifest));
-        VM.assertEq(oracle.licensorOf(id), from);
-        VM.assertEq(oracle.licensorOf(modelId), licensor);
+        VM.assertEq(id, registry.modelIdOf(from, program, weights, manifest));
+        VM.assertEq(registry.licensorOf(id), from);
+        VM.assertEq(registry.licensorOf(modelId), licensor);
     }
 
     function test_modelId_isBoundToLicensorChainAndContract() public {
-        bytes32 here = oracle.modelIdOf(licensor, "program", "weights", "manifest");
+        bytes32 here = registry.modelIdOf(licensor, "program", "weights", "manifest");
         VM.assertEq(here, modelId);
-        VM.assertTrue(here != oracle.modelIdOf(stranger, "program", "weights", "manifest"));
+        VM.assertTrue(here != registry.modelIdOf(stranger, "program", "weights", "manifest"));
         VM.chainId(block.chainid + 1);
-        VM.assertTrue(here != oracle.modelIdOf(licensor, "program", "weights", "manifest"));
+        VM.assertTrue(here != registry.modelIdOf(licensor, "program", "weights", "manifest"));
     }
 }

@@ -20,9 +20,7 @@ contract Payee {
 
     receive() external payable {
         require(_GREEDY, "no money, please");
-        try _ORACLE.withdraw(address(0), address(this)) {
-            tookTwice = true;
-        } catch {}
+        if (_ORACLE.withdraw(address(0), address(this)) > 0) tookTwice = true;
     }
 
     function ask(Ask calldata ask_) external payable {
@@ -91,15 +89,21 @@ contract PaymentTest is Fixture {
         _assertLane(requester, made.lane, State.OPEN, 2, next);
     }
 
-    function testFuzz_withdraw_reverts_nothing(address who) public {
-        VM.expectRevert(abi.encodeWithSelector(IPayments.NothingToWithdraw.selector, address(0), who));
-        oracle.withdraw(address(0), who);
+    /// @dev Whoever withdraws for another first stops nobody: a second withdrawal pays nothing, changes nothing, and says nothing.
+    function testFuzz_withdraw_nothing(address who, bool own) public {
+        VM.record();
+        if (own) VM.prank(who);
+        VM.assertEq(own ? oracle.withdrawTo(address(0), stranger) : oracle.withdraw(address(0), who), 0);
+        (, bytes32[] memory writes) = VM.accesses(address(oracle));
+        VM.assertEq(writes.length, 0);
+        VM.assertEq(stranger.balance, 0);
     }
 
     /// @dev An account that refuses money blocks nobody but itself.
     function test_withdraw_reverts_refusedTransfer() public {
         Payee payee = _payeeWithCredit(false);
         _fulfill(made);
+        oracle.collect(address(0), modelId, operator);
         VM.expectRevert(abi.encodeWithSelector(IPayments.TransferFailed.selector, address(payee)));
         oracle.withdraw(address(0), address(payee));
         VM.assertEq(oracle.credits(address(0), address(payee)), 1 ether);
@@ -119,9 +123,10 @@ contract PaymentTest is Fixture {
     function testFuzz_withdraw(address from) public {
         VM.assume(from != operator);
         _fulfill(made);
+        oracle.collect(address(0), modelId, operator);
         uint256 before = from.balance;
         VM.expectEmit(address(oracle));
-        emit IPayments.Withdrawn(address(0), operator, 3 ether);
+        emit IPayments.Withdrawn(address(0), operator, operator, 3 ether);
         VM.prank(from);
         uint256 amount = oracle.withdraw(address(0), operator);
         VM.assertEq(amount, 3 ether);
@@ -140,6 +145,108 @@ contract PaymentTest is Fixture {
         oracle.refund(asked.wire());
         oracle.withdraw(address(0), address(consumer));
         VM.assertEq(address(consumer).balance, 2 ether);
+    }
+
+    /// @dev Who cannot take money has it sent to who can; nobody else decides where.
+    function test_withdrawTo() public {
+        Payee payee = _payeeWithCredit(false);
+        VM.assertEq(oracle.withdrawTo(address(0), stranger), 0); // of the caller's own credit
+        VM.expectEmit(address(oracle));
+        emit IPayments.Withdrawn(address(0), address(payee), stranger, 1 ether);
+        VM.prank(address(payee));
+        VM.assertEq(oracle.withdrawTo(address(0), stranger), 1 ether);
+        VM.assertEq(stranger.balance, 1 ether);
+        VM.assertEq(oracle.credits(address(0), address(payee)), 0);
+        VM.assertEq(address(oracle).balance, 3 ether);
+    }
+
+    function test_withdrawTo_reverts_refusedTransfer() public {
+        Payee payee = _payeeWithCredit(false);
+        VM.expectRevert(abi.encodeWithSelector(IPayments.TransferFailed.selector, address(payee)));
+        VM.prank(address(payee));
+        oracle.withdrawTo(address(0), address(payee));
+        VM.assertEq(oracle.credits(address(0), address(payee)), 1 ether);
+    }
+
+    /// @dev Of a till with nothing in it nothing comes, and nothing is said.
+    function test_collect_nothing() public {
+        VM.recordLogs();
+        VM.record();
+        (uint256 operators, uint256 models) = oracle.collect(address(0), modelId, operator);
+        (, bytes32[] memory writes) = VM.accesses(address(oracle));
+        VM.assertEq(operators + models + writes.length + VM.getRecordedLogs().length, 0);
+        _fulfill(made);
+        oracle.collect(address(0), "?", operator);
+        oracle.collect(address(1), modelId, operator);
+        oracle.collect(address(0), modelId, requester);
+        _assertTill(3 ether, 0);
+        VM.assertEq(oracle.credits(address(0), operator), 0);
+    }
+
+    /// @dev Several tills and the credit in one transaction, to the account alone, whoever calls.
+    function testFuzz_collectAndWithdraw(address from, bool twice) public {
+        VM.assume(from != operator && from != address(oracle));
+        _fulfill(made);
+        bytes32 first = modelId;
+        VM.prank(licensor);
+        modelId = registry.registerModel("other", "weights", "manifest", "");
+        _ready(ALL_OPEN);
+        _request(_ask(), 1 ether);
+        _fulfill(_made(_ask(), requester, 2, 1 ether, 0));
+        bytes32[] memory models = new bytes32[](twice ? 3 : 2);
+        address[] memory operators = new address[](models.length);
+        for (uint256 i; i < models.length; ++i) {
+            (models[i], operators[i]) = (i == 0 ? first : modelId, operator);
+        }
+        uint256 before = from.balance;
+        VM.prank(from);
+        VM.assertEq(oracle.collectAndWithdraw(address(0), operator, models, operators), 4 ether);
+        VM.assertEq(operator.balance, 4 ether);
+        VM.assertEq(from.balance, before);
+        VM.assertEq(address(oracle).balance, 0);
+        VM.expectRevert(abi.encodeWithSelector(IPayments.UnequalLists.selector, models.length, 0));
+        oracle.collectAndWithdraw(address(0), operator, models, new address[](0));
+    }
+
+    // a chain that takes a new id
+
+    /// @dev What was open before the fork cannot be answered under the new id, but its fee comes home and its lane is free again.
+    function testFuzz_refund_afterChainIdChange(uint64 chain) public {
+        VM.assume(chain != 0 && chain != block.chainid);
+        VM.chainId(chain);
+        bytes memory notOpen = abi.encodeWithSelector(IInferenceOracle.NotOpen.selector, oracle.idOf(made.wire()));
+        VM.expectRevert(notOpen);
+        _fulfill(made);
+        VM.expectRevert(abi.encodeWithSelector(IInferenceOracle.DeadlineNotReached.selector, made.deadline));
+        oracle.refund(made.wire());
+        VM.warp(made.deadline + 1);
+        VM.expectEmit(address(oracle));
+        emit IInferenceOracle.Refunded(id, requester, 3 ether);
+        oracle.refund(made.wire());
+        VM.assertEq(oracle.credits(address(0), requester), 3 ether);
+        _assertLane(requester, made.lane, State.REFUNDED, 1, 0);
+        VM.expectRevert();
+        oracle.refund(made.wire());
+        _request(_ask(), 1 ether);
+        _assertLane(requester, made.lane, State.OPEN, 2, oracle.idOf(_made(_ask(), requester, 2, 1 ether, 0).wire()));
+    }
+
+    /// @dev Under the new id everything works as before it.
+    function testFuzz_afterChainIdChange(uint64 chain, bool answered) public {
+        VM.assume(chain != 0 && chain != block.chainid);
+        VM.chainId(chain);
+        Ask memory ask = _ask();
+        ask.lane = 8;
+        _request(ask, 1 ether);
+        Plain memory next = _made(ask, requester, 1, 1 ether, 0);
+        if (answered) {
+            _fulfill(next);
+            VM.assertTrue(oracle.finalized(next.wire(), OUTPUT));
+        } else {
+            VM.warp(next.deadline + 1);
+            oracle.refund(next.wire());
+            VM.assertEq(oracle.credits(address(0), requester), 1 ether);
+        }
     }
 
     function _payeeWithCredit(bool greedy) private returns (Payee payee) {

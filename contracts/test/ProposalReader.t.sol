@@ -33,7 +33,7 @@ contract ProposalReaderTest is Fixture {
 
     function _answered(bytes32 id, bytes memory output) private {
         VM.prank(address(oracle));
-        reader.onInference(id, output);
+        reader.onInference(id, 0, output);
     }
 
     function test_ask_reverts_textSize() public {
@@ -56,7 +56,7 @@ contract ProposalReaderTest is Fixture {
         _answered(id, abi.encodePacked(TOKENS, "Yes."));
         VM.expectRevert(abi.encodeWithSelector(ProposalReader.UnknownRequest.selector, id));
         VM.prank(address(oracle));
-        reader.onInference(id, abi.encodePacked(TOKENS, "No."));
+        reader.onInference(id, 0, abi.encodePacked(TOKENS, "No."));
         VM.assertEq(reader.answerTo(keccak256(bytes(PROPOSAL))), "Yes.");
     }
 
@@ -64,14 +64,14 @@ contract ProposalReaderTest is Fixture {
         bytes32 id = _asked(PROPOSAL);
         VM.expectRevert(abi.encodeWithSelector(ProposalReader.NotText.selector, 31));
         VM.prank(address(oracle));
-        reader.onInference(id, new bytes(31));
+        reader.onInference(id, 0, new bytes(31));
     }
 
     function test_onInference_reverts_notOracle() public {
         bytes32 id = _asked(PROPOSAL);
         VM.expectRevert(abi.encodeWithSelector(InferenceRequester.NotOracle.selector, operator));
         VM.prank(operator);
-        reader.onInference(id, abi.encodePacked(TOKENS, "Yes."));
+        reader.onInference(id, 0, abi.encodePacked(TOKENS, "Yes."));
     }
 
     /// @dev The oracle takes 1,024 bytes: the longest answer is kept within the callback's gas.
@@ -85,7 +85,7 @@ contract ProposalReaderTest is Fixture {
         VM.expectEmit(address(reader));
         emit Answered(keccak256(bytes(PROPOSAL)), TOKENS, string(text));
         VM.prank(address(oracle));
-        reader.onInference{gas: gas_}(id, output);
+        reader.onInference{gas: gas_}(id, 0, output);
         VM.assertEq(reader.answerTo(keccak256(bytes(PROPOSAL))), string(text));
     }
 

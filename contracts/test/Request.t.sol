@@ -6,9 +6,8 @@ import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 import {Plain} from "./support/Plain.sol";
 import {ITermsRegistry} from "../src/interfaces/ITermsRegistry.sol";
 import {Ask, IInferenceOracle, State} from "../src/interfaces/IInferenceOracle.sol";
-import {ILicenseRegistry, Role, UseClass} from "../src/interfaces/ILicenseRegistry.sol";
-import {IModelRegistry} from "../src/interfaces/IModelRegistry.sol";
-import {Policy} from "../src/libraries/Policies.sol";
+import {Grant, ILicenseRegistry, Role, UseClass} from "../src/interfaces/ILicenseRegistry.sol";
+import {Policy} from "../src/types/Policy.sol";
 import {Fixture} from "./support/Fixture.sol";
 import {VM, bound} from "./support/Vm.sol";
 
@@ -85,7 +84,7 @@ contract RequestTest is Fixture {
 
     function test_request_reverts_withoutTerms() public {
         VM.prank(licensor);
-        modelId = oracle.registerModel("other", "weights", "manifest", "");
+        modelId = registry.registerModel("other", "weights", "manifest", "");
         _serve(0);
         _refused(_ask(), 0, abi.encodeWithSelector(ITermsRegistry.TermsNotInForce.selector, modelId));
     }
@@ -98,14 +97,34 @@ contract RequestTest is Fixture {
             ask, MIN_FEE, abi.encodeWithSelector(selector, modelId, 1, requester, Role.REQUESTER, UseClass.COMMERCIAL)
         );
         _activate(requester, Role.REQUESTER);
-        _request(ask, MIN_FEE);
+        _request(ask, 2 * MIN_FEE);
+    }
+
+    /// @dev What the operator asks is what is left after the royalty of the requester's grant, to the smallest unit.
+    function testFuzz_request_reverts_netFeeTooLow(uint96 minFee, uint16 bps, uint96 fee) public {
+        minFee = uint96(bound(minFee, 1, type(uint96).max / 4));
+        _serve(minFee);
+        Grant memory grant = _grant(requester, Role.REQUESTER, 1);
+        grant.royaltyBps = uint16(bound(bps, 0, 5000));
+        _activate(grant);
+        Ask memory ask = _ask();
+        ask.useClass = UseClass.COMMERCIAL;
+        fee = uint96(bound(fee, minFee - 1, 2 * uint256(minFee)));
+        uint256 net = fee - uint256(fee) * grant.royaltyBps / 10_000;
+        VM.deal(requester, fee);
+        if (net < minFee) {
+            _refused(ask, fee, abi.encodeWithSelector(IInferenceOracle.FeeTooLow.selector, net, minFee));
+        } else {
+            bytes32 id = _request(ask, fee);
+            _assertLane(requester, ask.lane, State.OPEN, 1, id);
+        }
     }
 
     /// @dev The requester's side open, the operator's closed: refused at once, not stuck until the deadline.
     function testFuzz_request_reverts_closed(bool requesterClosed, uint8 classSeed) public {
         UseClass useClass = UseClass(classSeed % 3);
         VM.prank(licensor);
-        modelId = oracle.registerModel("other", "weights", "manifest", "");
+        modelId = registry.registerModel("other", "weights", "manifest", "");
         _ready(Policy.wrap(requesterClosed ? 0x0540 : 0x0015));
         Ask memory ask = _ask();
         ask.useClass = useClass;
@@ -157,8 +176,8 @@ contract RequestTest is Fixture {
         _activate(requester, Role.REQUESTER);
         Ask memory ask = _ask();
         ask.useClass = UseClass.COMMERCIAL;
-        bytes32 id = _request(ask, MIN_FEE);
-        VM.assertEq(id, oracle.idOf(_made(ask, requester, 1, MIN_FEE, ROYALTY_BPS).wire()));
+        bytes32 id = _request(ask, 2 * MIN_FEE);
+        VM.assertEq(id, oracle.idOf(_made(ask, requester, 1, 2 * MIN_FEE, ROYALTY_BPS).wire()));
         // the same account's free use owes none
         ask.useClass = UseClass.PERSONAL;
         ask.lane = 8;

@@ -64,9 +64,9 @@ contract SafeLicensorTest is Fixture {
         singleton = _create("Safe.sol/Safe.json", "");
         handler = ISafe(_create("handler/CompatibilityFallbackHandler.sol/CompatibilityFallbackHandler.json", ""));
         (safe, sibling) = (_safe(), _safe());
-        modelId = oracle.modelIdOf(address(safe), "program", "weights", "manifest");
-        _execute(abi.encodeCall(oracle.registerModel, ("program", "weights", "manifest", "")));
-        _execute(abi.encodeCall(oracle.publishTerms, (modelId, "terms", ALL_GRANT, 0, "", "")));
+        modelId = registry.modelIdOf(address(safe), "program", "weights", "manifest");
+        _execute(abi.encodeCall(registry.registerModel, ("program", "weights", "manifest", "")));
+        _execute(abi.encodeCall(registry.publishTerms, (modelId, "terms", ALL_GRANT, 0, "", "")));
         licensor = address(safe);
     }
 
@@ -89,7 +89,7 @@ contract SafeLicensorTest is Fixture {
         VM.expectRevert(
             abi.encodeWithSelector(IModelRegistry.NotLicensor.selector, modelId, address(sibling), address(safe))
         );
-        oracle.activate(grant, signature);
+        registry.activate(grant, signature);
     }
 
     function test_activate_reverts_tampered() public {
@@ -101,31 +101,31 @@ contract SafeLicensorTest is Fixture {
 
     function test_activate() public {
         Grant memory grant = _grant(requester, Role.REQUESTER, 1);
-        VM.expectEmit(address(oracle));
-        emit ILicenseRegistry.GrantActivated(modelId, requester, oracle.hashGrant(grant), grant);
-        oracle.activate(grant, _owners(_message(safe, grant)));
-        VM.assertEq(oracle.grantOf(modelId, requester, Role.REQUESTER).seq, 1);
+        VM.expectEmit(address(registry));
+        emit ILicenseRegistry.GrantActivated(modelId, requester, registry.hashGrant(grant), grant);
+        registry.activate(grant, _owners(_message(safe, grant)));
+        VM.assertEq(lens.grantOf(modelId, requester, Role.REQUESTER).seq, 1);
     }
 
     /// @dev The Safe also revokes, by a transaction of its own.
     function test_revoke() public {
         Grant memory grant = _grant(requester, Role.REQUESTER, 1);
-        oracle.activate(grant, _owners(_message(safe, grant)));
-        _execute(abi.encodeCall(oracle.revoke, (modelId, requester, Role.REQUESTER, 1)));
-        VM.assertTrue(oracle.grantOf(modelId, requester, Role.REQUESTER).revoked);
+        registry.activate(grant, _owners(_message(safe, grant)));
+        _execute(abi.encodeCall(registry.revoke, (modelId, requester, Role.REQUESTER, 1)));
+        VM.assertTrue(lens.grantOf(modelId, requester, Role.REQUESTER).revoked);
     }
 
     /// @dev Delegated under EIP-7702, to a contract that would not confirm the signature: the account's own key still signs.
     function test_activate_delegatedAccount() public {
         licensor = VM.addr(LICENSOR_KEY);
         VM.prank(licensor);
-        modelId = oracle.registerModel("other", "weights", "manifest", "");
+        modelId = registry.registerModel("other", "weights", "manifest", "");
         VM.etch(licensor, bytes.concat(hex"ef0100", bytes20(address(new OwnedWallet(stranger)))));
         VM.assertEq(licensor.code.length, 23);
         Grant memory grant = _grant(requester, Role.REQUESTER, 1);
         _expectBadSignature(grant, _sign(LICENSOR_KEY + 1, grant));
         _activate(grant);
-        VM.assertEq(oracle.grantOf(modelId, requester, Role.REQUESTER).seq, 1);
+        VM.assertEq(lens.grantOf(modelId, requester, Role.REQUESTER).seq, 1);
     }
 
     function _create(string memory artifact, bytes memory arguments) private returns (address created) {
@@ -147,15 +147,15 @@ contract SafeLicensorTest is Fixture {
 
     function _execute(bytes memory call) private {
         bytes32 digest =
-            safe.getTransactionHash(address(oracle), 0, call, 0, 0, 0, 0, address(0), address(0), safe.nonce());
+            safe.getTransactionHash(address(registry), 0, call, 0, 0, 0, 0, address(0), address(0), safe.nonce());
         VM.assertTrue(
-            safe.execTransaction(address(oracle), 0, call, 0, 0, 0, 0, address(0), payable(0), _owners(digest))
+            safe.execTransaction(address(registry), 0, call, 0, 0, 0, 0, address(0), payable(0), _owners(digest))
         );
     }
 
     /// @dev What owners sign so that `wallet` has signed the grant.
     function _message(ISafe wallet, Grant memory grant) private view returns (bytes32) {
-        return handler.getMessageHashForSafe(address(wallet), abi.encode(oracle.hashGrant(grant)));
+        return handler.getMessageHashForSafe(address(wallet), abi.encode(registry.hashGrant(grant)));
     }
 
     function _owners(bytes32 digest) private view returns (bytes memory) {
@@ -169,6 +169,6 @@ contract SafeLicensorTest is Fixture {
 
     function _expectBadSignature(Grant memory grant, bytes memory signature) private {
         VM.expectRevert(abi.encodeWithSelector(ILicenseRegistry.InvalidSignature.selector, licensor));
-        oracle.activate(grant, signature);
+        registry.activate(grant, signature);
     }
 }

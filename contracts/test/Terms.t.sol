@@ -4,28 +4,28 @@ pragma solidity 0.8.30;
 import {ITermsRegistry, Terms} from "../src/interfaces/ITermsRegistry.sol";
 import {ILicenseRegistry, Role, UseClass} from "../src/interfaces/ILicenseRegistry.sol";
 import {IModelRegistry} from "../src/interfaces/IModelRegistry.sol";
-import {Mode, Policy} from "../src/libraries/Policies.sol";
+import {Mode, Policy} from "../src/types/Policy.sol";
 import {Fixture} from "./support/Fixture.sol";
 import {VM, bound} from "./support/Vm.sol";
 
 contract TermsTest is Fixture {
     function test_publishTerms_reverts_unknownModel() public {
         VM.expectRevert(abi.encodeWithSelector(IModelRegistry.UnknownModel.selector, bytes32("?")));
-        oracle.publishTerms("?", "t", ALL_OPEN, 0, "", "");
+        registry.publishTerms("?", "t", ALL_OPEN, 0, "", "");
     }
 
     function testFuzz_publishTerms_reverts_notLicensor(address from) public {
         VM.assume(from != licensor);
         VM.prank(from);
         VM.expectRevert(abi.encodeWithSelector(IModelRegistry.NotLicensor.selector, modelId, from, licensor));
-        oracle.publishTerms(modelId, "t", ALL_OPEN, 0, "", "");
+        registry.publishTerms(modelId, "t", ALL_OPEN, 0, "", "");
     }
 
     function test_publishTerms_reverts_pastFirstVersion() public {
         uint40 past = uint40(START - 1);
         VM.prank(licensor);
         VM.expectRevert(abi.encodeWithSelector(ITermsRegistry.NoticeTooShort.selector, past, START));
-        oracle.publishTerms(modelId, "t", ALL_OPEN, past, "", "");
+        registry.publishTerms(modelId, "t", ALL_OPEN, past, "", "");
     }
 
     function testFuzz_publishTerms_reverts_shortNotice(uint40 effectiveAt) public {
@@ -34,62 +34,62 @@ contract TermsTest is Fixture {
         uint40 named = effectiveAt == 0 ? uint40(START) : effectiveAt; // 0 means now
         VM.prank(licensor);
         VM.expectRevert(abi.encodeWithSelector(ITermsRegistry.NoticeTooShort.selector, named, START + NOTICE));
-        oracle.publishTerms(modelId, "t", ALL_GRANT, effectiveAt, "", "");
+        registry.publishTerms(modelId, "t", ALL_GRANT, effectiveAt, "", "");
     }
 
     /// @dev Milliseconds for seconds, in the first version too, would lock the model.
     function testFuzz_publishTerms_reverts_longNotice(bool first, uint40 effectiveAt) public {
         if (!first) _publish(ALL_OPEN);
-        uint40 latest = uint40(START) + oracle.MAX_NOTICE();
+        uint40 latest = uint40(START) + registry.MAX_NOTICE();
         effectiveAt = uint40(bound(effectiveAt, latest + 1, type(uint40).max));
         VM.prank(licensor);
         VM.expectRevert(abi.encodeWithSelector(ITermsRegistry.NoticeTooLong.selector, effectiveAt, latest));
-        oracle.publishTerms(modelId, "t", ALL_GRANT, effectiveAt, "", "");
+        registry.publishTerms(modelId, "t", ALL_GRANT, effectiveAt, "", "");
         VM.prank(licensor);
-        oracle.publishTerms(modelId, "t", ALL_GRANT, latest, "", "");
+        registry.publishTerms(modelId, "t", ALL_GRANT, latest, "", "");
     }
 
     function test_publishTerms_reverts_pending() public {
         _publish(ALL_OPEN);
         uint40 at = uint40(START) + NOTICE;
         VM.prank(licensor);
-        oracle.publishTerms(modelId, "t2", ALL_GRANT, at, "", "");
+        registry.publishTerms(modelId, "t2", ALL_GRANT, at, "", "");
         VM.warp(at - 1);
         VM.prank(licensor);
         VM.expectRevert(abi.encodeWithSelector(ITermsRegistry.TermsPending.selector, modelId, at));
-        oracle.publishTerms(modelId, "t3", ALL_GRANT, at + NOTICE, "", "");
+        registry.publishTerms(modelId, "t3", ALL_GRANT, at + NOTICE, "", "");
     }
 
     function testFuzz_publishTerms_first(bytes32 termsHash, uint16 bits, uint40 effectiveAt, string calldata uri)
         public
     {
         Policy policy = Policy.wrap(bits);
-        effectiveAt = uint40(bound(effectiveAt, START - 10, START + oracle.MAX_NOTICE()));
+        effectiveAt = uint40(bound(effectiveAt, START - 10, START + registry.MAX_NOTICE()));
         effectiveAt = effectiveAt < START ? 0 : effectiveAt;
         uint40 recorded = effectiveAt == 0 ? uint40(START) : effectiveAt;
 
-        VM.expectEmit(address(oracle));
+        VM.expectEmit(address(registry));
         emit ITermsRegistry.TermsPublished(modelId, 1, termsHash, policy, recorded, uri, "by");
         VM.prank(licensor);
-        uint24 version = oracle.publishTerms(modelId, termsHash, policy, effectiveAt, uri, "by");
+        uint24 version = registry.publishTerms(modelId, termsHash, policy, effectiveAt, uri, "by");
 
         VM.assertEq(version, 1);
         _assertTerms(1, termsHash, policy, recorded);
         if (recorded > START) {
             VM.expectRevert(abi.encodeWithSelector(ITermsRegistry.TermsNotInForce.selector, modelId));
-            oracle.termsInForce(modelId);
+            registry.termsInForce(modelId);
         }
         VM.warp(recorded);
         _assertInForce(1, policy);
-        VM.assertEq(oracle.licensorOf(modelId), licensor);
+        VM.assertEq(registry.licensorOf(modelId), licensor);
     }
 
     /// @dev The old terms hold until the very second, and stay readable after it.
     function testFuzz_publishTerms_change(uint40 notice) public {
         _publish(ALL_OPEN);
-        uint40 at = uint40(START + bound(notice, NOTICE, oracle.MAX_NOTICE()));
+        uint40 at = uint40(START + bound(notice, NOTICE, registry.MAX_NOTICE()));
         VM.prank(licensor);
-        uint24 version = oracle.publishTerms(modelId, "t2", ALL_GRANT, at, "", "");
+        uint24 version = registry.publishTerms(modelId, "t2", ALL_GRANT, at, "", "");
         VM.assertEq(version, 2);
         _assertInForce(1, ALL_OPEN);
         VM.warp(at - 1);
@@ -102,24 +102,24 @@ contract TermsTest is Fixture {
 
     function test_termsInForce_reverts_unknownAndWithout() public {
         VM.expectRevert(abi.encodeWithSelector(IModelRegistry.UnknownModel.selector, bytes32("?")));
-        oracle.termsInForce("?");
+        registry.termsInForce("?");
         VM.expectRevert(abi.encodeWithSelector(ITermsRegistry.TermsNotInForce.selector, modelId));
-        oracle.termsInForce(modelId);
+        registry.termsInForce(modelId);
     }
 
     function test_checkLicense_reverts_unknownModel() public {
         VM.expectRevert(abi.encodeWithSelector(IModelRegistry.UnknownModel.selector, bytes32("?")));
-        oracle.checkLicense("?", 1, requester, Role.REQUESTER, UseClass.PERSONAL);
+        lens.checkLicense("?", 1, requester, Role.REQUESTER, UseClass.PERSONAL);
     }
 
     /// @dev Version 0, a version to come and a version that is only announced permit nothing.
     function testFuzz_checkLicense_reverts_versionNotInForce(uint24 version) public {
         _publish(ALL_OPEN);
         VM.prank(licensor);
-        oracle.publishTerms(modelId, "t2", ALL_OPEN, uint40(START) + NOTICE, "", "");
+        registry.publishTerms(modelId, "t2", ALL_OPEN, uint40(START) + NOTICE, "", "");
         VM.assume(version != 1);
         VM.expectRevert(abi.encodeWithSelector(ITermsRegistry.TermsNotInForce.selector, modelId));
-        oracle.checkLicense(modelId, version, requester, Role.REQUESTER, UseClass.PERSONAL);
+        lens.checkLicense(modelId, version, requester, Role.REQUESTER, UseClass.PERSONAL);
     }
 
     /// @dev Each role and class reads its own two bits; what is neither OPEN nor GRANT is closed.
@@ -137,30 +137,30 @@ contract TermsTest is Fixture {
         } else if (mode != uint256(Mode.OPEN)) {
             VM.expectRevert(abi.encodeWithSelector(ILicenseRegistry.UseClosed.selector, modelId, 1, role, useClass));
         }
-        VM.assertEq(oracle.checkLicense(modelId, 1, requester, role, useClass), 0);
+        VM.assertEq(lens.checkLicense(modelId, 1, requester, role, useClass), 0);
     }
 
     /// @dev A pinned version keeps its policy after a change.
     function test_checkLicense_ofAnEarlierVersion() public {
         _publish(ALL_OPEN);
         VM.prank(licensor);
-        oracle.publishTerms(modelId, "t2", ALL_CLOSED, uint40(START) + NOTICE, "", "");
+        registry.publishTerms(modelId, "t2", ALL_CLOSED, uint40(START) + NOTICE, "", "");
         VM.warp(START + NOTICE);
-        oracle.checkLicense(modelId, 1, requester, Role.OPERATOR, UseClass.COMMERCIAL);
+        lens.checkLicense(modelId, 1, requester, Role.OPERATOR, UseClass.COMMERCIAL);
         VM.expectRevert(
             abi.encodeWithSelector(ILicenseRegistry.UseClosed.selector, modelId, 2, Role.OPERATOR, UseClass.COMMERCIAL)
         );
-        oracle.checkLicense(modelId, 2, requester, Role.OPERATOR, UseClass.COMMERCIAL);
+        lens.checkLicense(modelId, 2, requester, Role.OPERATOR, UseClass.COMMERCIAL);
     }
 
     function _assertInForce(uint24 version, Policy policy) private view {
-        (uint24 gotVersion, Policy gotPolicy) = oracle.termsInForce(modelId);
+        (uint24 gotVersion, Policy gotPolicy) = registry.termsInForce(modelId);
         VM.assertEq(gotVersion, version);
         VM.assertEq(Policy.unwrap(gotPolicy), Policy.unwrap(policy));
     }
 
     function _assertTerms(uint24 version, bytes32 termsHash, Policy policy, uint40 effectiveAt) private view {
-        Terms memory terms = oracle.termsOf(modelId, version);
+        Terms memory terms = registry.termsOf(modelId, version);
         VM.assertEq(terms.termsHash, termsHash);
         VM.assertEq(Policy.unwrap(terms.policy), Policy.unwrap(policy));
         VM.assertEq(terms.effectiveAt, effectiveAt);

@@ -5,7 +5,7 @@ import {Plain} from "./support/Plain.sol";
 import {ITermsRegistry, Terms} from "../src/interfaces/ITermsRegistry.sol";
 import {Ask, IInferenceOracle} from "../src/interfaces/IInferenceOracle.sol";
 import {Grant, ILicenseRegistry, Role, UseClass} from "../src/interfaces/ILicenseRegistry.sol";
-import {Policy} from "../src/libraries/Policies.sol";
+import {Policy} from "../src/types/Policy.sol";
 import {Fixture} from "./support/Fixture.sol";
 import {VM, account} from "./support/Vm.sol";
 
@@ -26,7 +26,7 @@ contract TermsStoryTest is Fixture {
     function setUp() public override {
         super.setUp();
         VM.prank(licensor);
-        oracle.publishTerms(modelId, "M2", ALL_OPEN, 0, "ipfs://m2", "");
+        registry.publishTerms(modelId, "M2", ALL_OPEN, 0, "ipfs://m2", "");
         _serve(0);
         _publish("M2.5", ALL_OPEN, M25, "");
         VM.warp(M25);
@@ -40,35 +40,35 @@ contract TermsStoryTest is Fixture {
     }
 
     function test_versions_inEverySecond() public {
-        VM.assertEq(oracle.latestTerms(modelId), 3);
+        VM.assertEq(registry.latestTerms(modelId), 3);
         VM.expectRevert(abi.encodeWithSelector(ITermsRegistry.TermsNotInForce.selector, modelId));
-        oracle.termsAt(modelId, M2 - 1);
-        VM.assertEq(oracle.termsAt(modelId, M2), 1);
-        VM.assertEq(oracle.termsAt(modelId, M25 - 1), 1);
+        lens.termsAt(modelId, M2 - 1);
+        VM.assertEq(lens.termsAt(modelId, M2), 1);
+        VM.assertEq(lens.termsAt(modelId, M25 - 1), 1);
         for (uint40 t = M27 - AROUND; t < M27 + AROUND; ++t) {
             VM.warp(t);
-            (uint24 version, Policy policy) = oracle.termsInForce(modelId);
+            (uint24 version, Policy policy) = registry.termsInForce(modelId);
             VM.assertEq(version, t < M27 ? 2 : 3);
             VM.assertEq(Policy.unwrap(policy), Policy.unwrap(t < M27 ? ALL_OPEN : NON_COMMERCIAL_FREE));
             // the answer about a moment does not depend on when it is asked
-            VM.assertEq(oracle.termsAt(modelId, M27 - 1), 2);
-            VM.assertEq(oracle.termsAt(modelId, M27), 3);
-            VM.assertEq(oracle.termsAt(modelId, t), version);
+            VM.assertEq(lens.termsAt(modelId, M27 - 1), 2);
+            VM.assertEq(lens.termsAt(modelId, M27), 3);
+            VM.assertEq(lens.termsAt(modelId, t), version);
         }
     }
 
     /// @dev The history keeps every word of every version.
     function test_history() public view {
-        Terms memory first = oracle.termsOf(modelId, 1);
-        Terms memory last = oracle.termsOf(modelId, 3);
-        Terms memory none = oracle.termsOf(modelId, 4);
+        Terms memory first = registry.termsOf(modelId, 1);
+        Terms memory last = registry.termsOf(modelId, 3);
+        Terms memory none = registry.termsOf(modelId, 4);
         VM.assertEq(abi.encode(first), abi.encode(Terms("M2", ALL_OPEN, M2, M2, "ipfs://m2", "")));
         VM.assertEq(
             abi.encode(last), abi.encode(Terms("M2.7", NON_COMMERCIAL_FREE, M27, M25, "ipfs://terms", BUILT_WITH))
         );
         VM.assertEq(none.publishedAt, 0);
-        VM.assertEq(oracle.attributionOf(modelId, 1), "");
-        VM.assertEq(oracle.attributionOf(modelId, 3), BUILT_WITH);
+        VM.assertEq(lens.attributionOf(modelId, 1), "");
+        VM.assertEq(lens.attributionOf(modelId, 3), BUILT_WITH);
     }
 
     /// @dev Who may ask for what, in every second: commercial use stays free to the last second, then needs a grant.
@@ -108,12 +108,13 @@ contract TermsStoryTest is Fixture {
         for (uint40 t = M27 - AROUND; t < M27 + AROUND; ++t) {
             _assertAnswer(t, t, 0, operator, true);
         }
+        _assertTill(0, 0);
         VM.assertEq(oracle.credits(address(0), operator) + oracle.credits(address(0), licensor), 0);
     }
 
     function _publish(bytes32 termsHash, Policy policy, uint40 effectiveAt, string memory attribution) private {
         VM.prank(licensor);
-        oracle.publishTerms(modelId, termsHash, policy, effectiveAt, "ipfs://terms", attribution);
+        registry.publishTerms(modelId, termsHash, policy, effectiveAt, "ipfs://terms", attribution);
     }
 
     function _assertAnswer(uint40 asked, uint40 answered, uint96 fee, address by, bool allowed) private {
@@ -125,18 +126,20 @@ contract TermsStoryTest is Fixture {
         bytes32 id = oracle.request{value: fee}(ask, INPUT);
         Plain memory made = _made(ask, stranger, 1, fee, 0);
         made.termsVersion = asked < M27 ? 2 : 3;
-        uint256 before = oracle.credits(address(0), by);
+        (uint256 before,) = oracle.tillOf(address(0), modelId, by);
         bytes32 resultHash = oracle.resultHashOf(id, modelId, OUTPUT);
         VM.warp(answered);
         if (allowed) {
             VM.expectEmit(address(oracle));
-            emit IInferenceOracle.Fulfilled(id, by, resultHash, asked < M27 ? bytes32("M2.5") : bytes32("M2.7"), OUTPUT);
+            emit IInferenceOracle.Fulfilled(id, by, resultHash, made.termsVersion, 0, OUTPUT);
         } else {
             bytes4 selector = ILicenseRegistry.AuthorizationRequired.selector;
             VM.expectRevert(abi.encodeWithSelector(selector, modelId, 3, by, Role.OPERATOR, UseClass.COMMERCIAL));
         }
         _fulfill(made);
-        VM.assertEq(oracle.credits(address(0), by), before + (allowed ? fee : 0));
+        (uint256 earned, uint256 models) = oracle.tillOf(address(0), modelId, by);
+        VM.assertEq(earned, before + (allowed ? fee : 0));
+        VM.assertEq(models, 0);
     }
 
     /// @dev Asks in a lane of its own; an allowed request is pinned to `version`, a refused one is refused with `error`.

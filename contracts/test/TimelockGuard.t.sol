@@ -120,14 +120,14 @@ contract TimelockGuardTest is Assessed {
     function test_onInference_reverts_unknownRequest() public {
         VM.prank(address(oracle));
         VM.expectRevert(abi.encodeWithSelector(CodeAssessor.UnknownRequest.selector, bytes32("?")));
-        guard.onInference("?", OUTPUT);
+        guard.onInference("?", 0, OUTPUT);
     }
 
     function testFuzz_onInference_reverts_notOracle(address from) public {
         VM.assume(from != address(oracle));
         VM.prank(from);
         VM.expectRevert(abi.encodeWithSelector(InferenceRequester.NotOracle.selector, from));
-        guard.onInference("?", OUTPUT);
+        guard.onInference("?", 0, OUTPUT);
     }
 
     /// @dev The least callback gas that settings may have is enough for the dearest answer: a first flag, everything cold.
@@ -162,11 +162,12 @@ contract TimelockGuardTest is Assessed {
     /// @dev The oracle's refusal arrives unchanged: who is missing what.
     function test_assess_reverts_withTheOraclesError() public {
         VM.prank(licensor);
-        oracle.revoke(modelId, address(guard), Role.REQUESTER, 1);
+        registry.revoke(modelId, address(guard), Role.REQUESTER, 1);
         VM.expectRevert(
             abi.encodeWithSelector(ILicenseRegistry.GrantIsRevoked.selector, modelId, address(guard), Role.REQUESTER, 1)
         );
         guard.assess(address(benign));
+        _activate(_grant(address(guard), Role.REQUESTER, 2));
         _serve(MIN_FEE);
         VM.expectRevert(abi.encodeWithSelector(IInferenceOracle.FeeTooLow.selector, 5, MIN_FEE));
         guard.assess{value: 5}(address(benign));
@@ -188,7 +189,7 @@ contract TimelockGuardTest is Assessed {
     function test_refund_returnsToTheGuard() public {
         guard.assess{value: 1 ether}(address(benign));
         Plain memory made = _lastAsked(guard, address(benign), address(this));
-        (made.fee, made.payTo, made.royaltyBps) = (1 ether, licensor, ROYALTY_BPS);
+        (made.fee, made.royaltyBps) = (1 ether, ROYALTY_BPS);
         VM.warp(made.deadline + 1);
         oracle.refund(made.wire());
         oracle.withdraw(address(0), address(guard));

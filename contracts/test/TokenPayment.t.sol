@@ -8,7 +8,7 @@ import {Ask, IInferenceOracle, State} from "../src/interfaces/IInferenceOracle.s
 import {Grant, ILicenseRegistry, Role} from "../src/interfaces/ILicenseRegistry.sol";
 import {IPayments} from "../src/interfaces/IPayments.sol";
 import {Fixture} from "./support/Fixture.sol";
-import {HookedToken, SilentToken, StandardToken} from "./support/Tokens.sol";
+import {BlockingToken, HookedToken, SilentToken, StandardToken} from "./support/Tokens.sol";
 import {VM, bound} from "./support/Vm.sol";
 
 /// @notice Asks, serves and answers in a token, and tries more from the token's hook.
@@ -46,7 +46,8 @@ contract TokenUser {
             try _ORACLE.requestWithToken(_ask, "in", address(_TOKEN), 10) {} catch {}
             _TOKEN.setToll(toll);
         } else {
-            _ORACLE.fulfillRequest(_made.wire(), "out");
+            _ORACLE.fulfill(_made.wire(), "out", 0);
+            _ORACLE.collect(address(_TOKEN), _made.modelId, address(this));
             _ORACLE.withdraw(address(_TOKEN), address(this));
         }
     }
@@ -54,6 +55,8 @@ contract TokenUser {
 
 /// @notice Fees, royalties and refunds in tokens.
 contract TokenPaymentTest is Fixture {
+    uint96 private constant MIN = 20; // half of it is what the operator asks
+
     StandardToken private standard;
     SilentToken private silent;
     HookedToken private hooked;
@@ -77,14 +80,14 @@ contract TokenPaymentTest is Fixture {
 
     /// @dev The first use of a grant, paid in a token.
     function testFuzz_requestWithGrant(uint96 fee) public {
-        fee = uint96(bound(fee, 10, type(uint96).max));
+        fee = uint96(bound(fee, MIN, type(uint96).max));
         Grant memory grant = _grant(requester, Role.REQUESTER, 2);
         bytes memory signature = _sign(LICENSOR_KEY, grant);
         standard.mint(requester, fee);
         VM.prank(requester);
         oracle.requestWithGrant(ask, INPUT, address(standard), fee, grant, signature);
         VM.assertEq(standard.balanceOf(address(oracle)), fee);
-        VM.assertEq(oracle.grantOf(modelId, requester, Role.REQUESTER).seq, 2);
+        VM.assertEq(lens.grantOf(modelId, requester, Role.REQUESTER).seq, 2);
         (State state,,) = oracle.stateOf(requester, ask.lane);
         VM.assertTrue(state == State.OPEN);
     }
@@ -94,8 +97,8 @@ contract TokenPaymentTest is Fixture {
             abi.encodeWithSelector(IInferenceOracle.OperatorNotServing.selector, modelId, operator, address(0xdead))
         );
         _requestWith(address(0xdead), 10);
-        VM.expectRevert(abi.encodeWithSelector(IInferenceOracle.FeeTooLow.selector, 9, 10));
-        _requestWith(address(standard), 9);
+        VM.expectRevert(abi.encodeWithSelector(IInferenceOracle.FeeTooLow.selector, 8, 10));
+        _requestWith(address(standard), 9); // of which the royalty is 1
     }
 
     /// @dev Neither ether by the wrong door, nor an account without code, is a token.
@@ -108,7 +111,7 @@ contract TokenPaymentTest is Fixture {
     }
 
     function testFuzz_requestWithToken_reverts_notPaid(uint96 fee, bool allowed) public {
-        fee = uint96(bound(fee, 10, type(uint96).max));
+        fee = uint96(bound(fee, MIN, type(uint96).max));
         if (allowed) {
             standard.mint(requester, fee - 1);
         } else {
@@ -122,7 +125,7 @@ contract TokenPaymentTest is Fixture {
     }
 
     function testFuzz_requestWithToken_reverts_feeOnTransfer(uint96 fee, uint96 toll) public {
-        fee = uint96(bound(fee, 10, type(uint96).max));
+        fee = uint96(bound(fee, MIN, type(uint96).max));
         toll = uint96(bound(toll, 1, fee));
         hooked.mint(requester, fee);
         hooked.setToll(toll);
@@ -155,8 +158,8 @@ contract TokenPaymentTest is Fixture {
         _activate(address(user), Role.OPERATOR);
         ask.operator = address(user);
         Plain memory made = _in(address(hooked), address(user), 1, 20);
-        (made.royaltyBps, made.payTo) = (ROYALTY_BPS, licensor);
-        user.reenter(IInferenceOracle.fulfillRequest.selector, ask, made);
+        made.royaltyBps = ROYALTY_BPS;
+        user.reenter(IInferenceOracle.fulfill.selector, ask, made);
         VM.expectRevert(abi.encodeWithSelector(IPayments.FeeNotReceived.selector, address(hooked), 4, 20));
         user.ask(ask, 20);
         VM.assertEq(hooked.balanceOf(address(oracle)), 500);
@@ -166,7 +169,7 @@ contract TokenPaymentTest is Fixture {
     /// @dev Every kind of token, to the smallest unit: paid in, credited, paid out.
     function testFuzz_fulfill(uint8 kind, uint96 fee, uint16 requesters, uint16 operators) public {
         SilentToken token = _token(kind);
-        fee = uint96(bound(fee, 10, type(uint96).max));
+        fee = uint96(bound(fee, MIN, type(uint96).max));
         Grant memory first = _grant(requester, Role.REQUESTER, 2);
         (first.royaltyBps, first.payTo) = (uint16(bound(requesters, 0, 5000)), stranger);
         _activate(first);
@@ -188,6 +191,11 @@ contract TokenPaymentTest is Fixture {
         _fulfill(made);
         uint256 one = uint256(fee) * first.royaltyBps / 10_000;
         uint256 two = uint256(fee) * second.royaltyBps / 10_000;
+        (uint256 pay, uint256 models) = oracle.tillOf(address(token), modelId, operator);
+        VM.assertEq(pay, fee - one - two);
+        VM.assertEq(models, two);
+        VM.assertEq(oracle.credits(address(token), operator) + oracle.credits(address(token), licensor), 0);
+        oracle.collect(address(token), modelId, operator);
         _withdraw(token, stranger, one);
         _withdraw(token, licensor, two);
         _withdraw(token, operator, fee - one - two);
@@ -197,7 +205,7 @@ contract TokenPaymentTest is Fixture {
 
     function testFuzz_refund(uint8 kind, uint96 fee) public {
         SilentToken token = _token(kind);
-        fee = uint96(bound(fee, 10, type(uint96).max));
+        fee = uint96(bound(fee, MIN, type(uint96).max));
         token.mint(requester, fee);
         _requestWith(address(token), fee);
         VM.warp(ask.deadline + 1);
@@ -206,9 +214,29 @@ contract TokenPaymentTest is Fixture {
         _withdraw(token, requester, fee);
     }
 
+    /// @dev An account that its token has blocked has its credit paid elsewhere.
+    function test_withdrawTo_blocked() public {
+        BlockingToken token = new BlockingToken();
+        VM.prank(operator);
+        oracle.serve(modelId, address(token), 10, 0);
+        token.mint(requester, 100);
+        VM.prank(requester);
+        token.approve(address(oracle), 100);
+        _requestWith(address(token), 100);
+        VM.warp(ask.deadline + 1);
+        oracle.refund(_in(address(token), requester, 1, 100).wire());
+        token.refuse(requester);
+        _expect(SafeTransferLib.TransferFailed.selector);
+        oracle.withdraw(address(token), requester);
+        VM.assertEq(oracle.credits(address(token), requester), 100);
+        VM.prank(requester);
+        VM.assertEq(oracle.withdrawTo(address(token), stranger), 100);
+        VM.assertEq(token.balanceOf(stranger), 100);
+    }
+
     /// @dev A grant with a floor in a token is for requests paid in that token.
     function testFuzz_priceFloor(uint96 floor, uint96 fee) public {
-        (floor, fee) = (uint96(bound(floor, 1, 1e24)), uint96(bound(fee, 10, 1e24)));
+        (floor, fee) = (uint96(bound(floor, 1, 1e24)), uint96(bound(fee, MIN, 1e24)));
         Grant memory grant = _grant(requester, Role.REQUESTER, 2);
         (grant.priceToken, grant.priceFloor) = (address(standard), floor);
         _activate(grant);
@@ -245,13 +273,11 @@ contract TokenPaymentTest is Fixture {
 
     function _withdraw(SilentToken token, address to, uint256 amount) private {
         VM.assertEq(oracle.credits(address(token), to), amount);
-        if (amount == 0) {
-            VM.expectRevert(abi.encodeWithSelector(IPayments.NothingToWithdraw.selector, address(token), to));
-        } else {
+        if (amount > 0) {
             VM.expectEmit(address(oracle));
-            emit IPayments.Withdrawn(address(token), to, amount);
+            emit IPayments.Withdrawn(address(token), to, to, amount);
         }
-        oracle.withdraw(address(token), to);
+        VM.assertEq(oracle.withdraw(address(token), to), amount);
         VM.assertEq(token.balanceOf(to), amount);
         VM.assertEq(oracle.credits(address(token), to), 0);
     }

@@ -18,15 +18,15 @@ contract WalletLicensorTest is Fixture {
         super.setUp();
         wallet = new OwnedWallet(VM.addr(OWNER_KEY));
         sibling = new OwnedWallet(VM.addr(OWNER_KEY));
-        modelId = wallet.registerModel(oracle, "root");
-        wallet.publishTerms(oracle, modelId, ALL_GRANT);
+        modelId = wallet.registerModel(registry, "root");
+        wallet.publishTerms(registry, modelId, ALL_GRANT);
         licensor = address(wallet);
     }
 
     function test_activate() public {
         Grant memory grant = _grant(requester, Role.REQUESTER, 1);
-        oracle.activate(grant, _sign(OWNER_KEY, grant));
-        uint32 seq = oracle.grantOf(modelId, requester, Role.REQUESTER).seq;
+        registry.activate(grant, _sign(OWNER_KEY, grant));
+        uint32 seq = lens.grantOf(modelId, requester, Role.REQUESTER).seq;
         VM.assertEq(seq, 1);
     }
 
@@ -34,7 +34,7 @@ contract WalletLicensorTest is Fixture {
         Grant memory grant = _grant(requester, Role.REQUESTER, 1);
         bytes memory signature = _sign(LICENSOR_KEY, grant);
         VM.expectRevert(abi.encodeWithSelector(ILicenseRegistry.InvalidSignature.selector, licensor));
-        oracle.activate(grant, signature);
+        registry.activate(grant, signature);
     }
 
     /// @dev The owner's signature for a sibling's grant does not pass for this wallet's: the grant names its licensor.
@@ -45,10 +45,10 @@ contract WalletLicensorTest is Fixture {
         VM.expectRevert(
             abi.encodeWithSelector(IModelRegistry.NotLicensor.selector, modelId, address(sibling), address(wallet))
         );
-        oracle.activate(grant, signature);
+        registry.activate(grant, signature);
         grant.licensor = address(wallet);
         VM.expectRevert(abi.encodeWithSelector(ILicenseRegistry.InvalidSignature.selector, address(wallet)));
-        oracle.activate(grant, signature);
+        registry.activate(grant, signature);
     }
 
     /// @dev A licensor contract that answers anything but the magic value, or nothing, has not signed.
@@ -57,9 +57,9 @@ contract WalletLicensorTest is Fixture {
         bytes memory signature = _sign(OWNER_KEY, grant);
         VM.etch(licensor, hex"00"); // stops, returns nothing
         VM.expectRevert(abi.encodeWithSelector(ILicenseRegistry.InvalidSignature.selector, licensor));
-        oracle.activate(grant, signature);
+        registry.activate(grant, signature);
         VM.etch(licensor, hex"600160005260206000f3"); // returns true
         VM.expectRevert(abi.encodeWithSelector(ILicenseRegistry.InvalidSignature.selector, licensor));
-        oracle.activate(grant, signature);
+        registry.activate(grant, signature);
     }
 }

@@ -60,8 +60,11 @@ class Chain(Protocol):
         """Deployed code at each (address, block), empty where there is none; why it cannot be told now."""
         ...
 
-    def license_denials(self, queries: Sequence[LicenseQuery]) -> list[Denial | Unavailable | None]:
-        """For each query the contract's refusal at that block, None where it permits, or why it cannot be told now."""
+    def licenses(self, queries: Sequence[LicenseQuery]) -> list[int | Denial | Unavailable]:
+        """For each query the royalty (bps) of the grant that permits it at that block, 0 where none is needed.
+
+        Or the contract's refusal, or why it cannot be told now.
+        """
         ...
 
     def uses_left(self, queries: Sequence[LicenseQuery]) -> list[int | None]:
@@ -92,7 +95,9 @@ class Chain(Protocol):
         """Whether our operator may be paid for answers of these models now, and asks to be."""
         ...
 
-    def fulfill_denial(self, request: Request, output: bytes, block_number: int) -> Denial | Unavailable | None:
+    def fulfill_denial(
+        self, request: Request, output: bytes, min_pay: int, block_number: int
+    ) -> Denial | Unavailable | None:
         """What the contract says to an answer after that block: why it was refused, None where it would be taken."""
         ...
 

@@ -7,8 +7,9 @@ import pytest
 
 from contracts import gas
 
-REFERENCE_GAS = 100_705
-"""A plain implementation of the same checks: one warm request and its fulfillment (issue 2)."""
+REFERENCE_GAS = 100_705 + 2 * 3_526
+"""A plain implementation of the same checks, one warm request and its fulfillment (issue 2), and the first call into
+another contract in each of both: the registry stands apart (ADR 28)."""
 
 MAX_CODE_BYTES = 24_576
 """EIP-170."""
@@ -28,5 +29,5 @@ def test_reference_path_beats_the_plain_implementation(measured: dict[str, Any])
     assert measured["gas"][gas.REFERENCE] < REFERENCE_GAS
 
 
-def test_the_oracle_fits_into_one_contract(measured: dict[str, Any]) -> None:
-    assert measured["size"]["InferenceOracle"] < MAX_CODE_BYTES
+def test_each_contract_has_room_to_spare(measured: dict[str, Any]) -> None:
+    assert all(size <= MAX_CODE_BYTES - 3_000 for size in measured["size"].values())

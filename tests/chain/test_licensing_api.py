@@ -170,7 +170,7 @@ def test_income_is_read_and_withdrawn(scene: Scene) -> None:
     empty = {"accounts": [nothing], "earnings": [], "royalties": []}
     assert scene.get("/income", account=scene.requester) == empty
     withdraw = {"sender": scene.licensor, "token": ZERO, "account": scene.requester}
-    assert "NothingToWithdraw" in scene.problem(403, "/calls/withdraw", **withdraw)
+    assert "nothing to withdraw in ether" in scene.problem(403, "/calls/withdraw", **withdraw)
     deadline_s = world.now_s() + 60
     ask = (scene.model_id, world.operator.address, 0, 0, deadline_s, 0)
     _, (log,) = world.client.transact(world.requester, FEES, "request", ask, b"", value_wei=777)

@@ -12,7 +12,7 @@ from themis.chain.contracts import ORACLE, decode_fulfill
 from themis.core.canonical import request_id
 from themis.core.types import Hash32
 
-_ANSWER: Final = "0x" + ORACLE.selector("fulfillRequest").hex()
+_ANSWER: Final = "0x" + ORACLE.selector("fulfill").hex()
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,7 @@ def _ask(operator: Person, licensor: Person, requester: Person, model_id: str) -
     licensor.tell(*grant, "--days", "30", "--royalty-bps", "1000")
     answered = requester.tell(*ask)
     assert answered["output"] == golden["output"]
-    assert answered["fee"] == "1000"
+    assert answered["fee"] == "1111", "the operator's price and the royalty"
     assert (answered["attribution"], answered["terms_hash"]) == ("Built with it", "0x" + keccak(b"Be kind.").hex())
     assert answered["answer_block"] > answered["block"]
     wait_for_state(operator, answered["request_id"], "done")
@@ -122,17 +122,17 @@ def _look(operator: Person) -> None:
 def _settle(operator: Person, licensor: Person, requester: Person, model_id: str) -> None:
     income = licensor.tell("license", "income", "--requests")
     ether = "0x" + "00" * 20
-    sums = {"royalties": "100", "requests": 1, "answers": "0", "refunds": "0"}
+    sums = {"royalties": "111", "requests": 1, "answers": "0", "refunds": "0"}
     assert income["earnings"] == [{"model": "selftest-moe", "model_id": model_id, "token": ether} | sums]
-    assert income["accounts"] == [{"token": ether, "withdrawable": "100", "withdrawn": "0"}]
+    assert income["accounts"] == [{"token": ether, "withdrawable": "111", "withdrawn": "0"}]
     (royalty,) = income["royalties"]
-    assert (royalty["amount"], royalty["source"]) == ("100", "royalty of the requester's grant")
-    assert licensor.tell("withdraw")["amount"] == "100"
-    assert requester.tell("license", "income", licensor.address)["accounts"][0]["withdrawn"] == "100"
+    assert (royalty["amount"], royalty["source"]) == ("111", "royalty of the requester's grant")
+    assert licensor.tell("withdraw")["amount"] == "111"
+    assert requester.tell("license", "income", licensor.address)["accounts"][0]["withdrawn"] == "111"
     assert royalty["request_id"] in licensor.run("license", "income", "--requests").out
     assert "nothing was earned yet" in requester.run("license", "income").err
-    assert licensor.tell("withdraw", operator.address)["amount"] == "900"
-    assert "NothingToWithdraw" in licensor.fails(77, "withdraw")
+    assert licensor.tell("withdraw", operator.address)["amount"] == "1000"
+    assert "nothing to withdraw in ether" in licensor.fails(77, "withdraw")
     licensor.tell("license", "revoke", model_id, requester.address, "--role", "requester")
     states = {row["licensee"]: row["status"] for row in licensor.tell("license", "list", "--model", model_id)}
     assert states == {operator.address: "active", requester.address: "revoked"}
@@ -153,7 +153,7 @@ def town(chain: RunningChain, tmp_path_factory: pytest.TempPathFactory) -> Town:
         ((), 78, "give exactly one of --target, --text, --input-hex and --input-file"),
         (("--input-hex", "0x", "--input-file", "x"), 78, "give exactly one of"),
         (("--input-file", "/nowhere"), 78, "/nowhere cannot be read: correct --input-file"),
-        (("--input-hex", "0x01", "--fee-wei", "0"), 77, "FeeTooLow(fee=0, minFee=1). Pay at least minFee (--fee-wei)."),
+        (("--input-hex", "0x01", "--fee-wei", "0"), 77, "FeeTooLow(net=0, minFee=1). Pay so much that minFee is left"),
         (("--input-hex", "0x" + "00" * 24_641), 78, "selftest-moe takes 1 to 256 bytes; this has 24641"),
         (("--input-hex", "0x01", "--deadline-s", "9999999"), 77, "Ask with a deadline at most 30 days ahead"),
         (("--input-hex", "0x0"), 64, "'0x0' is not hex"),

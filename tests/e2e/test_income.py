@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import product
 from random import Random
 from typing import Any
 
@@ -77,7 +78,7 @@ class Market:
             for each in found.earnings:
                 earned[each.token] += each.royalties + each.answers + each.refunds
             for money in found.accounts:
-                assert self.world.client.read("credits", money.token, account) == (money.withdrawable,)
+                assert self.owed(money.token, account) == money.withdrawable
                 assert earned.pop(money.token, 0) == money.withdrawable + money.withdrawn
                 everything[money.token] += money.withdrawable + money.withdrawn
             assert not earned, "money in a token that the account is not said to hold"
@@ -86,6 +87,16 @@ class Market:
                 royalties[credit.model_id, credit.token] += credit.amount
             assert royalties == {(e.model_id, e.token): e.royalties for e in found.earnings if e.royalties}
         assert +everything == +self.paid_in
+
+    def owed(self, token: Address, account: Address) -> int:
+        """What the contract owes an account: its credit, its pay in tills, and the royalties in those of its models."""
+        read = self.world.client.read
+        (owed,) = read("credits", token, account)
+        for model_id, operator in product((self.licensed, self.open), (self.world.operator.address, self.hot.address)):
+            pay, royalties = read("tillOf", token, model_id, operator)
+            (licensor,) = read("licensorOf", model_id)
+            owed += pay * (operator == account) + royalties * (licensor == "0x" + account.hex())
+        return int(owed)
 
     def _token(self) -> Address:
         world, artifact = self.world, compiled("SilentToken", "Tokens.sol")
@@ -107,7 +118,7 @@ def market() -> Iterator[Market]:
 def test_each_royalty_goes_where_the_grants_say(market: Market) -> None:
     world, fee = market.world, 1_000_001
     words = market.ask(market.licensed, world.operator, ETHER, fee)
-    market.transact(world.operator, "fulfillRequest", words, b"out")
+    market.transact(world.operator, "fulfill", words, b"out", 0)
     requesters, operators = fee * 1_234 // 10_000, fee * 777 // 10_000
     (licensors,) = market.income.of(world.licensor.address).earnings
     assert licensors == Earnings(market.licensed, ETHER, requesters, 0, 0, 1)
@@ -127,7 +138,7 @@ def test_a_story_of_changes_adds_up_to_the_smallest_unit(market: Market) -> None
             operator = rng.choice((world.operator, market.hot))
             token, model_id = rng.choice((ETHER, market.token)), rng.choice((market.licensed, market.open))
             words = market.ask(model_id, operator, token, rng.choice((0, 1, 3, 9_999, rng.randrange(10**9))))
-            market.transact(operator, "fulfillRequest", words, b"out")
+            market.transact(operator, "fulfill", words, b"out", 0)
         late = [market.ask(market.licensed, market.hot, market.token, 7) for _ in range(refunded)]
         world.chain.rpc("evm_increaseTime", 61 * bool(late))
         for words in late:
@@ -138,15 +149,16 @@ def test_a_story_of_changes_adds_up_to_the_smallest_unit(market: Market) -> None
     open_at_the_change = market.ask(market.licensed, market.hot, ETHER, 5_003)
     world.grant(market.licensed, world.requester.address, Role.REQUESTER, seq=2, royalty_bps=5_000, pay_to=PAYEE)
     world.grant(market.licensed, market.hot.address, Role.OPERATOR, seq=3, royalty_bps=5_000)
-    market.transact(market.hot, "fulfillRequest", open_at_the_change, b"out")
+    market.transact(market.hot, "fulfill", open_at_the_change, b"out", 0)
     trade(5, 0)
     for account, token in (
         (world.licensor.address, ETHER),
         (PROMOTER, market.token),
         (world.requester.address, market.token),
     ):
-        if world.client.read("credits", token, account) != (0,):
-            market.transact(world.requester, "withdraw", token, account)
+        if market.owed(token, account):
+            market.transact(world.requester, *market.income.of(account).withdrawal(token, account))
+            assert market.owed(token, account) == 0
     market.require_exact()
     market.transact(world.licensor, "transferLicensor", market.licensed, world.requester.address)
     market.transact(world.requester, "acceptLicensor", market.licensed)

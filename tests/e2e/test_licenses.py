@@ -11,7 +11,6 @@ from demo import chains
 from tests.patience import until
 from tests.world import DAY_S, FEES, World
 from themis.chain.client import ContractDenied
-from themis.chain.contracts import ORACLE
 from themis.chain.uses import Uses
 from themis.core.modes import Mode
 from themis.core.permission import NEXT_STEPS
@@ -122,8 +121,8 @@ class Scene:
         rpc, who = self.world.chain.rpc, f"0x{sender.hex()}"
         rpc("anvil_setBalance", who, hex(10**20))
         rpc("anvil_impersonateAccount", who)
-        data = f"0x{ORACLE.call(function, *arguments).hex()}"
-        sent = rpc("eth_sendTransaction", {"from": who, "to": f"0x{self.world.client.oracle.hex()}", "data": data})
+        place, data = self.world.client.call(function, *arguments)
+        sent = rpc("eth_sendTransaction", {"from": who, "to": f"0x{place.hex()}", "data": f"0x{data.hex()}"})
         receipt = until(lambda: rpc("eth_getTransactionReceipt", sent), lambda found: found)
         assert receipt["status"] == "0x1"
 
@@ -211,7 +210,7 @@ def test_a_grant_that_is_used_up_is_explained_as_the_contract_counts(scene: Scen
         ask = (model_id, world.operator.address, UseClass.COMMERCIAL, lane, world.now_s() + 60, 0)
         _, (log,) = world.client.transact(world.requester, FEES, "request", ask, b"in", value_wei=FEE)
         if role is Role.OPERATOR:
-            world.client.transact(world.operator, FEES, "fulfillRequest", log.values["request"], b"out")
+            world.client.transact(world.operator, FEES, "fulfill", log.values["request"], b"out", 0)
         return log.values["request"]
 
     next_day_s = (world.now_s() // DAY_S + 1) * DAY_S
@@ -272,7 +271,7 @@ def test_grants_are_listed_with_their_status(scene: Scene) -> None:
         }.items():
             assert found[account(state, UseClass.PERSONAL), role] == status
     assert len(scene.licenses.grants()) == len(Mode) * len(rows)
-    assert {row.quota for row in rows if row.licensee == account("no quota", UseClass.PERSONAL)} == {0}
+    assert {row.state.quota for row in rows if row.licensee == account("no quota", UseClass.PERSONAL)} == {0}
 
 
 def test_terms_are_listed_and_attributed(scene: Scene) -> None:

@@ -94,15 +94,15 @@ def test_a_voucher_is_canceled_by_its_file(scene: Scene, tmp_path: Path) -> None
     conditions = Conditions(days=1, nonce=nonce)
     who = (model_id, world.requester.address, Role.REQUESTER, COMMERCIAL)
     grant = Licenses(client, world.start_block).draft(*who, conditions)
-    signature = vouchers.sign(grant, world.licensor, client.chain_id, client.oracle)
-    voucher, at = vouchers.voucher(grant, signature, client.chain_id, client.oracle), tmp_path / "voucher.json"
+    signature = vouchers.sign(grant, world.licensor, client.chain_id, client.registry)
+    voucher, at = vouchers.voucher(grant, signature, client.chain_id, client.registry), tmp_path / "voucher.json"
     text = json.dumps(voucher)
     with scene.opened() as (page, wallet):
         page.get_by_role("button", name="Cancel a voucher…").click()
         for spoiled, said in (
             ("{", "is not a voucher"),
             ("null", "is not a voucher"),
-            (text.replace('"chainId": ', '"chainId": 1'), "for another chain or oracle"),
+            (text.replace('"chainId": ', '"chainId": 1'), "for another chain or registry"),
             (text.replace(f"0x{grant.licensor.hex()}", "0x" + "71" * 20), "who signed this voucher, can cancel it"),
         ):
             at.write_text(spoiled)
@@ -123,8 +123,8 @@ def test_a_voucher_in_force_is_not_canceled(scene: Scene, tmp_path: Path) -> Non
     world, model_id, at = scene.world, scene.model(), tmp_path / "voucher.json"
     client, who = world.client, (world.requester.address, Role.REQUESTER)
     grant = Licenses(client, world.start_block).draft(model_id, *who, COMMERCIAL, Conditions(days=1))
-    signature = vouchers.sign(grant, world.licensor, client.chain_id, client.oracle)
-    vouchers.write_voucher(at, vouchers.voucher(grant, signature, client.chain_id, client.oracle))
+    signature = vouchers.sign(grant, world.licensor, client.chain_id, client.registry)
+    vouchers.write_voucher(at, vouchers.voucher(grant, signature, client.chain_id, client.registry))
     client.transact(world.requester, FEES, "activate", astuple(grant), signature)
     with scene.opened() as (page, wallet):
         page.get_by_role("button", name="Cancel a voucher…").click()

@@ -49,7 +49,7 @@ def test_the_solidity_asks_and_is_answered(followed: Followed) -> None:
     fulfilled = oracle.events.Fulfilled
     (answer,) = until(lambda: list(fulfilled.get_logs(from_block=receipt["blockNumber"])), lambda answers: answers)
     assert not oracle.events.CallbackFailed.get_logs(from_block=receipt["blockNumber"])
-    assert watchlist.functions.askedAbout(answer["args"]["id"]).call() == oracle.address
+    assert watchlist.functions.askedAbout(int(oracle.address, 16) % 2**64).call() == oracle.address
     assert watchlist.functions.riskBps(oracle.address).call() == report.decode(answer["args"]["output"]).worst_bps
 
 

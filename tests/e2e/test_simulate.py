@@ -96,7 +96,7 @@ def test_what_is_simulated_is_what_then_happens(scene: Scene) -> None:
     asked = transact(client.rpc, client.chain_id, *answered)
     (log,) = client.logs("Requested", world.start_block)
     output = bytes.fromhex(found["output"][2:])
-    fulfill = contracts.fulfill(contracts.decode_request(log.values["request"]), output)
+    fulfill = contracts.fulfill(contracts.decode_request(log.values["request"]), output, 0)
     receipt = transact(client.rpc, client.chain_id, world.operator, FEES, client.oracle, fulfill, 0)
     assert (int(asked["gasUsed"], 16), int(receipt["gasUsed"], 16)) == (found["ask_gas_used"], found["answer_gas_used"])
     assert not client.logs("CallbackFailed", world.start_block)
@@ -160,7 +160,7 @@ def test_an_operator_that_may_not_answer_is_told(scene: Scene) -> None:
 
 def test_an_ask_that_is_refused_says_why(scene: Scene) -> None:
     ask = ("ask(address)", scene.oracle)
-    assert "the oracle refuses: FeeTooLow(fee=0, minFee=1)" in scene.fails(77, scene.watchlist, *ask)
+    assert "the oracle refuses: FeeTooLow(net=0, minFee=1)" in scene.fails(77, scene.watchlist, *ask)
     bare = ("ask(address)", "0x" + "99" * 20, "--value-wei", "1")
     assert "the call reverts: 0x" in scene.fails(77, scene.watchlist, *bare), "TargetWithoutCode, the consumer's own"
     commercial = hashing(scene, UseClass.COMMERCIAL, 0)
@@ -185,7 +185,7 @@ def test_what_is_wrong_says_what_would_be_right(scene: Scene) -> None:
 
 def test_the_oracle_of_another_home_is_named(scene: Scene) -> None:
     world = scene.world
-    receipt = deploy(world.client.rpc, world.client.chain_id, world.licensor, FEES, ORACLE)
+    receipt = deploy(world.client.rpc, world.client.chain_id, world.licensor, FEES, ORACLE, world.client.registry)
     other = ("--set", "chain.oracle=" + shown(address(receipt["contractAddress"])))
     done = scene.nobody.run(
         *other,

@@ -69,7 +69,7 @@ def lied(scene: Scene, id_: Hash32, output: bytes) -> str:
     client = scene.world.client
     (log,) = client.logs("Requested", scene.world.start_block, id_)
     words = canonical.request_words(contracts.decode_request(log.values["request"]))
-    receipt, _ = client.transact(scene.world.operator, FEES, "fulfillRequest", words, output)
+    receipt, _ = client.transact(scene.world.operator, FEES, "fulfill", words, output, 0)
     tx_hash: str = receipt["transactionHash"]
     return tx_hash
 

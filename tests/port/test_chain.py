@@ -127,7 +127,7 @@ def answer(stage: Stage, output: bytes = bytes(32)) -> bytes:
     fees = FeePolicy(100 * GWEI, GWEI).quote(Market(stage.chain.head().base_fee_wei, stage.chain.tip_wei()))
     chain_id, oracle = stage.domain
     nonce = stage.chain.nonces(stage.signer.address).mined
-    data = contracts.fulfill(request, output)
+    data = contracts.fulfill(request, output, 0)
     return stage.signer.sign(Transaction(chain_id, nonce, oracle, data, fulfill_gas(request, output), fees))
 
 
@@ -165,7 +165,7 @@ def told(chain: Chain, seen: Requested) -> tuple[object, ...]:
     queries = policy.license_queries(job)
     key = TermsKey(seen.request.model_id, seen.request.terms_version)
     return (
-        chain.license_denials(queries),
+        chain.licenses(queries),
         chain.terms([(key, seen.at.block)]),
         chain.uses_left([queries[1]]),
         chain.code([(TARGET, seen.at.block)]),
@@ -268,7 +268,7 @@ def test_a_second_answer_is_mined_and_fails_for_a_reason(stage: Stage) -> None:
     stage.mine()
     head = stage.chain.head()
     assert len([e for e in stage.chain.events(0, head.number) if isinstance(e, Fulfilled)]) == 1
-    denial = stage.chain.fulfill_denial(request, bytes(32), head.number)
+    denial = stage.chain.fulfill_denial(request, bytes(32), 0, head.number)
     assert isinstance(denial, Denial)
     assert denial.error == "NotOpen"
 
@@ -294,12 +294,12 @@ def test_licenses_are_asked_at_their_block(stage: Stage) -> None:
     id_ = stage.ask(b"in")
     event = requested(stage)
     queries = policy.license_queries(Job(id_, event.request, event.input, event.at))
-    assert stage.chain.license_denials(queries) == [None, None]
+    assert stage.chain.licenses(queries) == [1_000, 1_000]
     stage.unlicense()
     later = [replace(query, block=stage.chain.head().ref.id) for query in queries]
-    requester, operator = stage.chain.license_denials(later)
+    requester, operator = stage.chain.licenses(later)
     assert isinstance(requester, Denial)
-    assert (requester.error, operator) == ("GrantIsRevoked", None)
+    assert (requester.error, operator) == ("GrantIsRevoked", 1_000)
     assert "seq=1" in requester.detail
 
 
@@ -351,6 +351,6 @@ def test_a_block_the_endpoint_does_not_have_tells_nothing() -> None:
         event = requested(stage)
         beyond = replace(event.at, block_number=10**6, block_hash=Hash32(bytes(32)))
         queries = policy.license_queries(Job(id_, event.request, event.input, beyond))
-        assert all(isinstance(answer, Unavailable) for answer in stage.chain.license_denials(queries))
+        assert all(isinstance(answer, Unavailable) for answer in stage.chain.licenses(queries))
         (code,) = stage.chain.code([(TARGET, BlockId(10**6, Hash32(bytes(32))))])
         assert isinstance(code, Unavailable)

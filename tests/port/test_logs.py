@@ -49,7 +49,7 @@ def _withdrawn(block: int) -> dict[str, Any]:
     return {
         "address": QUERY["address"],
         "topics": [f"0x{topic.hex()}" for topic in indexed],
-        "data": f"0x{block.to_bytes(32, 'big').hex()}",
+        "data": f"0x{bytes(32).hex()}{block.to_bytes(32, 'big').hex()}",
         "blockNumber": hex(block),
         "blockHash": "0x" + "01" * 32,
         "logIndex": "0x0",

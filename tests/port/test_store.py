@@ -74,7 +74,7 @@ def test_a_job_comes_back_as_it_was_stored(path: Path) -> None:
 
 def test_an_unknown_answer_is_nobodys_job(path: Path) -> None:
     store = open_store(path)
-    assert store.record_events([Fulfilled(Hash32(bytes(32)), RESULT, TERMS_HASH, OUTPUT, at(5))], [REF], 0) == 0
+    assert store.record_events([Fulfilled(Hash32(bytes(32)), RESULT, 1, OUTPUT, at(5))], [REF], 0) == 0
     assert store.jobs() == []
 
 
@@ -100,7 +100,7 @@ def test_what_was_found_out_about_an_earlier_state_is_stale(path: Path) -> None:
     event = requested()
     store.record_events([event], [REF], 0)
     seen = job_of(store, event.id)
-    store.record_events([Fulfilled(event.id, RESULT, TERMS_HASH, OUTPUT, at(6))], [REF], 1)
+    store.record_events([Fulfilled(event.id, RESULT, 1, OUTPUT, at(6))], [REF], 1)
     for fact in (Accepted(), Closed(Reason.EXPIRED)):
         store.record([(seen, fact)], 2)
     assert job_of(store, event.id).state is State.MINED
@@ -143,7 +143,7 @@ def test_transactions_are_kept_raw_and_in_nonce_order(path: Path) -> None:
 def test_a_rewind_unmines_answers_and_closes_requests_above_the_fork(path: Path) -> None:
     store = open_store(path)
     old, young = requested(b"old", block=5), requested(b"young", block=8)
-    answered = Fulfilled(old.id, RESULT, TERMS_HASH, OUTPUT, at(7))
+    answered = Fulfilled(old.id, RESULT, 1, OUTPUT, at(7))
     store.record_events([old], [REF], 0)
     mined, spare = transaction(old.id, 0, answered.at.tx_hash), transaction(old.id, 1)
     store.record_sent([mined, spare])
@@ -188,8 +188,8 @@ def test_what_is_accepted_and_not_mined_up_to_a_block_is_pending(path: Path) -> 
     store.record_events(events, [REF], 0)
     store.record([(job_of(store, each.id), Accepted()) for each in (queued, mined, later, closed)], 1)
     store.record([(job_of(store, closed.id), Closed(Reason.EXPIRED))], 2)
-    store.record_events([Fulfilled(mined.id, RESULT, TERMS_HASH, OUTPUT, at(6))], [REF], 3)
-    store.record_events([Fulfilled(later.id, RESULT, TERMS_HASH, OUTPUT, at(7))], [REF], 3)
+    store.record_events([Fulfilled(mined.id, RESULT, 1, OUTPUT, at(6))], [REF], 3)
+    store.record_events([Fulfilled(later.id, RESULT, 1, OUTPUT, at(7))], [REF], 3)
     store.record([(job_of(store, later.id), Finalized())], 4)
     assert [job.id for job in store.pending(6)] == [queued.id, later.id]
     assert [job.id for job in store.pending(5)] == [queued.id, mined.id, later.id]

@@ -69,7 +69,7 @@ REQUESTS: Final = (
 OUTPUTS: Final = (b"", b"\x00", bytes(range(32)), b"\xff" * 1_024)
 MODELS: Final = ((NOBODY, ZERO, ZERO, ZERO), (EVERYBODY, ONES, ONES, ONES), (SOMEBODY, COUNTING, ONES, ZERO))
 GRANTS: Final = (
-    Grant(ZERO, NOBODY, NOBODY, Role.REQUESTER, 0, 0, 0, 0, 0, 0, 0, NOBODY, 0, NOBODY, 0, 0, 0),
+    Grant(ZERO, NOBODY, NOBODY, Role.REQUESTER, 0, 0, 0, 0, 0, 0, NOBODY, 0, NOBODY, 0, NOBODY, 0, 0, 0),
     Grant(
         model_id=ONES,
         licensor=EVERYBODY,
@@ -81,6 +81,7 @@ GRANTS: Final = (
         expiry_s=2**40 - 1,
         quota=UNLIMITED,
         daily_rate=UNLIMITED,
+        market=EVERYBODY,
         royalty_bps=2**16 - 1,
         price_token=EVERYBODY,
         price_floor=2**96 - 1,
@@ -100,6 +101,7 @@ GRANTS: Final = (
         expiry_s=1_900_000_000,
         quota=1_000,
         daily_rate=50,
+        market=TOKEN,
         royalty_bps=1_250,
         price_token=TOKEN,
         price_floor=10**6,
@@ -172,6 +174,7 @@ def _grant(domain: Domain, grant: Grant) -> dict[str, Any]:
         "expiry": grant.expiry_s,
         "quota": grant.quota,
         "dailyRate": grant.daily_rate,
+        "market": grant.market,
         "royaltyBps": grant.royalty_bps,
         "priceToken": grant.price_token,
         "priceFloor": grant.price_floor,

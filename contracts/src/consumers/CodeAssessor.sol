@@ -145,7 +145,7 @@ abstract contract CodeAssessor is InferenceRequester {
     }
 
     /// @inheritdoc InferenceRequester
-    function _onInference(bytes32 requestId, bytes calldata output) internal override {
+    function _onInference(bytes32 requestId, uint64, bytes calldata output) internal override {
         bytes32 subject = _asked[requestId];
         if (subject == 0) revert UnknownRequest(requestId);
         Report memory report = RiskReport.decode(output);

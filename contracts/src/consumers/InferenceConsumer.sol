@@ -3,7 +3,8 @@ pragma solidity ^0.8.28;
 
 import {IInferenceConsumer} from "../interfaces/IInferenceConsumer.sol";
 import {Ask, IInferenceOracle} from "../interfaces/IInferenceOracle.sol";
-import {ITermsRegistry, Terms} from "../interfaces/ITermsRegistry.sol";
+import {IRegistry} from "../interfaces/IRegistry.sol";
+import {Terms} from "../interfaces/ITermsRegistry.sol";
 
 /// @title What a contract inherits to ask and be answered, if it takes ether by itself
 /// @notice Ask with `_ask`, act in `_onInference`. Fees of unanswered requests come back when anyone calls
@@ -22,13 +23,14 @@ abstract contract InferenceRequester is IInferenceConsumer {
     }
 
     /// @inheritdoc IInferenceConsumer
-    function onInference(bytes32 id, bytes calldata output) external {
+    function onInference(bytes32 id, uint64 lane, bytes calldata output) external {
         if (msg.sender != address(ORACLE)) revert NotOracle(msg.sender);
-        _onInference(id, output);
+        _onInference(id, lane, output);
     }
 
-    /// @dev Acts on a final answer. A revert here changes nothing at the oracle: the answer stays final and paid.
-    function _onInference(bytes32 id, bytes calldata output) internal virtual;
+    /// @dev Acts on the final answer to what was asked in a lane. A lane has one open request, so what it is about can be kept by
+    /// the lane. A revert here changes nothing at the oracle: the answer stays final and paid.
+    function _onInference(bytes32 id, uint64 lane, bytes calldata output) internal virtual;
 
     /// @dev Asks. The oracle's custom errors (license, offer, fee) reach the caller unchanged.
     function _ask(Ask memory ask, bytes memory input, uint256 fee) internal returns (bytes32 id) {
@@ -37,7 +39,7 @@ abstract contract InferenceRequester is IInferenceConsumer {
 
     /// @dev What whoever shows results of a model has to say, and the hash of the terms in force that ask for it.
     function _attribution(bytes32 modelId) internal view returns (string memory text, bytes32 termsHash) {
-        ITermsRegistry registry = ITermsRegistry(address(ORACLE));
+        IRegistry registry = ORACLE.REGISTRY();
         (uint24 version,) = registry.termsInForce(modelId);
         Terms memory terms = registry.termsOf(modelId, version);
         return (terms.attribution, terms.termsHash);

@@ -75,7 +75,7 @@ contract ProposalReader is InferenceConsumer {
     }
 
     /// @inheritdoc InferenceRequester
-    function _onInference(bytes32 requestId, bytes calldata output) internal override {
+    function _onInference(bytes32 requestId, uint64, bytes calldata output) internal override {
         bytes32 textHash = _asked[requestId];
         if (textHash == 0) revert UnknownRequest(requestId);
         if (output.length < HASH_BYTES) revert NotText(output.length);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Facts} from "../libraries/RequestFacts.sol";
-import {Grant, UseClass} from "./ILicenseRegistry.sol";
+import {Facts} from "../types/Facts.sol";
+import {Uses} from "../types/Limits.sol";
+import {Grant, Role, UseClass} from "./ILicenseRegistry.sol";
 import {IPayments} from "./IPayments.sol";
 
 /// @notice What a requester chooses, but for the fee.
@@ -23,7 +24,7 @@ struct Request {
     address operator;
     address token; // what the fee is paid in; zero: ether
     uint96 fee; // smallest units
-    address payTo; // receives the royalty; zero: there is none
+    address payTo; // receives the royalty; zero: it is the model's, or there is none
     address licensee; // whose grant permits it, where that is not the requester's own
     Facts facts; // its small numbers, in one word: each word costs 400 gas
 }
@@ -38,7 +39,13 @@ enum State {
 
 /// @title Requests, answers and payment
 /// @notice Storage keeps one word per (requester, lane): state, sequence number and a digest. A reorg can move a request, never
-/// change its meaning; a replay on another chain or contract has another id.
+/// change its meaning; a replay on another chain or contract has another id. On a fork that takes a new chain id, what was open
+/// before can be refunded.
+///
+/// Warning: an answer in a public mempool shows its output before it is final. A requester who builds blocks, or bribes those who do,
+/// can keep it out until the deadline, read it and have the fee back: operators send privately, or ask for late deadlines.
+/// Warning: one operator is trusted with each request. That its answer is the model's is not checked here.
+/// Warning: a callback may be anything; it gets its gas, and no more.
 interface IInferenceOracle is IPayments {
     /// @notice An operator offers to answer for a model, changes its offer, or withdraws it (`serving` false).
     event Served(
@@ -51,17 +58,33 @@ interface IInferenceOracle is IPayments {
     );
     /// @notice A request was made. All of it, input included, is here and nowhere else; storage keeps a digest.
     event Requested(bytes32 indexed id, address indexed operator, Request request, bytes input);
-    /// @notice A request was answered. The output is here and nowhere else; storage keeps a digest of `resultHash`. It comes under the
-    /// terms with this hash; what they say about attribution: `attributionOf(modelId, termsVersion)`.
-    event Fulfilled(bytes32 indexed id, address indexed operator, bytes32 resultHash, bytes32 termsHash, bytes output);
+    /// @notice A request was answered. The output is here and nowhere else; storage keeps a digest of `resultHash`. What that version
+    /// of the terms asks its users to say: `REGISTRY.termsOf(modelId, termsVersion)`. `royaltyBps` is the operator's; see
+    /// `RoyaltyPaid`.
+    event Fulfilled(
+        bytes32 indexed id,
+        address indexed operator,
+        bytes32 resultHash,
+        uint24 termsVersion,
+        uint16 royaltyBps,
+        bytes output
+    );
+    /// @notice A royalty for that answer was credited to the payee that a grant names. Others are the model's, see `Collected`.
+    event RoyaltyPaid(bytes32 indexed id, address indexed payTo, Role role, uint256 amount);
+    /// @notice One answer of several reverted, with this reason; the others stand.
+    event NotFulfilled(bytes32 indexed id, address indexed operator, bytes reason);
     /// @notice The requester's callback reverted or ran out of its gas. The answer is final and paid all the same.
     event CallbackFailed(bytes32 indexed id);
     /// @notice A request was not answered in time; its whole fee is now its requester's credit.
     event Refunded(bytes32 indexed id, address indexed requester, uint96 fee);
     /// @notice The operator makes no offer for this model in this token.
     error OperatorNotServing(bytes32 modelId, address operator, address token);
-    /// @notice The fee sent is below what the operator asks.
-    error FeeTooLow(uint256 fee, uint96 minFee);
+    /// @notice The fee, without the royalty of the requester's grant, is below what the operator asks.
+    error FeeTooLow(uint256 net, uint96 minFee);
+    /// @notice Royalties leave the operator less than it wants of this answer: a grant has changed since.
+    error PayTooLow(uint256 pay, uint96 minPay);
+    /// @notice Not one answer of several could be given: `NotFulfilled` of a dry run says why.
+    error NothingFulfilled();
     /// @notice The operator does not pay for that much callback gas.
     error CallbackGasTooHigh(uint32 callbackGas, uint32 maxCallbackGas);
     /// @notice Bytes of input, and how many are allowed.
@@ -83,7 +106,8 @@ interface IInferenceOracle is IPayments {
     /// @notice The transaction cannot give the callback the gas its requester fixed: send more.
     error InsufficientGas(uint256 available, uint256 required);
 
-    /// @notice Offers to answer requests for a model that are paid in `token` (zero: ether), at least `minFee` each.
+    /// @notice Offers to answer requests for a model that are paid in `token` (zero: ether), at least `minFee` each after the royalty
+    /// of the requester's grant. That of the operator's own comes off it: see `fulfill`.
     function serve(bytes32 modelId, address token, uint96 minFee, uint32 maxCallbackGas) external;
 
     /// @notice Withdraws the offer. Open requests stay answerable until their deadline.
@@ -115,15 +139,37 @@ interface IInferenceOracle is IPayments {
         bytes calldata signature
     ) external payable returns (bytes32 id);
 
+    /// @notice Asks for several inferences in one transaction, paid in ether (`token` zero, `msg.value` all fees together) or in a token.
+    /// All of them or none.
+    function requestMany(Ask[] calldata asks, bytes[] calldata inputs, address token, uint96[] calldata fees)
+        external
+        payable
+        returns (bytes32[] memory ids);
+
     /// @notice Answers a request. Only its operator, licensed at this moment, until the deadline. What the licensor does to all grants
     /// at once, a change of terms or a raised epoch, does not touch requests made before it; revoking the operator's grant does.
     /// A fee above zero makes the operator's use commercial. Royalties of both grants are taken from the fee.
     /// The callback can neither revert this nor take more than its gas.
-    function fulfillRequest(Request calldata request_, bytes calldata output) external;
+    /// @param minPay Least pay, smallest units, that the operator answers for: a voucher that raises its royalty could be put into
+    /// force just before.
+    function fulfill(Request calldata request_, bytes calldata output, uint96 minPay) external;
+
+    /// @notice Answers several requests. Each stands for itself: one that reverts is told in `NotFulfilled` and costs the others nothing.
+    /// Reverts where all do.
+    /// @return fulfilled How many were answered.
+    function fulfillMany(Request[] calldata requests, bytes[] calldata outputs, uint96[] calldata minPays)
+        external
+        returns (uint256 fulfilled);
 
     /// @notice Returns the whole fee of an unanswered request to its requester's credit, and its use to the grant. Anyone, after the
     /// deadline.
     function refund(Request calldata request_) external;
+
+    /// @notice Uses that were counted here of a grant that limits them.
+    function usesOf(bytes32 grantHash) external view returns (Uses memory);
+
+    /// @notice Views that only people need: a `Lens` on this contract and its registry.
+    function LENS() external view returns (address);
 
     /// @notice A lane's word, unpacked. The digest is the low 200 bits of the request's id while OPEN, of its result hash when
     /// FINAL, and zero when REFUNDED.

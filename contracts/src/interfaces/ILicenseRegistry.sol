@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {GrantWord} from "../types/GrantWord.sol";
+import {Mode} from "../types/Policy.sol";
+
+/// @dev A quota or daily rate of any number.
+uint32 constant UNLIMITED = type(uint32).max;
+
 /// @notice What a model is used for. The requester declares it; a false declaration breaks the license.
 enum UseClass {
     PERSONAL,
@@ -24,40 +30,49 @@ struct Grant {
     uint24 termsVersion; // the only version it lifts; 0: every version
     uint40 notBefore; // seconds, first moment of validity
     uint40 expiry; // seconds, last moment of validity
-    uint32 quota; // uses; type(uint32).max: any number
-    uint32 dailyRate; // uses in a day (UTC); type(uint32).max: any number
+    uint32 quota; // uses; `UNLIMITED`: any number
+    uint32 dailyRate; // uses in a day (UTC); `UNLIMITED`: any number
+    address market; // the only contract that may use it, and counts its uses; zero where neither number is limited
     uint16 royaltyBps; // of the fee, paid at settlement
     address priceToken; // the token `priceFloor` is in; zero: ether
     uint96 priceFloor; // least fee of a request, smallest units; 0: none. Requesters only
-    address payTo; // receives the royalty; zero: whoever is the licensor when the grant is used
+    address payTo; // receives the royalty; zero: whoever is the licensor when it is collected
     uint16 epoch; // the model's when signed; once the licensor raises it, void for all that is asked later
-    uint32 seq; // strictly increasing per (modelId, licensee, role); a lower one never overwrites a higher one
+    uint32 seq; // increasing per (modelId, licensee, role) and epoch; a lower one never overwrites a higher one
     uint256 nonce; // unordered; a licensor can cancel it before the voucher is used
 }
 
-/// @notice What is left of an activated grant.
-struct GrantState {
-    uint32 seq; // 0: the account never had a grant
-    bool revoked;
-    uint8 classes;
-    uint24 termsVersion;
-    uint40 notBefore;
-    uint40 expiry;
-    uint32 quotaLeft;
+/// @notice Of a grant: what its word does not say. Zero or `UNLIMITED` where nothing is limited.
+struct Limits {
+    bytes32 digest; // what the licensor signed; markets count by it
+    address market;
+    uint32 quota;
     uint32 dailyRate;
-    uint32 usedToday;
-    uint16 royaltyBps;
     address priceToken;
     uint96 priceFloor;
     address payTo;
-    uint16 epoch;
+}
+
+/// @notice By what an account may use a model.
+struct License {
+    GrantWord word; // zero where the policy is open
+    address licensee; // whose grant it is; zero: the account's own
+    address payTo; // receives the royalty; zero: the model's licensor
 }
 
 /// @title Grants: who may use a model where its terms ask for an authorization
 /// @notice Fails closed: an unknown model, a model without terms and everything a policy leaves unset may not be used.
+/// A voucher for later (not valid yet, or bound to terms that the grant in force is not bound to) waits beside the grant in force and takes its place for what
+/// it permits; only its licensee may let it end that grant early.
+///
+/// Warning: an id names its registrant. The same weights, registered by a stranger under open terms, are another model; operators
+/// choose what they serve.
+/// Warning: a licensor who takes a model back from a successor has its unused vouchers back, unless the epoch was raised between.
 interface ILicenseRegistry {
     /// @notice A voucher is in force.
     event GrantActivated(bytes32 indexed modelId, address indexed licensee, bytes32 grantHash, Grant grant);
+    /// @notice A voucher holds later: it waits beside the grant in force.
+    event GrantWaits(bytes32 indexed modelId, address indexed licensee, bytes32 grantHash, Grant grant);
     /// @notice The licensee's vouchers up to `seq` are void.
     event GrantRevoked(bytes32 indexed modelId, address indexed licensee, Role role, uint32 seq);
     /// @notice Every grant of an earlier epoch is void for requests made from now on.
@@ -97,23 +112,29 @@ interface ILicenseRegistry {
     error PriceBelowFloor(bytes32 modelId, address licensee, address token, uint96 priceFloor);
     /// @notice A grant with a higher sequence number was activated.
     error StaleGrant(uint32 seq, uint32 current);
+    /// @notice A voucher for later waits already, and does not hold yet. Only the licensee may put another in its place.
+    error AnotherWaits(uint32 seq);
+    /// @notice The grant's uses are counted by another contract.
+    error GrantForOtherMarket(bytes32 modelId, address licensee, Role role, address market);
     /// @notice The licensor has canceled this voucher.
     error VoucherCanceled(address licensor, uint256 nonce);
-    /// @notice A grant needs a class, an end after its start, a royalty in bounds, and no price floor for an operator.
+    /// @notice A grant needs a class, an end after its start, a royalty in bounds, no price floor for an operator, and a market
+    /// exactly where uses are limited.
     error InvalidGrant();
     /// @notice Neither the licensor's key nor its contract has signed this.
     error InvalidSignature(address licensor);
     /// @notice The licensor's key has signed this, in the other of two forms: `s` must be in the lower half (EIP-2).
     error MalleableSignature(address licensor);
 
-    /// @notice Activates a voucher. Idempotent; anyone may call it; the signer must be the licensor (EOA or ERC-1271).
+    /// @notice Activates a voucher, or lets it wait where it holds later and another is in force. Idempotent; anyone may call it;
+    /// the signer must be the licensor (EOA or ERC-1271).
     function activate(Grant calldata grant, bytes calldata signature) external;
 
     /// @notice Ends the licensee's grant and every voucher up to its sequence number, activated or not.
-    /// @param seq At least the current one; a new grant needs a higher one.
+    /// @param seq At least that of the latest activated voucher; a new grant needs a higher one, or a raised epoch.
     function revoke(bytes32 modelId, address licensee, Role role, uint32 seq) external;
 
-    /// @notice Voids every grant and voucher of a model at once.
+    /// @notice Voids every grant and voucher of a model at once. Sequence numbers begin anew.
     function raiseEpoch(bytes32 modelId) external returns (uint16 epoch);
 
     /// @notice Cancels a voucher of the caller's that nobody has activated.
@@ -138,8 +159,14 @@ interface ILicenseRegistry {
     /// @notice Says no to an ask, and why. Only the licensor; changes nothing but the log.
     function refuseAuthorization(bytes32 modelId, address licensee, Role role, string calldata reason) external;
 
-    /// @notice The grant of an account; `seq` 0 means it never had one.
-    function grantOf(bytes32 modelId, address licensee, Role role) external view returns (GrantState memory);
+    /// @notice The grant of an account, and the one that waits beside it; zero where there is none.
+    function grantsOf(bytes32 modelId, address licensee, Role role)
+        external
+        view
+        returns (GrantWord current, GrantWord waiting);
+
+    /// @notice What else the account's grant with that number says; all zero where it is neither in force nor waits.
+    function limitsOf(bytes32 modelId, address licensee, Role role, uint32 seq) external view returns (Limits memory);
 
     /// @notice Whether the licensor has canceled that voucher.
     function isCanceled(address licensor, uint256 nonce) external view returns (bool);
@@ -150,19 +177,24 @@ interface ILicenseRegistry {
     /// @notice Whose grants an account uses: the licensee it acts for, if both agree, else itself.
     function principalOf(address account) external view returns (address);
 
-    /// @notice Reverts with the reason unless `account` may use the model now, under the terms of `version`. Quota, rate and price
-    /// are left out: what a request has reserved stays its own.
-    /// @return royaltyBps of the grant that permits it, 0 where the policy is open.
-    function checkLicense(bytes32 modelId, uint24 version, address account, Role role, UseClass useClass)
+    /// @notice All that a market has to know when a request is made: by what its requester may use the model, under which terms, and
+    /// what those ask of an operator. Reverts with the reason where the use is not permitted. The market looks at the limits itself.
+    /// @param operatorsUse The operator's use of the model.
+    /// @return license By what the requester may use it.
+    /// @return version Of the terms in force.
+    /// @return epoch The model's.
+    /// @return operatorsMode What the terms say of the operator's use; never CLOSED.
+    function licenseNow(bytes32 modelId, address account, UseClass useClass, UseClass operatorsUse)
         external
         view
-        returns (uint16 royaltyBps);
+        returns (License memory license, uint24 version, uint16 epoch, Mode operatorsMode);
 
-    /// @notice Reverts with the reason unless `account` may make one more use now, under the terms in force, for that fee.
-    function checkUse(bytes32 modelId, address account, Role role, UseClass useClass, address token, uint96 fee)
+    /// @notice By what an account may use a model now, where the terms of `version` ask for a grant: one of `epoch` or later. Reverts
+    /// with the reason where there is none. The market looks at the limits itself.
+    function pinnedLicense(bytes32 modelId, address account, Role role, UseClass useClass, uint24 version, uint16 epoch)
         external
         view
-        returns (uint16 royaltyBps);
+        returns (License memory);
 
     /// @notice The EIP-712 digest a licensor signs.
     function hashGrant(Grant calldata grant) external view returns (bytes32);

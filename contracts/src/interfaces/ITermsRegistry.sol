@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Policy} from "../libraries/Policies.sol";
+import {Policy} from "../types/Policy.sol";
 
 /// @notice One published version of a model's terms. Never changed.
 struct Terms {
@@ -50,15 +50,9 @@ interface ITermsRegistry {
     /// @notice The version whose terms apply now, with its policy. Reverts if there is none.
     function termsInForce(bytes32 modelId) external view returns (uint24 version, Policy policy);
 
-    /// @notice The version whose terms apply, applied or will apply at a time (seconds), as far as is published.
-    function termsAt(bytes32 modelId, uint40 time) external view returns (uint24 version);
-
     /// @notice The newest version, in force or pending; 0 for none.
     function latestTerms(bytes32 modelId) external view returns (uint24 version);
 
     /// @notice One published version; all zero for one that is not.
     function termsOf(bytes32 modelId, uint24 version) external view returns (Terms memory);
-
-    /// @notice What whoever uses a result under that version has to say.
-    function attributionOf(bytes32 modelId, uint24 version) external view returns (string memory);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-pragma solidity 0.8.30;
+pragma solidity ^0.8.28;
 
 import {Request} from "../interfaces/IInferenceOracle.sol";
 
@@ -12,13 +12,13 @@ library Requests {
         "Request(uint256 chainId,address oracle,address requester,bytes32 modelId,bytes32 inputHash,address operator,address token,uint96 fee,address payTo,address licensee,uint256 facts)"
     );
 
-    /// @notice The id of a request in calldata.
-    function ofCalldata(Request calldata request) internal view returns (bytes32 hash) {
+    /// @notice The id of a request in calldata that was made on the chain with this id.
+    function ofCalldata(Request calldata request, uint256 chainId) internal view returns (bytes32 hash) {
         bytes32 typehash = TYPEHASH;
         assembly ("memory-safe") {
             let free := mload(0x40)
             mstore(free, typehash)
-            mstore(add(free, 0x20), chainid())
+            mstore(add(free, 0x20), chainId)
             mstore(add(free, 0x40), address())
             calldatacopy(add(free, 0x60), request, 0x120)
             hash := keccak256(free, 0x180)

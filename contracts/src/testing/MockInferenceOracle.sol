@@ -4,14 +4,16 @@ pragma solidity ^0.8.28;
 import {IInferenceConsumer} from "../interfaces/IInferenceConsumer.sol";
 import {Ask, IInferenceOracle, Request, State} from "../interfaces/IInferenceOracle.sol";
 import {IPayments} from "../interfaces/IPayments.sol";
-import {ITermsRegistry, Terms} from "../interfaces/ITermsRegistry.sol";
-import {Policy} from "../libraries/Policies.sol";
-import {Facts, RequestFacts} from "../libraries/RequestFacts.sol";
+import {IRegistry} from "../interfaces/IRegistry.sol";
+import {Terms} from "../interfaces/ITermsRegistry.sol";
+import {Facts, RequestFacts} from "../types/Facts.sol";
+import {Policy} from "../types/Policy.sol";
 
 /// @title An oracle for the tests of a contract that asks: it answers when it is told to
 /// @notice Has what a consumer calls, under the names, errors and events of `IInferenceOracle`: pass `IInferenceOracle(address(mock))`.
 /// Fees, deadlines, lanes, callbacks in exactly their gas, refunds and credits are as they are there. Nobody has a license or needs
-/// one: `refuse` says no for whatever reason a test is about. What is not here (grants, batches, the operator's own functions) reverts.
+/// one: `refuse` says no for whatever reason a test is about. It is its own registry. What is not here (grants, batches, the operator's
+/// own functions) reverts.
 contract MockInferenceOracle {
     /// @notice As solady's libraries say it in the oracle.
     error Overflow();
@@ -33,7 +35,7 @@ contract MockInferenceOracle {
     uint256 private constant MAX_INPUT_BYTES = 24_640;
     uint256 private constant MAX_OUTPUT_BYTES = 1024;
     uint256 private constant MAX_WINDOW = 30 days;
-    uint256 private constant CALL_OVERHEAD_GAS = 3000;
+    uint256 private constant CALL_OVERHEAD_GAS = 10_000;
     bytes32 private constant REQUEST_TYPEHASH = keccak256(
         "Request(uint256 chainId,address oracle,address requester,bytes32 modelId,bytes32 inputHash,address operator,address token,uint96 fee,address payTo,address licensee,uint256 facts)"
     );
@@ -48,6 +50,7 @@ contract MockInferenceOracle {
 
     mapping(bytes32 modelId => mapping(address operator => mapping(address token => Offer))) private _offers;
     mapping(address requester => mapping(uint64 lane => Lane)) private _lanes;
+    mapping(address token => mapping(bytes32 modelId => mapping(address operator => uint256))) private _tills;
     mapping(bytes32 id => Request) private _requests;
     mapping(bytes32 id => bytes) private _inputs;
     Terms private _terms;
@@ -82,16 +85,17 @@ contract MockInferenceOracle {
 
         bytes32 resultHash = resultHashOf(id, asked.modelId, output);
         (lane.state, lane.digest) = (State.FINAL, resultHash);
-        credits[asked.token][asked.operator] += asked.fee;
+        _tills[asked.token][asked.modelId][asked.operator] += asked.fee;
 
-        emit IInferenceOracle.Fulfilled(id, asked.operator, resultHash, _terms.termsHash, output);
+        emit IInferenceOracle.Fulfilled(id, asked.operator, resultHash, 1, 0, output);
 
         uint256 callbackGas = asked.facts.callbackGas();
         if (callbackGas == 0) return (false, "");
         uint256 required = callbackGas + callbackGas / 63 + CALL_OVERHEAD_GAS;
         if (gasleft() < required) revert IInferenceOracle.InsufficientGas(gasleft(), required);
-        bytes memory data = abi.encodeCall(IInferenceConsumer.onInference, (id, output));
+        bytes memory data = abi.encodeCall(IInferenceConsumer.onInference, (id, asked.facts.lane(), output));
         (called, reason) = asked.requester.call{gas: callbackGas}(data);
+        if (gasleft() < callbackGas / 63) revert IInferenceOracle.InsufficientGas(gasleft(), callbackGas / 63);
         if (called) reason = "";
         else emit IInferenceOracle.CallbackFailed(id);
     }
@@ -132,19 +136,12 @@ contract MockInferenceOracle {
 
     /// @notice See `IPayments`.
     function withdraw(address token, address account) external returns (uint256 amount) {
-        amount = credits[token][account];
-        if (amount == 0) revert IPayments.NothingToWithdraw(token, account);
+        return _pay(token, account, account);
+    }
 
-        credits[token][account] = 0;
-
-        emit IPayments.Withdrawn(token, account, amount);
-
-        if (token == address(0)) {
-            (bool paid,) = account.call{value: amount}("");
-            if (!paid) revert IPayments.TransferFailed(account);
-        } else {
-            if (!_moved(token, abi.encodeCall(IToken.transfer, (account, amount)))) revert TransferFailed();
-        }
+    /// @notice See `IPayments`.
+    function withdrawTo(address token, address to) external returns (uint256 amount) {
+        return _pay(token, msg.sender, to);
     }
 
     /// @notice What was asked under an id: what `refund` takes, and the input.
@@ -172,6 +169,16 @@ contract MockInferenceOracle {
     function finalized(Request calldata asked, bytes calldata output) external view returns (bool) {
         Lane memory last = _lanes[asked.requester][asked.facts.lane()];
         return last.state == State.FINAL && last.digest == resultHashOf(idOf(asked), asked.modelId, output);
+    }
+
+    /// @notice See `IPayments`.
+    function tillOf(address token, bytes32 modelId, address operator) external view returns (uint256, uint256) {
+        return (_tills[token][modelId][operator], 0);
+    }
+
+    /// @notice See `IPayments`.
+    function REGISTRY() external view returns (IRegistry) {
+        return IRegistry(address(this));
     }
 
     /// @notice See `ITermsRegistry`.
@@ -240,6 +247,22 @@ contract MockInferenceOracle {
     function _requireOpen(bytes32 id, Request memory asked) private view returns (Lane storage lane) {
         lane = _lanes[asked.requester][asked.facts.lane()];
         if (lane.state != State.OPEN || lane.digest != id) revert IInferenceOracle.NotOpen(id);
+    }
+
+    function _pay(address token, address account, address to) private returns (uint256 amount) {
+        amount = credits[token][account];
+        if (amount == 0) return 0;
+
+        credits[token][account] = 0;
+
+        emit IPayments.Withdrawn(token, account, to, amount);
+
+        if (token == address(0)) {
+            (bool paid,) = to.call{value: amount}("");
+            if (!paid) revert IPayments.TransferFailed(to);
+        } else {
+            if (!_moved(token, abi.encodeCall(IToken.transfer, (to, amount)))) revert TransferFailed();
+        }
     }
 
     /// @dev Tokens that return nothing move too.

@@ -86,7 +86,7 @@ abstract contract Assessed is Fixture {
 
     function _answer(Plain memory made, bytes memory output) internal {
         VM.prank(made.operator);
-        oracle.fulfillRequest(made.wire(), output);
+        oracle.fulfill(made.wire(), output, 0);
     }
 
     /// @dev Asks and answers.

@@ -3,39 +3,72 @@ pragma solidity 0.8.30;
 
 import {Plain} from "./Plain.sol";
 import {InferenceOracle} from "../../src/InferenceOracle.sol";
-import {Ask} from "../../src/interfaces/IInferenceOracle.sol";
-import {Grant, GrantState, Role, UseClass} from "../../src/interfaces/ILicenseRegistry.sol";
-import {Mode, Policy} from "../../src/libraries/Policies.sol";
+import {Lens} from "../../src/Lens.sol";
+import {Ask, State} from "../../src/interfaces/IInferenceOracle.sol";
+import {GrantState} from "../../src/interfaces/ILens.sol";
+import {Grant, Role, UNLIMITED, UseClass} from "../../src/interfaces/ILicenseRegistry.sol";
+import {IRegistry} from "../../src/interfaces/IRegistry.sol";
+import {Mode, Policy} from "../../src/types/Policy.sol";
 import {StandardToken} from "./Tokens.sol";
-import {VM, account} from "./Vm.sol";
+import {VM} from "./Vm.sol";
 
-/// @notice Who may do what with one model, by plain reckoning, and what must hold of the oracle. Six accounts: three requesters,
-/// the third a hot key of the other two, and three operators likewise. Two licensors, of whom one holds the model.
+/// @notice Who may do what with one model and who is owed what for it, by plain reckoning, and what must hold of the oracle. Six
+/// accounts: three requesters, the third a hot key of the other two, and three operators likewise. Two licensors, of whom one
+/// holds the model.
 abstract contract Books {
     uint256 internal constant ACCOUNTS = 6;
-    uint32 internal constant UNLIMITED = type(uint32).max;
+    uint256 internal constant PAYEES = ACCOUNTS + 3;
     address private constant PAYEE = address(0xfee);
 
+    /// @dev A request, and what became of it.
     struct Known {
         Plain request;
         uint16 epoch; // in which it was made
+        bytes32 grantHash; // of the requester's grant, where its uses are counted
+        uint96 minFee; // the operator's, when it was made
+        State state;
+        bytes32 hash; // whose digest the oracle keeps
         uint8 settlements;
     }
 
-    /// @dev What should be in force.
+    /// @dev What should be in force for a licensee, and beside it.
     struct Book {
         Grant grant;
-        uint32 seq; // vouchers up to it are used up
+        Grant waiting; // `seq` zero: none
+        uint32 seq; // the latest in force, or revoked
+        uint16 epoch; // in which that was
         bool live; // neither revoked nor missing
+    }
+
+    /// @dev Uses of one voucher.
+    struct Count {
         uint32 reserved;
         uint32 spent;
+        uint32 lost; // of requests that were refunded when the grant was not there any more
         uint256 day;
         uint32 today;
+    }
+
+    /// @dev By what an account may use the model.
+    struct Licensed {
+        bool good;
+        address licensee;
+        Grant grant; // all zero where it is not good, or none is needed
+    }
+
+    struct Offer {
+        bool serving;
+        uint96 minFee;
     }
 
     struct Version {
         uint40 effectiveAt;
         Policy policy;
+    }
+
+    struct Till {
+        uint256 operators;
+        uint256 models;
     }
 
     struct Money {
@@ -45,23 +78,43 @@ abstract contract Books {
         uint256 paidOut;
     }
 
+    /// @dev What activating a voucher does.
+    enum Outcome {
+        REFUSED,
+        NOTHING,
+        IN_FORCE,
+        WAITS
+    }
+
     /// @dev How often what is at stake was done.
     struct Reached {
         uint256 activations;
+        uint256 waits; // vouchers for later beside a grant in force
         uint256 requests;
         uint256 firstUses; // requests with their voucher
+        uint256 batches; // of several requests
         uint256 answers;
+        uint256 batchAnswers; // given together with others
+        uint256 passedOver; // refused beside answers that stand
         uint256 earned; // answers that were paid, by an operator's grant
+        uint256 counted; // uses that were counted, of either role
+        uint256 early; // requests and answers by a grant that waited
         uint256 refunds;
         uint256 byHotKeys; // requests and answers by another's grant
+        uint256 collections; // of tills with something in them
+        uint256 paidElsewhere; // credits, to an account that their holder chose
         uint256 transfers; // of the model to another licensor
+        uint256 epochs;
     }
 
     InferenceOracle public immutable ORACLE;
+    IRegistry public immutable REGISTRY;
+    Lens public immutable LENS;
     StandardToken public immutable TOKEN;
     bytes32 internal immutable MODEL_ID;
 
-    string public violation;
+    /// @notice What went against an invariant, by its number.
+    mapping(uint256 invariant => string) public violation;
     Reached internal _reached;
 
     Known[] internal _known;
@@ -70,51 +123,119 @@ abstract contract Books {
     uint16 internal _epoch;
     mapping(address licensor => mapping(uint256 nonce => bool)) internal _canceled;
     mapping(address licensee => mapping(Role => Book)) internal _books;
+    mapping(bytes32 grantHash => Count) internal _counts;
     mapping(address licensee => mapping(address => bool)) internal _named;
     mapping(address hotKey => address) internal _claims;
-    mapping(address operator => mapping(address token => bool)) internal _serves;
+    mapping(address operator => mapping(address token => Offer)) internal _offers;
     mapping(address token => Money) internal _money;
+    mapping(address token => mapping(address operator => Till)) internal _tills;
+    mapping(address token => mapping(address account => uint256)) internal _credits;
+    mapping(address token => mapping(address operator => uint256)) internal _agreed; // least pay of its answers
+    mapping(address token => mapping(address operator => uint256)) internal _collected;
 
     constructor(InferenceOracle oracle, bytes32 modelId) {
-        (ORACLE, MODEL_ID, TOKEN) = (oracle, modelId, new StandardToken());
-        _licensor = oracle.licensorOf(modelId);
-        (uint24 version, Policy policy) = oracle.termsInForce(modelId);
+        (ORACLE, REGISTRY, LENS) = (oracle, oracle.REGISTRY(), Lens(oracle.LENS()));
+        (MODEL_ID, TOKEN) = (modelId, new StandardToken());
+        _licensor = REGISTRY.licensorOf(modelId);
+        (uint24 version, Policy policy) = REGISTRY.termsInForce(modelId);
         require(version == 1);
         _versions.push(Version(uint40(block.timestamp), policy));
     }
 
-    /// @dev To the smallest unit: what the oracle holds is what it owes, and what came in went out or is still owed.
+    /// @dev 1: to the smallest unit, the oracle holds what it owes in open fees, tills and credits, each of them by the books.
     function assertMoney() external view {
         for (uint256 i; i < 2; ++i) {
             address token = tokenOf(i);
-            Money memory money = _money[token];
-            uint256 held = i == 0 ? address(ORACLE).balance : TOKEN.balanceOf(address(ORACLE));
             uint256 owed;
-            for (uint256 who; who < ACCOUNTS + 3; ++who) {
-                owed += ORACLE.credits(token, payeeOf(who));
+            for (uint256 who; who < PAYEES; ++who) {
+                uint256 credit = ORACLE.credits(token, payeeOf(who));
+                VM.assertEq(credit, _credits[token][payeeOf(who)]);
+                owed += credit;
             }
-            VM.assertEq(held, owed + money.open);
-            VM.assertEq(money.paidIn, money.open + money.settled);
+            for (uint256 who; who < ACCOUNTS; ++who) {
+                (uint256 operators, uint256 models) = ORACLE.tillOf(token, MODEL_ID, accountOf(who));
+                VM.assertEq(operators, _tills[token][accountOf(who)].operators);
+                VM.assertEq(models, _tills[token][accountOf(who)].models);
+                owed += operators + models;
+            }
+            Money memory money = _money[token];
+            VM.assertEq(_held(token), owed + money.open);
             VM.assertEq(money.settled, owed + money.paidOut);
         }
     }
 
+    /// @dev 2: no request is settled twice, and what came in is open or settled.
     function assertPaidOnce() external view {
         for (uint256 i; i < _known.length; ++i) {
             VM.assertTrue(_known[i].settlements < 2);
         }
+        for (uint256 i; i < 2; ++i) {
+            Money memory money = _money[tokenOf(i)];
+            VM.assertEq(money.paidIn, money.open + money.settled);
+        }
     }
 
-    /// @dev Every use is left, reserved or spent, and no more than the voucher's are ever out.
-    function assertQuotas() external view {
+    /// @dev 4: what is in force and what waits is what the books say; every use of it is left, reserved or spent, and no more than
+    /// the voucher's are ever out.
+    function assertGrants() external view {
         for (uint256 who; who < ACCOUNTS; ++who) {
             Book storage book = _books[accountOf(who)][roleOf(who)];
-            GrantState memory state = ORACLE.grantOf(MODEL_ID, accountOf(who), roleOf(who));
+            GrantState memory state = LENS.grantOf(MODEL_ID, accountOf(who), roleOf(who));
             VM.assertEq(state.seq, book.seq);
+            VM.assertEq(state.epoch, book.epoch);
             VM.assertEq(state.seq > 0 && !state.revoked, book.live);
-            if (!book.live) continue;
-            if (book.grant.quota == UNLIMITED) VM.assertEq(state.quotaLeft, UNLIMITED);
-            else VM.assertEq(state.quotaLeft + book.reserved + book.spent, book.grant.quota);
+            if (book.live) _assertCount(book.grant, state);
+            state = LENS.waitingOf(MODEL_ID, accountOf(who), roleOf(who));
+            VM.assertEq(state.seq, book.waiting.seq);
+            if (state.seq > 0) _assertCount(book.waiting, state);
+        }
+    }
+
+    /// @dev 5: a lane stands where the books stand, in which nothing follows FINAL and REFUNDED but the next request.
+    function assertStates() external view {
+        for (uint256 i; i < _known.length; ++i) {
+            Known storage known = _known[i];
+            (State state, uint32 seq, uint200 digest) = ORACLE.stateOf(known.request.requester, known.request.lane);
+            VM.assertTrue(seq >= known.request.seq);
+            if (seq > known.request.seq) {
+                VM.assertTrue(known.state != State.OPEN);
+            } else {
+                VM.assertEq(uint256(state), uint256(known.state));
+                VM.assertEq(digest, uint200(uint256(known.hash)));
+            }
+        }
+    }
+
+    /// @dev 6: no request leaves its operator less than it asked, and what an operator has earned is at least what it answered for.
+    function assertPay() external view {
+        for (uint256 i; i < _known.length; ++i) {
+            VM.assertTrue(_payOf(_known[i].request, 0) >= _known[i].minFee);
+        }
+        for (uint256 i; i < 2; ++i) {
+            address token = tokenOf(i);
+            for (uint256 who; who < ACCOUNTS; ++who) {
+                (uint256 pay,) = ORACLE.tillOf(token, MODEL_ID, accountOf(who));
+                VM.assertTrue(pay + _collected[token][accountOf(who)] >= _agreed[token][accountOf(who)]);
+            }
+        }
+    }
+
+    /// @dev 9: whatever was played, time and anyone's calls give everything back to whom it belongs.
+    function assertProgress() external {
+        for (uint256 i; i < _known.length; ++i) {
+            if (block.timestamp <= _known[i].request.deadline) VM.warp(_known[i].request.deadline + 1);
+        }
+        for (uint256 i; i < _known.length; ++i) {
+            if (_known[i].state == State.OPEN) ORACLE.refund(_known[i].request.wire());
+        }
+        for (uint256 i; i < 2; ++i) {
+            for (uint256 who; who < ACCOUNTS; ++who) {
+                ORACLE.collect(tokenOf(i), MODEL_ID, accountOf(who));
+            }
+            for (uint256 who; who < PAYEES; ++who) {
+                ORACLE.withdraw(tokenOf(i), payeeOf(who));
+            }
+            VM.assertEq(_held(tokenOf(i)), 0);
         }
     }
 
@@ -136,7 +257,7 @@ abstract contract Books {
 
     /// @dev Everybody who can have a credit.
     function payeeOf(uint256 index) public pure returns (address) {
-        index %= ACCOUNTS + 3;
+        index %= PAYEES;
         if (index < ACCOUNTS) return accountOf(index);
         return index == ACCOUNTS ? PAYEE : VM.addr(keyOf(index));
     }
@@ -152,116 +273,270 @@ abstract contract Books {
 
     // what should be
 
-    /// @return good Whether the voucher, signed by its licensor, can be put into force.
-    /// @return known Whether it is in force already.
-    function _acceptable(Grant memory grant) internal view returns (bool good, bool known) {
+    /// @dev What activating the voucher, signed by its licensor, does when `sender` asks for it.
+    function _outcome(Grant memory grant, address sender) internal view returns (Outcome) {
         Book storage book = _books[grant.licensee][grant.role];
-        known = book.live && book.seq == grant.seq && ORACLE.hashGrant(book.grant) == ORACLE.hashGrant(grant);
-        good = grant.seq > book.seq && !_canceled[grant.licensor][grant.nonce] && grant.licensor == _licensor
-            && grant.epoch == _epoch && grant.expiry >= block.timestamp;
+        if (book.live && _isSame(book.grant, grant)) return Outcome.NOTHING;
+        bool waits = _isSame(book.waiting, grant);
+        bool early = sender != grant.licensee && _inForce(book) && _isLater(grant, book.grant);
+        if (waits && early) return Outcome.NOTHING;
+        if (grant.epoch != _epoch || grant.expiry < block.timestamp) return Outcome.REFUSED;
+        bool fresh = grant.seq > _latest(book) && grant.licensor == _licensor && !_canceled[_licensor][grant.nonce];
+        if (!waits && !fresh) return Outcome.REFUSED;
+        if (!early) return Outcome.IN_FORCE;
+        return book.waiting.seq == 0 || _isOver(book.waiting) || _holds(book.waiting) ? Outcome.WAITS : Outcome.REFUSED;
+    }
+
+    /// @dev The highest number used in this epoch.
+    function _latest(Book storage book) internal view returns (uint32) {
+        if (book.waiting.seq > 0 && book.waiting.epoch == _epoch) return book.waiting.seq;
+        return book.epoch == _epoch ? book.seq : 0;
     }
 
     /// @dev Whether offers, the terms in force and the books allow a request, and what it is then.
     function _expected(address from, Ask memory ask, address token, uint96 fee)
         internal
         view
-        returns (bool allowed, Plain memory made)
+        returns (bool allowed, Known memory known)
     {
-        uint24 version = uint24(_versions.length);
-        if (_versions[version - 1].effectiveAt > block.timestamp) --version;
+        uint24 version = _versionInForce();
         Policy policy = _versions[version - 1].policy;
+        Plain memory made = known.request;
         (made.requester, made.lane, made.modelId, made.inputHash) = (from, ask.lane, MODEL_ID, keccak256("in"));
         (made.operator, made.token, made.fee, made.termsVersion) = (ask.operator, token, fee, version);
         (made.useClass, made.deadline, made.callbackGas) = (ask.useClass, ask.deadline, ask.callbackGas);
-        allowed = _serves[ask.operator][token] && _free(from, ask.lane)
+        (, made.seq,) = ORACLE.stateOf(from, ask.lane);
+        ++made.seq;
+        Offer storage offer = _offers[ask.operator][token];
+        (known.epoch, known.minFee, known.state) = (_epoch, offer.minFee, State.OPEN);
+        allowed = offer.serving && _free(from, ask.lane)
             && policy.mode(Role.OPERATOR, fee > 0 ? UseClass.COMMERCIAL : ask.useClass) != Mode.CLOSED;
         Mode mode = policy.mode(Role.REQUESTER, ask.useClass);
         if (mode == Mode.CLOSED) allowed = false;
         if (mode == Mode.GRANT) {
-            (bool licensed, address licensee) = _licensed(from, Role.REQUESTER, ask.useClass, version, _epoch);
-            allowed = allowed && licensed && _usable(licensee, Role.REQUESTER, token, fee);
-            Grant storage grant = _books[licensee][Role.REQUESTER].grant;
-            (made.licensee, made.grantSeq) = (licensee, grant.seq);
-            if (fee > 0 && grant.royaltyBps > 0) {
-                made.royaltyBps = grant.royaltyBps;
-                made.payTo = grant.payTo == address(0) ? _licensor : grant.payTo;
+            Licensed memory license = _licensed(from, Role.REQUESTER, ask.useClass, version, _epoch);
+            allowed = allowed && license.good && _usable(license.grant, token, fee);
+            (made.licensee, made.grantSeq) = (license.licensee, license.grant.seq);
+            if (license.grant.market != address(0)) known.grantHash = REGISTRY.hashGrant(license.grant);
+            if (fee > 0 && license.grant.royaltyBps > 0) {
+                (made.royaltyBps, made.payTo) = (license.grant.royaltyBps, license.grant.payTo);
             }
         }
+        allowed = allowed && _payOf(made, 0) >= offer.minFee;
+        known.hash = ORACLE.idOf(made.wire());
+    }
+
+    /// @dev Whether `by` may answer for that pay now, and by which grant.
+    function _answerable(Known memory known, address by, uint96 minPay)
+        internal
+        view
+        returns (bool allowed, Licensed memory license)
+    {
+        Plain memory made = known.request;
+        UseClass use = made.fee > 0 ? UseClass.COMMERCIAL : made.useClass;
+        allowed = known.state == State.OPEN && by == made.operator && block.timestamp <= made.deadline;
+        if (_versions[made.termsVersion - 1].policy.mode(Role.OPERATOR, use) == Mode.GRANT) {
+            license = _licensed(by, Role.OPERATOR, use, made.termsVersion, known.epoch);
+            allowed = allowed && license.good && _usable(license.grant, made.token, made.fee);
+        }
+        allowed = allowed && _payOf(made, license.grant.royaltyBps) >= minPay;
+    }
+
+    /// @dev What is left for the operator.
+    function _payOf(Plain memory made, uint16 royaltyBps) internal pure returns (uint256) {
+        uint256 fee = made.fee;
+        return fee - fee * made.royaltyBps / 10_000 - fee * royaltyBps / 10_000;
     }
 
     function _licensed(address who, Role role, UseClass use, uint24 version, uint16 epoch)
-        internal
+        private
         view
-        returns (bool, address licensee)
+        returns (Licensed memory license)
     {
-        licensee = who;
+        license.licensee = who;
         address claimed = _claims[who];
-        if (_books[who][role].seq == 0 && claimed != address(0) && _named[claimed][who]) licensee = claimed;
-        Book storage book = _books[licensee][role];
-        Grant storage grant = book.grant;
-        bool inTime = grant.notBefore <= block.timestamp && block.timestamp <= grant.expiry;
-        bool forThis = (grant.classes >> uint8(use)) & 1 == 1 && grant.epoch >= epoch
-            && (grant.termsVersion == 0 || grant.termsVersion == version);
-        return (book.live && inTime && forThis, licensee);
+        if (_books[who][role].seq == 0 && claimed != address(0) && _named[claimed][who]) license.licensee = claimed;
+        Book storage book = _books[license.licensee][role];
+        license.good = true;
+        if (_allows(book.waiting, use, version, epoch)) license.grant = book.waiting;
+        else if (book.live && _allows(book.grant, use, version, epoch)) license.grant = book.grant;
+        else license.good = false;
     }
 
-    function _usable(address licensee, Role role, address token, uint96 fee) internal view returns (bool) {
-        Book storage book = _books[licensee][role];
-        Grant storage grant = book.grant;
-        if (grant.quota != UNLIMITED && book.reserved + book.spent >= grant.quota) return false;
-        uint32 today = book.day == block.timestamp / 1 days ? book.today : 0;
-        if (grant.dailyRate != UNLIMITED && today >= grant.dailyRate) return false;
+    function _allows(Grant storage grant, UseClass use, uint24 version, uint16 epoch) private view returns (bool) {
+        return (grant.classes >> uint8(use)) & 1 == 1 && grant.epoch >= epoch && grant.notBefore <= block.timestamp
+            && block.timestamp <= grant.expiry && (grant.termsVersion == 0 || grant.termsVersion == version);
+    }
+
+    function _usable(Grant memory grant, address token, uint96 fee) private view returns (bool) {
+        if (grant.market != address(0) && grant.market != address(ORACLE)) return false;
+        Count storage count = _counts[REGISTRY.hashGrant(grant)];
+        if (grant.quota != UNLIMITED && count.reserved + count.spent + count.lost >= grant.quota) return false;
+        if (grant.dailyRate != UNLIMITED && _today(count) >= grant.dailyRate) return false;
         return grant.priceFloor == 0 || (token == grant.priceToken && fee >= grant.priceFloor);
     }
 
     function _free(address from, uint64 lane) private view returns (bool) {
         for (uint256 i; i < _known.length; ++i) {
             Known storage known = _known[i];
-            if (known.request.requester == from && known.request.lane == lane && known.settlements == 0) return false;
+            if (known.request.requester == from && known.request.lane == lane && known.state == State.OPEN) {
+                return false;
+            }
         }
         return true;
     }
 
-    // what was
-
-    function _entered(Grant memory grant) internal {
-        Book storage book = _books[grant.licensee][grant.role];
-        (book.grant, book.seq, book.live) = (grant, grant.seq, true);
-        (book.reserved, book.spent, book.today) = (0, 0, 0);
+    function _versionInForce() private view returns (uint24 version) {
+        version = uint24(_versions.length);
+        if (_versions[version - 1].effectiveAt > block.timestamp) --version;
     }
 
-    function _asked(Plain memory made) internal {
-        (, made.seq,) = ORACLE.stateOf(made.requester, made.lane);
-        if (made.grantSeq > 0) _used(made.licensee, Role.REQUESTER, false);
+    function _inForce(Book storage book) private view returns (bool) {
+        return book.live && book.epoch == _epoch && block.timestamp <= book.grant.expiry;
+    }
+
+    /// @dev Whether the voucher does not permit now what the grant in force does: its time or its terms have yet to come.
+    function _isLater(Grant memory grant, Grant storage current) private view returns (bool) {
+        bool bound = grant.termsVersion != 0 && grant.termsVersion != current.termsVersion;
+        return bound || grant.notBefore > block.timestamp;
+    }
+
+    function _holds(Grant storage grant) private view returns (bool) {
+        return
+            grant.notBefore <= block.timestamp && (grant.termsVersion == 0 || grant.termsVersion == _versionInForce());
+    }
+
+    function _isOver(Grant storage grant) private view returns (bool) {
+        return grant.expiry < block.timestamp || grant.epoch != _epoch;
+    }
+
+    function _isSame(Grant storage one, Grant memory two) private view returns (bool) {
+        return one.seq == two.seq && REGISTRY.hashGrant(one) == REGISTRY.hashGrant(two);
+    }
+
+    function _today(Count storage count) private view returns (uint32) {
+        return count.day == block.timestamp / 1 days ? count.today : 0;
+    }
+
+    function _held(address token) private view returns (uint256) {
+        return token == address(0) ? address(ORACLE).balance : TOKEN.balanceOf(address(ORACLE));
+    }
+
+    function _assertCount(Grant storage grant, GrantState memory state) private view {
+        VM.assertEq(state.quota, grant.quota);
+        VM.assertEq(state.dailyRate, grant.dailyRate);
+        VM.assertEq(state.market, grant.market);
+        if (grant.market == address(0)) return;
+        Count storage count = _counts[REGISTRY.hashGrant(grant)];
+        VM.assertEq(state.used, count.reserved + count.spent + count.lost);
+        VM.assertEq(state.usedToday, _today(count));
+        VM.assertTrue(count.reserved + count.spent <= grant.quota);
+    }
+
+    // what was
+
+    function _entered(Grant memory grant, Outcome outcome) internal {
+        Book storage book = _books[grant.licensee][grant.role];
+        if (outcome == Outcome.IN_FORCE) {
+            (book.grant, book.seq, book.epoch, book.live) = (grant, grant.seq, grant.epoch, true);
+            delete book.waiting;
+            ++_reached.activations;
+        } else if (outcome == Outcome.WAITS) {
+            if (book.waiting.seq > 0 && !_isOver(book.waiting)) {
+                (book.grant, book.seq, book.epoch) = (book.waiting, book.waiting.seq, book.waiting.epoch);
+            }
+            book.waiting = grant;
+            ++_reached.waits;
+        }
+    }
+
+    function _asked(Known memory known) internal {
+        Plain memory made = known.request;
+        if (known.grantHash != 0) {
+            ++_counts[known.grantHash].reserved;
+            _usedToday(known.grantHash);
+        }
         if (made.grantSeq > 0 && made.licensee != made.requester) ++_reached.byHotKeys;
+        if (made.grantSeq > 0 && _books[made.licensee][Role.REQUESTER].waiting.seq == made.grantSeq) ++_reached.early;
         _money[made.token].paidIn += made.fee;
         _money[made.token].open += made.fee;
-        _known.push(Known(made, _epoch, 0));
+        _known.push(known);
         ++_reached.requests;
     }
 
-    function _used(address licensee, Role role, bool spent) internal {
-        Book storage book = _books[licensee][role];
-        if (spent) ++book.spent;
-        else ++book.reserved;
-        uint256 day = block.timestamp / 1 days;
-        book.today = (book.day == day ? book.today : 0) + 1;
-        book.day = day;
-    }
-
-    /// @dev The reserved use of a request is spent, or given back, if its grant is still there.
-    function _settled(Known storage known, bool spent) internal {
+    function _answered(Known storage known, Licensed memory license, uint96 minPay, bytes memory output) internal {
         Plain memory made = known.request;
-        ++known.settlements;
-        _money[made.token].open -= made.fee;
-        _money[made.token].settled += made.fee;
-        Book storage book = _books[made.licensee][Role.REQUESTER];
-        if (made.grantSeq == 0 || !book.live || book.seq != made.grantSeq) return;
-        --book.reserved;
-        if (spent) ++book.spent;
+        Grant memory grant = license.grant;
+        if (grant.market != address(0)) {
+            ++_counts[REGISTRY.hashGrant(grant)].spent;
+            _usedToday(REGISTRY.hashGrant(grant));
+        }
+        if (grant.seq > 0 && made.fee > 0) ++_reached.earned;
+        if (grant.seq > 0 && license.licensee != made.operator) ++_reached.byHotKeys;
+        if (grant.seq > 0 && _books[license.licensee][Role.OPERATOR].waiting.seq == grant.seq) ++_reached.early;
+        ++_reached.answers;
+        if (known.grantHash != 0) {
+            --_counts[known.grantHash].reserved;
+            ++_counts[known.grantHash].spent;
+        }
+        uint256 pay = _payOf(made, grant.royaltyBps);
+        Till storage till = _tills[made.token][made.operator];
+        till.operators += pay;
+        _agreed[made.token][made.operator] += minPay;
+        uint256 requesters = uint256(made.fee) * made.royaltyBps / 10_000;
+        uint256 operators = made.fee - pay - requesters;
+        if (made.payTo == address(0)) till.models += requesters;
+        else _credits[made.token][made.payTo] += requesters;
+        if (grant.payTo == address(0)) till.models += operators;
+        else _credits[made.token][grant.payTo] += operators;
+        _settled(known, State.FINAL, ORACLE.resultHashOf(known.hash, MODEL_ID, output));
     }
 
-    function _check(bool holds, string memory otherwise) internal {
-        if (!holds) violation = otherwise;
+    /// @dev The reserved use is given back if its grant is still there.
+    function _refunded(Known storage known) internal {
+        Plain memory made = known.request;
+        _credits[made.token][made.requester] += made.fee;
+        if (known.grantHash != 0) {
+            Book storage book = _books[made.licensee][Role.REQUESTER];
+            bool isThere = (book.live && REGISTRY.hashGrant(book.grant) == known.grantHash)
+                || (book.waiting.seq > 0 && REGISTRY.hashGrant(book.waiting) == known.grantHash);
+            Count storage count = _counts[known.grantHash];
+            --count.reserved;
+            if (!isThere || known.epoch != _epoch) ++count.lost;
+        }
+        _settled(known, State.REFUNDED, 0);
+        ++_reached.refunds;
+    }
+
+    function _emptied(address token, address operator) internal {
+        Till storage till = _tills[token][operator];
+        if (till.operators + till.models > 0) ++_reached.collections;
+        _credits[token][operator] += till.operators;
+        _credits[token][_licensor] += till.models;
+        _collected[token][operator] += till.operators;
+        delete _tills[token][operator];
+    }
+
+    function _paidOut(address token, address account) internal returns (uint256 amount) {
+        amount = _credits[token][account];
+        _credits[token][account] = 0;
+        _money[token].paidOut += amount;
+    }
+
+    function _check(uint256 invariant, bool holds, string memory otherwise) internal {
+        if (!holds) violation[invariant] = otherwise;
+    }
+
+    function _settled(Known storage known, State state, bytes32 hash) private {
+        ++known.settlements;
+        (known.state, known.hash) = (state, hash);
+        _money[known.request.token].open -= known.request.fee;
+        _money[known.request.token].settled += known.request.fee;
+    }
+
+    function _usedToday(bytes32 grantHash) private {
+        Count storage count = _counts[grantHash];
+        (count.today, count.day) = (_today(count) + 1, block.timestamp / 1 days);
+        ++_reached.counted;
     }
 }

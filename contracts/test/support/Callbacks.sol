@@ -21,6 +21,7 @@ contract Callbacks is InferenceConsumer {
     Reaction public reaction;
     uint256 public gasAtEntry;
     bytes32 public answered;
+    uint64 public lane; // of the answer
     bytes public output;
     bool public inner; // whether the reentrant call went through
 
@@ -42,14 +43,14 @@ contract Callbacks is InferenceConsumer {
     }
 
     function fulfillAsOperator(Plain calldata made, bytes calldata output_) external {
-        ORACLE.fulfillRequest(made.wire(), output_);
+        ORACLE.fulfill(made.wire(), output_, 0);
     }
 
     function serve(bytes32 modelId, uint32 maxCallbackGas) external {
         ORACLE.serve(modelId, address(0), 0, maxCallbackGas);
     }
 
-    function _onInference(bytes32 id, bytes calldata output_) internal override {
+    function _onInference(bytes32 id, uint64 lane_, bytes calldata output_) internal override {
         uint256 entry = gasleft();
         if (reaction == Reaction.REVERT) revert("no");
         if (reaction == Reaction.BURN) {
@@ -60,12 +61,15 @@ contract Callbacks is InferenceConsumer {
                 return(0, 1000000)
             }
         }
-        (gasAtEntry, answered, output) = (entry, id, output_);
+        (gasAtEntry, answered, lane, output) = (entry, id, lane_, output_);
         if (reaction == Reaction.FULFILL_AGAIN) {
-            inner = _try(abi.encodeCall(ORACLE.fulfillRequest, (_made.wire(), "other")));
+            inner = _try(abi.encodeCall(ORACLE.fulfill, (_made.wire(), "other", 0)));
         }
         if (reaction == Reaction.REFUND) inner = _try(abi.encodeCall(ORACLE.refund, (_made.wire())));
-        if (reaction == Reaction.WITHDRAW) inner = _try(abi.encodeCall(ORACLE.withdraw, (address(0), _made.operator)));
+        if (reaction == Reaction.WITHDRAW) {
+            inner = _try(abi.encodeCall(ORACLE.collect, (address(0), _made.modelId, _made.operator)));
+            inner = inner && _try(abi.encodeCall(ORACLE.withdraw, (address(0), _made.operator)));
+        }
         if (reaction == Reaction.ASK_AGAIN) inner = _try(abi.encodeCall(ORACLE.request, (_next, "again")));
     }
 

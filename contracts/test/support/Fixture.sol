@@ -3,13 +3,15 @@ pragma solidity 0.8.30;
 
 import {Plain} from "./Plain.sol";
 import {InferenceOracle} from "../../src/InferenceOracle.sol";
-import {Ask, IInferenceOracle, State} from "../../src/interfaces/IInferenceOracle.sol";
-import {Grant, ILicenseRegistry, Role, UseClass} from "../../src/interfaces/ILicenseRegistry.sol";
-import {IModelRegistry} from "../../src/interfaces/IModelRegistry.sol";
-import {Mode, Policy} from "../../src/libraries/Policies.sol";
+import {Lens} from "../../src/Lens.sol";
+import {Registry} from "../../src/Registry.sol";
+import {Ask, State} from "../../src/interfaces/IInferenceOracle.sol";
+import {GrantState} from "../../src/interfaces/ILens.sol";
+import {Grant, Role, UseClass} from "../../src/interfaces/ILicenseRegistry.sol";
+import {Policy} from "../../src/types/Policy.sol";
 import {VM, account} from "./Vm.sol";
 
-/// @notice One oracle, one licensed model, one operator who serves it, one requester.
+/// @notice One registry with one oracle on it, one licensed model, one operator who serves it, one requester.
 abstract contract Fixture {
     uint256 internal constant START = 1_800_000_000;
     uint256 internal constant LICENSOR_KEY = 0xA11CE;
@@ -28,7 +30,9 @@ abstract contract Fixture {
     bytes internal constant INPUT = hex"00112233";
     bytes internal constant OUTPUT = hex"aabbccddeeff";
 
+    Registry internal registry;
     InferenceOracle internal oracle;
+    Lens internal lens;
     address internal licensor = VM.addr(LICENSOR_KEY);
     address internal operator = account("operator");
     address internal requester = account("requester");
@@ -37,9 +41,11 @@ abstract contract Fixture {
 
     function setUp() public virtual {
         VM.warp(START);
-        oracle = new InferenceOracle();
+        registry = new Registry();
+        oracle = new InferenceOracle(registry);
+        lens = Lens(oracle.LENS());
         VM.prank(licensor);
-        modelId = oracle.registerModel("program", "weights", "manifest", "ipfs://bundle");
+        modelId = registry.registerModel("program", "weights", "manifest", "ipfs://bundle");
         VM.deal(requester, 100 ether);
     }
 
@@ -51,7 +57,7 @@ abstract contract Fixture {
 
     function _publish(Policy policy) internal {
         VM.prank(licensor);
-        oracle.publishTerms(modelId, TERMS_HASH, policy, 0, "ipfs://terms", "Built with it");
+        registry.publishTerms(modelId, TERMS_HASH, policy, 0, "ipfs://terms", "Built with it");
     }
 
     function _serve(uint96 minFee) internal {
@@ -71,6 +77,7 @@ abstract contract Fixture {
             expiry: uint40(START + 30 days),
             quota: type(uint32).max,
             dailyRate: type(uint32).max,
+            market: address(0),
             royaltyBps: ROYALTY_BPS,
             priceToken: address(0),
             priceFloor: 0,
@@ -81,8 +88,18 @@ abstract contract Fixture {
         });
     }
 
+    /// @dev A grant whose uses this oracle counts.
+    function _metered(address licensee, Role role, uint32 seq, uint32 quota, uint32 dailyRate)
+        internal
+        view
+        returns (Grant memory grant)
+    {
+        grant = _grant(licensee, role, seq);
+        (grant.quota, grant.dailyRate, grant.market) = (quota, dailyRate, address(oracle));
+    }
+
     function _sign(uint256 key, Grant memory grant) internal view returns (bytes memory) {
-        (uint8 v, bytes32 r, bytes32 s) = VM.sign(key, oracle.hashGrant(grant));
+        (uint8 v, bytes32 r, bytes32 s) = VM.sign(key, registry.hashGrant(grant));
         return abi.encodePacked(r, s, v);
     }
 
@@ -91,7 +108,7 @@ abstract contract Fixture {
     }
 
     function _activate(Grant memory grant) internal {
-        oracle.activate(grant, _sign(LICENSOR_KEY, grant));
+        registry.activate(grant, _sign(LICENSOR_KEY, grant));
     }
 
     function _ask() internal view returns (Ask memory) {
@@ -120,7 +137,7 @@ abstract contract Fixture {
             operator: ask.operator,
             token: address(0),
             fee: fee,
-            payTo: royaltyBps > 0 && fee > 0 ? licensor : address(0),
+            payTo: address(0),
             royaltyBps: fee > 0 ? royaltyBps : 0,
             termsVersion: 1,
             useClass: ask.useClass,
@@ -138,7 +155,22 @@ abstract contract Fixture {
 
     function _fulfill(Plain memory made) internal {
         VM.prank(made.operator);
-        oracle.fulfillRequest(made.wire(), OUTPUT);
+        oracle.fulfill(made.wire(), OUTPUT, 0);
+    }
+
+    /// @dev What the operator's answers about the model have earned in ether and nobody has collected.
+    function _assertTill(uint256 operators, uint256 models) internal view {
+        (uint256 gotOperators, uint256 gotModels) = oracle.tillOf(address(0), modelId, operator);
+        VM.assertEq(gotOperators, operators);
+        VM.assertEq(gotModels, models);
+    }
+
+    /// @dev What is left of a grant's quota, and what was used today.
+    function _assertUses(address licensee, Role role, uint32 left, uint32 usedToday) internal view {
+        GrantState memory state = lens.grantOf(modelId, licensee, role);
+        bool counted = state.quota != type(uint32).max;
+        VM.assertEq(counted ? state.quota - state.used : state.quota, left);
+        VM.assertEq(state.usedToday, usedToday);
     }
 
     function _assertLane(address owner, uint64 lane, State state, uint32 seq, bytes32 hash) internal view {

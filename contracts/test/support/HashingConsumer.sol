@@ -28,7 +28,7 @@ contract HashingConsumer is InferenceConsumer {
         return _ask(Ask(MODEL_ID, OPERATOR, USE_CLASS, lane, deadline, CALLBACK_GAS), input, msg.value);
     }
 
-    function _onInference(bytes32, bytes calldata output) internal override {
+    function _onInference(bytes32, uint64, bytes calldata output) internal override {
         last = keccak256(output);
     }
 }

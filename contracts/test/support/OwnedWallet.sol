@@ -5,7 +5,7 @@ import {ECDSA} from "solady/utils/ECDSA.sol";
 
 import {ITermsRegistry} from "../../src/interfaces/ITermsRegistry.sol";
 import {IModelRegistry} from "../../src/interfaces/IModelRegistry.sol";
-import {Policy} from "../../src/libraries/Policies.sol";
+import {Policy} from "../../src/types/Policy.sol";
 
 /// @notice A contract wallet (ERC-1271) with one owner key, able to license a model.
 contract OwnedWallet {

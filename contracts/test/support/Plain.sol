@@ -3,7 +3,7 @@ pragma solidity 0.8.30;
 
 import {Request} from "../../src/interfaces/IInferenceOracle.sol";
 import {UseClass} from "../../src/interfaces/ILicenseRegistry.sol";
-import {RequestFacts} from "../../src/libraries/RequestFacts.sol";
+import {RequestFacts} from "../../src/types/Facts.sol";
 
 /// @notice A request with its facts unpacked, for tests to change one by one, and its licensee named even if it is the requester.
 struct Plain {

@@ -31,7 +31,7 @@ contract SilentToken {
         allowance[msg.sender][spender] = amount;
     }
 
-    function transfer(address to, uint256 amount) external {
+    function transfer(address to, uint256 amount) external virtual {
         _move(msg.sender, to, amount);
     }
 
@@ -73,5 +73,19 @@ contract HookedToken is SilentToken {
         allowance[from][msg.sender] -= amount;
         _move(from, to, amount - toll);
         _move(from, address(this), toll);
+    }
+}
+
+/// @notice A token that pays nobody on its list, as USDC does.
+contract BlockingToken is SilentToken {
+    mapping(address account => bool) public isRefused;
+
+    function refuse(address account) external {
+        isRefused[account] = true;
+    }
+
+    function transfer(address to, uint256 amount) external override {
+        require(!isRefused[to], "refused");
+        _move(msg.sender, to, amount);
     }
 }

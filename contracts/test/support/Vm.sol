@@ -3,18 +3,30 @@ pragma solidity 0.8.30;
 
 /// @notice The cheat codes the tests use, as forge defines them.
 interface Vm {
+    struct Log {
+        bytes32[] topics;
+        bytes data;
+        address emitter;
+    }
+
     function addr(uint256 key) external pure returns (address);
     function sign(uint256 key, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
     function prank(address sender) external;
     function deal(address account, uint256 wei_) external;
     function warp(uint256 timestamp) external;
     function chainId(uint256 id) external;
+    function setEvmVersion(string calldata version) external;
     function etch(address account, bytes calldata code) external;
     function getCode(string calldata artifact) external view returns (bytes memory);
     function assume(bool condition) external pure;
     function expectRevert(bytes calldata reason) external;
     function expectRevert() external;
     function expectEmit(address emitter) external;
+    function recordLogs() external;
+    function getRecordedLogs() external returns (Log[] memory logs);
+    function snapshotState() external returns (uint256 id);
+    function revertToState(uint256 id) external returns (bool);
+    function load(address account, bytes32 slot) external view returns (bytes32);
     function record() external;
     function accesses(address account) external returns (bytes32[] memory reads, bytes32[] memory writes);
 

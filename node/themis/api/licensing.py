@@ -9,14 +9,14 @@ from fastapi import FastAPI, HTTPException, Query
 from themis.api import licensing_models as models
 from themis.api import licensing_views as views
 from themis.api.licensing_queries import AddressText, GrantQuery, HashText, address, hash32, role
+from themis.chain import contracts
 from themis.chain.abi import address as decoded_address
 from themis.chain.client import ContractDenied, OracleClient
-from themis.chain.contracts import ORACLE
 from themis.chain.rpc import RpcError
 from themis.core import canonical
 from themis.core.errors import Misconfigured
 from themis.core.spelling import shown
-from themis.core.types import Hash32
+from themis.core.types import Address, Hash32
 from themis.licensing.income import Income
 from themis.licensing.licenses import Licenses
 
@@ -44,9 +44,14 @@ class Licensing:
 
     def place(self) -> models.Place:
         client = self.client
-        oracle = shown(client.oracle)
         (notice_s,) = client.read("NOTICE_PERIOD")
-        return models.Place(chain_id=client.chain_id, oracle=oracle, now_s=client.now_s(), notice_s=notice_s)
+        return models.Place(
+            chain_id=client.chain_id,
+            oracle=shown(client.oracle),
+            registry=shown(client.registry),
+            now_s=client.now_s(),
+            notice_s=notice_s,
+        )
 
     def registered(self) -> list[models.LicensedModel]:
         """Every registered model, newest first."""
@@ -76,20 +81,25 @@ class Licensing:
             grant = self.licenses.draft(*holder, query.class_bits(), query.conditions())
         except Misconfigured as unknown:
             raise HTTPException(HTTPStatus.NOT_FOUND, str(unknown)) from unknown
-        at = (self.client.chain_id, self.client.oracle)
+        at = (self.client.chain_id, self.client.registry)
         return models.Draft(
             grant_hash=shown(canonical.grant_digest(grant, *at)), typed_data=canonical.grant_typed_data(grant, *at)
         )
 
+    def withdrawal(self, sender: str, token: Address, account: Address) -> models.Call:
+        """The transaction that pays an account all it has, tills and credit. Raises Denied where that is nothing."""
+        return self.call(sender, *self.income.of(account).withdrawal(token, account))
+
     def call(self, sender: str, function: str, *arguments: Any) -> models.Call:
         """Try a transaction as `sender`. Raises ContractDenied with the contract's reason if it would revert."""
         client = self.client
-        call = {"to": "0x" + client.oracle.hex(), "data": "0x" + ORACLE.call(function, *arguments).hex()}
+        place, data = client.call(function, *arguments)
+        call = {"to": "0x" + place.hex(), "data": "0x" + data.hex()}
         try:
             client.rpc.call("eth_call", call | {"from": sender}, "latest")
         except RpcError as error:
-            raise (ContractDenied(ORACLE.denial(error.data)) if error.data else error) from error
-        return models.Call(chain_id=client.chain_id, to=shown(client.oracle), data=call["data"])
+            raise (ContractDenied(contracts.denial(error.data)) if error.data else error) from error
+        return models.Call(chain_id=client.chain_id, to=shown(place), data=call["data"])
 
 
 def install(app: FastAPI, licensing: Licensing) -> None:

@@ -75,4 +75,4 @@ def _add_models(app: FastAPI, licensing: Licensing) -> None:
 
     @app.get("/v1/licensing/calls/withdraw")
     def withdraw(sender: Account, token: Account, account: Account) -> Call:
-        return licensing.call(sender, "withdraw", address(token), address(account))
+        return licensing.withdrawal(sender, address(token), address(account))

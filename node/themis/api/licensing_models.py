@@ -14,6 +14,8 @@ class Place(_Model):
 
     chain_id: int
     oracle: str
+    registry: str
+    """The contract that grants are signed for."""
     now_s: int
     notice_s: int
     """How long before it takes effect a change of terms must be published."""
@@ -48,14 +50,14 @@ class LicensedModel(_Model):
 
 
 class Grant(_Model):
-    """The newest grant of a licensee in a role, as it stands."""
+    """A grant of a licensee in a role, as it stands."""
 
     model_id: str
     licensee: str
     role: str
     classes: list[str]
     state: str
-    """active, expired, revoked, outdated or not yet."""
+    """active, expired, revoked, outdated or not yet; waiting: beside the one in force."""
     seq: int
     terms_version: int
     """The only version it lifts; 0: every version."""

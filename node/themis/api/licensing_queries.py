@@ -6,9 +6,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from themis.core.canonical import UNLIMITED, Grant, grant_of_message
-from themis.core.conditions import MAX_DAYS, MAX_ROYALTY_BPS, Conditions
+from themis.core.conditions import MAX_DAYS, Conditions
 from themis.core.modes import class_bits, pack, parse_modes
-from themis.core.types import Address, Hash32, Role, UseClass
+from themis.core.types import MAX_ROYALTY_BPS, Address, Hash32, Role, UseClass
 
 AddressText = Annotated[str, Field(pattern="^0x[0-9a-fA-F]{40}$")]
 HashText = Annotated[str, Field(pattern="^0x[0-9a-fA-F]{64}$")]
@@ -106,6 +106,7 @@ class ActivateQuery(BaseModel):
     expiry: Annotated[int, Field(ge=0, lt=2**40)]
     quota: Uint32
     daily_rate: Uint32
+    market: AddressText
     royalty_bps: Annotated[int, Field(ge=0, lt=2**16)]
     price_token: AddressText
     price_floor: Annotated[int, Field(ge=0, lt=2**96)]

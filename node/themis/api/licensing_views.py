@@ -46,7 +46,7 @@ def grant(row: GrantRow) -> models.Grant:
         terms_version=state.terms_version,
         not_before_s=state.not_before_s,
         expiry_s=state.expiry_s,
-        quota=_limit(row.quota),
+        quota=_limit(state.quota),
         quota_left=_limit(state.quota_left),
         daily_rate=_limit(state.daily_rate),
         used_today=state.used_today,

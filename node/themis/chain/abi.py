@@ -54,6 +54,14 @@ class Artifact:
         selector, inputs, _ = self._functions[function]
         return selector + encode(inputs, arguments)
 
+    def has(self, function: str) -> bool:
+        """Whether the contract has such a function."""
+        return function in self._functions
+
+    def logs(self, event: str) -> bool:
+        """Whether the contract has such an event."""
+        return any(shape.name == event for shape in self._events.values())
+
     def selector(self, function: str) -> bytes:
         """The first four bytes of a call."""
         return self._functions[function][0]

@@ -1,11 +1,12 @@
-"""One oracle contract for people: reads with reasons, and transactions that are waited for."""
+"""One oracle, its registry and its lens for people: reads with reasons, and transactions that are waited for."""
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, Final
 
 from themis.chain import contracts
-from themis.chain.abi import Artifact, Log
-from themis.chain.contracts import ORACLE
+from themis.chain.abi import Artifact, Log, address
+from themis.chain.contracts import ORACLE, REGISTRY
 from themis.chain.logs import LogReader, Progress, Query
 from themis.chain.outbox import NOTHING, Outbox
 from themis.chain.rpc import BlockTag, Call, Rpc, RpcError
@@ -19,12 +20,19 @@ from themis.ports import Signer
 _RECEIPT_TIMEOUT_S: Final = 120
 _POLL_S: Final = 0.1
 _GAS_MARGIN_PERCENT: Final = 20
+_TYPES: Final = (
+    ("REQUEST", canonical.REQUEST_TYPE),
+    ("RESULT", canonical.RESULT_TYPE),
+    ("MODEL", canonical.MODEL_TYPE),
+    ("GRANT", canonical.GRANT_TYPE),
+)
+"""What the contracts hash, by the names of their constants."""
 
 __all__ = [
     "ContractDenied",
     "OracleClient",
     "deploy",
-    "deployment_block",
+    "deployed_in",
     "require_chain",
     "require_oracle",
     "transact",
@@ -32,13 +40,37 @@ __all__ = [
 
 
 class OracleClient:
-    """Calls and transactions of one account on one oracle contract."""
+    """Calls and transactions of one account on one oracle, on the registry that it reads, and on its lens.
+
+    Functions and events are called by name; each goes to the contract that has it.
+    """
 
     def __init__(self, rpc: Rpc, chain_id: int, oracle: Address, progress: Progress | None = None) -> None:
         self.rpc = rpc
         self.chain_id = chain_id
         self.oracle = oracle
         self._logs = LogReader(rpc, progress)
+
+    @cached_property
+    def registry(self) -> Address:
+        """The registry that the oracle reads. Asked once; raises as `read` does."""
+        return address(*self.read("REGISTRY"))
+
+    @cached_property
+    def lens(self) -> Address:
+        """The lens on both. Asked once; raises as `read` does."""
+        return address(*self.read("LENS"))
+
+    def place(self, artifact: Artifact) -> Address:
+        """The address of one of the three contracts. Raises as `read` does."""
+        if artifact is ORACLE:
+            return self.oracle
+        return self.registry if artifact is REGISTRY else self.lens
+
+    def call(self, function: str, *arguments: Any) -> tuple[Address, bytes]:
+        """Where a function is called, and the calldata."""
+        artifact = contracts.having(function)
+        return self.place(artifact), artifact.call(function, *arguments)
 
     def read(self, function: str, *arguments: Any, block: BlockTag = "latest") -> tuple[Any, ...]:
         """Values of a view function. Raises Denied with the contract's custom error."""
@@ -78,17 +110,18 @@ class OracleClient:
         outbox: Outbox = NOTHING,
         intent: bytes | None = None,
     ) -> tuple[Mapping[str, Any], list[Log]]:
-        """Send a transaction to the oracle and wait for it: its receipt, and what the oracle logged in it."""
-        data = ORACLE.call(function, *arguments)
-        whole = (self.rpc, self.chain_id, signer, fees, self.oracle, data, value_wei)
+        """Send a transaction to the contract and wait for it: its receipt, and what was logged in it."""
+        whole = (self.rpc, self.chain_id, signer, fees, *self.call(function, *arguments), value_wei)
         receipt = transact(*whole, outbox=outbox, intent=intent)
-        decoded = (contracts.decode_log(raw) for raw in receipt["logs"] if raw["address"].lower() == _hex(self.oracle))
+        ours = {_hex(self.oracle), _hex(self.registry)}
+        decoded = (contracts.decode_log(raw) for raw in receipt["logs"] if raw["address"].lower() in ours)
         return receipt, [pair[0] for pair in decoded if pair is not None]
 
     def _query(self, events: Sequence[str], indexed: Sequence[bytes | None]) -> Query:
-        kinds = [_hex(ORACLE.topic(event)) for event in events]
+        kinds = [_hex(contracts.logging(event).topic(event)) for event in events]
+        places = dict.fromkeys(_hex(self.place(contracts.logging(event))) for event in events)
         return {
-            "address": _hex(self.oracle),
+            "address": list(places) if len(places) > 1 else next(iter(places)),
             "topics": [kinds, *(None if each is None else _hex(each.rjust(32, b"\0")) for each in indexed)],
         }
 
@@ -97,7 +130,8 @@ class OracleClient:
         return self.rpc.batch(calls) if block == "latest" else self.rpc.agreed(calls)
 
     def _call(self, function: str, arguments: Sequence[Any], block: BlockTag) -> Call:
-        return "eth_call", [{"to": _hex(self.oracle), "data": _hex(ORACLE.call(function, *arguments))}, block]
+        place, data = self.call(function, *arguments)
+        return "eth_call", [{"to": _hex(place), "data": _hex(data)}, block]
 
     def _values(self, function: str, result: Any) -> tuple[Any, ...]:
         if isinstance(result, RpcError):
@@ -106,7 +140,7 @@ class OracleClient:
         if not data:
             raise Misconfigured(f"there is no contract at {_hex(self.oracle)}: correct chain.oracle or chain.rpc_url")
         try:
-            return ORACLE.result(function, data)
+            return contracts.having(function).result(function, data)
         except ValueError as error:
             raise Misconfigured(
                 f"{_hex(self.oracle)} is not a Themis oracle ({error}): correct chain.oracle"
@@ -129,24 +163,26 @@ def require_chain(rpc: Rpc, chain_id: int) -> None:
 def require_oracle(client: OracleClient) -> None:
     """The contract must hash as this version does: its type hashes are its interface. Raises Misconfigured."""
     try:
-        found = (*client.read("REQUEST_TYPEHASH"), *client.read("RESULT_TYPEHASH"))
+        found = [hash_ for name, _ in _TYPES for hash_ in client.read(f"{name}_TYPEHASH")]
     except Denied as error:
         raise Misconfigured(f"{_hex(client.oracle)} is not a Themis oracle: correct chain.oracle") from error
-    if found != (canonical.type_hash(canonical.REQUEST_TYPE), canonical.type_hash(canonical.RESULT_TYPE)):
+    if found != [canonical.type_hash(type_) for _, type_ in _TYPES]:
         raise Misconfigured(
             f"{_hex(client.oracle)} is a Themis oracle of another version: upgrade themis, or correct chain.oracle"
         )
 
 
-def deployment_block(client: OracleClient) -> int:
-    """The block in which the contract was deployed, by bisection: one small call for each halving of the chain.
+def deployed_in(rpc: Rpc, contract: Address) -> int:
+    """The block in which a contract was deployed, by bisection: one small call for each halving of the chain.
 
-    Raises Unavailable where the endpoint does not keep the state of old blocks.
+    Raises Misconfigured where there is no contract, Unavailable where the endpoint does not keep old blocks' state.
     """
-    first, last = 0, int(client.rpc.call("eth_blockNumber"), 16)
+    first, last = 0, int(rpc.call("eth_blockNumber"), 16)
+    if rpc.call("eth_getCode", _hex(contract), hex(last)) == "0x":
+        raise Misconfigured(f"there is no contract at {_hex(contract)}: correct its address")
     while first < last:
         middle = (first + last) // 2
-        code = client.rpc.call("eth_getCode", _hex(client.oracle), hex(middle))
+        code = rpc.call("eth_getCode", _hex(contract), hex(middle))
         if not isinstance(code, str):
             raise Unavailable(f"the RPC does not know the state of block {middle}")
         first, last = (middle + 1, last) if code == "0x" else (first, middle)

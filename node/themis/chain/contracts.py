@@ -1,4 +1,4 @@
-"""The oracle contract as the node speaks to it. The only module that knows its ABI."""
+"""The contracts as the node speaks to them: oracle, registry and lens. The only module that knows their ABIs."""
 
 from collections.abc import Mapping
 from dataclasses import astuple
@@ -27,27 +27,47 @@ from themis.core.types import (
 )
 
 ORACLE: Final = Artifact("InferenceOracle")
+REGISTRY: Final = Artifact("Registry")
+LENS: Final = Artifact("Lens")
+_ALL: Final = (ORACLE, REGISTRY, LENS)
 
 
-def fulfill(request: Request, output: bytes) -> bytes:
-    """Calldata of the answer to a request."""
-    return ORACLE.call("fulfillRequest", canonical.request_words(request), output)
+def having(function: str) -> Artifact:
+    """The contract that has a function: names are given once among the three."""
+    return next(each for each in _ALL if each.has(function))
 
 
-def callback(id_: Hash32, output: bytes) -> bytes:
+def logging(event: str) -> Artifact:
+    """The contract that logs an event."""
+    return next(each for each in _ALL if each.logs(event))
+
+
+def denial(data: bytes) -> Denial:
+    """Name a refusal: an oracle passes on what its registry says."""
+    return next((each for each in _ALL if each.knows_error(data)), ORACLE).denial(data)
+
+
+def fulfill(request: Request, output: bytes, min_pay: int) -> bytes:
+    """Calldata of the answer to a request, for so much pay at least: smallest units of the fee's token."""
+    return ORACLE.call("fulfill", canonical.request_words(request), output, min_pay)
+
+
+def callback(id_: Hash32, lane: int, output: bytes) -> bytes:
     """Calldata with which the oracle calls a consumer back (IInferenceConsumer.sol)."""
-    return keccak(b"onInference(bytes32,bytes)")[:4] + encode(("bytes32", "bytes"), (id_, output))
+    return keccak(b"onInference(bytes32,uint64,bytes)")[:4] + encode(
+        ("bytes32", "uint64", "bytes"), (id_, lane, output)
+    )
 
 
 def decode_fulfill(data: bytes) -> tuple[Request, bytes]:
-    """Read the calldata of `fulfillRequest` back."""
-    request, output = ORACLE.arguments("fulfillRequest", data)
+    """Read request and output out of the calldata of `fulfill`."""
+    request, output, _ = ORACLE.arguments("fulfill", data)
     return decode_request(request), output
 
 
 def activate(grant: Grant, signature: bytes) -> bytes:
     """Calldata that puts a signed grant into force."""
-    return ORACLE.call("activate", astuple(grant), signature)
+    return REGISTRY.call("activate", astuple(grant), signature)
 
 
 def check_license(query: LicenseQuery) -> bytes:
@@ -57,32 +77,32 @@ def check_license(query: LicenseQuery) -> bytes:
     """
     side = query.account, int(query.role), int(query.use_class)
     if query.role is Role.OPERATOR:
-        return ORACLE.call("checkUse", query.model_id, *side, ETHER, 0)
-    return ORACLE.call("checkLicense", query.model_id, query.terms_version, *side)
+        return LENS.call("checkUse", query.model_id, *side, ETHER, 0)
+    return LENS.call("checkLicense", query.model_id, query.terms_version, *side)
 
 
-def is_royalty(data: bytes) -> bool:
-    """Whether data is what `checkLicense` and `checkUse` return where they permit."""
+def royalty(data: bytes) -> int | None:
+    """What `checkLicense` and `checkUse` return where they permit, in bps; None for anything else."""
     try:
-        ORACLE.result("checkLicense", data)
+        (royalty_bps,) = LENS.result("checkLicense", data)
     except ValueError:
-        return False
-    return True
+        return None
+    return int(royalty_bps)
 
 
 def refusal(data: bytes) -> Denial | None:
-    """The contract's refusal, by name; None where that is no error of the contract."""
-    return ORACLE.denial(data) if ORACLE.knows_error(data) else None
+    """A contract's refusal, by name; None where that is no error of the three."""
+    return denial(data) if any(each.knows_error(data) for each in _ALL) else None
 
 
 def terms_of(key: TermsKey) -> bytes:
     """Calldata of one published version of a model's terms."""
-    return ORACLE.call("termsOf", key.model_id, key.version)
+    return REGISTRY.call("termsOf", key.model_id, key.version)
 
 
 def decode_terms(data: bytes) -> Terms:
     """What travels with results, out of what `termsOf` returned."""
-    ((terms_hash, _, _, _, _, attribution),) = ORACLE.result("termsOf", data)
+    ((terms_hash, _, _, _, _, attribution),) = REGISTRY.result("termsOf", data)
     return Terms(Hash32(terms_hash), attribution)
 
 
@@ -98,8 +118,9 @@ def sieve(oracle: Address, operator: Address) -> Sieve:
 
 
 def decode_log(raw: Mapping[str, Any]) -> tuple[Log, LogPosition] | None:
-    """Decode any log of the contract, as JSON-RPC gives it; None where it is not one of its events."""
-    log = ORACLE.log([_bytes(topic) for topic in raw["topics"]], _bytes(raw["data"]))
+    """Decode any log of the contracts, as JSON-RPC gives it; None where it is not one of their events."""
+    said = [_bytes(topic) for topic in raw["topics"]], _bytes(raw["data"])
+    log = ORACLE.log(*said) or REGISTRY.log(*said)
     if log is None:
         return None
     at = LogPosition(
@@ -125,8 +146,8 @@ def event_of(log: Log, at: LogPosition) -> ChainEvent | None:
             return Requested(Hash32(log.values["id"]), request, log.values["input"], at)
         case "Fulfilled":
             values = log.values
-            id_, result_hash, terms_hash = (Hash32(values[name]) for name in ("id", "resultHash", "termsHash"))
-            return Fulfilled(id_, result_hash, terms_hash, values["output"], at)
+            id_, result_hash = Hash32(values["id"]), Hash32(values["resultHash"])
+            return Fulfilled(id_, result_hash, values["termsVersion"], values["output"], at)
         case _:
             return None
 

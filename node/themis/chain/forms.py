@@ -161,16 +161,18 @@ def _matches(log: Mapping[str, Any], query: Mapping[str, Any]) -> bool:
         (first is None or first <= number)
         and (last is None or number <= last)
         and ("blockHash" not in query or _same(log["blockHash"], query["blockHash"]))
-        and ("address" not in query or _same(log["address"], query["address"]))
+        and ("address" not in query or _is_among(log["address"], query["address"]))
         and all(_has(log["topics"], place, wanted) for place, wanted in enumerate(query.get("topics", ())))
     )
 
 
 def _has(topics: Sequence[str], place: int, wanted: Any) -> bool:
-    if wanted is None:
-        return True
-    choices = [wanted] if isinstance(wanted, str) else wanted
-    return place < len(topics) and any(_same(topics[place], each) for each in choices)
+    return wanted is None or (place < len(topics) and _is_among(topics[place], wanted))
+
+
+def _is_among(value: Any, wanted: Any) -> bool:
+    """Whether it is what was asked for, or one of several."""
+    return any(_same(value, each) for each in ([wanted] if isinstance(wanted, str) else wanted))
 
 
 def _same(left: Any, right: Any) -> bool:

@@ -5,7 +5,6 @@ from typing import Any, Final
 
 from themis.chain import contracts, gas
 from themis.chain.client import OracleClient
-from themis.chain.contracts import ORACLE
 from themis.chain.logs import LogReader, Query
 from themis.chain.rpc import Call, RpcError
 from themis.chain.uses import Uses
@@ -37,6 +36,7 @@ class RpcChain:
     def __init__(self, client: OracleClient, operator: Address) -> None:
         self.rpc = client.rpc
         self._chain_id = client.chain_id
+        self._client = client
         self._oracle = _hex(client.oracle)
         self._operator = operator
         self._uses = Uses(client)
@@ -81,8 +81,8 @@ class RpcChain:
         found = self.rpc.agreed(self._code_calls(places))
         return [_untold(raw) if isinstance(raw, RpcError) else bytes.fromhex(raw[2:]) for raw in found]
 
-    def license_denials(self, queries: Sequence[LicenseQuery]) -> list[Denial | Unavailable | None]:
-        return [_denial(result) for result in self.rpc.agreed(self._license_calls(queries))]
+    def licenses(self, queries: Sequence[LicenseQuery]) -> list[int | Denial | Unavailable]:
+        return [_royalty(result) for result in self.rpc.agreed(self._license_calls(queries))]
 
     def uses_left(self, queries: Sequence[LicenseQuery]) -> list[int | None]:
         try:
@@ -110,17 +110,19 @@ class RpcChain:
         except (Denied, Misconfigured, RpcError) as error:
             raise Unavailable(f"the operator's license cannot be read: {error}") from error
 
-    def fulfill_denial(self, request: Request, output: bytes, block_number: int) -> Denial | Unavailable | None:
+    def fulfill_denial(
+        self, request: Request, output: bytes, min_pay: int, block_number: int
+    ) -> Denial | Unavailable | None:
         call = {
             "from": _hex(request.operator),
             "to": self._oracle,
-            "data": _hex(contracts.fulfill(request, output)),
+            "data": _hex(contracts.fulfill(request, output, min_pay)),
             "gas": hex(fulfill_gas(request, output)),
         }
         (result,) = self.rpc.batch([("eth_call", [call, hex(block_number)])])
         if not isinstance(result, RpcError):
             return None
-        return ORACLE.denial(result.data) if result.data else _untold(result)
+        return contracts.denial(result.data) if result.data else _untold(result)
 
     def balance_wei(self, account: Address) -> int:
         return _int(self.rpc.call("eth_getBalance", _hex(account), "latest"))
@@ -142,17 +144,20 @@ class RpcChain:
         return [None if raw is None else self._receipt(raw) for raw in raws]
 
     def _license_calls(self, queries: Sequence[LicenseQuery]) -> list[Call]:
+        if not queries:
+            return []
+        lens = _hex(self._client.lens)
         return [
-            (
-                "eth_call",
-                [{"to": self._oracle, "data": _hex(contracts.check_license(query))}, self.rpc.at(query.block)],
-            )
+            ("eth_call", [{"to": lens, "data": _hex(contracts.check_license(query))}, self.rpc.at(query.block)])
             for query in queries
         ]
 
     def _terms_calls(self, places: Sequence[tuple[TermsKey, BlockId]]) -> list[Call]:
+        if not places:
+            return []
+        registry = _hex(self._client.registry)
         return [
-            ("eth_call", [{"to": self._oracle, "data": _hex(contracts.terms_of(key))}, self.rpc.at(block)])
+            ("eth_call", [{"to": registry, "data": _hex(contracts.terms_of(key))}, self.rpc.at(block)])
             for key, block in places
         ]
 
@@ -221,12 +226,13 @@ def _events_of(block: Block, raws: Any) -> list[ChainEvent] | None:
     return events if all(event.at.block_hash == block.hash for event in events) else None
 
 
-def _denial(result: Any) -> Denial | Unavailable | None:
-    """The contract's refusal. Anything else is no answer: the license is unknown, so nothing is permitted yet."""
+def _royalty(result: Any) -> int | Denial | Unavailable:
+    """Or the contract's refusal. Anything else is no answer: the license is unknown, so nothing is permitted yet."""
     if isinstance(result, RpcError):
         denial = contracts.refusal(result.data)
         return _untold(result) if denial is None else denial
-    return None if contracts.is_royalty(bytes.fromhex(result[2:])) else _nobody()
+    royalty_bps = contracts.royalty(bytes.fromhex(result[2:]))
+    return _nobody() if royalty_bps is None else royalty_bps
 
 
 def _terms(result: str) -> Terms | Unavailable:

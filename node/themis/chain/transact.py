@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from themis.chain import gas
-from themis.chain.contracts import ORACLE
+from themis.chain import contracts, gas
 from themis.chain.outbox import NOTHING, Outbox
 from themis.chain.rpc import Rpc, RpcError
 from themis.core import rlp
@@ -187,7 +186,7 @@ def _unsigned(raw: bytes, chain_id: int) -> Transaction:
 def denied(error: RpcError) -> Denied | Misconfigured | Unavailable:
     """What a refused call or transaction means to whoever wanted it."""
     if error.data:
-        return ContractDenied(ORACLE.denial(error.data))
+        return ContractDenied(contracts.denial(error.data))
     said = error.message.lower()
     if understood(error.message).reply is Reply.POOR:
         return Misconfigured(f"the account cannot pay for that ({error.message}): fund it; `themis keys list` names it")

@@ -32,17 +32,11 @@ class Uses:
     def __init__(self, client: OracleClient) -> None:
         self._client = client
 
-    def grant_used_by(
-        self, model_id: Hash32, account: Address, role: Role, block: BlockTag = "latest"
-    ) -> tuple[Address, GrantState]:
-        """The licensee whose grant counts for an account, and that grant: its own if it ever had one."""
-        calls = [("grantOf", (model_id, account, int(role))), ("principalOf", (account,))]
-        (own,), (text,) = self._client.read_all(calls, block)
-        principal = address(text)
-        if grant_state(own).seq or principal == account:
-            return account, grant_state(own)
-        (theirs,) = self._client.read("grantOf", model_id, principal, int(role), block=block)
-        return principal, grant_state(theirs)
+    def grant_used_by(self, use: Use, version: int, block: BlockTag = "latest") -> tuple[Address, GrantState]:
+        """The licensee whose grant counts for a use under those terms, and that grant."""
+        said = (use.model_id, use.account, int(use.role), int(use.use_class), version)
+        text, state = self._client.read("grantFor", *said, block=block)
+        return address(text), grant_state(state)
 
     def uses_left(self, query: LicenseQuery) -> int | None:
         """How many more uses the account's grant permits at that block; None: any number, or no grant is needed."""
@@ -51,7 +45,8 @@ class Uses:
         policy = terms_version(query.terms_version, terms).policy
         if mode_of(policy, query.role, query.use_class) is not Mode.GRANT:
             return None
-        _, grant = self.grant_used_by(query.model_id, query.account, query.role, block)
+        use = Use(query.model_id, query.account, query.role, query.use_class, ETHER, 0)
+        _, grant = self.grant_used_by(use, query.terms_version, block)
         return grant.uses_left
 
     def explain(  # noqa: PLR0917 (the contract's own order)
@@ -64,7 +59,7 @@ class Uses:
         if denial is not None and denial.error in {"UnknownModel", "TermsNotInForce"}:
             return permission.explain(use, denial, None)
         version, policy = self._client.read("termsInForce", model_id, block=block)
-        holds = self.grant_used_by(model_id, account, role, block)
+        holds = self.grant_used_by(use, version, block)
         return permission.explain(
             use, denial, Ground(version, policy, *holds, self._announced(model_id, version, block))
         )
@@ -106,12 +101,15 @@ def grant_state(values: Iterable[Any]) -> GrantState:
         terms_version=next(read),
         not_before_s=next(read),
         expiry_s=next(read),
-        quota_left=next(read),
+        quota=next(read),
+        used=next(read),
         daily_rate=next(read),
         used_today=next(read),
+        market=address(next(read)),
         royalty_bps=next(read),
         price_token=address(next(read)),
         price_floor=next(read),
         pay_to=address(next(read)),
         epoch=next(read),
+        digest=Hash32(next(read)),
     )

@@ -9,6 +9,7 @@ from themis.core.permission import NEXT_STEPS
 
 ADVICE: Final[Mapping[str, str]] = {
     **NEXT_STEPS,
+    "AnotherWaits": "A later voucher waits already: only its licensee can put this one in its place",
     "CallbackGasTooHigh": "Ask with less callback gas, or choose an operator that offers more (`themis models list`)",
     "DeadlineNotReached": "Wait until the deadline; then the whole fee can be refunded",
     "DeadlinePassed": "Ask again with a later deadline (--deadline-s); an unanswered request's fee can be refunded "
@@ -16,11 +17,11 @@ ADVICE: Final[Mapping[str, str]] = {
     "DeadlineTooFar": "Ask with a deadline at most 30 days ahead (--deadline-s)",
     "EmptyCommitment": "Build the bundle again: one of its roots is zero",
     "FeeNotReceived": "Pay in a token that delivers what is sent: this one takes a fee on transfer",
-    "FeeTooLow": "Pay at least minFee (--fee-wei)",
+    "FeeTooLow": "Pay so much that minFee is left after the royalty of your grant (--fee-wei; none: just that)",
     "InputTooLarge": "Shorten the input to maxSize bytes",
     "InsufficientGas": "Send it with more gas",
-    "InvalidGrant": "A grant needs a class, an expiry after its start, a royalty of at most 5000 bps, and no "
-    "price floor for an operator",
+    "InvalidGrant": "A grant needs a class, an expiry after its start, a royalty of at most 5000 bps, no price "
+    "floor for an operator, and a market exactly where its uses are limited",
     "InvalidSignature": "Only the licensor's key or wallet contract can sign: ask for a new voucher, or use its home",
     "LaneBusy": "Use another --lane, or wait until the request in this one is answered or refunded",
     "MalleableSignature": "The signature is the twin of a real one: use the voucher as its licensor wrote it",
@@ -28,17 +29,19 @@ ADVICE: Final[Mapping[str, str]] = {
     "NotLicensor": "Use the home of the model's licensor (`themis license show MODEL_ID`)",
     "NotOpen": "The request is answered or refunded already, or was never made on this oracle",
     "NotOperator": "Only the operator named in the request can answer it",
-    "NothingToWithdraw": "The account has no credit: it is earned by answers, royalties and refunds",
     "NoticeTooLong": "Set --effective-at to `latest` or earlier: nothing else can be published until then",
     "NoticeTooShort": "Give changed terms 14 days of notice: set --effective-at to `earliest` or later",
+    "NothingFulfilled": "Answer one of them alone: it says why",
     "NotSuccessor": "Only the account that the licensor named can accept: see `themis license show MODEL_ID`",
     "OperatorNotServing": "Choose an operator that offers the model (`themis models list`), or let this one run "
     "`themis models serve`",
     "OutputTooLarge": "The model's output does not fit the oracle: it cannot be served",
+    "PayTooLow": "The royalty of the operator's grant has risen since: the request can be refunded after its deadline",
     "Reentrancy": "The token calls back into its sender: pay in another one",
     "StaleGrant": "Use a higher --seq than `current`; a voucher below it is void",
     "TermsPending": "One version may be pending at a time: publish the next one after effectiveAt",
     "TransferFailed": "The account does not accept plain transfers: it must be able to receive ether",
+    "UnequalLists": "Give as many of one as of the other",
     "VoucherCanceled": "Ask the licensor for a new voucher: this one was canceled",
 }
 

@@ -17,7 +17,10 @@ class Entry:
 COMMANDS: Final = {
     "init": Entry("setup.commands", "Write config.toml into a new home."),
     "keys": Entry("keys.commands", "Make, import, list and rotate keys."),
-    "deploy": Entry("setup.commands", "Deploy the oracle contract and write its address into config.toml."),
+    "deploy": Entry(
+        "setup.commands",
+        "Deploy an oracle, with a registry of models where it is given none, and write its address into config.toml.",
+    ),
     "check": Entry("node.commands", "Check everything a node needs, and say what to do where something is missing."),
     "run": Entry("node.commands", "Run the node until it is told to stop (SIGTERM or Ctrl-C)."),
     "status": Entry("node.watching", "Show what the node does, what it holds and what it needs."),

@@ -23,7 +23,7 @@ REQUEST_TYPE: Final = (
 RESULT_TYPE: Final = "Result(uint256 chainId,address oracle,bytes32 id,bytes32 modelId,bytes32 outputHash)"
 GRANT_TYPE: Final = (
     "Grant(bytes32 modelId,address licensor,address licensee,uint8 role,uint8 classes,uint24 termsVersion,"
-    "uint40 notBefore,uint40 expiry,uint32 quota,uint32 dailyRate,uint16 royaltyBps,address priceToken,"
+    "uint40 notBefore,uint40 expiry,uint32 quota,uint32 dailyRate,address market,uint16 royaltyBps,address priceToken,"
     "uint96 priceFloor,address payTo,uint16 epoch,uint32 seq,uint256 nonce)"
 )
 DOMAIN_TYPE: Final = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
@@ -58,13 +58,15 @@ class Grant:
     """Uses; `UNLIMITED`: any number."""
     daily_rate: int
     """Uses in a day (UTC); `UNLIMITED`: any number."""
+    market: Address
+    """The only contract that may use it, and counts its uses; zero where neither number is limited."""
     royalty_bps: int
     price_token: Address
     """The token of `price_floor`; zero: ether."""
     price_floor: int
     """Least fee of a request, smallest units; 0: none."""
     pay_to: Address
-    """Receives the royalty; zero: the licensor when the grant is used."""
+    """Receives the royalty; zero: the licensor when it is collected."""
     epoch: int
     seq: int
     nonce: int
@@ -76,10 +78,10 @@ def model_id(  # noqa: PLR0917 (the contract's own order)
     weights_root: Hash32,
     manifest_hash: Hash32,
     chain_id: int,
-    oracle: Address,
+    registry: Address,
 ) -> Hash32:
     """`modelIdOf`: the identity of a model registered by `licensor`."""
-    return _hash(MODEL_TYPE, chain_id, oracle, licensor, program_root, weights_root, manifest_hash)
+    return _hash(MODEL_TYPE, chain_id, registry, licensor, program_root, weights_root, manifest_hash)
 
 
 def request_id(request: Request, chain_id: int, oracle: Address) -> Hash32:
@@ -135,14 +137,14 @@ def result_hash(id_: Hash32, model: Hash32, output: bytes, chain_id: int, oracle
     return _hash(RESULT_TYPE, chain_id, oracle, id_, model, keccak(output))
 
 
-def grant_digest(grant: Grant, chain_id: int, oracle: Address) -> Hash32:
+def grant_digest(grant: Grant, chain_id: int, registry: Address) -> Hash32:
     """`hashGrant`: the EIP-712 digest a licensor signs."""
-    domain = _hash(DOMAIN_TYPE, keccak(DOMAIN_NAME.encode()), keccak(DOMAIN_VERSION.encode()), chain_id, oracle)
+    domain = _hash(DOMAIN_TYPE, keccak(DOMAIN_NAME.encode()), keccak(DOMAIN_VERSION.encode()), chain_id, registry)
     struct = _hash(GRANT_TYPE, *astuple(grant))
     return Hash32(keccak(b"\x19\x01" + domain + struct))
 
 
-def grant_typed_data(grant: Grant, chain_id: int, oracle: Address) -> dict[str, Any]:
+def grant_typed_data(grant: Grant, chain_id: int, registry: Address) -> dict[str, Any]:
     """Build the same grant as JSON for `eth_signTypedData_v4`, so that any wallet can sign it.
 
     What may pass 2^53 is a decimal string: wallets that are written in JavaScript would round a number.
@@ -154,7 +156,7 @@ def grant_typed_data(grant: Grant, chain_id: int, oracle: Address) -> dict[str, 
             "name": DOMAIN_NAME,
             "version": DOMAIN_VERSION,
             "chainId": chain_id,
-            "verifyingContract": "0x" + oracle.hex(),
+            "verifyingContract": "0x" + registry.hex(),
         },
         "message": {
             member["name"]: _shown(member["type"], value)

@@ -6,8 +6,6 @@ from typing import Final
 from themis.core.canonical import UNLIMITED, Grant
 from themis.core.types import ETHER, Address, Hash32, Role
 
-MAX_ROYALTY_BPS: Final = 5_000
-"""As in LicenseRegistry.sol."""
 MAX_DAYS: Final = 36_500
 _DAY_S: Final = 86_400
 
@@ -42,8 +40,13 @@ class Conditions:
         next_seq: int,
         now_s: int,
         nonce: int,
+        oracle: Address,
     ) -> Grant:
-        """Fill in who, for what and what the chain says. `nonce` counts where none was decided."""
+        """Fill in who, for what and what the chain says. `nonce` counts where none was decided.
+
+        Uses that are limited are counted by `oracle`.
+        """
+        limited = self.quota != UNLIMITED or self.daily_rate != UNLIMITED
         return Grant(
             model_id=model_id,
             licensor=licensor,
@@ -55,6 +58,7 @@ class Conditions:
             expiry_s=now_s + int(self.days * _DAY_S),
             quota=self.quota,
             daily_rate=self.daily_rate,
+            market=oracle if limited else ETHER,
             royalty_bps=self.royalty_bps,
             price_token=self.price_token,
             price_floor=self.price_floor,

@@ -15,12 +15,13 @@ ANSWER_GAS: Final = 100_000
 LOW_BALANCE_ANSWERS: Final = 20
 """A balance that pays for fewer deserves the operator's attention."""
 
-_FULFILL_GAS: Final = 160_000
+_FULFILL_GAS: Final = 170_000
 """Above the dearest fulfillment without callback: first credits to two parties (contracts/snapshots/gas.json)."""
-_CALL_OVERHEAD_GAS: Final = 3_000
+_CALL_OVERHEAD_GAS: Final = 10_000
 _GAS_PER_OUTPUT_BYTE: Final = 60
 """EIP-7623's floor of 40 and the log's 8, with room."""
 _BUMP_PERCENT: Final = 25
+_BPS: Final = 10_000
 _LEAST_BUMP_PERMILLE: Final = 125
 """Clients ask for 10 %, some for 12.5, before they replace a transaction."""
 
@@ -91,6 +92,14 @@ class FeePolicy:
 def answers_paid(balance_wei: int, fees: Fees) -> int:
     """About how many answers a balance pays for."""
     return balance_wei // max(1, fees.max_fee_wei * ANSWER_GAS)
+
+
+def gross(net: int, royalty_bps: int) -> int:
+    """The least fee of which so much is left after a royalty, rounded down as the contract does. Smallest units."""
+    fee = -(-net * _BPS // (_BPS - royalty_bps))
+    while fee > net and (fee - 1) - (fee - 1) * royalty_bps // _BPS >= net:
+        fee -= 1
+    return fee
 
 
 def fulfill_gas(request: Request, output: bytes) -> int:

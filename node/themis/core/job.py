@@ -13,9 +13,12 @@ marked before it runs, and never run again by a later life of the node: it may b
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Final
 
 from themis.core.errors import Broken, Reason
-from themis.core.types import Hash32, LogPosition, Request
+from themis.core.types import MAX_ROYALTY_BPS, Hash32, LogPosition, Request
+
+_BPS: Final = 10_000
 
 
 class State(StrEnum):
@@ -61,6 +64,14 @@ class Job:
     detail: str = ""
     started: bool = False
     """Whether a life of this node began to run it in a process apart, and has not said what came of it."""
+    royalty_bps: int = MAX_ROYALTY_BPS
+    """Of the operator's grant when it was accepted; before that the highest there is."""
+
+    @property
+    def least_pay(self) -> int:
+        """What an answer earns at least, smallest units: a grant that changes after it was accepted takes no more."""
+        fee = self.request.fee
+        return fee - fee * self.request.royalty_bps // _BPS - fee * self.royalty_bps // _BPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +89,9 @@ class Paid:
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """Well-formed, paid, of a known model and licensed at its block."""
+
+    royalty_bps: int = 0
+    """Of the operator's grant there; 0 where it needs none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +208,8 @@ def apply(job: Job, fact: Fact) -> Job:  # noqa: C901, PLR0911, PLR0912 (one lin
             return replace(job, state=State.WAITING, detail=detail)
         case State.WAITING, Paid():
             return replace(job, state=State.SEEN, detail="")
-        case State.SEEN, Accepted():
-            return replace(job, state=State.QUEUED)
+        case State.SEEN, Accepted(royalty_bps):
+            return replace(job, state=State.QUEUED, royalty_bps=royalty_bps)
         case State.QUEUED, Started() | Interrupted():
             return replace(job, started=isinstance(fact, Started))
         case State.QUEUED, Computed(answer):

@@ -17,6 +17,8 @@ NEXT_STEPS: Final[Mapping[str, str]] = {
     "(`themis license ask MODEL_ID --role ROLE --class CLASS --purpose TEXT`)",
     "GrantExpired": "Ask the licensor for a new grant: "
     "`themis license ask MODEL_ID --role ROLE --class CLASS --purpose TEXT`",
+    "GrantForOtherMarket": "Ask at the oracle that counts its uses, or ask the licensor for a grant for this one "
+    "(`themis license ask MODEL_ID --role ROLE --class CLASS --purpose TEXT`)",
     "GrantForOtherTerms": "The terms have changed since: ask the licensor for a grant under the new ones "
     "(`themis license ask MODEL_ID --role ROLE --class CLASS --purpose TEXT`)",
     "GrantIsRevoked": "Only the licensor can authorize this account again, with a grant of a higher seq: "
@@ -41,7 +43,7 @@ _WHO: Final = {Role.REQUESTER: "a requester", Role.OPERATOR: "an operator"}
 
 @dataclass(frozen=True, slots=True)
 class GrantState:
-    """Field for field `GrantState` in ILicenseRegistry.sol: what is left of an activated grant."""
+    """Field for field `GrantState` in ILens.sol: an activated grant, and what is used of it at one oracle."""
 
     seq: int
     """0: the account never had a grant."""
@@ -50,14 +52,24 @@ class GrantState:
     terms_version: int
     not_before_s: int
     expiry_s: int
-    quota_left: int
+    quota: int
+    used: int
     daily_rate: int
     used_today: int
+    market: Address
+    """The only oracle that may use it; zero where nothing is counted."""
     royalty_bps: int
     price_token: Address
     price_floor: int
     pay_to: Address
     epoch: int
+    digest: Hash32
+    """Zero where nothing is counted."""
+
+    @property
+    def quota_left(self) -> int:
+        """Uses left of its quota; `UNLIMITED`: any number."""
+        return UNLIMITED if self.quota == UNLIMITED else max(0, self.quota - self.used)
 
     @property
     def uses_left(self) -> int | None:
@@ -210,6 +222,7 @@ def _held(use: Use, error: str, ground: Ground) -> str:
         "AuthorizationRequired": f"is not for {_class(use)} use",
         "DailyRateReached": f"allows {grant.daily_rate} uses a day, all made today",
         "GrantExpired": f"ended at {instant(grant.expiry_s)}",
+        "GrantForOtherMarket": f"is counted by the oracle 0x{grant.market.hex()}, not by this one",
         "GrantForOtherTerms": f"is for terms version {grant.terms_version} only",
         "GrantIsRevoked": "was revoked",
         "GrantNotYetValid": f"starts at {instant(grant.not_before_s)}",

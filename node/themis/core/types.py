@@ -12,6 +12,9 @@ Hash32 = NewType("Hash32", bytes)
 ETHER: Final = Address(bytes(20))
 """Stands for ether where a token's address is asked for."""
 
+MAX_ROYALTY_BPS: Final = 5_000
+"""The largest royalty of one grant, as in LicenseRegistry.sol."""
+
 
 class UseClass(IntEnum):
     """As `UseClass` in ILicenseRegistry.sol."""
@@ -127,7 +130,8 @@ class Fulfilled:
 
     id: Hash32
     result_hash: Hash32
-    terms_hash: Hash32
+    terms_version: int
+    """Of the terms that it comes under."""
     output: bytes
     at: LogPosition
 

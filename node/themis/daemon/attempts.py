@@ -170,7 +170,7 @@ class Caretaker:
         node = self._node
         if job.answer is None:
             return ""
-        said = node.chain.fulfill_denial(job.request, job.answer.output, receipt.block.number)
+        said = node.chain.fulfill_denial(job.request, job.answer.output, job.least_pay, receipt.block.number)
         return f"{said.error}({said.detail})" if isinstance(said, Denial) else "the chain does not say why"
 
     def _push(self, unused: Attempts, nonces: Nonces) -> None:

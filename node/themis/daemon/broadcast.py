@@ -29,7 +29,7 @@ def sign_answer(node: Node, job: Job, nonce: int, fees: Fees, now_s: float) -> S
         chain_id=node.settings.chain_id,
         nonce=nonce,
         to=node.settings.oracle,
-        data=contracts.fulfill(job.request, output),
+        data=contracts.fulfill(job.request, output, job.least_pay),
         gas=fulfill_gas(job.request, output),
         fees=fees,
     )

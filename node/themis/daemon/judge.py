@@ -22,7 +22,7 @@ MAX_WAITING: Final = _BATCH
 _OUTPUT_BYTES: Final = 32
 """What an output is taken to have before it is computed; `send` looks again."""
 
-Judgment = Denial | Unavailable | None
+Judgment = int | Denial | Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -149,14 +149,14 @@ class Judge:
         questions = list(dict.fromkeys(query for pair in asked.values() for query in pair))
         answers: dict[LicenseQuery, Judgment] = {}
         if questions:
-            answers = dict(zip(questions, self._node.chain.license_denials(questions), strict=True))
+            answers = dict(zip(questions, self._node.chain.licenses(questions), strict=True))
         facts: list[tuple[Job, Fact]] = []
-        permitted: list[Job] = []
+        permitted: list[tuple[Job, Accepted]] = []
         for job in jobs:
             requesters, operators = asked[job.id]
             fact = _verdict(answers[requesters], answers[operators])
             if isinstance(fact, Accepted):
-                permitted.append(job)
+                permitted.append((job, fact))
             elif fact is not None:
                 facts.append((job, fact))
         return facts + self._within_limits(self._within_uses(permitted))
@@ -182,21 +182,21 @@ class Judge:
                 within.append((job, Closed(refused.reason, refused.detail)))
         return within
 
-    def _within_uses(self, jobs: Sequence[Job]) -> list[tuple[Job, Fact]]:
+    def _within_uses(self, permitted: Sequence[tuple[Job, Accepted]]) -> list[tuple[Job, Fact]]:
         """Accept as many as the operator's grants have uses for, less what is accepted and spends one later.
 
         All is counted at the newest block that is recorded: up to there the store knows which answers are mined.
         """
         node = self._node
         block = node.store.tail()[-1].id
-        left = self._uses_left(jobs, block)
+        left = self._uses_left([job for job, _ in permitted], block)
         taken: Counter[Hash32] = Counter()
         if any(uses is not None for uses in left.values()):
             pending = node.store.pending(block.number)
             spending = self._uses_left(pending, block)
             taken.update(job.request.model_id for job in pending if spending[job.id] is not None)
         facts: list[tuple[Job, Fact]] = []
-        for job in jobs:
+        for job, accepted in permitted:
             model_id, uses = job.request.model_id, left[job.id]
             if uses is not None and taken[model_id] >= uses:
                 detail = (
@@ -206,7 +206,7 @@ class Judge:
                 facts.append((job, Closed(Reason.UNLICENSED_OPERATOR, detail)))
                 continue
             taken[model_id] += uses is not None
-            facts.append((job, Accepted()))
+            facts.append((job, accepted))
         return facts
 
     def _uses_left(self, jobs: Sequence[Job], block: BlockId) -> dict[Hash32, int | None]:
@@ -227,8 +227,7 @@ def _verdict(requester: Judgment, operator: Judgment) -> Fact | None:
         return Closed(Reason.UNLICENSED_REQUESTER, f"{requester.error}({requester.detail})")
     if isinstance(operator, Denial):
         return Closed(Reason.UNLICENSED_OPERATOR, f"{operator.error}({operator.detail})")
-    for unavailable in (requester, operator):
-        if isinstance(unavailable, Unavailable):
-            log.warning("a license could not be checked: %s", unavailable)
-            return None
-    return Accepted()
+    if isinstance(requester, int) and isinstance(operator, int):
+        return Accepted(operator)
+    log.warning("a license could not be checked: %s", operator if isinstance(requester, int) else requester)
+    return None

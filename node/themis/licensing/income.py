@@ -1,28 +1,35 @@
 """What accounts have earned at the oracle, by model and by request, and what of it was withdrawn."""
 
 from collections import defaultdict, deque
+from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 from themis.chain.abi import Log, address
 from themis.chain.client import OracleClient
 from themis.chain.logs import DEEP
+from themis.core.errors import Denied
+from themis.core.spelling import shown
 from themis.core.types import ETHER, Address, Hash32
-from themis.licensing.ledger import EVENTS, ROYALTIES, Credit, Ledger, Source
+from themis.licensing.ledger import EVENTS, ROYALTIES, Credit, Ledger, Source, Till
+
+_LICENSORS: Final = ("ModelRegistered", "LicensorTransferred")
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Money of an account in one token (zero: ether), smallest units. Together: all that it was ever credited."""
+    """Money of an account in one token (zero: ether), smallest units. Together: all that it was ever paid."""
 
     token: Address
     withdrawable: int
+    """Its credit, and its part of the tills."""
     withdrawn: int
 
 
 @dataclass(frozen=True, slots=True)
 class Earnings:
-    """What an account was credited for requests to one model, in one token. Smallest units."""
+    """What an account was paid for requests to one model, in one token. Smallest units."""
 
     model_id: Hash32
     token: Address
@@ -41,6 +48,31 @@ class Statement:
     earnings: list[Earnings]
     royalties: list[Credit]
     """The newest, oldest first."""
+    tills: list[Till]
+    """With money of the account."""
+
+    def withdrawal(self, token: Address, account: Address) -> tuple[Any, ...]:
+        """The function that pays the account all it has, and its arguments. Raises Denied where that is nothing."""
+        if not any(each.withdrawable for each in self.accounts if each.token == token):
+            money = "ether" if token == ETHER else f"token {shown(token)}"
+            raise Denied(
+                f"{shown(account)} has nothing to withdraw in {money}: it comes of answers, royalties and refunds"
+            )
+        tills = [till for till in self.tills if till.token == token]
+        if not tills:
+            return "withdraw", token, account
+        models, operators = [till.model_id for till in tills], [till.operator for till in tills]
+        return "collectAndWithdraw", token, account, models, operators
+
+
+@dataclass(slots=True)
+class _Owed:
+    """What waits in one till. The royalties are the model's: nobody's yet."""
+
+    answers: int = 0
+    royalties: dict[Source, int] = field(default_factory=lambda: defaultdict(int))
+    requests: int = 0
+    newest: deque[Credit] = field(default_factory=deque)
 
 
 @dataclass(slots=True)
@@ -49,29 +81,82 @@ class _Book:
 
     kept: int | None
     ledger: Ledger = field(default_factory=Ledger)
+    licensors: dict[Hash32, Address] = field(default_factory=dict)
     sums: dict[tuple[Address, Hash32, Address, Source], int] = field(default_factory=lambda: defaultdict(int))
     requests: dict[tuple[Address, Hash32, Address], int] = field(default_factory=lambda: defaultdict(int))
     royalties: dict[Address, deque[Credit]] = field(default_factory=dict)
+    tills: dict[Till, _Owed] = field(default_factory=dict)
     withdrawn: dict[tuple[Address, Address], int] = field(default_factory=lambda: defaultdict(int))
 
     def enter(self, log: Log, block: int) -> None:
-        if log.event == "Withdrawn":
-            values = log.values
-            self.withdrawn[address(values["account"]), address(values["token"])] += values["amount"]
-            return
-        paid: set[tuple[Address, Hash32, Address]] = set()
-        for credit in self.ledger.credits(log, block):
-            place = (credit.account, credit.model_id, credit.token)
-            self.sums[*place, credit.source] += credit.amount
-            if credit.source in ROYALTIES:
-                paid.add(place)
-                self.royalties.setdefault(credit.account, deque(maxlen=self.kept)).append(credit)
-        for place in paid:
-            self.requests[place] += 1
+        values = log.values
+        match log.event:
+            case "Withdrawn":
+                self.withdrawn[address(values["account"]), address(values["token"])] += values["amount"]
+            case "Collected":
+                till = Till(address(values["token"]), Hash32(values["modelId"]), address(values["operator"]))
+                self._collect(till, address(values["licensor"]))
+            case "ModelRegistered":
+                self.licensors[Hash32(values["modelId"])] = address(values["licensor"])
+            case "LicensorTransferred":
+                self.licensors[Hash32(values["modelId"])] = address(values["to"])
+            case _:
+                self._credit(self.ledger.credits(log, block))
+
+    def collect(self) -> None:
+        """Credit what is in the tills to whom it belongs now."""
+        for till in list(self.tills):
+            self._collect(till, self.licensors[till.model_id])
+
+    def owed(self, account: Address) -> Iterator[tuple[Till, int]]:
+        """Tills with money of an account, and how much that is now."""
+        for till, owed in self.tills.items():
+            amount = owed.answers if till.operator == account else 0
+            if self.licensors[till.model_id] == account:
+                amount += sum(owed.royalties.values())
+            if amount:
+                yield till, amount
 
     def earnings(self, account: Address) -> list[Earnings]:
         places = dict.fromkeys((model_id, token) for who, model_id, token, _ in self.sums if who == account)
         return [self._earnings(account, *place) for place in places]
+
+    def _credit(self, made: list[Credit]) -> None:
+        paid: set[tuple[Address, Hash32, Address]] = set()
+        for credit in made:
+            if credit.account is None:
+                continue
+            place = (credit.account, credit.model_id, credit.token)
+            self.sums[*place, credit.source] += credit.amount
+            if credit.source in ROYALTIES:
+                paid.add(place)
+                self._remember(credit.account, credit)
+        for place in paid:
+            self.requests[place] += 1
+        for till in {credit.till for credit in made if credit.till is not None}:
+            self._fill(till, [credit for credit in made if credit.till == till])
+
+    def _fill(self, till: Till, made: list[Credit]) -> None:
+        """What one answer leaves in a till."""
+        owed = self.tills.setdefault(till, _Owed(newest=deque(maxlen=self.kept)))
+        royalties = [credit for credit in made if credit.account is None]
+        owed.answers += sum(credit.amount for credit in made if credit.account is not None)
+        for credit in royalties:
+            owed.royalties[credit.source] += credit.amount
+        owed.newest.extend(royalties)
+        owed.requests += bool(royalties)
+
+    def _collect(self, till: Till, licensor: Address) -> None:
+        owed = self.tills.pop(till)
+        place = (licensor, till.model_id, till.token)
+        for source, amount in owed.royalties.items():
+            self.sums[*place, source] += amount
+        self.requests[place] += owed.requests
+        for credit in owed.newest:
+            self._remember(licensor, replace(credit, account=licensor))
+
+    def _remember(self, account: Address, credit: Credit) -> None:
+        self.royalties.setdefault(account, deque(maxlen=self.kept)).append(credit)
 
     def _earnings(self, account: Address, model_id: Hash32, token: Address) -> Earnings:
         place = (account, model_id, token)
@@ -90,22 +175,30 @@ class Income:
         """The next block to read, and the sums before it: as deep as no reorganization reaches."""
 
     def of(self, account: Address) -> Statement:
-        """What an account has earned so far. Raises Unavailable."""
-        head, book = self._current()
+        """What an account has earned so far, what waits in tills included. Raises Unavailable."""
+        head, settled = self._current()
+        owed = list(settled.owed(account))
+        book = deepcopy(settled)
+        book.collect()
         tokens = dict.fromkeys([ETHER, *(token for _, _, token, _ in book.sums)])
         calls = [("credits", (token, account)) for token in tokens]
         found = zip(tokens, self._client.read_all(calls, block=hex(head)), strict=True)
-        accounts = [Account(token, paid, book.withdrawn.get((account, token), 0)) for token, (paid,) in found]
+        accounts = []
+        for token, (credited,) in found:
+            withdrawable = credited + sum(amount for till, amount in owed if till.token == token)
+            accounts.append(Account(token, withdrawable, book.withdrawn.get((account, token), 0)))
+        royalties = sorted(book.royalties.get(account, ()), key=lambda credit: credit.block)
         return Statement(
             accounts=[each for each in accounts if each.withdrawable or each.withdrawn or each.token == ETHER],
             earnings=book.earnings(account),
-            royalties=list(book.royalties.get(account, ())),
+            royalties=royalties,
+            tills=[till for till, _ in owed],
         )
 
     def _current(self) -> tuple[int, _Book]:
         """The head, and the sums up to it."""
         first, settled = self._read
-        head, logs = self._client.since((*EVENTS, "Withdrawn"), first)
+        head, logs = self._client.since((*EVENTS, *_LICENSORS, "Withdrawn", "Collected"), first)
         book = deepcopy(settled)
         deep = max(first, head - DEEP)
         for log, at in logs:

@@ -7,21 +7,9 @@ from typing import Final
 
 from themis.chain.abi import Log, address
 from themis.chain.contracts import decode_request
-from themis.core.canonical import grant_of_words
-from themis.core.modes import Mode, mode_of
-from themis.core.types import Address, Hash32, Request, Role, UseClass
+from themis.core.types import Address, Hash32, Request, Role
 
-EVENTS: Final = (
-    "ModelRegistered",
-    "LicensorTransferred",
-    "TermsPublished",
-    "GrantActivated",
-    "Delegated",
-    "ActingFor",
-    "Requested",
-    "Fulfilled",
-    "Refunded",
-)
+EVENTS: Final = ("Requested", "Fulfilled", "RoyaltyPaid", "Refunded")
 _BPS: Final = 10_000
 
 
@@ -35,98 +23,73 @@ class Source(StrEnum):
 
 
 ROYALTIES: Final = frozenset((Source.REQUESTERS_ROYALTY, Source.OPERATORS_ROYALTY))
+_ROYALTY_OF: Final = {Role.REQUESTER: Source.REQUESTERS_ROYALTY, Role.OPERATOR: Source.OPERATORS_ROYALTY}
+
+
+@dataclass(frozen=True, slots=True)
+class Till:
+    """Where earnings stay until they are collected: one for an operator, a model and a token."""
+
+    token: Address
+    model_id: Hash32
+    operator: Address
 
 
 @dataclass(frozen=True, slots=True)
 class Credit:
     """What one account was credited for one request. Smallest units of `token` (zero: ether)."""
 
-    account: Address
+    account: Address | None
+    """None: the model's licensor on the day it is collected."""
     request_id: Hash32
     model_id: Hash32
     token: Address
     source: Source
     amount: int
     block: int
+    till: Till | None = None
+    """Where it waits to be collected; None: it was credited at once."""
 
 
 @dataclass(slots=True)
 class Ledger:
     """The state that credits depend on. Open requests only: a settled one is forgotten."""
 
-    _licensors: dict[Hash32, Address] = field(default_factory=dict)
-    _policies: dict[tuple[Hash32, int], int] = field(default_factory=dict)
-    _grants: dict[tuple[Hash32, Address], tuple[int, Address]] = field(default_factory=dict)
-    """Of operators: royalty (bps) and payee (zero: the licensor) of the newest."""
-    _delegates: set[tuple[Address, Address]] = field(default_factory=set)
-    _acts_for: dict[Address, Address] = field(default_factory=dict)
     _open: dict[Hash32, Request] = field(default_factory=dict)
+    _elsewhere: dict[Hash32, list[Log]] = field(default_factory=dict)
+    """Royalties with a payee of their own: they are logged before the answer that they are for."""
 
     def credits(self, log: Log, block: int) -> list[Credit]:
         """Take the next event; what it credited, nothing left out but zeros."""
+        id_ = Hash32(log.values["id"])
         match log.event:
             case "Requested":
-                self._open[Hash32(log.values["id"])] = decode_request(log.values["request"])
-            case "Fulfilled" | "Refunded":
-                id_ = Hash32(log.values["id"])
-                request = self._open.pop(id_)
-                split = self._paid(request) if log.event == "Fulfilled" else _refunded(request)
-                made = (
-                    Credit(account, id_, request.model_id, request.token, source, amount, block)
-                    for account, source, amount in split
-                )
-                return [credit for credit in made if credit.amount]
-            case "Delegated" | "ActingFor":
-                self._delegated(log)
-            case _:
-                self._licensed(log)
-        return []
+                self._open[id_] = decode_request(log.values["request"])
+                return []
+            case "RoyaltyPaid":
+                self._elsewhere.setdefault(id_, []).append(log)
+                return []
+        request = self._open.pop(id_)
+        split = self._paid(id_, request, log) if log.event == "Fulfilled" else _refunded(request)
+        made = (
+            Credit(account, id_, request.model_id, request.token, source, amount, block, till)
+            for account, source, amount, till in split
+        )
+        return [credit for credit in made if credit.amount]
 
-    def _paid(self, request: Request) -> Iterator[tuple[Address, Source, int]]:
+    def _paid(
+        self, id_: Hash32, request: Request, log: Log
+    ) -> Iterator[tuple[Address | None, Source, int, Till | None]]:
         """As `_settle` of InferenceOracle.sol: royalties are rounded down, the rest is the operator's."""
-        requesters = request.fee * request.royalty_bps // _BPS
-        royalty_bps, pay_to = self._operators_grant(request)
-        operators = request.fee * royalty_bps // _BPS
-        yield request.pay_to, Source.REQUESTERS_ROYALTY, requesters
-        yield pay_to, Source.OPERATORS_ROYALTY, operators
-        yield request.operator, Source.ANSWER, request.fee - requesters - operators
-
-    def _operators_grant(self, request: Request) -> tuple[int, Address]:
-        """Of the account itself if it ever had one, otherwise of the licensee that it acts for. It was not revoked."""
-        model_id, licensor = request.model_id, self._licensors[request.model_id]
-        policy = self._policies[model_id, request.terms_version]
-        if mode_of(policy, Role.OPERATOR, UseClass.COMMERCIAL) is not Mode.GRANT:
-            return 0, licensor
-        licensee = request.operator
-        if (model_id, licensee) not in self._grants:
-            principal = self._acts_for.get(licensee)
-            licensee = principal if principal is not None and (principal, licensee) in self._delegates else licensee
-        royalty_bps, pay_to = self._grants.get((model_id, licensee), (0, licensor))
-        return royalty_bps, pay_to if any(pay_to) else licensor
-
-    def _licensed(self, log: Log) -> None:
-        values, model_id = log.values, Hash32(log.values["modelId"])
-        match log.event:
-            case "ModelRegistered":
-                self._licensors[model_id] = address(values["licensor"])
-            case "LicensorTransferred":
-                self._licensors[model_id] = address(values["to"])
-            case "TermsPublished":
-                self._policies[model_id, values["version"]] = values["policy"]
-            case "GrantActivated":
-                grant = grant_of_words(values["grant"])
-                if grant.role is Role.OPERATOR:
-                    self._grants[model_id, grant.licensee] = (grant.royalty_bps, grant.pay_to)
-
-    def _delegated(self, log: Log) -> None:
-        hot_key, licensee = address(log.values["hotKey"]), address(log.values["licensee"])
-        if log.event == "ActingFor":
-            self._acts_for[hot_key] = licensee
-        elif log.values["allowed"]:
-            self._delegates.add((licensee, hot_key))
-        else:
-            self._delegates.discard((licensee, hot_key))
+        till = Till(request.token, request.model_id, request.operator)
+        payees = {Role(each.values["role"]): address(each.values["payTo"]) for each in self._elsewhere.pop(id_, ())}
+        rest = request.fee
+        for role, royalty_bps in ((Role.REQUESTER, request.royalty_bps), (Role.OPERATOR, log.values["royaltyBps"])):
+            amount = request.fee * royalty_bps // _BPS
+            rest -= amount
+            yield payees.get(role), _ROYALTY_OF[role], amount, None if role in payees else till
+        yield request.operator, Source.ANSWER, rest, till
 
 
-def _refunded(request: Request) -> Iterator[tuple[Address, Source, int]]:
-    yield request.requester, Source.REFUND, request.fee
+def _refunded(request: Request) -> Iterator[tuple[Address | None, Source, int, Till | None]]:
+    yield request.requester, Source.REFUND, request.fee, None

@@ -14,23 +14,22 @@ from themis.core.permission import GrantState
 from themis.core.spelling import shown
 from themis.core.types import Address, Hash32, Role
 
-_ANSWERS: Final = ("GrantActivated", "AuthorizationRefused")
+_VOUCHERS: Final = ("GrantActivated", "GrantWaits")
+_ANSWERS: Final = (*_VOUCHERS, "AuthorizationRefused")
 _NONCE_BITS: Final = 64
 """So many that two vouchers never share one, and few enough to type."""
 
 
 @dataclass(frozen=True, slots=True)
 class GrantRow:
-    """The newest grant of a licensee in a role, as it stands."""
+    """A grant of a licensee in a role, as it stands."""
 
     model_id: Hash32
     licensee: Address
     role: Role
-    quota: int
-    """Uses it was signed for, `UNLIMITED` for any number; 0 where it was revoked before anybody activated it."""
     state: GrantState
     status: str
-    """active, expired, revoked, outdated or not yet."""
+    """active, expired, revoked, outdated or not yet; waiting: beside the one in force, for its time or its terms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,31 +79,33 @@ class Licenses:
         return found.terms_hash, found.attribution
 
     def grants(self, model_id: Hash32 | None = None) -> list[GrantRow]:
-        """The newest grant of each (model, licensee, role), of one model or of all."""
-        quotas: dict[tuple[Hash32, Address, Role], int] = {}
-        for log, _ in self._client.history(("GrantActivated", "GrantRevoked"), self._start_block, model_id):
-            if log.event == "GrantActivated":
-                quotas[_holder(log)] = grant_of_words(log.values["grant"]).quota
-            else:
-                quotas.setdefault(_holder(log), 0)
-        states = self._client.read_all([("grantOf", holder) for holder in quotas])
-        models = list(dict.fromkeys(model for model, _, _ in quotas))
+        """The grant of each (model, licensee, role) and what waits beside it, of one model or of all."""
+        logs = self._client.history((*_VOUCHERS, "GrantRevoked"), self._start_block, model_id)
+        holders = list(dict.fromkeys(_holder(log) for log, _ in logs))
+        states = self._client.read_all([("grantOf", holder) for holder in holders])
+        waiting = self._client.read_all([("waitingOf", holder) for holder in holders])
+        models = list(dict.fromkeys(model for model, _, _ in holders))
         epochs = dict(zip(models, self._client.read_all([("epochOf", (model,)) for model in models]), strict=True))
         now_s = self._client.now_s()
         rows = []
-        for (holder, quota), (raw,) in zip(quotas.items(), states, strict=True):
-            state = grant_state(raw)
-            rows.append(GrantRow(*holder, quota, state, state.status(now_s, epochs[holder[0]][0])))
-        return sorted(rows, key=lambda row: (row.model_id, row.licensee, row.role))
+        for holder, (raw,), (beside,) in zip(holders, states, waiting, strict=True):
+            state, later = grant_state(raw), grant_state(beside)
+            rows.append(GrantRow(*holder, state, state.status(now_s, epochs[holder[0]][0])))
+            if later.seq:
+                rows.append(GrantRow(*holder, later, "waiting"))
+        return sorted(rows, key=lambda row: (row.model_id, row.licensee, row.role, row.state.seq))
 
-    def current_seq(self, model_id: Hash32, licensee: Address, role: Role) -> int:
-        """The sequence number of the grant in force or revoked; 0 where there never was one."""
-        (state,) = self._client.read("grantOf", model_id, licensee, int(role))
-        return grant_state(state).seq
+    def latest_seq(self, model_id: Hash32, licensee: Address, role: Role) -> int:
+        """The highest sequence number that was put into force or revoked in the model's epoch; 0: there is none."""
+        holder = (model_id, licensee, int(role))
+        calls = [("grantOf", holder), ("waitingOf", holder), ("epochOf", (model_id,))]
+        (current,), (waiting,), (epoch,) = self._client.read_all(calls)
+        states = [grant_state(current), grant_state(waiting)]
+        return max((state.seq for state in states if state.epoch == epoch), default=0)
 
     def next_seq(self, model_id: Hash32, licensee: Address, role: Role) -> int:
         """What a new voucher gets. To revoke it ends the grant in force and every voucher that waits with it."""
-        return min(self.current_seq(model_id, licensee, role) + 1, UNLIMITED)
+        return min(self.latest_seq(model_id, licensee, role) + 1, UNLIMITED)
 
     def draft(self, model_id: Hash32, licensee: Address, role: Role, classes: int, conditions: Conditions) -> Grant:
         """A grant for the model's licensor to sign.
@@ -127,6 +128,7 @@ class Licenses:
             next_seq=self.next_seq(model_id, licensee, role),
             now_s=self._client.now_s(),
             nonce=secrets.randbits(_NONCE_BITS),
+            oracle=self._client.oracle,
         )
 
     def asks(self, model_id: Hash32 | None = None) -> list[AskRow]:
@@ -153,7 +155,7 @@ class Licenses:
 
 def _holder(log: Log) -> tuple[Hash32, Address, Role]:
     values = log.values
-    role = grant_of_words(values["grant"]).role if log.event == "GrantActivated" else values["role"]
+    role = grant_of_words(values["grant"]).role if log.event in _VOUCHERS else values["role"]
     return Hash32(values["modelId"]), address(values["licensee"]), Role(role)
 
 

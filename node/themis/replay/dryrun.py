@@ -66,7 +66,7 @@ class DryRun:
 
     def answer(self, call: Unsent, asked: Asked, output: bytes) -> Answered:
         """What the oracle and the consumer would make of an answer, right after the call."""
-        answer = Unsent(asked.request.operator, self.client.oracle, contracts.fulfill(asked.request, output))
+        answer = Unsent(asked.request.operator, self.client.oracle, contracts.fulfill(asked.request, output, 0))
         _, outcome = self.moment.run(call, answer)
         if not outcome.done:
             return Answered(_denial(outcome.returned), outcome.gas_used, None, "")
@@ -77,7 +77,7 @@ class DryRun:
 
     def _callback_error(self, call: Unsent, asked: Asked, output: bytes) -> str:
         """The same callback as a transaction of the oracle's own, to see with what it reverts."""
-        data = contracts.callback(asked.id, output)
+        data = contracts.callback(asked.id, asked.request.lane, output)
         gas = gas_for(data, asked.request.callback_gas)
         _, outcome = self.moment.run(call, Unsent(self.client.oracle, asked.request.requester, data, gas=gas))
         if outcome.returned and not outcome.done:
@@ -112,8 +112,8 @@ def _topic(log: dict[str, Any]) -> str:
 
 
 def _refused(outcome: Outcome) -> Denied:
-    if ORACLE.knows_error(outcome.returned):
-        return ContractDenied(ORACLE.denial(outcome.returned))
+    if contracts.refusal(outcome.returned) is not None:
+        return ContractDenied(contracts.denial(outcome.returned))
     return Denied(f"the call reverts: {_denial(outcome.returned)}")
 
 
@@ -121,7 +121,7 @@ def _denial(data: bytes) -> str:
     """Revert data in words: the oracle's errors and Solidity's own by name, a contract's own as it stands."""
     if not data:
         return "it does not say why"
-    denial = ORACLE.denial(data)
+    denial = contracts.denial(data)
     if denial.error == "UnknownError":
         return f"{denial.detail}, an error of the contract's own: its selector is {shown(data[:4])}"
     return denial.detail.removeprefix("reason=") if denial.error == _ERROR else f"{denial.error}({denial.detail})"

@@ -12,7 +12,7 @@ from themis.core.types import Hash32, LogPosition, Request, UseClass
 
 JOB: Final = (
     "id, state, request, input, seen_block, seen_hash, seen_index, seen_tx, output, result_hash, "
-    "mined_block, mined_hash, mined_index, mined_tx, reason, detail, started"
+    "mined_block, mined_hash, mined_index, mined_tx, reason, detail, started, royalty_bps"
 )
 """The columns that `to_job` reads."""
 TRANSACTION: Final = (
@@ -43,13 +43,15 @@ def of_job(job: Job) -> dict[str, Any]:
         "detail": job.detail,
         "model_id": job.request.model_id,
         "started": int(job.started),
+        "royalty_bps": job.royalty_bps,
     }
 
 
 def to_job(row: tuple[Any, ...]) -> Job:
     """Read the columns JOB of a row."""
     job_id, state, request, input_, *places = row
-    seen, (output, result_hash), mined, (reason, detail, started) = places[:4], places[4:6], places[6:10], places[10:]
+    seen, (output, result_hash), mined, rest = places[:4], places[4:6], places[6:10], places[10:]
+    reason, detail, started, royalty_bps = rest
     return Job(
         id=Hash32(job_id),
         request=_request(request),
@@ -61,6 +63,7 @@ def to_job(row: tuple[Any, ...]) -> Job:
         reason=None if reason is None else Reason(reason),
         detail=detail,
         started=bool(started),
+        royalty_bps=royalty_bps,
     )
 
 

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Final
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 
 TALLIES: Final = (
     """CREATE TABLE tallies (
@@ -48,7 +48,8 @@ TABLES: Final = (
   output BLOB, result_hash BLOB,
   mined_block INTEGER, mined_hash BLOB, mined_index INTEGER, mined_tx BLOB,
   reason TEXT, detail TEXT NOT NULL,
-  model_id BLOB NOT NULL DEFAULT x'', started INTEGER NOT NULL DEFAULT 0
+  model_id BLOB NOT NULL DEFAULT x'', started INTEGER NOT NULL DEFAULT 0,
+  royalty_bps INTEGER NOT NULL DEFAULT 5000
 )""",
     "CREATE INDEX jobs_by_state ON jobs (state, seq)",
     "CREATE TABLE facts (job_id BLOB NOT NULL, at_s REAL NOT NULL, fact TEXT NOT NULL, detail TEXT NOT NULL)",
@@ -97,9 +98,13 @@ def _from_2(db: sqlite3.Connection) -> None:
     db.execute("INSERT INTO tallies SELECT state, ifnull(reason, ''), count(*) FROM jobs GROUP BY state, reason")
 
 
+def _from_3(db: sqlite3.Connection) -> None:
+    db.execute("ALTER TABLE jobs ADD COLUMN royalty_bps INTEGER NOT NULL DEFAULT 5000")
+
+
 def _model_of(request: str) -> bytes:
     return bytes.fromhex(json.loads(request)["model_id"])
 
 
-MIGRATIONS: Final[Mapping[int, Callable[[sqlite3.Connection], None]]] = {2: _from_2}
+MIGRATIONS: Final[Mapping[int, Callable[[sqlite3.Connection], None]]] = {2: _from_2, 3: _from_3}
 """By the version they start from; each leads to the next."""

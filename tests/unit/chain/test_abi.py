@@ -2,7 +2,7 @@
 
 from eth_utils.abi import function_signature_to_4byte_selector
 
-from themis.chain.contracts import ORACLE
+from themis.chain.contracts import REGISTRY
 from themis.core.abi import encode
 from themis.core.types import Denial
 
@@ -15,11 +15,11 @@ def required(role: int, use_class: int) -> bytes:
 
 
 def test_roles_and_classes_are_told_by_name() -> None:
-    denial = ORACLE.denial(required(0, 2))
+    denial = REGISTRY.denial(required(0, 2))
     assert denial.error == "AuthorizationRequired"
     assert denial.detail.endswith("role=requester, useClass=commercial")
 
 
 def test_numbers_that_no_contract_sends_are_shown_as_they_came() -> None:
     data = required(7, 2)
-    assert ORACLE.denial(data) == Denial("AuthorizationRequired", "0x" + data[4:].hex())
+    assert REGISTRY.denial(data) == Denial("AuthorizationRequired", "0x" + data[4:].hex())

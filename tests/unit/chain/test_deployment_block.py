@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from themis.chain.client import OracleClient, deployment_block
-from themis.core.errors import Unavailable
+from themis.chain.client import deployed_in
+from themis.core.errors import Misconfigured, Unavailable
 from themis.core.types import Address
 
 
@@ -33,8 +33,7 @@ class Pruned(Archive):
         return super().code(block) if block > self.head - 128 else None
 
 
-def client(endpoint: Any) -> OracleClient:
-    return OracleClient(endpoint, 1, Address(b"\x0a" * 20))
+CONTRACT = Address(b"\x0a" * 20)
 
 
 @pytest.mark.parametrize(
@@ -42,10 +41,15 @@ def client(endpoint: Any) -> OracleClient:
 )
 def test_it_is_found_in_few_calls(head: int, deployed: int) -> None:
     endpoint = Archive(head, deployed)
-    assert deployment_block(client(endpoint)) == deployed
-    assert endpoint.asked <= head.bit_length()
+    assert deployed_in(endpoint, CONTRACT) == deployed  # type: ignore[arg-type]
+    assert endpoint.asked <= head.bit_length() + 1
 
 
 def test_what_the_endpoint_does_not_keep_is_not_guessed() -> None:
     with pytest.raises(Unavailable, match="does not know the state of block 500"):
-        deployment_block(client(Pruned(1_000, 990)))
+        deployed_in(Pruned(1_000, 990), CONTRACT)  # type: ignore[arg-type]
+
+
+def test_what_is_no_contract_was_never_deployed() -> None:
+    with pytest.raises(Misconfigured, match="no contract at 0x0a0a"):
+        deployed_in(Archive(9, 10), CONTRACT)  # type: ignore[arg-type]

@@ -127,6 +127,12 @@ def test_the_answer_to_another_question_is_none(method: str, result: Any) -> Non
     assert forms.problem(method, GOOD[method][0], result) is not None
 
 
+def test_logs_of_several_contracts_are_of_one_of_them() -> None:
+    query = {"address": ["0x" + "0b" * 20, ORACLE], "fromBlock": "0x4", "toBlock": "0x6", "topics": []}
+    assert forms.problem("eth_getLogs", [query], [LOG]) is None
+    assert forms.problem("eth_getLogs", [query | {"address": ["0x" + "0b" * 20]}], [LOG]) is not None
+
+
 def test_logs_by_block_hash_are_of_that_block() -> None:
     query = {"address": ORACLE, "blockHash": H1, "topics": []}
     assert forms.problem("eth_getLogs", [query], [LOG]) is None

@@ -12,7 +12,7 @@ from eth_utils.crypto import keccak as reference_keccak
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from themis.chain.contracts import ORACLE
+from themis.chain.contracts import REGISTRY
 from themis.core import abi, rlp
 from themis.core.keccak import keccak
 from themis.core.spelling import address, shown
@@ -123,7 +123,7 @@ def test_a_length_beyond_the_data_takes_no_memory() -> None:
 def test_selectors_and_topics_name_tuples_by_their_members() -> None:
     pairs = {"type": "tuple[]", "name": "pairs", "components": [{"type": "uint8", "name": "a"}, {"type": "bytes"}]}
     assert abi.signature({"name": "f", "inputs": [{"type": "address"}, pairs]}) == "f(address,(uint8,bytes)[])"
-    assert ORACLE.selector("licensorOf") == reference_keccak(text="licensorOf(bytes32)")[:4]
+    assert REGISTRY.selector("licensorOf") == reference_keccak(text="licensorOf(bytes32)")[:4]
 
 
 @given(item=_ITEMS)

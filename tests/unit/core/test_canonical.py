@@ -34,6 +34,7 @@ grants = st.builds(
     terms_version=st.integers(0, 2**24 - 1),
     quota=st.integers(0, 2**32 - 1),
     daily_rate=st.integers(0, 2**32 - 1),
+    market=addresses,
     price_token=addresses,
     price_floor=st.integers(0, 2**96 - 1),
     pay_to=addresses,

@@ -94,7 +94,7 @@ def test_bumps_go_on_up_to_the_cap_and_not_beyond() -> None:
 def test_gas_leaves_the_callback_its_64th() -> None:
     request = FakeChain().request(callback_gas=630_000)
     plain = fulfill_gas(replace(request, callback_gas=0), bytes(32))
-    assert fulfill_gas(request, bytes(32)) == plain + 630_000 + 10_000 + 3_000
+    assert fulfill_gas(request, bytes(32)) == plain + 630_000 + 10_000 + 10_000
 
 
 def test_paid_serving_is_commercial() -> None:

@@ -29,14 +29,17 @@ GRANT = GrantState(
     terms_version=0,
     not_before_s=NOW_S - 10,
     expiry_s=NOW_S + 10,
-    quota_left=1,
+    quota=2,
+    used=1,
     daily_rate=1,
     used_today=0,
+    market=WHO,
     royalty_bps=500,
     price_token=ETHER,
     price_floor=0,
     pay_to=ETHER,
     epoch=1,
+    digest=Hash32(b"\x0e" * 32),
 )
 NEEDED = Ground(2, Mode.GRANT << 10, WHO, GRANT)
 """Operators' commercial use needs a grant, all else is closed."""
@@ -58,7 +61,8 @@ def standing(denial: Denial | None = None, *, asks_fee: bool = True, expiry_s: i
     ],
 )
 def test_the_uses_left_are_the_fewest(quota_left: int, daily_rate: int, used_today: int, left: int | None) -> None:
-    grant = replace(GRANT, quota_left=quota_left, daily_rate=daily_rate, used_today=used_today)
+    quota = UNLIMITED if quota_left == UNLIMITED else quota_left + 1
+    grant = replace(GRANT, quota=quota, daily_rate=daily_rate, used_today=used_today)
     assert grant.uses_left == left
 
 

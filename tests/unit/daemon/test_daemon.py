@@ -343,13 +343,13 @@ def test_before_the_first_block_is_seen_nobody_is_busy(bench: Bench) -> None:
 def test_the_chain_may_be_faster_than_a_loop(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     id_ = bench.chain.ask()
     bench.see()
-    answered = Fulfilled(id_, Hash32(b"\x01" * 32), Hash32(bytes(32)), b"out", bench.job(id_).seen_at)
+    answered = Fulfilled(id_, Hash32(b"\x01" * 32), 1, b"out", bench.job(id_).seen_at)
 
-    def slow(queries: Sequence[LicenseQuery]) -> list[Denial | Unavailable | None]:
+    def slow(queries: Sequence[LicenseQuery]) -> list[int | Denial | Unavailable]:
         bench.store.record_events([answered], bench.store.tail(), 0)
-        return [None for _ in queries]
+        return [0 for _ in queries]
 
-    monkeypatch.setattr(bench.chain, "license_denials", slow)
+    monkeypatch.setattr(bench.chain, "licenses", slow)
     bench.judge.step()
     assert bench.job(id_).state is State.MINED
 

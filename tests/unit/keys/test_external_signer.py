@@ -27,8 +27,8 @@ TYPED = Transaction(CHAIN_ID, 7, ORACLE_ADDRESS, b"data", 90_000, Fees(30, 2), 5
 PLAIN = Transaction(CHAIN_ID, 0, None, b"\x60", 90_000, Fees(30, 30, typed=False))
 FIELDS = {"from", "to", "gas", "nonce", "value", "data", "maxFeePerGas", "maxPriorityFeePerGas", "gasPrice", "chainId"}
 GRANT = Grant(
-    Hash32(b"\x01" * 32), ADDRESS, ADDRESS, Role.OPERATOR, 7, 0, 0, 2**40 - 1, 2**32 - 1, 2**32 - 1, 100,
-    Address(bytes(20)), 2**96 - 1, Address(bytes(20)), 0, 1, 1,
+    Hash32(b"\x01" * 32), ADDRESS, ADDRESS, Role.OPERATOR, 7, 0, 0, 2**40 - 1, 2**32 - 1, 2**32 - 1,
+    Address(bytes(20)), 100, Address(bytes(20)), 2**96 - 1, Address(bytes(20)), 0, 1, 1,
 )  # fmt: skip
 
 

@@ -13,7 +13,6 @@ from tests.port.test_store import (
     OUTPUT,
     REF,
     RESULT,
-    TERMS_HASH,
     at,
     compute,
     job_of,
@@ -54,7 +53,7 @@ def live(store: SqliteStore) -> None:
     store.record_terms({TermsKey(MODEL, 1): Terms(RESULT, "")}, 5)
     store.terms(TermsKey(MODEL, 1))
     store.pending(5)
-    store.record_events([Fulfilled(first.id, RESULT, TERMS_HASH, OUTPUT, at(6))], [REF], 3)
+    store.record_events([Fulfilled(first.id, RESULT, 1, OUTPUT, at(6))], [REF], 3)
     store.record([(job_of(store, first.id), Finalized())], 4)
     store.record_settled([0])
     store.unsettled()
@@ -98,7 +97,7 @@ def old(path: Path) -> Path:
 
 def test_a_store_of_an_earlier_version_says_how_it_is_brought_up_to_date(tmp_path: Path) -> None:
     path = old(tmp_path / "themis.db")
-    with pytest.raises(Misconfigured, match=r"has schema 2, .* needs 3: stop the node, then `themis db migrate`"):
+    with pytest.raises(Misconfigured, match=r"has schema 2, .* needs 4: stop the node, then `themis db migrate`"):
         open_store(path)
 
 

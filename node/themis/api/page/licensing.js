@@ -183,7 +183,7 @@ async function cancelable(file) {
   try { signed = JSON.parse(await file.text()).typed_data } catch { /* said below */ }
   const { domain, message } = signed ?? {};
   if (!domain || !message?.nonce) throw new Error(file.name + " is not a voucher.");
-  if (domain.chainId !== seen.place.chain_id || !same(domain.verifyingContract, seen.place.oracle)) throw new Error("This voucher is for another chain or oracle.");
+  if (domain.chainId !== seen.place.chain_id || !same(domain.verifyingContract, seen.place.registry)) throw new Error("This voucher is for another chain or registry.");
   if (!same(message.licensor, account)) throw new Error("Only " + message.licensor + ", who signed this voucher, can cancel it.");
   const newest = seen.grants.find((g) => g.model_id === message.modelId && same(g.licensee, message.licensee) && g.role === ROLES[message.role]);
   if (newest?.seq >= message.seq) throw new Error("Number " + newest.seq + " of this licensee is " + newest.state + ": this voucher cannot be put into force any more, or is in force already and takes Revoke.");

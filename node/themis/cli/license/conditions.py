@@ -9,9 +9,9 @@ import typer
 
 from themis.cli.fields import IN_ETHER, token
 from themis.core.canonical import UNLIMITED
-from themis.core.conditions import MAX_DAYS, MAX_ROYALTY_BPS, Conditions
+from themis.core.conditions import MAX_DAYS, Conditions
 from themis.core.spelling import address
-from themis.core.types import ETHER
+from themis.core.types import ETHER, MAX_ROYALTY_BPS
 
 MAX_SEQ: Final = 2**32 - 1
 _YEAR_DAYS: Final = 365

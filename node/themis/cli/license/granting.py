@@ -93,7 +93,7 @@ def import_(
 ) -> None:
     """Put a voucher into force. Anyone may, at their own gas; twice does no harm."""
     here = wallet.open_wallet(home_of(context))
-    granted, signature = vouchers.read_voucher(file, here.client.chain_id, here.client.oracle)
+    granted, signature = vouchers.read_voucher(file, here.client.chain_id, here.client.registry)
     done = here.transact("activate", astuple(granted), signature)
     print_record(vouchers.record(granted) | done.facts, as_json=as_json)
 
@@ -167,10 +167,10 @@ def _licensed(here: Wallet, model_id: Hash32, account: str) -> Address:
 
 def _nonce_of(here: Wallet, file: Path) -> int:
     """The nonce of a voucher that `cancel` can still stop."""
-    granted, _ = vouchers.read_voucher(file, here.client.chain_id, here.client.oracle)
+    granted, _ = vouchers.read_voucher(file, here.client.chain_id, here.client.registry)
     if granted.licensor != here.signer.address:
         raise Denied(f"only {shown(granted.licensor)}, who signed this voucher, can cancel it: use its home")
-    if here.licenses.current_seq(granted.model_id, granted.licensee, granted.role) >= granted.seq:
+    if here.licenses.latest_seq(granted.model_id, granted.licensee, granted.role) >= granted.seq:
         raise Misconfigured(
             f"{file} cannot be put into force any more, or is in force already: see `themis license list`, "
             "and end a grant with `themis license revoke`"
@@ -189,7 +189,7 @@ class _Signed:
     @property
     def voucher(self) -> dict[str, Any]:
         client = self.here.client
-        return vouchers.voucher(self.grant, self.signature, client.chain_id, client.oracle)
+        return vouchers.voucher(self.grant, self.signature, client.chain_id, client.registry)
 
 
 def _put_into_force(made: _Signed, *, as_json: bool) -> None:
@@ -207,7 +207,7 @@ def _signed(  # noqa: PLR0917 (who, what and how)
 ) -> _Signed:
     made = here.licenses.draft(model_id, licensee, role, classes, conditions)
     _require_signer(here, made.licensor)
-    return _Signed(here, made, vouchers.sign(made, here.signer, here.client.chain_id, here.client.oracle))
+    return _Signed(here, made, vouchers.sign(made, here.signer, here.client.chain_id, here.client.registry))
 
 
 def _require_signer(here: Wallet, licensor: Address) -> None:

@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from themis.licensing.licenses import GrantRow
 
 
-def sign(grant: Grant, signer: "Key", chain_id: int, oracle: Address) -> bytes:
+def sign(grant: Grant, signer: "Key", chain_id: int, registry: Address) -> bytes:
     """Sign as EIP-712 says: 65 bytes."""
-    return signer.sign_typed(grant_typed_data(grant, chain_id, oracle))
+    return signer.sign_typed(grant_typed_data(grant, chain_id, registry))
 
 
-def voucher(grant: Grant, signature: bytes, chain_id: int, oracle: Address) -> dict[str, Any]:
+def voucher(grant: Grant, signature: bytes, chain_id: int, registry: Address) -> dict[str, Any]:
     """A signed grant as JSON: what any wallet can sign and anyone can activate."""
     return {
-        "grant_hash": shown(grant_digest(grant, chain_id, oracle)),
-        "typed_data": grant_typed_data(grant, chain_id, oracle),
+        "grant_hash": shown(grant_digest(grant, chain_id, registry)),
+        "typed_data": grant_typed_data(grant, chain_id, registry),
         "signature": shown(signature),
     }
 
@@ -44,8 +44,8 @@ def write_voucher(path: Path, made: dict[str, Any]) -> None:
         raise Misconfigured(f"{path} cannot be written ({error.strerror}): choose another place") from error
 
 
-def read_voucher(path: Path, chain_id: int, oracle: Address) -> tuple[Grant, bytes]:
-    """Read a voucher for this chain and oracle. Raises Misconfigured."""
+def read_voucher(path: Path, chain_id: int, registry: Address) -> tuple[Grant, bytes]:
+    """Read a voucher for this chain and registry. Raises Misconfigured."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -53,11 +53,11 @@ def read_voucher(path: Path, chain_id: int, oracle: Address) -> tuple[Grant, byt
     try:
         data = jsontext.parse(content)
         grant, signature = grant_of_message(data["typed_data"]["message"]), bytes.fromhex(data["signature"][2:])
-        same_domain = data["typed_data"] == grant_typed_data(grant, chain_id, oracle)
+        same_domain = data["typed_data"] == grant_typed_data(grant, chain_id, registry)
     except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise Misconfigured(f"{path} is not a voucher: use what `license export FILE` wrote") from error
     if not same_domain:
-        raise Misconfigured("the voucher was signed for another chain, oracle or version of themis: ask for a new one")
+        raise Misconfigured("the voucher was signed for another chain, registry or version of themis: get a new one")
     return grant, signature
 
 
@@ -74,6 +74,8 @@ def record(grant: Grant) -> dict[str, Any]:
         "daily_rate": _count(grant.daily_rate),
         "royalty_bps": grant.royalty_bps,
     }
+    if any(grant.market):
+        said["market"] = shown(grant.market)
     if grant.price_floor:
         said |= {"price_token": shown(grant.price_token), "price_floor": str(grant.price_floor)}
     if any(grant.pay_to):
@@ -114,6 +116,7 @@ def row(found: "GrantRow", name: str | None) -> dict[str, Any]:
         "quota_left": _count(state.quota_left),
         "daily_rate": _count(state.daily_rate),
         "used_today": state.used_today,
+        "market": shown(state.market) if any(state.market) else "any",
         "royalty_bps": state.royalty_bps,
         "price_token": shown(state.price_token),
         "price_floor": str(state.price_floor),

@@ -14,10 +14,12 @@ from themis.cli.license import vouchers
 from themis.cli.output import print_record, say
 from themis.cli.request import answers, fitting
 from themis.cli.wallet import Done, Wallet
-from themis.core.errors import Misconfigured, Unavailable
+from themis.core.canonical import Grant
+from themis.core.errors import Denied, Misconfigured, Unavailable
+from themis.core.fees import gross
 from themis.core.keccak import keccak
 from themis.core.spelling import address, hex_bytes, shown
-from themis.core.types import ETHER, Address, Fulfilled, Hash32, Request, Role
+from themis.core.types import ETHER, Address, Fulfilled, Hash32, Request, Role, UseClass
 
 _GRACE_S: Final = 5
 """How long an answer that was mined at the deadline may take to be seen."""
@@ -70,7 +72,7 @@ def request(
         say("what this model reads is not known here: with --bundle DIR the question is checked before it is paid for")
     else:
         fitting.require(reads, data, is_target=target is not None, is_text=text is not None)
-    paid = _fee(here, model_id, operator, token, fee)
+    paid = _least_fee(here, model_id, operator, use_class, token, grant) if fee is None else fee
     chosen_lane = answers.free_lane(here.client, here.signer.address) if lane is None else lane
     ask = (model_id, operator, int(use_class), chosen_lane, here.client.now_s() + deadline_s, 0)
     started = time.monotonic()
@@ -113,30 +115,40 @@ def _ask(  # noqa: PLR0917 (one request has that many parts)
     """Make the request: in a token, with a voucher, or plainly."""
     from themis.chain import token as erc20
 
-    voucher = () if grant is None else _voucher(here, grant, ask[0])
+    voucher = None if grant is None else _voucher(here, grant, ask[0])
     if token != ETHER and erc20.allow(here.client, here.signer, here.config.fees.limits(), token, fee, here.outbox):
         say(f"the oracle may take {fee} of token {shown(token)} now")
     value_wei = fee if token == ETHER else 0
-    if voucher:
-        return here.transact("requestWithGrant", ask, data, token, fee, *voucher, value_wei=value_wei, intent=intent)
+    if voucher is not None:
+        signed = astuple(voucher[0]), voucher[1]
+        return here.transact("requestWithGrant", ask, data, token, fee, *signed, value_wei=value_wei, intent=intent)
     if token != ETHER:
         return here.transact("requestWithToken", ask, data, token, fee, intent=intent)
     return here.transact("request", ask, data, value_wei=value_wei, intent=intent)
 
 
-def _voucher(here: Wallet, file: Path, model_id: Hash32) -> tuple[Any, ...]:
+def _voucher(here: Wallet, file: Path, model_id: Hash32) -> tuple[Grant, bytes]:
     """A grant and its signature. Another's would be put into force too, and lift nothing here."""
-    granted, signature = vouchers.read_voucher(file, here.client.chain_id, here.client.oracle)
+    granted, signature = vouchers.read_voucher(file, here.client.chain_id, here.client.registry)
     if (granted.model_id, granted.role) != (model_id, Role.REQUESTER):
         raise Misconfigured(f"{file} is no requester's voucher for this model: `themis license import` takes any")
-    return astuple(granted), signature
+    return granted, signature
 
 
-def _fee(here: Wallet, model_id: Hash32, operator: Address, token: Address, fee: int | None) -> int:
-    if fee is not None:
-        return fee
+def _least_fee(  # noqa: PLR0917 (all that the price depends on)
+    here: Wallet, model_id: Hash32, operator: Address, use_class: UseClass, token: Address, grant: Path | None
+) -> int:
+    """The operator's price, and the royalty of the requester's grant on top."""
     _, min_fee, _ = here.client.read("offerOf", model_id, operator, token)
-    return int(min_fee)
+    if grant is not None:
+        return gross(min_fee, _voucher(here, grant, model_id)[0].royalty_bps)
+    side = (here.signer.address, int(Role.REQUESTER), int(use_class))
+    try:
+        version, _ = here.client.read("termsInForce", model_id)
+        (royalty_bps,) = here.client.read("checkLicense", model_id, version, *side)
+    except Denied:
+        return int(min_fee)  # the request says why
+    return gross(min_fee, royalty_bps)
 
 
 def _asked(here: Wallet, request_id: Hash32, asked: Request) -> dict[str, Any]:
@@ -159,7 +171,6 @@ def _answered(found: Fulfilled, started: float) -> dict[str, Any]:
     return {
         "output": shown(found.output),
         "result_hash": shown(found.result_hash),
-        "terms_hash": shown(found.terms_hash),
         "answer_tx_hash": shown(found.at.tx_hash),
         "answer_block": found.at.block_number,
         "latency_ms": round((time.monotonic() - started) * 1_000),

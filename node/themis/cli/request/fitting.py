@@ -45,7 +45,7 @@ def of_model(here: Wallet, home: Path, model_id: Hash32, path: Path | None) -> R
     licensor = Address(bytes.fromhex(registrant[2:]))
     for each in known.known():
         roots = (each.program_root, each.weights_root, each.manifest_hash)
-        if canonical.model_id(licensor, *roots, here.client.chain_id, here.client.oracle) == model_id:
+        if canonical.model_id(licensor, *roots, here.client.chain_id, here.client.registry) == model_id:
             return Reads(each.name, each.reads, each.max_input_bytes)
     return None
 

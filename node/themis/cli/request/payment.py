@@ -26,9 +26,12 @@ def withdraw(
     as_json: Json = False,
 ) -> None:
     """Pay an account its credit: earned fees, royalties, refunds. Anyone may; the money goes to the account alone."""
+    from themis.licensing.income import Income
+
     here = wallet.open_wallet(home_of(context))
     paid = account or here.signer.address
-    done = here.transact("withdraw", token, paid)
+    income = Income(here.client, here.config.chain.start_block).of(paid)
+    done = here.transact(*income.withdrawal(token, paid))
     amount = str(done.values("Withdrawn")["amount"])
     record = {"account": shown(paid), "token": shown(token), "amount": amount}
     print_record(record | done.facts, as_json=as_json)

@@ -61,11 +61,11 @@ def init(
 
 
 def _deployed_in(oracle: "OracleClient") -> int:
-    """Where the oracle's history begins; 0, and a word about it, where the endpoint cannot tell."""
+    """Where the history of oracle and registry begins; 0, and a word about it, where the endpoint cannot tell."""
     from themis.chain import client
 
     try:
-        return client.deployment_block(oracle)
+        return client.deployed_in(oracle.rpc, oracle.registry)
     except Unavailable as error:
         say(
             f"the oracle's first block is unknown ({error}), so lists read the whole chain: "
@@ -75,11 +75,18 @@ def _deployed_in(oracle: "OracleClient") -> int:
 
 
 @app.command()
-def deploy(context: typer.Context, as_json: Json = False) -> None:
-    """Deploy the oracle contract and write its address into config.toml."""
+def deploy(
+    context: typer.Context,
+    *,
+    registry: Annotated[
+        Any, typer.Option(parser=address, metavar="ADDRESS", help="A registry of models to read; none: a new one.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Deploy an oracle, with a registry of models where it is given none, and write its address into config.toml."""
     from themis.chain import client
     from themis.chain.abi import address as address_bytes
-    from themis.chain.contracts import ORACLE
+    from themis.chain.contracts import ORACLE, REGISTRY
     from themis.chain.rpc import Rpc
     from themis.cli import configfile
 
@@ -90,11 +97,18 @@ def deploy(context: typer.Context, as_json: Json = False) -> None:
     rpc = Rpc(*config.chain.urls, quorum=config.chain.quorum)
     client.require_chain(rpc, config.chain.chain_id)
     signer = wallet.unlock(home, config)
-    receipt = client.deploy(
-        rpc, config.chain.chain_id, signer, config.fees.limits(), ORACLE, outbox=wallet.outbox(home)
-    )
-    done = wallet.Done(receipt, [])
-    oracle = shown(address_bytes(receipt["contractAddress"]))
-    say(f"deployed at {oracle}")
-    configfile.set_oracle(home.config_file, oracle, done.facts["block"])
-    print_record({"oracle": oracle, "start_block": done.facts["block"]} | done.facts, as_json=as_json)
+    sending = (rpc, config.chain.chain_id, signer, config.fees.limits())
+    outbox = wallet.outbox(home)
+    if registry is None:
+        made = client.deploy(*sending, REGISTRY, outbox=outbox)
+        registry = address_bytes(made["contractAddress"])
+        start_block = int(made["blockNumber"], 16)
+        say(f"registry deployed at {shown(registry)}: --registry takes it, should this stop before the oracle is there")
+    else:
+        start_block = client.deployed_in(rpc, registry)
+    done = wallet.Done(client.deploy(*sending, ORACLE, registry, outbox=outbox), [])
+    oracle = shown(address_bytes(done.receipt["contractAddress"]))
+    say(f"oracle deployed at {oracle}")
+    configfile.set_oracle(home.config_file, oracle, start_block)
+    record = {"oracle": oracle, "registry": shown(registry), "start_block": start_block}
+    print_record(record | done.facts, as_json=as_json)

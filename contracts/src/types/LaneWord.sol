@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-pragma solidity 0.8.30;
+pragma solidity ^0.8.28;
 
 import {State} from "../interfaces/IInferenceOracle.sol";
 import {UseClass} from "../interfaces/ILicenseRegistry.sol";
-import {Mode} from "./Policies.sol";
+import {Mode} from "./Policy.sol";
 
 /// @notice All that storage keeps of a request: mode 2 | useClass 2 | epoch 16 | state 4 | seq 32 | digest 200.
 /// The digest is the request id while OPEN, the result hash when FINAL, zero when REFUNDED. The first three are pinned while OPEN:

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {ILicenseRegistry, Limits, Role, UNLIMITED} from "../interfaces/ILicenseRegistry.sol";
+
+/// @notice Uses that a market has counted of one grant.
+struct Uses {
+    uint32 total; // reserved and spent
+    uint32 today; // of `day`
+    uint32 day; // UTC, since the epoch
+}
+
+/// @title What limits a use besides time, class and terms
+library GrantLimits {
+    /// @notice Reverts with the reason unless one more use is left at this market, for that fee.
+    function check(
+        Limits memory limits,
+        Uses memory uses,
+        bytes32 modelId,
+        address licensee,
+        Role role,
+        address token,
+        uint96 fee,
+        address market
+    ) internal view {
+        if (limits.market != address(0) && limits.market != market) {
+            revert ILicenseRegistry.GrantForOtherMarket(modelId, licensee, role, limits.market);
+        }
+        if (limits.quota != UNLIMITED && uses.total >= limits.quota) {
+            revert ILicenseRegistry.QuotaExhausted(modelId, licensee, role);
+        }
+        if (limits.dailyRate != UNLIMITED && onDay(uses) >= limits.dailyRate) {
+            revert ILicenseRegistry.DailyRateReached(modelId, licensee, role, limits.dailyRate);
+        }
+        if (limits.priceFloor > 0 && (limits.priceToken != token || fee < limits.priceFloor)) {
+            revert ILicenseRegistry.PriceBelowFloor(modelId, licensee, limits.priceToken, limits.priceFloor);
+        }
+    }
+
+    /// @notice Uses of today (UTC).
+    function onDay(Uses memory uses) internal view returns (uint32) {
+        return uses.day == today() ? uses.today : 0;
+    }
+
+    /// @notice Days since the epoch.
+    function today() internal view returns (uint32) {
+        return uint32(block.timestamp / 1 days);
+    }
+}
