@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import rlp
+
 from themis.chain import contracts, gas
 from themis.chain.outbox import NOTHING, Outbox
 from themis.chain.rpc import Rpc, RpcError
-from themis.core import rlp
 from themis.core.errors import Denied, Misconfigured, Unavailable
 from themis.core.fees import FeePolicy, Fees
 from themis.core.keccak import keccak

@@ -11,9 +11,9 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
 
+import rlp
 from coincurve import PublicKey
 
-from themis.core import rlp
 from themis.core.errors import Misconfigured, Unavailable
 from themis.core.keccak import keccak
 from themis.core.spelling import shown
@@ -63,7 +63,7 @@ class ExternalSigner:
             parity = v if transaction.fees.typed else v - 2 * transaction.chain_id - _PARITY_OF_EIP_155
             same = signed == raw.signed(transaction, r, s, parity)
             signer = _recovered(raw.digest(transaction), r, s, parity) if same else None
-        except (ValueError, TypeError, OverflowError) as error:
+        except (ValueError, TypeError, OverflowError, rlp.exceptions.RLPException) as error:
             raise Misconfigured(
                 f"the signer at {self._shown} answers with no transaction: correct key.signer"
             ) from error

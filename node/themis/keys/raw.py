@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from themis.core import rlp
+import rlp
+
 from themis.core.keccak import keccak
 from themis.core.transaction import TYPE_2, Transaction
 
@@ -19,8 +20,8 @@ def digest(transaction: Transaction) -> bytes:
 def signed(transaction: Transaction, r: int, s: int, parity: int) -> bytes:
     """The bytes that are broadcast; `parity` is 0 or 1."""
     if transaction.fees.typed:
-        return TYPE_2 + rlp.encode([*_typed(transaction), parity, r, s])
-    return rlp.encode([*_plain(transaction), 2 * transaction.chain_id + _EIP_155 + parity, r, s])
+        return TYPE_2 + bytes(rlp.encode([*_typed(transaction), parity, r, s]))
+    return bytes(rlp.encode([*_plain(transaction), 2 * transaction.chain_id + _EIP_155 + parity, r, s]))
 
 
 def _typed(transaction: Transaction) -> list[int | bytes | list[bytes]]:
