@@ -76,6 +76,12 @@ def artifact(target: Target, binary: Path, bytecode: str | None = None) -> dict[
     }
 
 
+def committed(name: str) -> dict[str, Any]:
+    """What is committed of a contract: the oracle need not be compiled to be deployed."""
+    read: dict[str, Any] = json.loads((ARTIFACTS / f"{name}.json").read_text())
+    return read
+
+
 def render(packaged: dict[str, Any]) -> str:
     """Write out the file as it is committed: stable order, one ABI entry per line."""
     abi = ",\n    ".join(json.dumps(entry) for entry in packaged["abi"])

@@ -20,7 +20,7 @@ from web3.types import TxReceipt
 CONTRACTS: Final = Path(__file__).resolve().parent
 sys.path[:0] = [str(CONTRACTS.parent), str(CONTRACTS.parent / "node")]
 
-from contracts.compile import Target, artifact, solc_binary  # noqa: E402
+from contracts.compile import Target, artifact, committed, solc_binary  # noqa: E402
 from demo import chains  # noqa: E402
 from themis.core.canonical import UNLIMITED, Grant, grant_typed_data  # noqa: E402
 from themis.core.types import Address, Hash32, Role, UseClass  # noqa: E402
@@ -177,8 +177,8 @@ def measure(web3: Web3) -> dict[str, Any]:
     binary = solc_binary()
     operator, _, requester = (chains.accounts()[index].address for index in (1, 2, 3))
     licensor: LocalAccount = Account.from_key(chains.accounts()[2].private_key)
-    registry = _deploy(web3, artifact(Target("Registry", "src/Registry.sol"), binary))
-    oracle = _deploy(web3, artifact(Target("InferenceOracle", "src/InferenceOracle.sol"), binary), registry.address)
+    registry = _deploy(web3, committed("Registry"))
+    oracle = _deploy(web3, committed("InferenceOracle"), registry.address)
     hashing = artifact(Target("HashingConsumer", "test/support/HashingConsumer.sol"), binary)
     wallet = artifact(Target("OwnedWallet", "test/support/OwnedWallet.sol"), binary)
     token = _deploy(web3, artifact(Target("StandardToken", "test/support/Tokens.sol"), binary))
