@@ -191,6 +191,30 @@ contract MockInferenceOracleTest is Fixture {
         VM.assertEq(token.balanceOf(stranger), 2 * uint256(FEE));
     }
 
+    function testFuzz_requestMany(uint8 wrong) public {
+        wrong = wrong % 6;
+        Ask[] memory asks = new Ask[](2);
+        (asks[0], asks[1]) = (_ask(), _ask());
+        if (wrong != 1) asks[1].lane = 8;
+        bytes[] memory inputs = new bytes[](wrong == 2 ? 1 : 2);
+        uint96[] memory fees = new uint96[](wrong == 3 ? 3 : 2);
+        (fees[0], fees[1]) = (MIN_FEE, wrong == 4 ? MIN_FEE - 1 : FEE);
+        uint256 value = uint256(fees[0]) + fees[1] + (wrong == 5 ? 1 : 0);
+
+        (bool done, bytes[2] memory said) =
+            _twice(requester, value, abi.encodeCall(both[0].requestMany, (asks, inputs, address(0), fees)));
+
+        VM.assertEq(done, wrong == 0);
+        if (!done) return;
+        for (uint256 i; i < 2; ++i) {
+            bytes32[] memory ids = abi.decode(said[i], (bytes32[]));
+            VM.assertEq(ids.length, 2);
+            _assertState(i, requester, 7, State.OPEN, 1, ids[0]);
+            _assertState(i, requester, 8, State.OPEN, 1, ids[1]);
+            VM.assertEq(address(both[i]).balance, value);
+        }
+    }
+
     function test_views() public view {
         (bool serving, uint96 minFee, uint32 gas) = both[1].offerOf(modelId, operator, address(0));
         VM.assertEq(abi.encode(serving, minFee, gas), abi.encode(true, MIN_FEE, MAX_CALLBACK_GAS));

@@ -12,8 +12,8 @@ import {Policy} from "../types/Policy.sol";
 /// @title An oracle for the tests of a contract that asks: it answers when it is told to
 /// @notice Has what a consumer calls, under the names, errors and events of `IInferenceOracle`: pass `IInferenceOracle(address(mock))`.
 /// Fees, deadlines, lanes, callbacks in exactly their gas, refunds and credits are as they are there. Nobody has a license or needs
-/// one: `refuse` says no for whatever reason a test is about. It is its own registry. What is not here (grants, batches, the operator's
-/// own functions) reverts.
+/// one: `refuse` says no for whatever reason a test is about. It is its own registry. What is not here (grants, the operator's own
+/// functions) reverts.
 contract MockInferenceOracle {
     /// @notice As solady's libraries say it in the oracle.
     error Overflow();
@@ -112,12 +112,26 @@ contract MockInferenceOracle {
         returns (bytes32 id)
     {
         id = _request(ask, input, token, fee);
-        uint256 before = IToken(token).balanceOf(address(this));
-        if (!_moved(token, abi.encodeCall(IToken.transferFrom, (msg.sender, address(this), fee)))) {
-            revert TransferFromFailed();
+        _pull(token, fee);
+    }
+
+    /// @notice See `IInferenceOracle`.
+    function requestMany(Ask[] calldata asks, bytes[] calldata inputs, address token, uint96[] calldata fees)
+        external
+        payable
+        returns (bytes32[] memory ids)
+    {
+        if (asks.length != inputs.length) revert IPayments.UnequalLists(asks.length, inputs.length);
+        if (asks.length != fees.length) revert IPayments.UnequalLists(asks.length, fees.length);
+        ids = new bytes32[](asks.length);
+        uint256 total;
+        for (uint256 i; i < asks.length; ++i) {
+            total += fees[i];
+            ids[i] = _request(asks[i], inputs[i], token, fees[i]);
         }
-        uint256 received = IToken(token).balanceOf(address(this)) - before;
-        if (received != fee) revert IPayments.FeeNotReceived(token, received, fee);
+        uint256 inEther = token == address(0) ? total : 0;
+        if (msg.value != inEther) revert IPayments.FeeNotReceived(address(0), msg.value, inEther);
+        if (token != address(0)) _pull(token, total);
     }
 
     /// @notice See `IInferenceOracle`.
@@ -263,6 +277,15 @@ contract MockInferenceOracle {
         } else {
             if (!_moved(token, abi.encodeCall(IToken.transfer, (to, amount)))) revert TransferFailed();
         }
+    }
+
+    function _pull(address token, uint256 amount) private {
+        uint256 before = IToken(token).balanceOf(address(this));
+        if (!_moved(token, abi.encodeCall(IToken.transferFrom, (msg.sender, address(this), amount)))) {
+            revert TransferFromFailed();
+        }
+        uint256 received = IToken(token).balanceOf(address(this)) - before;
+        if (received != amount) revert IPayments.FeeNotReceived(token, received, amount);
     }
 
     /// @dev Tokens that return nothing move too.
