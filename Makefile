@@ -75,6 +75,11 @@ fuzz: setup ## fuzz for long: model files for an hour, contracts 20,000 runs a t
 	python -m tests.fuzz_models --seconds 3600
 	cd contracts && FOUNDRY_PROFILE=long $(FORGE) test
 
+.PHONY: forks
+forks: setup ## the Solidity tests, compiled for and run under the rules of Cancun and of Osaka; for nights
+	cd contracts && for rules in cancun osaka; do \
+	  FOUNDRY_EVM_VERSION=$$rules $(FORGE) test --no-match-contract DeployedTest; done # what is packaged is for Shanghai
+
 .PHONY: tracer
 tracer: setup ## run 100,000 calls of programs on Anvil: what is executed must be covered by the model's tracer; prints the count
 	python -m tests.fuzz_tracer

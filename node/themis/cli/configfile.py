@@ -17,7 +17,7 @@ _TEMPLATE: Final = """\
 rpc_url = {rpc_url}
 chain_id = {chain_id}
 {oracle}
-start_block = {start_block}     # the block the oracle was deployed in
+start_block = {start_block}     # the block the registry was deployed in
 # confirmations = 1    # blocks after which an answer counts as final
 # poll_interval_s = 0.5
 # rpc_urls = []        # more endpoints: they take over when the first fails, and get every answer

@@ -27,7 +27,7 @@ def init(
     ],
     oracle: Annotated[Any, typer.Option(parser=address, metavar="ADDRESS", help="None: deploy next.")] = None,
     start_block: Annotated[
-        int | None, typer.Option(min=0, help="Block the oracle was deployed in; none: found on the chain.")
+        int | None, typer.Option(min=0, help="Block its registry was deployed in; none: found on the chain.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -69,7 +69,7 @@ def _deployed_in(oracle: "OracleClient") -> int:
     except Unavailable as error:
         say(
             f"the oracle's first block is unknown ({error}), so lists read the whole chain: "
-            "set chain.start_block in config.toml to the block that it was deployed in"
+            "set chain.start_block in config.toml to the block that its registry was deployed in"
         )
         return 0
 
