@@ -1,10 +1,10 @@
 """What accounts have earned at the oracle, by model and by request, and what of it was withdrawn."""
 
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any
 
 from themis.chain.abi import Log, address
 from themis.chain.client import OracleClient
@@ -13,8 +13,6 @@ from themis.core.errors import Denied
 from themis.core.spelling import shown
 from themis.core.types import ETHER, Address, Hash32
 from themis.licensing.ledger import EVENTS, ROYALTIES, Credit, Ledger, Source, Till
-
-_LICENSORS: Final = ("ModelRegistered", "LicensorTransferred")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,6 @@ class _Book:
 
     kept: int | None
     ledger: Ledger = field(default_factory=Ledger)
-    licensors: dict[Hash32, Address] = field(default_factory=dict)
     sums: dict[tuple[Address, Hash32, Address, Source], int] = field(default_factory=lambda: defaultdict(int))
     requests: dict[tuple[Address, Hash32, Address], int] = field(default_factory=lambda: defaultdict(int))
     royalties: dict[Address, deque[Credit]] = field(default_factory=dict)
@@ -96,23 +93,19 @@ class _Book:
             case "Collected":
                 till = Till(address(values["token"]), Hash32(values["modelId"]), address(values["operator"]))
                 self._collect(till, address(values["licensor"]))
-            case "ModelRegistered":
-                self.licensors[Hash32(values["modelId"])] = address(values["licensor"])
-            case "LicensorTransferred":
-                self.licensors[Hash32(values["modelId"])] = address(values["to"])
             case _:
                 self._credit(self.ledger.credits(log, block))
 
-    def collect(self) -> None:
+    def collect(self, licensors: Mapping[Hash32, Address]) -> None:
         """Credit what is in the tills to whom it belongs now."""
         for till in list(self.tills):
-            self._collect(till, self.licensors[till.model_id])
+            self._collect(till, licensors[till.model_id])
 
-    def owed(self, account: Address) -> Iterator[tuple[Till, int]]:
+    def owed(self, account: Address, licensors: Mapping[Hash32, Address]) -> Iterator[tuple[Till, int]]:
         """Tills with money of an account, and how much that is now."""
         for till, owed in self.tills.items():
             amount = owed.answers if till.operator == account else 0
-            if self.licensors[till.model_id] == account:
+            if licensors[till.model_id] == account:
                 amount += sum(owed.royalties.values())
             if amount:
                 yield till, amount
@@ -176,10 +169,12 @@ class Income:
 
     def of(self, account: Address) -> Statement:
         """What an account has earned so far, what waits in tills included. Raises Unavailable."""
-        head, settled = self._current()
-        owed = list(settled.owed(account))
-        book = deepcopy(settled)
-        book.collect()
+        head, book = self._current()
+        models = list(dict.fromkeys(till.model_id for till in book.tills))
+        found_licensors = self._client.read_all([("licensorOf", (model,)) for model in models], block=hex(head))
+        licensors = {model: address(text) for model, (text,) in zip(models, found_licensors, strict=True)}
+        owed = list(book.owed(account, licensors))
+        book.collect(licensors)
         tokens = dict.fromkeys([ETHER, *(token for _, _, token, _ in book.sums)])
         calls = [("credits", (token, account)) for token in tokens]
         found = zip(tokens, self._client.read_all(calls, block=hex(head)), strict=True)
@@ -198,7 +193,7 @@ class Income:
     def _current(self) -> tuple[int, _Book]:
         """The head, and the sums up to it."""
         first, settled = self._read
-        head, logs = self._client.since((*EVENTS, *_LICENSORS, "Withdrawn", "Collected"), first)
+        head, logs = self._client.since((*EVENTS, "Withdrawn", "Collected"), first)
         book = deepcopy(settled)
         deep = max(first, head - DEEP)
         for log, at in logs:
