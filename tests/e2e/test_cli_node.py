@@ -52,7 +52,7 @@ def test_a_home_knows_where_its_oracles_history_begins(
     said = Person(tmp_path / "pruned", town.requester.signer).run(*init)
     assert said.status == 0
     assert "missing trie node" in said.err
-    assert "set chain.start_block in config.toml to the block that it was deployed in" in said.err
+    assert "set chain.start_block in config.toml to the block that its registry was deployed in" in said.err
     assert "start_block = 0 " in (tmp_path / "pruned/config.toml").read_text()
 
 

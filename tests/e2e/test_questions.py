@@ -1,7 +1,6 @@
 """A language model answers a contract with text: cut to two layers, on a real chain, by a real node."""
 
 import json
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -69,9 +68,8 @@ def test_a_reader_sees_the_answer_before_it_is_mined(chain: RunningChain, asking
     chain.rpc("evm_setAutomine", False)  # noqa: FBT003 (as JSON-RPC has it)
     with ThreadPoolExecutor(1) as hand:
         sent = hand.submit(asking.wallet.send, asking.reader, asking.artifact.call("ask", proposal), questions.FEE_WEI)
-        while not sent.done():
-            chain.rpc("evm_mine")
-            time.sleep(0.05)
+        until(lambda: chain.rpc("txpool_status")["pending"], lambda pending: pending != "0x0")
+        chain.rpc("evm_mine")  # once: the next block is the answer's
         asked = sent.result()
     (made,) = asked.logs(asking.witness.oracle, ORACLE, "Requested")
     id_ = "0x" + made.values["id"].hex()
