@@ -44,7 +44,7 @@ def logging(event: str) -> Artifact:
 
 def denial(data: bytes) -> Denial:
     """Name a refusal: an oracle passes on what its registry says."""
-    return next((each for each in _ALL if each.knows_error(data)), ORACLE).denial(data)
+    return refusal(data) or ORACLE.denial(data)
 
 
 def fulfill(request: Request, output: bytes, min_pay: int) -> bytes:
@@ -92,7 +92,7 @@ def royalty(data: bytes) -> int | None:
 
 def refusal(data: bytes) -> Denial | None:
     """A contract's refusal, by name; None where that is no error of the three."""
-    return denial(data) if any(each.knows_error(data) for each in _ALL) else None
+    return next((each.denial(data) for each in _ALL if each.knows_error(data)), None)
 
 
 def terms_of(key: TermsKey) -> bytes:

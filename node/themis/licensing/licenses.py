@@ -82,8 +82,9 @@ class Licenses:
         """The grant of each (model, licensee, role) and what waits beside it, of one model or of all."""
         logs = self._client.history((*_VOUCHERS, "GrantRevoked"), self._start_block, model_id)
         holders = list(dict.fromkeys(_holder(log) for log, _ in logs))
-        states = self._client.read_all([("grantOf", holder) for holder in holders])
-        waiting = self._client.read_all([("waitingOf", holder) for holder in holders])
+        views = [(view, holder) for view in ("grantOf", "waitingOf") for holder in holders]
+        found = self._client.read_all(views)
+        states, waiting = found[: len(holders)], found[len(holders) :]
         models = list(dict.fromkeys(model for model, _, _ in holders))
         epochs = dict(zip(models, self._client.read_all([("epochOf", (model,)) for model in models]), strict=True))
         now_s = self._client.now_s()
