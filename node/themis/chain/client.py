@@ -11,7 +11,7 @@ from themis.chain.logs import LogReader, Progress, Query
 from themis.chain.outbox import NOTHING, Outbox
 from themis.chain.rpc import BlockTag, Call, Rpc, RpcError
 from themis.chain.transact import ContractDenied, denied, transact
-from themis.core import canonical
+from themis.core import canonical, eip712
 from themis.core.errors import Denied, Misconfigured, Unavailable
 from themis.core.fees import FeePolicy
 from themis.core.types import Address, LogPosition
@@ -166,7 +166,7 @@ def require_oracle(client: OracleClient) -> None:
         found = [hash_ for name, _ in _TYPES for hash_ in client.read(f"{name}_TYPEHASH")]
     except Denied as error:
         raise Misconfigured(f"{_hex(client.oracle)} is not a Themis oracle: correct chain.oracle") from error
-    if found != [canonical.type_hash(type_) for _, type_ in _TYPES]:
+    if found != [eip712.type_hash(type_) for _, type_ in _TYPES]:
         raise Misconfigured(
             f"{_hex(client.oracle)} is a Themis oracle of another version: upgrade themis, or correct chain.oracle"
         )

@@ -8,7 +8,8 @@ from dataclasses import astuple, dataclass
 from io import BytesIO
 from typing import Any, Final
 
-from themis.core.abi import encode
+from themis.core import eip712
+from themis.core.eip712 import Domain, struct_hash
 from themis.core.keccak import keccak
 from themis.core.types import Address, Hash32, Request, Role, UseClass
 
@@ -26,15 +27,11 @@ GRANT_TYPE: Final = (
     "uint40 notBefore,uint40 expiry,uint32 quota,uint32 dailyRate,address market,uint16 royaltyBps,address priceToken,"
     "uint96 priceFloor,address payTo,uint16 epoch,uint32 seq,uint256 nonce)"
 )
-DOMAIN_TYPE: Final = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 
 DOMAIN_NAME: Final = "Themis"
 DOMAIN_VERSION: Final = "1"
 
 _FACT_SIZES: Final = (8, 4, 4, 5, 4, 3, 2, 1)
-_LENGTHS: Final = {"bytes32": 32, "address": 20}
-_SAFE_BITS: Final = 53
-"""Of integers that JavaScript does not round."""
 
 UNLIMITED: Final = 2**32 - 1
 """A quota or daily rate of any number."""
@@ -81,12 +78,12 @@ def model_id(  # noqa: PLR0917 (the contract's own order)
     registry: Address,
 ) -> Hash32:
     """`modelIdOf`: the identity of a model registered by `licensor`."""
-    return _hash(MODEL_TYPE, chain_id, registry, licensor, program_root, weights_root, manifest_hash)
+    return struct_hash(MODEL_TYPE, chain_id, registry, licensor, program_root, weights_root, manifest_hash)
 
 
 def request_id(request: Request, chain_id: int, oracle: Address) -> Hash32:
     """`idOf`: the identity of a request."""
-    return _hash(REQUEST_TYPE, chain_id, oracle, *request_words(request))
+    return struct_hash(REQUEST_TYPE, chain_id, oracle, *request_words(request))
 
 
 def request_words(request: Request) -> tuple[Any, ...]:
@@ -134,40 +131,23 @@ def request_of(words: tuple[Any, ...]) -> Request:
 
 def result_hash(id_: Hash32, model: Hash32, output: bytes, chain_id: int, oracle: Address) -> Hash32:
     """`resultHashOf`: binds an answer to its request, model, chain and contract."""
-    return _hash(RESULT_TYPE, chain_id, oracle, id_, model, keccak(output))
+    return struct_hash(RESULT_TYPE, chain_id, oracle, id_, model, keccak(output))
 
 
 def grant_digest(grant: Grant, chain_id: int, registry: Address) -> Hash32:
     """`hashGrant`: the EIP-712 digest a licensor signs."""
-    domain = _hash(DOMAIN_TYPE, keccak(DOMAIN_NAME.encode()), keccak(DOMAIN_VERSION.encode()), chain_id, registry)
-    struct = _hash(GRANT_TYPE, *astuple(grant))
-    return Hash32(keccak(b"\x19\x01" + domain + struct))
+    return eip712.digest(_domain(chain_id, registry), GRANT_TYPE, astuple(grant))
 
 
 def grant_typed_data(grant: Grant, chain_id: int, registry: Address) -> dict[str, Any]:
-    """Build the same grant as JSON for `eth_signTypedData_v4`, so that any wallet can sign it.
-
-    What may pass 2^53 is a decimal string: wallets that are written in JavaScript would round a number.
-    """
-    return {
-        "types": {"EIP712Domain": _members(DOMAIN_TYPE), "Grant": _members(GRANT_TYPE)},
-        "primaryType": "Grant",
-        "domain": {
-            "name": DOMAIN_NAME,
-            "version": DOMAIN_VERSION,
-            "chainId": chain_id,
-            "verifyingContract": "0x" + registry.hex(),
-        },
-        "message": {
-            member["name"]: _shown(member["type"], value)
-            for member, value in zip(_members(GRANT_TYPE), astuple(grant), strict=True)
-        },
-    }
+    """Build the same grant as JSON that any wallet can sign."""
+    return eip712.typed_data(_domain(chain_id, registry), GRANT_TYPE, astuple(grant))
 
 
 def grant_of_message(message: Mapping[str, Any]) -> Grant:
     """Read the `message` of a grant's typed data back. Raises KeyError, TypeError or ValueError for anything else."""
-    return grant_of_words(tuple(_read(member["type"], message[member["name"]]) for member in _members(GRANT_TYPE)))
+    members = eip712.members(GRANT_TYPE)
+    return grant_of_words(tuple(eip712.read(member["type"], message[member["name"]]) for member in members))
 
 
 def grant_of_words(words: tuple[Any, ...]) -> Grant:
@@ -192,40 +172,5 @@ def _facts(request: Request) -> Iterator[tuple[int, int]]:
     return zip(values, _FACT_SIZES, strict=True)
 
 
-def type_hash(type_: str) -> Hash32:
-    """keccak256 of an EIP-712 style type string."""
-    return Hash32(keccak(type_.encode()))
-
-
-def _hash(type_: str, *values: Any) -> Hash32:
-    """Hash values in the order of the type's members; a string is given as its keccak256 (EIP-712)."""
-    members = (member["type"] for member in _members(type_))
-    types = ["bytes32", *("bytes32" if member == "string" else member for member in members)]
-    return Hash32(keccak(encode(types, [type_hash(type_), *values])))
-
-
-def _shown(type_: str, value: Any) -> str | int:
-    """As a member of JSON typed data."""
-    if isinstance(value, bytes):
-        return "0x" + value.hex()
-    return int(value) if int(type_.removeprefix("uint")) <= _SAFE_BITS else str(value)
-
-
-def _read(type_: str, shown: Any) -> bytes | int:
-    """Read `_shown` back, whether numbers are strings or not."""
-    if type_ not in _LENGTHS:
-        number = int(shown)
-        if not 0 <= number < 2 ** int(type_.removeprefix("uint")):
-            raise ValueError(f"{shown!r} is no {type_}")
-        return number
-    data = bytes.fromhex(str(shown).removeprefix("0x"))
-    if len(data) != _LENGTHS[type_]:
-        raise ValueError(f"{shown!r} is not {_LENGTHS[type_]} bytes")
-    return data
-
-
-def _members(type_: str) -> list[dict[str, str]]:
-    """`T(uint8 a,address b)` as [{"name": "a", "type": "uint8"}, {"name": "b", "type": "address"}]."""
-    inside = type_[type_.index("(") + 1 : -1]
-    pairs = (member.split(" ") for member in inside.split(","))
-    return [{"name": name, "type": solidity} for solidity, name in pairs]
+def _domain(chain_id: int, registry: Address) -> Domain:
+    return Domain(DOMAIN_NAME, DOMAIN_VERSION, chain_id, registry)

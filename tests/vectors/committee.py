@@ -1,0 +1,65 @@
+"""Writes `committee.json`: what members of a committee sign, for whoever implements it in another language."""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from tests.vectors.ids import COUNTING, DOMAINS, EVERYBODY, NOBODY, ONES, SOMEBODY, ZERO
+from themis.core import committee
+from themis.core.committee import Forum
+from themis.core.types import Address, Hash32
+from themis.keys.keystore import KeystoreSigner
+
+FILE: Final = Path(__file__).with_suffix(".json")
+KEY: Final = b"\x01" * 32
+"""Of the member that signs."""
+CASES: Final = ((ZERO, ZERO, ZERO, NOBODY), (ONES, ONES, ONES, EVERYBODY), (COUNTING, ONES, COUNTING, SOMEBODY))
+BODIES: Final = (b"", b"{}", bytes(range(256)))
+
+
+def vectors() -> list[dict[str, Any]]:
+    """Every case in every domain. Bytes are hex, integers of any size decimal strings."""
+    signer = KeystoreSigner(KEY)
+    return [_case(signer, Forum(*domain), case) for domain in DOMAINS for case in CASES]
+
+
+def render() -> str:
+    """Write out the file as it is committed."""
+    return json.dumps(vectors(), indent=1) + "\n"
+
+
+def _case(signer: KeystoreSigner, forum: Forum, case: tuple[Hash32, Hash32, Hash32, Address]) -> Any:
+    request, result, salt, member = case
+    commitment = committee.commitment_of(result, salt, member)
+    return {
+        "chainId": str(forum.chain_id),
+        "committee": _hex(forum.committee),
+        "request": _hex(request),
+        "resultHash": _hex(result),
+        "salt": _hex(salt),
+        "member": _hex(member),
+        "rank": _hex(committee.rank(request, member)),
+        "commitment": _hex(commitment),
+        "commitmentDigest": _hex(committee.commitment_digest(forum, request, commitment)),
+        "resultDigest": _hex(committee.result_digest(forum, request, result)),
+        "resultsDigest": _hex(committee.results_digest(forum, result)),
+        "signer": _hex(signer.address),
+        "resultSignature": _hex(signer.sign_typed(committee.typed(forum, committee.RESULT_TYPE, request, result))),
+        "exchanges": [
+            {
+                "to": _hex(SOMEBODY),
+                "number": str(number),
+                "body": _hex(body),
+                "digest": _hex(committee.exchange_digest(forum, member, SOMEBODY, number, body)),
+            }
+            for number, body in enumerate(BODIES)
+        ],
+    }
+
+
+def _hex(value: bytes) -> str:
+    return "0x" + value.hex()
+
+
+if __name__ == "__main__":
+    FILE.write_text(render())
