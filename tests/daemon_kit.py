@@ -35,6 +35,8 @@ EFFECTS = frozenset(
         "record_costs",
         "record_settled",
         "reopen",
+        "vow",
+        "hear",
     )
 )
 """What a node does to its store. What it does to the chain is `send`."""

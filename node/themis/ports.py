@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
+from themis.core.agreement import Heard
 from themis.core.errors import Unavailable
 from themis.core.job import Counts, Fact, HistoryEntry, Job, State
 from themis.core.permission import Standing
@@ -249,6 +250,21 @@ class Store(Protocol):
 
     def next_nonce(self) -> int:
         """One above the highest nonce ever signed; 0 on a new store."""
+        ...
+
+    def vow(self, committee: Address, request: Hash32, result_hash: Hash32, salt: Hash32) -> Hash32:
+        """Promise to sign no other result of a request for a committee, ever; the salt of the promise that stands.
+
+        Comes before each signature. Raises Refused(SIGNED_OTHERWISE) where another result was promised.
+        """
+        ...
+
+    def hear(self, said: Sequence[Heard]) -> int:
+        """Keep what members of a committee said. Returns how many of these were not known."""
+        ...
+
+    def heard(self, request: Hash32) -> list[Heard]:
+        """What members said about a request, in the order it was heard."""
         ...
 
     def job(self, job_id: Hash32) -> Job | None:

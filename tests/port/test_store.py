@@ -1,6 +1,10 @@
 """The `Store` port on SQLite: what is written is there after a crash, whole or not at all."""
 
+import signal
 import sqlite3
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,9 +12,11 @@ import pytest
 
 from tests.fakes import CHAIN_ID, MODEL, OPERATOR, ORACLE_ADDRESS, FakeChain
 from themis.core import canonical
-from themis.core.errors import Broken, Misconfigured, Reason
+from themis.core.agreement import Heard
+from themis.core.committee import Commitment, Result
+from themis.core.errors import Broken, Misconfigured, Reason, Refused
 from themis.core.fees import Fees
-from themis.core.job import Accepted, Answer, Closed, Computed, Finalized, Job, State
+from themis.core.job import Accepted, Agreed, Answer, Closed, Computed, Finalized, Job, Proposed, State
 from themis.core.transaction import SentTransaction
 from themis.core.types import Address, BlockRef, Fulfilled, Hash32, LogPosition, Requested, Terms, TermsKey, UseClass
 from themis.store.store import SqliteStore
@@ -243,3 +249,101 @@ def test_terms_are_kept_until_a_rewind_below_where_they_were_read(path: Path) ->
     store.rewind(REF, 9)
     assert store.terms(old) is not None
     assert store.terms(new) is None
+
+
+COMMITTEE, ELSEWHERE = Address(b"\x0c" * 20), Address(b"\x0d" * 20)
+OTHER = Hash32(b"\x0f" * 32)
+SALTS = [Hash32(bytes([n]) * 32) for n in range(1, 4)]
+
+
+def test_one_result_is_vowed_to_a_committee_for_ever(path: Path) -> None:
+    store, id_ = open_store(path), requested().id
+    assert store.vow(COMMITTEE, id_, RESULT, SALTS[0]) == SALTS[0]
+    assert store.vow(COMMITTEE, id_, RESULT, SALTS[1]) == SALTS[0], "the salt that was committed to"
+    for each in (store, open_store(path)):
+        with pytest.raises(Refused, match="two would cost its stake") as refused:
+            each.vow(COMMITTEE, id_, OTHER, SALTS[0])
+        assert refused.value.reason is Reason.SIGNED_OTHERWISE
+    assert store.vow(COMMITTEE, id_, RESULT, SALTS[2]) == SALTS[0]
+    assert store.vow(ELSEWHERE, id_, OTHER, SALTS[1]) == SALTS[1]
+    assert store.vow(COMMITTEE, OTHER, OTHER, SALTS[1]) == SALTS[1]
+
+
+def test_a_rewind_takes_no_vow_back(path: Path) -> None:
+    store, event = open_store(path), requested(block=6)
+    store.record_events([event], [REF], 1)
+    store.vow(COMMITTEE, event.id, RESULT, SALTS[0])
+    assert store.rewind(REF, 2) == [event.id]
+    with pytest.raises(Refused):
+        store.vow(COMMITTEE, event.id, OTHER, SALTS[0])
+
+
+def test_of_many_threads_one_vows(path: Path) -> None:
+    store, id_ = open_store(path), requested().id
+
+    def vow(result: Hash32) -> bool:
+        try:
+            store.vow(COMMITTEE, id_, result, SALTS[0])
+        except Refused:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        done = list(pool.map(vow, [RESULT, OTHER] * 20))
+    assert done.count(True) == 20, "twenty times the same"
+    assert len(set(done[::2])) == len(set(done[1::2])) == 1
+
+
+_VOWING = """
+import os, signal, sys
+from pathlib import Path
+from themis.store.store import SqliteStore
+path, chain_id, oracle, operator, committee, id_, result, salt, when = sys.argv[1:]
+store = SqliteStore(Path(path), chain_id=int(chain_id), oracle=bytes.fromhex(oracle), operator=bytes.fromhex(operator))
+if when == "within":
+    store._db.set_trace_callback(lambda said: os.kill(os.getpid(), signal.SIGKILL) if said == "COMMIT" else None)
+store.vow(bytes.fromhex(committee), bytes.fromhex(id_), bytes.fromhex(result), bytes.fromhex(salt))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize(("when", "stands"), [("within", False), ("after", True)])
+def test_a_vow_is_whole_or_nothing_when_its_process_is_killed(path: Path, when: str, *, stands: bool) -> None:
+    """Killed before the vow was on disk, nothing was signed; after it, the next life signs the same or nothing."""
+    id_ = requested().id
+    said = [part.hex() for part in (ORACLE_ADDRESS, OPERATOR, COMMITTEE, id_, RESULT, SALTS[0])]
+    done = subprocess.run([sys.executable, "-c", _VOWING, str(path), str(CHAIN_ID), *said, when], check=False)
+    assert done.returncode == -signal.SIGKILL
+    store = open_store(path)
+    if stands:
+        with pytest.raises(Refused):
+            store.vow(COMMITTEE, id_, OTHER, SALTS[1])
+        assert store.vow(COMMITTEE, id_, RESULT, SALTS[1]) == SALTS[0]
+    else:
+        assert store.vow(COMMITTEE, id_, OTHER, SALTS[1]) == SALTS[1]
+
+
+def test_what_members_say_is_kept_once_and_in_order(path: Path) -> None:
+    store, id_ = open_store(path), requested().id
+    result = Result(OPERATOR, id_, RESULT, SALTS[0], b"\x02" * 65)
+    said = [
+        Heard(Commitment(OPERATOR, id_, OTHER, b"\x01" * 65), 1.5),
+        Heard(result, 2.5),
+        Heard(Result(OPERATOR, id_, OTHER, SALTS[1], b"\x03" * 65), 3.5),
+        Heard(Commitment(COMMITTEE, id_, OTHER, b"\x04" * 65), 4.5),
+    ]
+    assert store.hear(said[:2]) == 2
+    assert store.hear([Heard(replace(result, salt=SALTS[2]), 9.0), *said[1:]]) == 2
+    assert open_store(path).heard(id_) == said
+    assert store.heard(OTHER) == []
+
+
+def test_an_answer_that_is_agreed_on_waits_for_others(path: Path) -> None:
+    store, event = open_store(path), requested()
+    store.record_events([event], [REF], 1)
+    store.record([(job_of(store, event.id), Accepted())], 2)
+    store.record([(job_of(store, event.id), Proposed(Answer(OUTPUT, RESULT)))], 3)
+    assert [job.id for job in open_store(path).jobs(State.AGREEING)] == [event.id]
+    assert [job.id for job in store.pending(9)] == [event.id]
+    store.record([(job_of(store, event.id), Agreed())], 4)
+    assert job_of(store, event.id).state is State.COMPUTED

@@ -25,6 +25,7 @@ class Reason(StrEnum):
     NO_CODE = "no_code"
     CODE_CHANGED = "code_changed"
     ENGINE_REFUSED = "engine_refused"
+    SIGNED_OTHERWISE = "signed_otherwise"
     UNSENDABLE = "unsendable"
     REVERTED = "reverted"
     EXPIRED = "expired"

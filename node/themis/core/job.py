@@ -3,7 +3,8 @@ r"""A job: one on-chain request addressed to us, from first sight to the finalit
     SEEN ---> QUEUED ---> COMPUTED ---> SENDING <-> MINED ---> DONE
       \________\____________\_____________\__________\______> CLOSED(reason)
 
-A job whose fee does not pay for its answer yet is WAITING, beside SEEN, and goes back there when it does.
+A job whose fee does not pay for its answer yet is WAITING, beside SEEN, and goes back there when it does. One that was
+asked of a committee is AGREEING before it is COMPUTED: its answer waits until enough members have signed the same.
 
 State implies work: each loop in `daemon` takes the jobs of one state, does one thing and records one fact. "Running"
 is not a state, because inference is deterministic: after a crash it runs again. Only a request to a foreign model is
@@ -30,6 +31,8 @@ class State(StrEnum):
     """Its fee does not pay for the answer while gas costs what it costs now."""
     QUEUED = "queued"
     """Licensed and accepted; waits for the engine."""
+    AGREEING = "agreeing"
+    """The result is durable; waits for other members of the committee."""
     COMPUTED = "computed"
     """The result is durable; waits for a nonce."""
     SENDING = "sending"
@@ -110,6 +113,18 @@ class Computed:
 
 
 @dataclass(frozen=True, slots=True)
+class Proposed:
+    """Computed, and to be agreed on: the committee was asked, not this node alone."""
+
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """Enough members signed the same result, and it is our turn to send it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sent:
     """A signed answer was stored; the broadcast follows."""
 
@@ -157,6 +172,8 @@ Fact = (
     | Started
     | Interrupted
     | Computed
+    | Proposed
+    | Agreed
     | Sent
     | Unsent
     | Mined
@@ -214,6 +231,10 @@ def apply(job: Job, fact: Fact) -> Job:  # noqa: C901, PLR0911, PLR0912 (one lin
             return replace(job, started=isinstance(fact, Started))
         case State.QUEUED, Computed(answer):
             return replace(job, state=State.COMPUTED, answer=answer, started=False)
+        case State.QUEUED, Proposed(answer):
+            return replace(job, state=State.AGREEING, answer=answer, started=False)
+        case State.AGREEING, Agreed():
+            return replace(job, state=State.COMPUTED)
         case State.COMPUTED, Sent():
             return replace(job, state=State.SENDING)
         case State.SENDING, Unsent():

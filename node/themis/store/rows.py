@@ -4,11 +4,13 @@ import json
 from dataclasses import fields
 from typing import Any, Final
 
+from themis.core.agreement import Heard
+from themis.core.committee import Commitment, Result
 from themis.core.errors import Reason
 from themis.core.fees import Fees
 from themis.core.job import Answer, Closed, Fact, Job, Mined, State, Underpaid
 from themis.core.transaction import TYPE_2, SentTransaction
-from themis.core.types import Hash32, LogPosition, Request, UseClass
+from themis.core.types import Address, Hash32, LogPosition, Request, UseClass
 
 JOB: Final = (
     "id, state, request, input, seen_block, seen_hash, seen_index, seen_tx, output, result_hash, "
@@ -19,6 +21,10 @@ TRANSACTION: Final = (
     "hash, raw, nonce, max_fee_wei, priority_fee_wei, job_id, signed_at_s, sent_at_s, cancels, most_wei"
 )
 """Those that `to_transaction` reads."""
+
+
+HEARD: Final = "request, member, kind, hash, salt, signature, at_s"
+"""Those of a member's message."""
 
 
 def of_job(job: Job) -> dict[str, Any]:
@@ -91,6 +97,24 @@ def to_transaction(row: tuple[Any, ...]) -> SentTransaction:
     return SentTransaction(
         Hash32(tx_hash), raw, nonce, fees, Hash32(job_id), signed_at_s, sent_at_s, bool(cancels), int(most_wei)
     )
+
+
+def of_heard(heard: Heard) -> tuple[Any, ...]:
+    """The columns HEARD."""
+    match heard.message:
+        case Commitment(member, request, commitment, signature):
+            return request, member, "commitment", commitment, None, signature, heard.at_s
+        case Result(member, request, result_hash, salt, signature):
+            return request, member, "result", result_hash, salt, signature, heard.at_s
+
+
+def to_heard(row: tuple[Any, ...]) -> Heard:
+    """Read the columns HEARD of a row."""
+    request, member, kind, hash_, salt, signature, at_s = row
+    whose = Address(member), Hash32(request), Hash32(hash_)
+    if kind == "commitment":
+        return Heard(Commitment(*whose, signature), at_s)
+    return Heard(Result(*whose, Hash32(salt), signature), at_s)
 
 
 def detail_of(fact: Fact) -> str:

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Final
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 
 TALLIES: Final = (
     """CREATE TABLE tallies (
@@ -39,6 +39,17 @@ ACCOUNTS: Final = (
     "CREATE INDEX transactions_uncosted ON transactions (signed_at_s) WHERE cost_wei IS NULL",
 )
 """What was accepted of whom in which hour of the clock, and what transactions cost."""
+AGREEMENTS: Final = (
+    """CREATE TABLE vows (
+  committee BLOB NOT NULL, request BLOB NOT NULL, result_hash BLOB NOT NULL, salt BLOB NOT NULL,
+  PRIMARY KEY (committee, request)
+) WITHOUT ROWID""",
+    """CREATE TABLE heard (
+  seq INTEGER PRIMARY KEY, request BLOB NOT NULL, member BLOB NOT NULL, kind TEXT NOT NULL, hash BLOB NOT NULL,
+  salt BLOB, signature BLOB NOT NULL, at_s REAL NOT NULL, UNIQUE (request, member, kind, hash)
+)""",
+)
+"""What this key will sign for committees and nothing else, for ever; and what their members said."""
 TABLES: Final = (
     "CREATE TABLE binding (chain_id INTEGER, oracle BLOB, operator BLOB)",
     "CREATE TABLE tail (number INTEGER PRIMARY KEY, hash BLOB NOT NULL, timestamp_s INTEGER NOT NULL)",
@@ -70,7 +81,7 @@ TABLES: Final = (
 
 def create(db: sqlite3.Connection) -> None:
     """Make the newest tables in an empty file, inside the caller's transaction."""
-    for statement in (*TABLES, *INDEXES, *TALLIES, *ACCOUNTS):
+    for statement in (*TABLES, *INDEXES, *TALLIES, *ACCOUNTS, *AGREEMENTS):
         db.execute(statement)
 
 
@@ -102,9 +113,14 @@ def _from_3(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE jobs ADD COLUMN royalty_bps INTEGER NOT NULL DEFAULT 5000")
 
 
+def _from_4(db: sqlite3.Connection) -> None:
+    for statement in AGREEMENTS:
+        db.execute(statement)
+
+
 def _model_of(request: str) -> bytes:
     return bytes.fromhex(json.loads(request)["model_id"])
 
 
-MIGRATIONS: Final[Mapping[int, Callable[[sqlite3.Connection], None]]] = {2: _from_2, 3: _from_3}
+MIGRATIONS: Final[Mapping[int, Callable[[sqlite3.Connection], None]]] = {2: _from_2, 3: _from_3, 4: _from_4}
 """By the version they start from; each leads to the next."""

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from themis.core.errors import Broken, Reason
+from themis.core.agreement import Heard
+from themis.core.errors import Broken, Reason, Refused
 from themis.core.job import (
     Accepted,
     Answer,
@@ -147,6 +148,31 @@ class SqliteStore:
         ((highest,),) = self._all("SELECT max(nonce) FROM transactions")
         return 0 if highest is None else int(highest) + 1
 
+    def vow(self, committee: Address, request: Hash32, result_hash: Hash32, salt: Hash32) -> Hash32:
+        with self._transaction():
+            self._db.execute("INSERT OR IGNORE INTO vows VALUES (?, ?, ?, ?)", (committee, request, result_hash, salt))
+            query = "SELECT result_hash, salt FROM vows WHERE committee = ? AND request = ?"
+            ((vowed, stands),) = self._all(query, committee, request)
+        if vowed != result_hash:
+            raise Refused(
+                Reason.SIGNED_OTHERWISE,
+                f"this key has promised result 0x{vowed.hex()} and not 0x{result_hash.hex()}: two would cost its stake",
+            )
+        return Hash32(stands)
+
+    def hear(self, said: Sequence[Heard]) -> int:
+        before = self._db.total_changes
+        with self._transaction():
+            self._db.executemany(
+                f"INSERT OR IGNORE INTO heard ({rows.HEARD}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 (our own names)
+                [rows.of_heard(each) for each in said],
+            )
+            return self._db.total_changes - before
+
+    def heard(self, request: Hash32) -> list[Heard]:
+        query = f"SELECT {rows.HEARD} FROM heard WHERE request = ? ORDER BY rowid"  # noqa: S608 (our own names)
+        return [rows.to_heard(row) for row in self._all(query, request)]
+
     def job(self, job_id: Hash32) -> Job | None:
         found = self._all(f"SELECT {rows.JOB} FROM jobs WHERE id = ?", job_id)  # noqa: S608 (our own names)
         return rows.to_job(found[0]) if found else None
@@ -167,7 +193,7 @@ class SqliteStore:
         return [rows.to_job(row) for row in self._all(query, *([of] if of else without), limit)]
 
     def pending(self, block_number: int) -> list[Job]:
-        accepted = "SELECT seq FROM jobs WHERE state IN ('queued', 'computed', 'sending')"
+        accepted = "SELECT seq FROM jobs WHERE state IN ('queued', 'agreeing', 'computed', 'sending')"
         later = "SELECT seq FROM jobs WHERE mined_block > ?"
         query = f"SELECT {rows.JOB} FROM jobs WHERE seq IN ({accepted} UNION {later}) ORDER BY seq"  # noqa: S608
         return [rows.to_job(row) for row in self._all(query, block_number)]

@@ -8,6 +8,7 @@ from tests.fakes import FakeChain
 from themis.core.errors import Broken, Reason
 from themis.core.job import (
     Accepted,
+    Agreed,
     Answer,
     Closed,
     Computed,
@@ -15,6 +16,7 @@ from themis.core.job import (
     Finalized,
     Job,
     Mined,
+    Proposed,
     Relogged,
     Sent,
     State,
@@ -32,6 +34,8 @@ SEEN = Job(Hash32(b"\x01" * 32), FakeChain().request(), b"in", HERE)
 FACTS: tuple[Fact, ...] = (
     Accepted(),
     Computed(ANSWER),
+    Proposed(ANSWER),
+    Agreed(),
     Sent(),
     Unsent(),
     Mined(ANSWER, THERE),
@@ -56,6 +60,19 @@ def test_the_way_of_an_answer() -> None:
     assert states == [State.SEEN, State.QUEUED, State.COMPUTED, State.SENDING, State.MINED, State.DONE]
     done = after(*way)
     assert (done.answer, done.mined_at, done.reason) == (ANSWER, THERE, None)
+
+
+def test_the_way_of_a_committees_answer() -> None:
+    way = (Accepted(), Proposed(ANSWER), Agreed(), Sent(), Mined(ANSWER, THERE), Finalized())
+    states = [after(*way[:n]).state for n in range(1, len(way) + 1)]
+    assert states == [State.QUEUED, State.AGREEING, State.COMPUTED, State.SENDING, State.MINED, State.DONE]
+    assert after(*way[:2]).answer == ANSWER
+
+
+def test_what_another_member_sends_needs_no_answer_of_ours() -> None:
+    job = after(Accepted(), Proposed(ANSWER), Mined(ANSWER, THERE))
+    assert job.state is State.MINED
+    assert after(Accepted(), Proposed(ANSWER), Mined(ANSWER, THERE), Unmined()).state is State.SENDING
 
 
 def test_an_answer_that_leaves_the_chain_is_sent_again() -> None:

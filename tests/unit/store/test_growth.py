@@ -20,6 +20,8 @@ from tests.port.test_store import (
     requested,
     transaction,
 )
+from themis.core.agreement import Heard
+from themis.core.committee import Commitment
 from themis.core.errors import Misconfigured, Reason
 from themis.core.job import Accepted, Closed, Finalized, Interrupted, Started, State
 from themis.core.types import Fulfilled, Hash32, Terms, TermsKey
@@ -28,7 +30,7 @@ from themis.store.schema import SCHEMA_VERSION
 from themis.store.store import SqliteStore
 
 OLD = Path(__file__).parents[2] / "vectors" / "store-schema-2.sql"
-LARGE = ("jobs", "facts", "transactions")
+LARGE = ("jobs", "facts", "transactions", "vows", "heard")
 OPEN = re.compile("INDEX (jobs_queued|transactions_unsettled)")
 """Indexes of what is open only: these may be read from end to end."""
 
@@ -62,6 +64,9 @@ def live(store: SqliteStore) -> None:
     store.uncosted(0, 10)
     store.record_costs({sent.hash: 5})
     store.reopen(0)
+    store.vow(OPERATOR, first.id, RESULT, RESULT)
+    store.hear([Heard(Commitment(OPERATOR, first.id, RESULT, bytes(65)), 5)])
+    store.heard(first.id)
     store.history(first.id)
     store.counts()
     store.rewind(REF, 5)
@@ -97,7 +102,7 @@ def old(path: Path) -> Path:
 
 def test_a_store_of_an_earlier_version_says_how_it_is_brought_up_to_date(tmp_path: Path) -> None:
     path = old(tmp_path / "themis.db")
-    with pytest.raises(Misconfigured, match=r"has schema 2, .* needs 4: stop the node, then `themis db migrate`"):
+    with pytest.raises(Misconfigured, match=r"has schema 2, .* needs 5: stop the node, then `themis db migrate`"):
         open_store(path)
 
 
@@ -111,7 +116,7 @@ def test_a_migrated_store_is_the_old_one(tmp_path: Path) -> None:
         6: State.CLOSED,
     }  # fmt: skip
     assert [job.input for job in store.queued(9, of=MODEL)] == [b"\x01"]
-    assert store.counts().by_state == {state: int(state is not State.WAITING) for state in State}
+    assert store.counts().by_state == {state: int(state not in {State.WAITING, State.AGREEING}) for state in State}
     assert store.counts().by_reason[Reason.EXPIRED] == 1
     assert [sent.nonce for sent in store.unsettled()] == [0, 1]
     assert store.terms(TermsKey(MODEL, 1)) == Terms(RESULT, "Built with it")

@@ -1,8 +1,8 @@
 // The status page: reads /v1/status and /v1/jobs every two seconds.
 import { ago, ask, at, code, day, ether, listen, make, money, plain, short } from "./page.js";
 
-const RUNNING = ["seen", "queued", "computed", "sending", "mined", "done"], PERIOD_MS = 2000;
-const UNSENT = ["seen", "waiting", "queued", "computed", "sending"], MOST_READ = 4;
+const RUNNING = ["seen", "queued", "agreeing", "computed", "sending", "mined", "done"], PERIOD_MS = 2000;
+const UNSENT = ["seen", "waiting", "queued", "agreeing", "computed", "sending"], MOST_READ = 4;
 const drafts = new Map(); // What decoders write, by request, while their answers are on the way.
 let read = 0;
 const fee = (amount, token) => { const e = make("td", money(amount, token), "number"); e.title = amount + " smallest units"; return e };
