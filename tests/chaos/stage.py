@@ -30,6 +30,8 @@ WINDOW_S: Final = 3_600
 FEE_WEI: Final = 10**15
 """More than an answer costs at a fee of 1 gwei and more."""
 PATIENCE_S: Final = 90.0
+FEES: Final = ("maxFeePerGas", "maxPriorityFeePerGas")
+KEPT_BACK_S: Final = 5.0
 _LOOK_S: Final = 0.1
 
 
@@ -55,6 +57,10 @@ class Stage:
     lane: int = 0
     nonce: int = 0
     """The requester's next one: Anvil's own count is a step behind while it mines."""
+    sent: dict[int, dict[str, str]] = field(default_factory=dict)
+    """The requester's transactions, by nonce."""
+    last: str = ""
+    """Hash of the newest of them."""
     since_s: float = field(default_factory=time.monotonic)
     """When the fault ended; when the requests were made, where it stays."""
 
@@ -81,9 +87,10 @@ class Stage:
         self.nonce = max(self.nonce, self._requesters_nonce())
         calls: list[Any] = []
         for each in requests:
-            calls.append(("eth_sendTransaction", [each | {"nonce": hex(self.nonce)}]))
+            self.sent[self.nonce] = each | {"nonce": hex(self.nonce)}
+            calls.append(("eth_sendTransaction", [self.sent[self.nonce]]))
             self.nonce += 1
-        self.proxy.batch(calls)
+        *_, self.last = self.proxy.batch(calls)
         return requests
 
     def new_request(
@@ -129,8 +136,31 @@ class Stage:
         must(found.answered == found.asked, f"{found.asked - found.answered} of {found.asked} were not answered")
 
     def all_mined(self, within_s: float = PATIENCE_S) -> None:
-        """A chain that mines by itself still takes its time."""
-        self.until(lambda: self._requesters_nonce() >= self.nonce, "every request is in a block", within_s)
+        """A chain that mines by itself still takes its time; what Anvil's pool keeps back is replaced."""
+        give_up = time.monotonic() + within_s
+        before, moved_s = -1, time.monotonic()
+        while (mined := self._requesters_nonce()) < self.nonce:
+            must(time.monotonic() < give_up, f"not within {within_s:g} s: every request is in a block")
+            if mined != before:
+                before, moved_s = mined, time.monotonic()
+            elif time.monotonic() > moved_s + KEPT_BACK_S:
+                self._replace(mined)
+                moved_s = time.monotonic()
+            time.sleep(_LOOK_S)
+        # Anvil counts a transaction a moment before it shows its logs.
+        self.until(
+            lambda: not self.last or self.chain.rpc("eth_getTransactionReceipt", self.last),
+            "the last request's receipt is shown",
+        )
+
+    def _replace(self, nonce: int) -> None:
+        """Send the requester's transaction anew for a higher fee: Anvil 1.7.1 now and then puts one whose turn it is
+        among those whose turn it is not, and no block that is mined frees it.
+        """
+        self.sent[nonce] |= {key: hex(int(self.sent[nonce][key], 16) * 13 // 10) for key in FEES}
+        (hash_,) = self.proxy.batch([("eth_sendTransaction", [self.sent[nonce]])])
+        if nonce == self.nonce - 1:
+            self.last = hash_
 
     def _requesters_nonce(self) -> int:
         requester = "0x" + self.world.requester.address.hex()
