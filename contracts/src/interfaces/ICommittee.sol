@@ -7,8 +7,8 @@ import {IInferenceOracle, Request} from "./IInferenceOracle.sol";
 struct Rules {
     uint8 threshold; // members that must sign the same result
     uint16 maxRoyaltyBps; // of the fee, at most, to the licensor by the committee's own grant: no answer is given for less pay
-    uint40 window; // seconds for on-chain commitments, and as many for their reveals
-    uint40 unbonding; // seconds between leaving and the stake's release; at least two windows, at most 365 days
+    uint40 window; // seconds for on-chain commitments, as many for their reveals, and at least as many for the count
+    uint40 unbonding; // seconds between leaving and the stake's release; at least three windows, at most 365 days
     uint96 stake; // wei of each member, exactly
     uint96 fine; // wei of a member that commits on chain and does not reveal; at most the stake
 }
@@ -61,7 +61,7 @@ struct Member {
 /// Its key is hot; its owner, which gets the stake back and is paid, may be a cold account or a contract.
 ///
 /// Where members are silent, any commitments that are signed can be put on chain: they are taken for one window, revealed in the next,
-/// and M equal reveals answer. Who is on chain and does not reveal is fined. Nobody loses for being outvoted: only two signatures of one
+/// and M equal reveals are counted as an answer. Who is on chain and does not reveal is fined. Nobody loses for being outvoted: only two signatures of one
 /// member on different results of one request, or the contract that the member named when it joined, take a stake.
 ///
 /// Warning: M members that agree on a lie are believed; what is at stake for it is M stakes, and only with a contract in `slashBy` that
@@ -110,7 +110,7 @@ interface ICommittee {
     /// the first one's.
     event Split(address indexed token, address[] signers, uint256 share, uint256 rest);
     /// @notice An account's credit was paid out.
-    event Withdrawn(address indexed token, address indexed account, uint256 amount);
+    event Withdrawn(address indexed token, address indexed account, address to, uint256 amount);
 
     /// @notice Not on the list that is part of the committee's address.
     error NotListed(address account);
@@ -139,7 +139,7 @@ interface ICommittee {
     error NotAscending(address signer, address next);
     /// @notice Exactly M signatures are needed.
     error WrongSignatureCount(uint256 given, uint256 needed);
-    /// @notice An empty batch, or lists of different length.
+    /// @notice An empty list, or lists that belong together and differ in length.
     error UnequalLists(uint256 items, uint256 others);
     /// @notice Not one answer of a batch could be given: `NotAnswered` of a dry run says why.
     error NothingAnswered();
@@ -147,16 +147,18 @@ interface ICommittee {
     error WrongNonce(uint256 nonce, uint256 next);
     /// @notice No request of this committee is open under this id.
     error NotOpen(bytes32 id);
-    /// @notice Two windows do not end before the deadline, or this one is over.
+    /// @notice Three windows do not end before the deadline any more, or this one is over.
     error TooLate(bytes32 id, uint256 latest);
     /// @notice Not before that second.
     error TooEarly(bytes32 id, uint256 earliest);
-    /// @notice The member has a commitment for this request on chain.
-    error AlreadyCommitted(bytes32 id, address member);
+    /// @notice All these members have a commitment for this request on chain.
+    error AlreadyCommitted(bytes32 id);
     /// @notice The member has no commitment for this request on chain, or has revealed it.
     error NotCommitted(bytes32 id, address member);
-    /// @notice Output and salt are not what the member committed to.
+    /// @notice Result and salt are not what the member committed to.
     error CommitmentMismatch(bytes32 id, address member);
+    /// @notice Fewer than M members in good standing have revealed that result.
+    error TooFewReveals(bytes32 id, uint256 revealed, uint256 needed);
     /// @notice The request was answered, or its lane was used again: nobody is fined.
     error NotUnanswered(bytes32 id);
     /// @notice The member did not sign that statement.
@@ -214,15 +216,18 @@ interface ICommittee {
 
     // on chain, where members are silent
 
-    /// @notice Puts signed commitments on chain, ascending by member. Anyone. The first opens a round of two windows, which must end
-    /// before the request's deadline.
+    /// @notice Puts signed commitments on chain, ascending by member. Anyone. The first ones open a round: a window for more, a window for
+    /// reveals, and before the request's deadline at least one more for the count. What is on chain already is passed over.
     function commit(Request calldata request, bytes32[] calldata commitments, Signature[] calldata signatures) external;
 
-    /// @notice Opens a commitment. Anyone who knows its salt. The M-th equal result is the answer, at once.
-    function reveal(Request calldata request, address member, bytes calldata output, bytes32 salt) external;
+    /// @notice Opens a commitment. Anyone who knows its salt.
+    function reveal(bytes32 id, address member, bytes32 resultHash, bytes32 salt) external;
 
-    /// @notice Fines a member that did not reveal, once the round is over and the request is not answered: 45 % to the caller, 5 % to the
-    /// requester, the rest is burnt. Anyone. A fined member has to top up before it signs again.
+    /// @notice Answers with a result that M members in good standing have revealed: the first M share the pay. Anyone who has the output.
+    function count(Request calldata request, bytes calldata output) external;
+
+    /// @notice Fines a member that did not reveal, once the window for reveals is over and while the request is not answered: 45 % to the
+    /// caller, 5 % to the requester, the rest is burnt. Anyone. A fined member has to top up before it signs again.
     function fine(Request calldata request, address member) external;
 
     // conviction
@@ -246,6 +251,9 @@ interface ICommittee {
 
     /// @notice Pays an account its credit. Anyone may call it; the money goes to the account alone.
     function withdraw(address token, address account) external returns (uint256 amount);
+
+    /// @notice Pays the caller's credit to another account.
+    function withdrawTo(address token, address to) external returns (uint256 amount);
 
     /// @notice `collect`, `split` for each group, and `withdraw` in one transaction.
     function claim(address token, bytes32[] calldata modelIds, address[][] calldata groups, address account)
@@ -275,13 +283,14 @@ interface ICommittee {
     /// @notice How many offers were taken: the next one's nonce.
     function offers() external view returns (uint256);
 
-    /// @notice When the request's round takes reveals: after `revealsFrom` and until `revealsTo` (seconds); zero: there is none.
+    /// @notice The request's round: commitments until `revealsFrom`, reveals after it and until `revealsTo` (seconds, each included);
+    /// zero: there is none.
     function roundOf(bytes32 id) external view returns (uint40 revealsFrom, uint40 revealsTo);
 
     /// @notice What a member committed to on chain and has not revealed; zero: nothing.
     function commitmentOf(bytes32 id, address member) external view returns (bytes32);
 
-    /// @notice Who revealed that result, in order.
+    /// @notice Who revealed that result with a whole stake, in order.
     function revealedBy(bytes32 id, bytes32 resultHash) external view returns (address[] memory);
 
     /// @notice What a group of signers has earned together and not split, smallest units.
