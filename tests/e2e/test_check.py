@@ -22,6 +22,9 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
         yield Town.build(chain, tmp_path_factory.mktemp("town"))
 
 
+EARNS = r"an answer must earn ~?0\.\d+ ether and its callback's gas at [\d.]+ gwei, else"
+
+
 def line(person: Person, name: str) -> tuple[str, str]:
     """Status and detail of one line of the list, which goes on to its end."""
     checks: list[dict[str, Any]] = person.tell("check")
@@ -39,11 +42,17 @@ def prefixed(person: Person, text: str) -> Person:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ("", r"an answer must earn about \d+ wei .* else it waits for cheaper gas; no cap a day"),
-        ('policy = "refuse"', r"an answer must earn about \d+ wei .* else it is refused; no cap a day"),
+        (
+            "",
+            f"{EARNS} it waits for cheaper gas; no cap a day",
+        ),
+        (
+            'policy = "refuse"',
+            f"{EARNS} it is refused; no cap a day",
+        ),
         (
             'policy = "free"\nmax_spend_wei_per_day = 5000',
-            r"every fee is taken, also none: gas at \d+ wei is paid by this node; at most 5000 wei a day: set .*",
+            r"every fee is taken, also none: gas at [\d.]+ gwei is paid by this node; at most 5,000 wei a day: set .*",
         ),
     ],
 )
@@ -55,11 +64,10 @@ def test_what_is_answered_for_which_fee(town: Town, tmp_path: Path, settings: st
 
 def test_the_price_is_that_of_gas_and_the_margin(town: Town, tmp_path: Path) -> None:
     _, detail = line(prefixed(copied(town, tmp_path), "[fees]\nmargin_percent = 100"), "fees")
-    words = detail.split()
-    needed, price = int(words[words.index("about") + 1]), int(words[words.index("at") + 1])
-    assert price > 0
-    assert needed % (2 * price) == 0
-    assert 90_000 < needed // (2 * price) < 130_000
+    found = re.search(r"earn ~?([\d.]+) ether .* at ([\d.]+) gwei", detail)
+    assert found is not None
+    needed_wei, price_wei = float(found[1]) * 10**18, float(found[2]) * 10**9
+    assert 90_000 < needed_wei / (2 * price_wei) < 130_000
 
 
 @pytest.mark.parametrize(

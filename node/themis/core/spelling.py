@@ -18,6 +18,7 @@ _HASH_BYTES: Final = 32
 _UPPER: Final = 8
 """EIP-55: a letter is a capital where the hash of all has such a nibble or more."""
 _WEI_PER_ETHER: Final = 10**18
+_WEI_PER_GWEI: Final = 10**9
 _DIGITS: Final = 6
 _LEAST_IN_ETHER: Final = 10**9
 """Wei below which an amount reads better in wei."""
@@ -106,6 +107,12 @@ def ether(amount_wei: int) -> str:
         return f"{exact} ether"
     with localcontext(prec=_DIGITS):
         return f"~{_plain(Decimal(amount_wei) / _WEI_PER_ETHER)} ether"
+
+
+def gwei(price_wei: int) -> str:
+    """A price of gas for a person, 4 digits of it, in the unit of `fees.max_fee_gwei`."""
+    with localcontext(prec=4):
+        return f"{_plain(Decimal(price_wei) / _WEI_PER_GWEI)} gwei"
 
 
 def reads_as_text(data: bytes) -> bool:

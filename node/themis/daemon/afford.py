@@ -6,6 +6,7 @@ from typing import Final
 
 from themis.core.fees import Fees, fulfill_gas
 from themis.core.job import Job, State
+from themis.core.spelling import ether, shown
 from themis.core.transaction import SentTransaction
 from themis.core.trouble import Trouble
 from themis.daemon.node import Node
@@ -95,13 +96,15 @@ class _Selection:
             node.troubles.say(
                 Trouble.UNFUNDED,
                 f"{self._unfunded} answers wait for balance: what they may cost is more than the "
-                f"{node.account.balance_wei} wei of 0x{node.signer.address.hex()}, less what is in flight: fund it",
+                f"{ether(node.account.balance_wei or 0)} of {shown(node.signer.address)}, less what is in flight: "
+                "fund it",
             )
         else:
             node.troubles.over(Trouble.UNFUNDED)
         if self._unspendable:
             said = (
-                f"fees.max_spend_wei_per_day of {cap} is reached, {self._unspendable} answers wait: raise it, or wait"
+                f"fees.max_spend_wei_per_day of {ether(cap or 0)} is reached, {self._unspendable} answers wait: "
+                "raise it, or wait"
             )
             node.troubles.say(Trouble.SPENT, said)
         else:

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from themis.core.errors import Reason
-from themis.core.fees import GWEI, Market
+from themis.core.fees import Market
 from themis.core.job import Answer, Closed, Fact, Job, Mined, State, Unsent
 from themis.core.pool import Nonces, Reply, Said
 from themis.core.reorg import covers
+from themis.core.spelling import gwei
 from themis.core.transaction import SentTransaction
 from themis.core.trouble import Trouble
 from themis.core.types import Denial, Fulfilled, Hash32, Receipt
@@ -212,10 +213,10 @@ class Caretaker:
         if not capped:
             node.troubles.over(Trouble.CAPPED)
             return
-        asked, cap = market.price_wei / GWEI, node.settings.fees.cap_wei / GWEI
+        asked, cap = gwei(market.price_wei), gwei(node.settings.fees.cap_wei)
         node.troubles.say(
             Trouble.CAPPED,
-            f"nonce {min(capped)} waits: the chain asks for {asked:.3g} gwei per gas, fees.max_fee_gwei is {cap:.3g}: "
+            f"nonce {min(capped)} waits: the chain asks for {asked} per gas, fees.max_fee_gwei caps it at {cap}: "
             "raise it, or wait until the chain is cheaper",
         )
 

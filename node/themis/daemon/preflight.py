@@ -20,7 +20,7 @@ from themis.core.errors import Misconfigured, ThemisError, Unavailable
 from themis.core.fees import ANSWER_GAS, LOW_BALANCE_ANSWERS, answers_paid
 from themis.core.pricing import Rule, default_rule
 from themis.core.requesters import in_words
-from themis.core.spelling import ether, shown
+from themis.core.spelling import ether, gwei, shown
 from themis.core.types import ETHER, Address, Hash32
 from themis.engine.engine import OnnxEngine
 from themis.keys import opened
@@ -214,15 +214,15 @@ class Preflight:
         pricing, limits = config.pricing(chain_id), config.limits()
         price = limits.price_wei(gas.market(self.rpc))
         spend = config.max_spend_wei_per_day
-        cap = "no cap a day" if spend is None else f"at most {spend} wei a day"
+        cap = "no cap a day" if spend is None else f"at most {ether(spend)} a day"
         if pricing.rule is Rule.FREE:
-            said = f"every fee is taken, also none: gas at {price} wei is paid by this node; {cap}"
+            said = f"every fee is taken, also none: gas at {gwei(price)} is paid by this node; {cap}"
             if default_rule(chain_id) is Rule.FREE:
                 return said
             raise _Advice(f'{said}: set fees.policy = "wait" or "refuse", unless you want to give answers away')
         least = pricing.needed_wei(ANSWER_GAS, price)
         becomes = "waits for cheaper gas" if pricing.rule is Rule.WAIT else "is refused"
-        return f"an answer must earn about {least} wei and its callback's gas at {price} wei, else it {becomes}; {cap}"
+        return f"an answer must earn {ether(least)} and its callback's gas at {gwei(price)}, else it {becomes}; {cap}"
 
     def _requesters(self) -> str:
         limits = self.config.requesters

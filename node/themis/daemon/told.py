@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from themis.core.errors import Unavailable
 from themis.core.job import Closed, Fact, Finalized, Job, Underpaid
-from themis.core.spelling import instant
+from themis.core.spelling import ether, instant, shown
 from themis.core.types import ETHER, Hash32, Receipt
 from themis.daemon.node import Node
 
@@ -90,4 +90,4 @@ def _model(node: Node, job: Job) -> str:
 
 def _fee(job: Job) -> str:
     token = job.request.token
-    return f"{job.request.fee} wei" if token == ETHER else f"{job.request.fee} of token 0x{token.hex()}"
+    return ether(job.request.fee) if token == ETHER else f"{job.request.fee} of token {shown(token)}"

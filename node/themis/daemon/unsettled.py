@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from themis.core.fees import GWEI
 from themis.core.job import State
 from themis.core.pool import Nonces, Reply, Said
+from themis.core.spelling import ether, gwei, shown
 from themis.core.transaction import SentTransaction
 from themis.core.trouble import Trouble
 from themis.daemon.node import Node
@@ -69,17 +69,19 @@ class Unsettled:
         node = self._node
         price_wei, cap_wei = node.account.market().price_wei, node.settings.fees.cap_wei
         if price_wei > cap_wei:
-            asked, cap = price_wei / GWEI, cap_wei / GWEI
-            return f"the chain asks for {asked:.3g} gwei per gas, fees.max_fee_gwei is {cap:.3g}: raise it, or wait"
+            asked, cap = gwei(price_wei), gwei(cap_wei)
+            return f"the chain asks for {asked} per gas, fees.max_fee_gwei caps it at {cap}: raise it, or wait"
         if (node.account.balance_wei or 0) < last.most_wei:
-            return f"the balance does not cover the {last.most_wei} wei it may cost: fund 0x{node.signer.address.hex()}"
+            return (
+                f"the balance does not cover the {ether(last.most_wei)} it may cost: fund {shown(node.signer.address)}"
+            )
         return ""
 
     def _in_pool(self, last: SentTransaction, nonces: Nonces) -> str:
         said = self._said.get(last.nonce)
         if nonces.pending > last.nonce:
             return (
-                f"the RPC's pool has it at {last.fees.max_fee_wei / GWEI:.3g} gwei, and no block takes it: the RPC "
+                f"the RPC's pool has it at {gwei(last.fees.max_fee_wei)}, and no block takes it: the RPC "
                 "does not pass it on, or blocks are full of dearer ones. Add an endpoint (chain.rpc_urls), or raise "
                 "fees.priority_fee_gwei"
             )

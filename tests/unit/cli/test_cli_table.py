@@ -5,7 +5,7 @@ import pytest
 from themis.cli import short, table
 from themis.cli.short import Ids
 from themis.cli.table import Column
-from themis.core.spelling import ether
+from themis.core.spelling import ether, gwei
 
 ROWS = [
     {"id": "0x" + "ab" * 32, "text": "a purpose in many words, as people write them", "n": "1"},
@@ -88,6 +88,22 @@ def test_short_ids_are_prefixes_that_no_other_has() -> None:
 def test_amounts_of_ether(wei: int, said: str) -> None:
     assert ether(wei) == said
     assert short.amount(str(wei), "0x" + "00" * 20) == said
+
+
+@pytest.mark.parametrize(
+    ("wei", "said"),
+    [
+        (0, "0 gwei"),
+        (7, "0.000000007 gwei"),
+        (10**9, "1 gwei"),
+        (1_000_000_007, "1 gwei"),
+        (1_234_567_890, "1.235 gwei"),
+        (200 * 10**9, "200 gwei"),
+        (12_345 * 10**9, "12340 gwei"),
+    ],
+)
+def test_prices_of_gas(wei: int, said: str) -> None:
+    assert gwei(wei) == said
 
 
 def test_amounts_of_tokens_dates_and_classes() -> None:

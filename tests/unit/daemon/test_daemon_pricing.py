@@ -12,6 +12,7 @@ from themis.core.fees import fulfill_gas
 from themis.core.job import State
 from themis.core.pricing import Pricing, Rule, default_rule
 from themis.core.requesters import Requesters
+from themis.core.spelling import ether
 from themis.core.types import Address
 from themis.daemon.afford import DAY_S
 from themis.daemon.attempts import RESEND_AFTER_S
@@ -167,7 +168,7 @@ def test_no_more_is_spent_in_a_day_than_the_cap(tmp_path: Path) -> None:
     assert bench.store.spent_wei(0) <= cap
     assert [bench.job(id_).state for id_ in ids].count(State.DONE) == 6
     (trouble,) = bench.node.troubles.found()
-    assert trouble == f"fees.max_spend_wei_per_day of {cap} is reached, 14 answers wait: raise it, or wait"
+    assert trouble == f"fees.max_spend_wei_per_day of {ether(cap)} is reached, 14 answers wait: raise it, or wait"
     bench.restart()
     bench.work()
     assert [bench.job(id_).state for id_ in ids].count(State.COMPUTED) == 14

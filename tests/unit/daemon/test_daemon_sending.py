@@ -91,7 +91,9 @@ def test_at_the_cap_it_is_said_once_what_to_do(bench: Bench, caplog: pytest.LogC
         bench.wait(RESEND_AFTER_S)
         bench.work()
     trouble = bench.node.troubles.found()[0]
-    assert trouble.startswith("nonce 0 waits: the chain asks for 500 gwei per gas, fees.max_fee_gwei is 200: raise it")
+    assert trouble.startswith(
+        "nonce 0 waits: the chain asks for 500 gwei per gas, fees.max_fee_gwei caps it at 200 gwei: raise it"
+    )
     assert sum("waits" in record.message for record in caplog.records) == 1
     bench.chain.base_fee_wei = GWEI
     bench.mine()

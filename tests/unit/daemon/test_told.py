@@ -9,6 +9,7 @@ from tests.daemon_kit import GWEI, Bench
 from tests.fakes import GAS_USED
 from themis.core.errors import Unavailable
 from themis.core.pricing import Pricing, Rule
+from themis.core.spelling import ether
 from themis.core.types import Address, Denial
 from themis.daemon.supervisor import Supervisor
 
@@ -33,7 +34,7 @@ def test_an_answer_and_a_refusal_are_a_line_each(tmp_path: Path, caplog: pytest.
     assert job.mined_at is not None
     (answered,) = lines(caplog, "answered ")
     assert answered.startswith(f"answered 0x{done.hex()}: model ")
-    assert f"fee {job.request.fee} wei, gas {GAS_USED}, latency " in answered
+    assert f"fee {ether(job.request.fee)}, gas {GAS_USED}, latency " in answered
     assert answered.endswith(f" s, transaction 0x{job.mined_at.tx_hash.hex()}")
     (closed,) = lines(caplog, "closed ")
     assert closed.startswith(f"closed 0x{refused.hex()}: unlicensed_requester AuthorizationRequired(version=1); model ")

@@ -62,7 +62,7 @@ def used_without_a_receipt(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("happen", "cause"),
     [
-        (dear, "the chain asks for 500 gwei per gas, fees.max_fee_gwei is 200: raise it"),
+        (dear, "the chain asks for 500 gwei per gas, fees.max_fee_gwei caps it at 200 gwei: raise it"),
         (poor, "the balance does not cover the "),
         (refused, "the RPC's pool does not run it; it says: this key may not send. Add an endpoint"),
         (put_aside, "the RPC's pool does not run it; it says: already known. Add an endpoint"),

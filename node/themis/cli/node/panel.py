@@ -7,7 +7,7 @@ from themis.api import models
 from themis.cli.short import Ids, amount, is_ether
 from themis.cli.table import Column, View
 from themis.core.requesters import in_words
-from themis.core.spelling import ether
+from themis.core.spelling import ether, gwei
 
 Fact = tuple[str, str]
 
@@ -110,7 +110,7 @@ def _fees(found: models.Fees) -> str:
     if found.least_wei is not None and int(found.least_wei):
         said.append(f"an answer must earn {ether(int(found.least_wei))} and its callback's gas")
     if found.price_wei is not None:
-        said.append(f"gas at {found.price_wei} wei, at most {found.cap_wei}")
+        said.append(f"gas at {gwei(int(found.price_wei))}, at most {gwei(int(found.cap_wei or 0))}")
     if found.max_spend_wei_per_day is not None:
         spent, cap = ether(int(found.spent_wei or 0)), ether(int(found.max_spend_wei_per_day))
         said.append(f"{spent} of {cap} a day spent")
