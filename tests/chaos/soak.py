@@ -24,6 +24,7 @@ from tests.chaos.report import SOAK, tell
 from tests.chaos.rows_spam import use
 from tests.chaos.stage import FEE_WEI, Stage, must, staged
 from themis.chain.contracts import ORACLE
+from themis.core.types import ETHER
 
 BATCH: Final = 20
 PHASES: Final = 6
@@ -177,10 +178,12 @@ def soak(stage: Stage, requests: int, seconds: float, seed: int) -> dict[str, An
             if due - asked >= BATCH or due == requests:
                 stage.ask(min(due - asked, 5 * BATCH))
                 asked += min(due - asked, 5 * BATCH)
+            stage.unmined()
             if troubles.step():
                 memory.append((time.monotonic() - begun_s, use(stage).resident_mb))
             time.sleep(0.05)
         troubles.end()
+        stage.all_mined()
         give_up_s = time.monotonic() + LAST_WAIT_S
         while len(watch.answered_s) < requests and time.monotonic() < give_up_s:
             time.sleep(0.1)
@@ -209,10 +212,9 @@ def _phases(watch: Watch, begun_s: float, seconds: float) -> list[dict[str, floa
 
 
 def _owed(stage: Stage) -> int:
-    """What the contract owes operator and licensor."""
+    """What the contract owes operator and licensor: what lies in their till, before anybody collects."""
     world = stage.world
-    people = (world.operator.address, world.licensor.address)
-    return sum(int(world.client.read("credits", bytes(20), who)[0]) for who in people)
+    return sum(world.client.read("tillOf", ETHER, stage.model_id, world.operator.address))
 
 
 def _slope(memory: Sequence[tuple[float, float]], per_s: float) -> float:

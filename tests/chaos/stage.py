@@ -61,6 +61,8 @@ class Stage:
     """The requester's transactions, by nonce."""
     last: str = ""
     """Hash of the newest of them."""
+    _mined: int = 0
+    _moved_s: float = 0.0
     since_s: float = field(default_factory=time.monotonic)
     """When the fault ended; when the requests were made, where it stays."""
 
@@ -136,31 +138,28 @@ class Stage:
         must(found.answered == found.asked, f"{found.asked - found.answered} of {found.asked} were not answered")
 
     def all_mined(self, within_s: float = PATIENCE_S) -> None:
-        """A chain that mines by itself still takes its time; what Anvil's pool keeps back is replaced."""
-        give_up = time.monotonic() + within_s
-        before, moved_s = -1, time.monotonic()
-        while (mined := self._requesters_nonce()) < self.nonce:
-            must(time.monotonic() < give_up, f"not within {within_s:g} s: every request is in a block")
-            if mined != before:
-                before, moved_s = mined, time.monotonic()
-            elif time.monotonic() > moved_s + KEPT_BACK_S:
-                self._replace(mined)
-                moved_s = time.monotonic()
-            time.sleep(_LOOK_S)
+        """A chain that mines by itself still takes its time."""
+        self.until(lambda: self.unmined() <= 0, "every request is in a block", within_s)
         # Anvil counts a transaction a moment before it shows its logs.
         self.until(
             lambda: not self.last or self.chain.rpc("eth_getTransactionReceipt", self.last),
             "the last request's receipt is shown",
         )
 
-    def _replace(self, nonce: int) -> None:
-        """Send the requester's transaction anew for a higher fee: Anvil 1.7.1 now and then puts one whose turn it is
-        among those whose turn it is not, and no block that is mined frees it.
+    def unmined(self) -> int:
+        """Requests that no block has yet. What the pool keeps back is replaced: Anvil 1.7.1 now and then puts a
+        transaction whose turn it is among those whose turn it is not, and no block that is mined frees it.
         """
-        self.sent[nonce] |= {key: hex(int(self.sent[nonce][key], 16) * 13 // 10) for key in FEES}
-        (hash_,) = self.proxy.batch([("eth_sendTransaction", [self.sent[nonce]])])
-        if nonce == self.nonce - 1:
-            self.last = hash_
+        mined, now_s = self._requesters_nonce(), time.monotonic()
+        if mined != self._mined or mined >= self.nonce:
+            self._mined, self._moved_s = mined, now_s
+        elif now_s > self._moved_s + KEPT_BACK_S:
+            self._moved_s = now_s
+            self.sent[mined] |= {key: hex(int(self.sent[mined][key], 16) * 13 // 10) for key in FEES}
+            (hash_,) = self.proxy.batch([("eth_sendTransaction", [self.sent[mined]])])
+            if mined == self.nonce - 1:
+                self.last = hash_
+        return self.nonce - mined
 
     def _requesters_nonce(self) -> int:
         requester = "0x" + self.world.requester.address.hex()
