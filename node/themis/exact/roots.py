@@ -50,17 +50,14 @@ def program_leaves(model: onnx.ModelProto) -> list[bytes]:
     A node's leaf is abi.encode(string op, bytes32[] operands, bytes[] inlineConstants, string[] attributes, uint256
     outputs) with an operand as kind << 248 | node << 32 | index, and attributes as sorted `name=value`.
     """
-    graph, weights = model.graph, _weights(model.graph)
-    words: dict[str, int] = {"": ABSENT << 248}
-    words |= {entry.name: INPUT << 248 | index for index, entry in enumerate(graph.input)}
-    words |= {name: WEIGHT << 248 | index for index, name in enumerate(weights)}
+    graph, words = model.graph, operand_words(model.graph)
     tensors = {tensor.name: tensor for tensor in graph.initializer}
     leaves = []
-    for number, node in enumerate(graph.node):
+    for node in graph.node:
         operands: list[bytes] = []
         constants: list[bytes] = []
         for name in node.input:
-            inline = name in tensors and name not in weights
+            inline = name in tensors and words.get(name, 0) >> 248 != WEIGHT
             operands.append((INLINE << 248 | len(constants) if inline else words[name]).to_bytes(32, "big"))
             if inline:
                 constants.append(_tensor(numpy_helper.to_array(tensors[name])))
@@ -68,8 +65,17 @@ def program_leaves(model: onnx.ModelProto) -> list[bytes]:
         op = f"{node.domain}:{node.op_type}" if node.domain else node.op_type
         types = ["string", "bytes32[]", "bytes[]", "string[]", "uint256"]
         leaves.append(encode(types, [op, operands, constants, attributes, len(node.output)]))
-        words |= {name: RESULT << 248 | number << 32 | index for index, name in enumerate(node.output) if name}
     return [_interface(model, words), *leaves]
+
+
+def operand_words(graph: onnx.GraphProto) -> dict[str, int]:
+    """Of every tensor by name, but for constants that are part of a node's leaf: there they are counted."""
+    words: dict[str, int] = {"": ABSENT << 248}
+    words |= {entry.name: INPUT << 248 | index for index, entry in enumerate(graph.input)}
+    words |= {name: WEIGHT << 248 | index for index, name in enumerate(_weights(graph))}
+    for number, node in enumerate(graph.node):
+        words |= {name: RESULT << 248 | number << 32 | index for index, name in enumerate(node.output) if name}
+    return words
 
 
 def weights_root(model: onnx.ModelProto, folder: Path | None = None) -> Hash32:

@@ -47,6 +47,13 @@ def pad(call: Call) -> list[Value]:
     return [union([first, filler])]
 
 
+def squeezed(call: Call) -> list[Value]:
+    axes = call.inputs[1].constant if len(call.inputs) > 1 and call.inputs[1] else None
+    if axes is not None and not axes.size:
+        raise Rejected("Squeeze of no axes takes away none or, in ONNX Runtime, all of size 1: name them, or leave it")
+    return moved(call)
+
+
 def gathered_nd(call: Call) -> list[Value]:
     if call.attributes.get("batch_dims", 0):
         raise Rejected("GatherND is specified for batch_dims 0 only")
@@ -303,13 +310,14 @@ RULES: Final[Mapping[str, Rule]] = {
     **dict.fromkeys(("ArgMax", "ArgMin"), argument),
     "Shape": shape,
     "Size": index,
+    "Squeeze": squeezed,
     "NonZero": non_zero,
     "GatherND": gathered_nd,
     **dict.fromkeys(("Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual"), comparison),
     **dict.fromkeys(("And", "Or", "Xor", "Not"), connective),
     **dict.fromkeys(
         (
-            *("Identity", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Expand", "Tile"),
+            *("Identity", "Reshape", "Flatten", "Transpose", "Unsqueeze", "Expand", "Tile"),
             *("Slice", "Split", "Gather", "GatherElements", "Compress"),
         ),
         moved,

@@ -34,6 +34,25 @@ def test_root_is_the_naive_root(leaves: list[bytes]) -> None:
     assert merkle.root(leaves) == naive(leaves)
 
 
+@given(leaves=forests, height=st.integers(0, 4))
+def test_leaves_are_hashed_by_blocks_to_the_same_root(leaves: list[bytes], height: int) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(merkle, "BLOCK", 2**height)
+        assert merkle.root(iter(leaves)) == naive(leaves)
+
+
+def test_a_tree_may_hash_otherwise() -> None:
+    leaves = [b"a", b"b", b"c"]
+    top = merkle.sha256(
+        b"\x01" + merkle.sha256(b"\x01" + merkle.sha256(b"\0a") + merkle.sha256(b"\0b")) + merkle.sha256(b"\0c")
+    )
+    root = merkle.root(leaves, merkle.sha256)
+    assert root == merkle.sha256(b"\x02" + (3).to_bytes(32, "big") + top)
+    proof = merkle.prove(leaves, 2, merkle.sha256)
+    assert merkle.verify(root, b"c", proof, merkle.sha256)
+    assert not merkle.verify(root, b"c", proof)
+
+
 @given(leaves=forests, data=st.data())
 def test_a_proof_holds_for_its_leaf_and_place_alone(leaves: list[bytes], data: st.DataObject) -> None:
     index = data.draw(st.integers(0, len(leaves) - 1))
