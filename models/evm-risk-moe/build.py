@@ -9,19 +9,14 @@ from typing import Any, Final
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import card
-import corpus
-import dataset
-import evaluation
-import exporting
-import facts
-import slither_baseline
-import synthesis
-from compiler import Results
-from network import Shape
-from training import Recipe
-from training import train as fit
-
+from data import corpus, dataset
+from data.compiler import Results
+from evaluation import card, measures, slither_baseline
+from network import exporting, facts
+from network.floats import Shape
+from network.training import Recipe
+from network.training import train as fit
+from templates import synthesis
 from themis.evm.encode import PREPROCESSING
 from themis.exact.graph import serialize
 from themis.exact.roots import parameters
@@ -50,7 +45,7 @@ def train() -> None:
 
 def slither() -> None:
     """Held-out contracts -> what Slither says of their source."""
-    tested = {contract.key for contract in evaluation.heldout(dataset.load(CACHE / "contracts.jsonl"))}
+    tested = {contract.key for contract in measures.heldout(dataset.load(CACHE / "contracts.jsonl"))}
     planned = [item for item in dataset.plan(CACHE / "packs", CACHE / "corpus.json") if item.job.key in tested]
     slither_baseline.run(planned, CACHE / "slither.jsonl", CACHE / "slither", CACHE / "npm")
 
@@ -64,8 +59,8 @@ def evaluate() -> None:
     metrics = {
         "version": facts.VERSION,
         "preprocessing": PREPROCESSING,
-        "flag_bps": evaluation.FLAG_BPS,
-        **evaluation.evaluate(found, network, weights, serialize(model), CACHE, CACHE / "npm"),
+        "flag_bps": measures.FLAG_BPS,
+        **measures.evaluate(found, network, weights, serialize(model), CACHE, CACHE / "npm"),
         "parameters": {"total": parameters(model), "active": exporting.active_parameters(model, SHAPE)},
         "templates": {split: len(templates) for split, templates in synthesis.SPLITS.items()},
         "compilers": corpus.SOLC_VERSIONS,

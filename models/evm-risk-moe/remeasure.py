@@ -10,16 +10,16 @@ from typing import Any, Final
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import dataset
 import numpy as np
 import onnxruntime
-from compiler import Compiled, Results
-from dataset import Planned
 from eth_utils.crypto import keccak
-from facts import VERSION
-from scoring import summary
-from template_kit import Risk
 
+from data import dataset
+from data.compiler import Compiled, Results
+from data.dataset import Planned
+from network.facts import VERSION
+from network.scoring import summary
+from templates.kit import Risk
 from themis.evm.encode import MAX_CODE_BYTES, PREPROCESSING, Encoded, encode
 from themis.evm.limits import NotKnown
 

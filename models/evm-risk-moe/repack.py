@@ -7,11 +7,11 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import card
 import numpy as np
 import onnx
-from facts import facts
 
+from evaluation import card
+from network.facts import facts
 from themis.adopt.publish import publish
 from themis.bundles.bundle import MODEL
 from themis.evm.encode import ORDERS

@@ -25,7 +25,7 @@ def codes() -> dict[str, bytes]:
 def compiled() -> dict[str, str]:
     """The codes anew, with the compiler from the model's cache."""
     sys.path.insert(0, str(MODEL))
-    compiler: Any = importlib.import_module("compiler")
+    compiler: Any = importlib.import_module("data.compiler")
     jobs = {
         f"{path.stem} {name}": compiler.Job(SOLC, {"c.sol": path.read_text()}, ("c.sol",), runs, via_ir)
         for path in sorted((HERE / "evm_cases").glob("*.sol"))

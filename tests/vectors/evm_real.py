@@ -1,6 +1,6 @@
 """Write evm_real.xz: 500 runtime codes of real contracts, every source file of which is under MIT or Apache-2.0.
 
-From what `models/evm-risk-moe/build.py data` compiled: the packages of its packages.txt as they are, the shortest
+From what `models/evm-risk-moe/build.py data` compiled: the packages of its data/packages.txt as they are, the shortest
 500. Two bytes of length, then code, over and over, packed by xz. `codes` reads it.
 """
 
@@ -32,8 +32,8 @@ def codes() -> list[bytes]:
 def compiled() -> list[bytes]:
     """The codes anew, from the model's cache."""
     sys.path.insert(0, str(MODEL))
-    dataset: Any = importlib.import_module("dataset")
-    compiler: Any = importlib.import_module("compiler")
+    dataset: Any = importlib.import_module("data.dataset")
+    compiler: Any = importlib.import_module("data.compiler")
     planned = dataset.plan(CACHE / "packs", CACHE / "corpus.json")
     results = compiler.Results(CACHE / "compiled.jsonl")
     found = {

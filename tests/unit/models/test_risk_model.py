@@ -94,7 +94,7 @@ def test_anybody_may_destroy_this(engine: OnnxEngine) -> None:
 
 def test_the_card_is_what_the_metrics_say(monkeypatch: pytest.MonkeyPatch) -> None:
     metrics = json.loads((FOLDER / "metrics.json").read_text())
-    assert (FOLDER / "MODEL_CARD.md").read_text() == recipe("card", monkeypatch).render(metrics)
+    assert (FOLDER / "MODEL_CARD.md").read_text() == recipe("evaluation.card", monkeypatch).render(metrics)
 
 
 def test_metrics_name_every_class_and_baseline() -> None:
@@ -118,7 +118,7 @@ def test_it_beats_chance_clearly() -> None:
 
 
 def test_training_reads_what_a_node_computes(monkeypatch: pytest.MonkeyPatch) -> None:
-    batches = recipe("batches", monkeypatch)
+    batches = recipe("network.batches", monkeypatch)
     encoded = encode(runtime("EthVault"))
     flat = batches.flatten([bytes(trace.tokens) for trace in encoded.functions])
     assert flat.tokens.tolist() == list(encoded.tokens)
@@ -127,7 +127,7 @@ def test_training_reads_what_a_node_computes(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_templates_are_split_without_overlap_and_draw_the_same_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    synthesis, kit = recipe("synthesis", monkeypatch), recipe("template_kit", monkeypatch)
+    synthesis, kit = recipe("templates.synthesis", monkeypatch), recipe("templates.kit", monkeypatch)
 
     def names(split: str) -> set[str]:
         kits = (kit.Kit((0, 8, 20), Random(1)) for _ in synthesis.SPLITS[split])  # noqa: S311 (seeded, no secret)
@@ -145,7 +145,7 @@ def test_templates_are_split_without_overlap_and_draw_the_same_twice(monkeypatch
 
 
 def test_a_vulnerable_form_and_its_twin_are_labeled_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    synthesis, kit = recipe("synthesis", monkeypatch), recipe("template_kit", monkeypatch)
+    synthesis, kit = recipe("templates.synthesis", monkeypatch), recipe("templates.kit", monkeypatch)
     for templates in synthesis.SPLITS.values():
         for template in templates:
             for bad in (True, False):
@@ -156,15 +156,20 @@ def test_a_vulnerable_form_and_its_twin_are_labeled_so(monkeypatch: pytest.Monke
 
 
 def test_the_demo_pair_is_in_no_source_of_training_data() -> None:
-    texts = [path.read_text() for path in FOLDER.glob("*.py") if path.name != "evaluation.py"]
-    texts.append((FOLDER / "packages.txt").read_text())
+    texts = [
+        path.read_text()
+        for room in ("templates", "data", "network")
+        for path in (FOLDER / room).iterdir()
+        if path.is_file()
+    ]
+    assert len(texts) > 20
     assert not any(name in text for text in texts for name in ("EthVault.sol", "contracts/src"))
 
 
 def test_scores_are_counted_as_defined(monkeypatch: pytest.MonkeyPatch) -> None:
     import numpy as np  # noqa: PLC0415 (only here)
 
-    scoring = recipe("scoring", monkeypatch)
+    scoring = recipe("network.scoring", monkeypatch)
     flagged, truth = np.array([1, 1, 0, 0, 1], bool), np.array([1, 0, 1, 0, 1], bool)
     assert scoring.class_score(flagged, truth) == scoring.ClassScore(
         f1=pytest.approx(2 / 3), precision=pytest.approx(2 / 3), recall=pytest.approx(2 / 3), fpr=0.5, support=3

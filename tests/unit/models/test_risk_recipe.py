@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -40,8 +41,18 @@ def tokens(*names: str) -> bytes:
     return bytes(ID[name] for name in names)
 
 
+def test_every_room_has_its_sentence_and_uses_only_rooms_above_it() -> None:
+    rooms = re.findall(r"^\| `(\w+)/` \| \S", (FOLDER / "README.md").read_text(), re.MULTILINE)
+    assert set(rooms) == {path.name for path in FOLDER.iterdir() if path.is_dir()} - {"__pycache__"}
+    assert {path.name for path in FOLDER.glob("*.py")} == {"build.py", "remeasure.py", "repack.py"}
+    for at, room in enumerate(rooms):
+        for path in (FOLDER / room).glob("*.py"):
+            used = set(re.findall(r"^(?:from|import) (\w+)", path.read_text(), re.MULTILINE))
+            assert not used & set(rooms[at + 1 :]), path
+
+
 def test_each_mutation_takes_out_its_guard_and_leaves_the_rest(recipe: Any) -> None:
-    mutants = dict(recipe("mutations").mutants(VAULT))
+    mutants = dict(recipe("data.mutations").mutants(VAULT))
     assert list(mutants) == [f"mutation.{name}" for name in ("authority", "mutex", "check", "origin")]
     authority, mutex, check, origin = mutants.values()
     assert "onlyRole" not in authority
@@ -59,11 +70,11 @@ def test_each_mutation_takes_out_its_guard_and_leaves_the_rest(recipe: Any) -> N
 
 
 def test_a_file_without_guards_has_no_mutants(recipe: Any) -> None:
-    assert list(recipe("mutations").mutants("contract C { // require(msg.sender == owner);\n }")) == []
+    assert list(recipe("data.mutations").mutants("contract C { // require(msg.sender == owner);\n }")) == []
 
 
 def test_a_function_acquires_a_risk_only_if_its_trace_shows_it(recipe: Any) -> None:
-    acquired = recipe("mutations").acquired
+    acquired = recipe("data.mutations").acquired
     guarded = tokens("ENTRY.function", "EQ.auth", "GUARD.auth", "DELEGATECALL.data.granted")
     bare = tokens("ENTRY.function", "DELEGATECALL.data.open")
     assert acquired("mutation.authority", guarded, bare) == (5,)
@@ -73,7 +84,7 @@ def test_a_function_acquires_a_risk_only_if_its_trace_shows_it(recipe: Any) -> N
 
 
 def test_slither_gets_the_detectors_that_serve_it_best(recipe: Any, tmp_path: Path) -> None:
-    baseline, dataset = recipe("slither_baseline"), recipe("dataset")
+    baseline, dataset = recipe("evaluation.slither_baseline"), recipe("data.dataset")
     lines = [
         {"key": "a", "findings": {"Base": ["reentrancy-no-eth"]}, "ancestors": {"A": ["Base"]}},
         {"key": "b", "findings": {"B": ["reentrancy-eth"], "Other": ["suicidal"]}, "ancestors": {"B": []}},
@@ -97,16 +108,16 @@ def test_intervals_hold_the_figure_and_are_zero_wide_where_nothing_varies(recipe
     truth = rng.random((200, 6)) < 0.3
     flags = truth ^ (rng.random((200, 6)) < 0.1)
     plain = ~truth.any(1)
-    found = recipe("scoring").summary(flags, truth, plain)
+    found = recipe("network.scoring").summary(flags, truth, plain)
     assert found["macro_f1_interval_95"][0] < found["macro_f1"] < found["macro_f1_interval_95"][1]
     assert found["fpr_interval_95"][0] < found["fpr"] < found["fpr_interval_95"][1]
-    perfect = recipe("scoring").summary(truth, truth, plain)
+    perfect = recipe("network.scoring").summary(truth, truth, plain)
     assert perfect["macro_f1_interval_95"] == [1.0, 1.0]
     assert perfect["fpr_interval_95"] == [0.0, 0.0]
 
 
 def test_settings_are_compared_on_contracts_that_have_all_of_them(recipe: Any) -> None:
-    dataset, robustness = recipe("dataset"), recipe("robustness")
+    dataset, robustness = recipe("data.dataset"), recipe("evaluation.robustness")
     settings = ((None, False), (200, False), (200, True))
 
     def contract(name: str, runs: int | None, via_ir: bool) -> Any:
@@ -122,7 +133,7 @@ def test_settings_are_compared_on_contracts_that_have_all_of_them(recipe: Any) -
 
 
 def test_interfaces_a_template_needs_come_outside_of_the_contract(recipe: Any) -> None:
-    synthesis = recipe("synthesis")
+    synthesis = recipe("templates.synthesis")
     made = [synthesis.contract((0, 8, 20), Random(seed), "train").source for seed in range(30)]  # noqa: S311 (seeded)
     needing = [source for source in made if "interface " in source]
     assert needing

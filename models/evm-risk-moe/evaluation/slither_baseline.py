@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import IO, Any, Final, cast
 
 import numpy as np
-from dataset import Contract, Planned
 from numpy.typing import NDArray
 from rich.progress import track
-from scoring import class_score
-from template_kit import Risk
+
+from data.dataset import Contract, Planned
+from network.scoring import class_score
+from templates.kit import Risk
 
 HERE: Final = Path(__file__).parent
 VERSION: Final = "0.11.6"

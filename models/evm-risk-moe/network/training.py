@@ -7,17 +7,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-import dataset
 import numpy as np
 import torch
-from batches import Flat, by_length, flatten
-from dataset import Contract
-from jitter import jittered
-from network import CLASSES, RiskNetwork, Shape, function_logits
 from numpy.typing import NDArray
 from rich.progress import Progress
-from scoring import macro_f1_at_best
 
+from data import dataset
+from data.dataset import Contract
+from network.batches import Flat, by_length, flatten
+from network.floats import CLASSES, RiskNetwork, Shape, function_logits
+from network.jitter import jittered
+from network.scoring import macro_f1_at_best
 from themis.evm.limits import WINDOW
 
 BATCH_TOKENS: Final = 12_000

@@ -1,6 +1,6 @@
 """A call's success flag that decides nothing, and the same call checked."""
 
-from template_kit import Kit, Member, Risk, labeled
+from templates.kit import Kit, Member, Risk, labeled
 
 R = Risk.UNCHECKED_CALL
 

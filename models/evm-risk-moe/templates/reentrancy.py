@@ -1,6 +1,6 @@
 """Control handed to the caller before the ledger is settled, and the same code in the safe order."""
 
-from template_kit import Kit, Member, Risk, labeled
+from templates.kit import Kit, Member, Risk, labeled
 
 R = Risk.REENTRANCY
 

@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from typing import Final
 
-import dataset
 import numpy as np
 import torch
-from batches import by_length, flatten
-from dataset import Contract
-from network import CLASSES
 from numpy.typing import NDArray
-from scoring import best_threshold
-from template_kit import Risk
-from training import contract_labels
 
+from data import dataset
+from data.dataset import Contract
+from network.batches import by_length, flatten
+from network.floats import CLASSES
+from network.scoring import best_threshold
+from network.training import contract_labels
+from templates.kit import Risk
 from themis.evm.encode import BUCKETS, ORDERS
 from themis.evm.vocabulary import NAMES
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from random import Random
 
-from template_words import NOUNS, VERBS
+from templates.words import NOUNS, VERBS
 
 
 class Risk(IntEnum):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from template_kit import Kit, Member, Risk, labeled
+from templates.kit import Kit, Member, Risk, labeled
 
 R = Risk.BLOCK_DEPENDENCE
 

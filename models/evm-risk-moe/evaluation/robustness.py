@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from dataset import Contract
 from numpy.typing import NDArray
-from scoring import macro_f1
+
+from data.dataset import Contract
+from network.scoring import macro_f1
 
 
 def by_setting(found: Sequence[Contract], flags: NDArray[np.bool_], truth: NDArray[np.bool_]) -> dict[str, Any]:

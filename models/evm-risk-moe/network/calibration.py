@@ -3,8 +3,9 @@
 from typing import Final
 
 import numpy as np
-from exact_network import Calibration
 from numpy.typing import NDArray
+
+from network.integers import Calibration
 
 FALSE_POSITIVES: Final = 0.01
 """Of validation and unmutated training contracts, at most so many may be flagged in a class."""

@@ -7,16 +7,16 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-import mutations
 import numpy as np
-import synthesis
-from compiler import Compiled, Job, Results, compile_all
-from corpus import SOLC_VERSIONS, Corpus, Entry
 from numpy.typing import NDArray
 from rich.progress import track
-from synthesis import Labeled
-from template_kit import Risk
 
+from data import mutations
+from data.compiler import Compiled, Job, Results, compile_all
+from data.corpus import SOLC_VERSIONS, Corpus, Entry
+from templates import synthesis
+from templates.kit import Risk
+from templates.synthesis import Labeled
 from themis.evm.encode import MAX_CODE_BYTES, encode
 
 SYNTHETIC: Final = {"train": 1_100, "validation": 400}

@@ -1,6 +1,6 @@
 """Everyday functions with none of the risks: what most of a contract consists of."""
 
-from template_kit import Kit, Member
+from templates.kit import Kit, Member
 
 
 def _benign(kit: Kit, name: str, fn: str, code: str) -> Member:

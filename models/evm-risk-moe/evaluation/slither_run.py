@@ -23,7 +23,7 @@ from crytic_compile.platform.solc_standard_json import SolcStandardJson, parse_s
 from slither import Slither
 from slither.detectors import all_detectors
 
-HERE: Final = Path(__file__).parent
+COMPILER: Final = Path(__file__).parents[1] / "data" / "compiler.js"
 DETECTORS: Final = (
     "ReentrancyEth",
     "ReentrancyReadBeforeWritten",
@@ -68,7 +68,7 @@ class Compilers:
             self._path = path
             self._requests.close()
             process = subprocess.Popen(
-                ["node", str(HERE / "compiler.js"), path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+                ["node", str(COMPILER), path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
             )
             self._requests, self._answers = cast("IO[str]", process.stdin), cast("IO[str]", process.stdout)
         request = {**job, "settings": {**job["settings"], "outputSelection": {"*": {"*": ["abi"], "": ["ast"]}}}}

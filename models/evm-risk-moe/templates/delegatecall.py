@@ -1,6 +1,6 @@
 """A delegatecall to code of the caller's choice that anybody reaches, and the guarded twins."""
 
-from template_kit import Kit, Member, Risk, labeled
+from templates.kit import Kit, Member, Risk, labeled
 
 DELEGATE = Risk.UNPROTECTED_DELEGATECALL
 

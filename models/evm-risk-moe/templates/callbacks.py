@@ -1,7 +1,7 @@
 """Reentrancy by other doors: hooks, tokens, loops, assembly, helpers, locks in the wrong place; and safe twins."""
 
-from template_kit import Kit, Member, Risk
-from templates_reentrancy import debit, lock, order, totals
+from templates.kit import Kit, Member, Risk
+from templates.reentrancy import debit, lock, order, totals
 
 R = Risk.REENTRANCY
 

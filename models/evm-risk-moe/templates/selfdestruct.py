@@ -1,6 +1,6 @@
 """A selfdestruct that anybody reaches, and the guarded twins."""
 
-from template_kit import Kit, Member, Risk, labeled
+from templates.kit import Kit, Member, Risk, labeled
 
 KILL = Risk.UNPROTECTED_SELFDESTRUCT
 

@@ -1,6 +1,6 @@
 """tx.origin taken for the caller, and the same code asking who really calls."""
 
-from template_kit import Kit, Member, Risk, labeled
+from templates.kit import Kit, Member, Risk, labeled
 
 ORIGIN = Risk.TX_ORIGIN_AUTH
 

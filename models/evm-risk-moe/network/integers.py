@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from network import GRAM_STEP, TOKEN_STEP, ExpertLayer, Mixing, RiskNetwork, weight_shift
 from numpy.typing import NDArray
 from torch import Tensor
 
+from network.floats import GRAM_STEP, TOKEN_STEP, ExpertLayer, Mixing, RiskNetwork, weight_shift
 from themis.evm.encode import BUCKETS, ORDERS
 from themis.evm.limits import WINDOW
 from themis.evm.vocabulary import NAMES

@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from template_kit import Risk
-
+from templates.kit import Risk
 from themis.evm.vocabulary import ID, NAMES
 
 _HEADER: Final = re.compile(r"(\bfunction\s+\w+\s*\([^)]*\))([^{;]*)(\{)")

@@ -1,4 +1,4 @@
-"""The network in float with fake quantization: what is trained. `graph.py` writes the same network in integers.
+"""The network in float with fake quantization: what is trained. `integers.py` writes the same network in integers.
 
 Flat and ragged: T tokens of all functions, `first[t]` is the row where token t's function begins. Every activation
 that the integer graph keeps in a byte is rounded to 1/32 and clipped to +-4 here; every weight matrix is rounded to
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import torch
-from template_kit import Risk
 from torch import Tensor, nn
 
+from templates.kit import Risk
 from themis.evm.encode import BUCKETS, ORDERS
 from themis.evm.limits import WINDOW
 from themis.evm.vocabulary import NAMES

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from template_kit import Risk
+
+from templates.kit import Risk
 
 _BOOTSTRAPS: Final = 1_000
 _LEVELS: Final = (0.025, 0.975)

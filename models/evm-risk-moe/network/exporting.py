@@ -4,19 +4,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import exact_network
 import numpy as np
 import onnx
 import torch
-from batches import flatten
-from calibration import calibrate
-from dataset import Contract
-from exact_network import MAX_ROWS, Weights, freeze, write
-from facts import NAME, facts
-from network import CLASSES, RiskNetwork, Shape
 from numpy.typing import NDArray
-from training import contract_labels, contract_logits
 
+from data.dataset import Contract
+from network import integers
+from network.batches import flatten
+from network.calibration import calibrate
+from network.facts import NAME, facts
+from network.floats import CLASSES, RiskNetwork, Shape
+from network.integers import MAX_ROWS, Weights, freeze, write
+from network.training import contract_labels, contract_logits
 from themis.adopt.publish import publish
 from themis.exact.emit import Emitter
 from themis.exact.roots import parameters
@@ -54,7 +54,7 @@ def bundle(path: Path, w: Weights, shape: Shape, golden: Sequence[bytes]) -> Non
     """Write model.onnx, golden.json and manifest.toml; LICENSE and MODEL_CARD.md must be there."""
     model = emit(w)
     about = facts(shape.experts, shape.top_k, active_parameters(model, shape))
-    publish(path, model, lambda b: exact_network.write(b, w), about, [(code, None) for code in golden])
+    publish(path, model, lambda b: integers.write(b, w), about, [(code, None) for code in golden])
 
 
 def feed(functions: Sequence[bytes]) -> dict[str, NDArray[Any]]:

@@ -6,24 +6,23 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-import baselines
 import numpy as np
 import onnx
-import slither_baseline
-import synthesis
-from compiler import Job, Results, compile_all
-from corpus import SOLC_VERSIONS
-from dataset import Contract
 from eth_utils.crypto import keccak
-from exact_network import Weights, write
-from exporting import feed, scores
-from mutations import MUTATIONS
-from network import RiskNetwork, weight_shift
 from numpy.typing import NDArray
-from robustness import by_setting
-from scoring import summary
-from training import contract_labels, contract_logits
 
+from data.compiler import Job, Results, compile_all
+from data.corpus import SOLC_VERSIONS
+from data.dataset import Contract
+from data.mutations import MUTATIONS
+from evaluation import baselines, slither_baseline
+from evaluation.robustness import by_setting
+from network.exporting import feed, scores
+from network.floats import RiskNetwork, weight_shift
+from network.integers import Weights, write
+from network.scoring import summary
+from network.training import contract_labels, contract_logits
+from templates import synthesis
 from themis.evm import report
 from themis.evm.encode import encode
 from themis.exact.lint import lint
@@ -32,7 +31,7 @@ from themis.exact.spec import Spec
 
 FLAG_BPS: Final = 5_000
 SPEC_INPUTS: Final = 200
-_DEMO: Final = Path(__file__).parents[2] / "contracts" / "src" / "demo"
+_DEMO: Final = Path(__file__).parents[3] / "contracts" / "src" / "demo"
 
 
 def evaluate(  # noqa: PLR0917 (one call)

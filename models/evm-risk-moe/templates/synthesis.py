@@ -6,25 +6,18 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-import templates_benign
-import templates_block
-import templates_callbacks
-import templates_delegatecall
-import templates_origin
-import templates_reentrancy
-import templates_selfdestruct
-import templates_unchecked
-from template_kit import Kit, Member, Risk
+from templates import benign, block, callbacks, delegatecall, origin, reentrancy, selfdestruct, unchecked
+from templates.kit import Kit, Member, Risk
 
 Template = Callable[[Kit, bool], Member]
 _MODULES: Final = (
-    templates_reentrancy,
-    templates_callbacks,
-    templates_unchecked,
-    templates_origin,
-    templates_block,
-    templates_selfdestruct,
-    templates_delegatecall,
+    reentrancy,
+    callbacks,
+    unchecked,
+    origin,
+    block,
+    selfdestruct,
+    delegatecall,
 )
 SPLITS: Final = {
     "train": tuple(template for module in _MODULES for template in module.TRAIN),
@@ -63,15 +56,15 @@ def draw(
             return member
 
 
-def benign(version: tuple[int, int, int], rng: Random) -> Member:
-    everyday: Callable[[Kit], Member] = rng.choice(templates_benign.ALL)
+def ordinary(version: tuple[int, int, int], rng: Random) -> Member:
+    everyday: Callable[[Kit], Member] = rng.choice(benign.ALL)
     return everyday(Kit(version, rng))
 
 
 def contract(version: tuple[int, int, int], rng: Random, split: str = "train") -> Labeled:
     """A made-up contract of two to eight members, most of them risky or a risky one's safe twin."""
     members = [draw(split, version, rng) for _ in range(rng.randrange(1, 6))]
-    members += [benign(version, rng) for _ in range(rng.randrange(1, 4))]
+    members += [ordinary(version, rng) for _ in range(rng.randrange(1, 4))]
     rng.shuffle(members)
     name = "C" + members[0].template.partition(".")[0].title()
     receive = "receive() external payable {}" if version >= (0, 6, 0) else "function() external payable {}"
