@@ -1,9 +1,10 @@
 """What the daemon needs from the world, as Protocols. One test suite each, run on its fake and on the real thing."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from themis.core.agreement import Heard
+from themis.core.assembly import Assembly
 from themis.core.errors import Unavailable
 from themis.core.job import Counts, Fact, HistoryEntry, Job, State
 from themis.core.permission import Standing
@@ -168,6 +169,18 @@ class Signer(Protocol):
 
     def sign(self, transaction: Transaction) -> bytes:
         """The raw signed transaction, ready to broadcast. The same transaction gives the same bytes."""
+        ...
+
+    def sign_typed(self, message: Mapping[str, Any]) -> bytes:
+        """The 65 bytes of an EIP-712 signature."""
+        ...
+
+
+class Committee(Protocol):
+    """One committee as the chain shows it now."""
+
+    def assembly(self) -> Assembly:
+        """Its members, and how many must sign the same. Raises Unavailable where it cannot be read now."""
         ...
 
 

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from themis.core.trouble import Trouble
 from themis.core.types import Hash32
 
-LOOPS: Final = ("watch", "judge", "infer", "send", "settle", "tend", "keep", "listen")
+LOOPS: Final = ("watch", "judge", "infer", "send", "settle", "tend", "keep", "listen", "agree")
 ERROR_CODES: Final = ("unavailable", "rpc_error")
 _INFERENCE_BUCKETS_S: Final = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10)
 

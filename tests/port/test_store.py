@@ -345,5 +345,7 @@ def test_an_answer_that_is_agreed_on_waits_for_others(path: Path) -> None:
     store.record([(job_of(store, event.id), Proposed(Answer(OUTPUT, RESULT)))], 3)
     assert [job.id for job in open_store(path).jobs(State.AGREEING)] == [event.id]
     assert [job.id for job in store.pending(9)] == [event.id]
-    store.record([(job_of(store, event.id), Agreed())], 4)
-    assert job_of(store, event.id).state is State.COMPUTED
+    signatures = (b"\x01" * 65, b"\x02" * 65)
+    store.record([(job_of(store, event.id), Agreed(signatures))], 4)
+    job = job_of(open_store(path), event.id)
+    assert (job.state, job.signatures) == (State.COMPUTED, signatures)

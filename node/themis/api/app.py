@@ -8,14 +8,15 @@ from typing import Annotated, Final
 from fastapi import FastAPI, HTTPException, Query, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from themis.api import committee, licensing_calls, models, pages, problems, streaming, verifying, views
 from themis.api import licensing as licensing_routes
-from themis.api import licensing_calls, models, pages, problems, streaming, verifying, views
 from themis.api.guard import Guard
 from themis.api.head import Head
 from themis.api.licensing import Licensing
 from themis.api.metrics import NodeCollector
 from themis.api.reading import DISTRIBUTION, Reading
 from themis.api.streaming import JobId
+from themis.committee.table import Table
 from themis.core.job import State
 from themis.replay.verdict import Verifier
 
@@ -23,9 +24,15 @@ MAX_JOBS: Final = 1_000
 
 
 def create(
-    reading: Reading, licensing: Licensing, verifier: Verifier, *, hosts: Collection[str] | None, token: str | None
+    reading: Reading,
+    licensing: Licensing,
+    verifier: Verifier,
+    *,
+    hosts: Collection[str] | None,
+    token: str | None,
+    table: Table | None = None,
 ) -> FastAPI:
-    """Build the API. `hosts` and `token` as in `Guard`."""
+    """Build the API. `hosts` and `token` as in `Guard`; `table` where the node is a member of a committee."""
     app = FastAPI(
         title="Themis", version=version(DISTRIBUTION), docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json"
     )
@@ -40,6 +47,8 @@ def create(
     licensing_routes.install(app, licensing)
     licensing_calls.install(app, licensing)
     verifying.install(app, verifier)
+    if table is not None:
+        committee.install(app, table)
     return app
 
 

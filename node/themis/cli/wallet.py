@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from themis.chain.client import OracleClient
     from themis.chain.outbox import Outbox
     from themis.config import Config
-    from themis.keys.opened import Key
     from themis.licensing.licenses import Licenses
+    from themis.ports import Signer
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Wallet:
     home: Home
     config: "Config"
     client: "OracleClient"
-    signer: "Key"
+    signer: "Signer"
     outbox: "Outbox"
 
     def model(self, said: str) -> Hash32:
@@ -112,7 +112,7 @@ def outbox(home: Home) -> "Outbox":
     return Outbox(home.path / "outbox", say)
 
 
-def unlock(home: Home, config: "Config") -> "Key":
+def unlock(home: Home, config: "Config") -> "Signer":
     """The home's key. Raises Misconfigured, saying what to do."""
     from themis.keys import opened
 

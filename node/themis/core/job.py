@@ -67,6 +67,8 @@ class Job:
     detail: str = ""
     started: bool = False
     """Whether a life of this node began to run it in a process apart, and has not said what came of it."""
+    signatures: tuple[bytes, ...] = ()
+    """Of the members of the committee that agree to the answer; see `Agreed`."""
     royalty_bps: int = MAX_ROYALTY_BPS
     """Of the operator's grant when it was accepted; before that the highest there is."""
 
@@ -122,6 +124,9 @@ class Proposed:
 @dataclass(frozen=True, slots=True)
 class Agreed:
     """Enough members signed the same result, and it is our turn to send it."""
+
+    signatures: tuple[bytes, ...] = ()
+    """Of 65 bytes each, by ascending address of the members, as the contract takes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,8 +238,8 @@ def apply(job: Job, fact: Fact) -> Job:  # noqa: C901, PLR0911, PLR0912 (one lin
             return replace(job, state=State.COMPUTED, answer=answer, started=False)
         case State.QUEUED, Proposed(answer):
             return replace(job, state=State.AGREEING, answer=answer, started=False)
-        case State.AGREEING, Agreed():
-            return replace(job, state=State.COMPUTED)
+        case State.AGREEING, Agreed(signatures):
+            return replace(job, state=State.COMPUTED, signatures=signatures)
         case State.COMPUTED, Sent():
             return replace(job, state=State.SENDING)
         case State.SENDING, Unsent():

@@ -7,7 +7,7 @@ from functools import partial
 
 from themis.core import canonical
 from themis.core.errors import Reason, Refused, Unavailable
-from themis.core.job import Answer, Closed, Computed, Fact, Interrupted, Job, Started
+from themis.core.job import Answer, Closed, Computed, Fact, Interrupted, Job, Proposed, Started
 from themis.core.keccak import keccak
 from themis.core.types import CodeRef, Hash32, ModelInfo
 from themis.daemon import told
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class Infer:
-    """QUEUED -> COMPUTED, or CLOSED with the reason: for all models that run in the node's process."""
+    """QUEUED -> COMPUTED or AGREEING, or CLOSED with the reason: for all models that run in the node's process."""
 
     name = "infer"
 
@@ -136,9 +136,10 @@ def answered(node: Node, model_id: Hash32, work: Sequence[Work]) -> list[tuple[J
     return [(job, counted(node, job, output)) for (job, _), output in zip(work, outputs, strict=True)]
 
 
-def counted(node: Node, job: Job, output: bytes) -> Computed:
-    """An answer, as it is recorded."""
+def counted(node: Node, job: Job, output: bytes) -> Computed | Proposed:
+    """An answer, as it is recorded: one that a committee was asked for is to be agreed on."""
     node.telemetry.inferences.inc()
     settings = node.settings
     hash_ = canonical.result_hash(job.id, job.request.model_id, output, settings.chain_id, settings.oracle)
-    return Computed(Answer(output, hash_))
+    answer = Answer(output, hash_)
+    return Computed(answer) if job.request.operator == node.signer.address else Proposed(answer)

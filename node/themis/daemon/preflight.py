@@ -18,16 +18,17 @@ from themis.chain.uses import Uses
 from themis.config import STORE_FILE, Config, ModelConfig
 from themis.core.errors import Misconfigured, ThemisError, Unavailable
 from themis.core.fees import ANSWER_GAS, LOW_BALANCE_ANSWERS, answers_paid
+from themis.core.keccak import keccak
 from themis.core.pricing import Rule, default_rule
 from themis.core.requesters import in_words
 from themis.core.spelling import ether, gwei, shown
 from themis.core.types import ETHER, Address, Hash32
 from themis.engine.engine import OnnxEngine
 from themis.keys import opened
-from themis.keys.opened import Key
 from themis.licensing.licenses import Licenses
 from themis.optimize import inforce
 from themis.optimize.inforce import InForce
+from themis.ports import Signer
 from themis.replay.rerun import limits_of
 from themis.store import upkeep
 from themis.store.store import SqliteStore
@@ -80,7 +81,7 @@ class Preflight:
     home: Path
     config: Config
     rpc: Rpc = field(init=False)
-    signer: Key | None = None
+    signer: Signer | None = None
     engine: OnnxEngine | None = None
     genesis: Hash32 = UNKNOWN_GENESIS
     """Hash of block 0, unless the endpoint does not keep it."""
@@ -133,6 +134,16 @@ class Preflight:
 
     def client(self) -> OracleClient:
         return OracleClient(self.rpc, self.config.chain.chain_id, self.config.oracle())
+
+    def goldens(self) -> dict[Hash32, Hash32]:
+        """By model, the hash of what this machine answers to the golden inputs: the same on all that will agree."""
+        return {model_id: self._answers(model_id, loaded) for model_id, loaded in self._bundles.items()}
+
+    def _answers(self, model_id: Hash32, loaded: Bundle) -> Hash32:
+        if self.engine is None:
+            raise Misconfigured("the engine is not open")
+        said = self.engine.infer(model_id, [(golden.input, golden.code) for golden in loaded.golden])
+        return Hash32(keccak(b"".join(map(keccak, said))))
 
     def close(self) -> None:
         """End what the checks opened, where nothing will run on it."""
@@ -307,7 +318,7 @@ class Preflight:
     def _licenses(self) -> Licenses:
         return Licenses(self.client(), self.config.chain.start_block)
 
-    def _signer(self) -> Key:
+    def _signer(self) -> Signer:
         if self.signer is None:
             raise Misconfigured("the key is not unlocked")
         return self.signer

@@ -86,6 +86,10 @@ class Supervisor:
         """Somebody knows of a new block: the watcher looks at once."""
         self._called.set()
 
+    def nudge(self) -> None:
+        """Something new is there for a loop that may be asleep."""
+        self._notify()
+
     def stop(self) -> None:
         self._stop.set()
         self._called.set()

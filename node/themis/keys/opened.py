@@ -1,8 +1,6 @@
 """The configured key, ready to sign: a key file that was unlocked, or a signer elsewhere."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
 
 from themis.config import KeyConfig
 from themis.core.errors import Misconfigured
@@ -12,15 +10,7 @@ from themis.keys.external import ExternalSigner, Kind
 from themis.ports import Signer
 
 
-class Key(Signer, Protocol):
-    """What a node and its commands sign with."""
-
-    def sign_typed(self, message: Mapping[str, Any]) -> bytes:
-        """The 65 bytes of an EIP-712 signature."""
-        ...
-
-
-def opened(home: Path, config: KeyConfig) -> Key:
+def opened(home: Path, config: KeyConfig) -> Signer:
     """Raises Misconfigured, saying what to do."""
     if config.signer_url is not None:
         return ExternalSigner(config.signer_url, Kind(config.signer), address(home, config))

@@ -63,7 +63,7 @@ def _read(store: Path, model_id: Hash32) -> tuple[list[Job], Counter[int]]:
                 (NEWEST,),
             )
             jobs = [job for job in map(rows.to_job, newest) if job.request.model_id == model_id][::-1]
-            times = dict(db.execute("SELECT job_id, at_s FROM facts WHERE fact = 'Computed'"))
+            times = dict(db.execute("SELECT job_id, at_s FROM facts WHERE fact IN ('Computed', 'Proposed')"))
     except sqlite3.Error as error:
         raise Misconfigured(f"{store} cannot be read ({error}): run `themis check`") from error
     together = Counter(times[job.id] for job in jobs if job.id in times)

@@ -9,12 +9,13 @@ from themis.core.committee import Commitment, Result
 from themis.core.errors import Reason
 from themis.core.fees import Fees
 from themis.core.job import Answer, Closed, Fact, Job, Mined, State, Underpaid
+from themis.core.signature import LENGTH
 from themis.core.transaction import TYPE_2, SentTransaction
 from themis.core.types import Address, Hash32, LogPosition, Request, UseClass
 
 JOB: Final = (
     "id, state, request, input, seen_block, seen_hash, seen_index, seen_tx, output, result_hash, "
-    "mined_block, mined_hash, mined_index, mined_tx, reason, detail, started, royalty_bps"
+    "mined_block, mined_hash, mined_index, mined_tx, reason, detail, started, royalty_bps, signatures"
 )
 """The columns that `to_job` reads."""
 TRANSACTION: Final = (
@@ -50,6 +51,7 @@ def of_job(job: Job) -> dict[str, Any]:
         "model_id": job.request.model_id,
         "started": int(job.started),
         "royalty_bps": job.royalty_bps,
+        "signatures": b"".join(job.signatures),
     }
 
 
@@ -57,7 +59,7 @@ def to_job(row: tuple[Any, ...]) -> Job:
     """Read the columns JOB of a row."""
     job_id, state, request, input_, *places = row
     seen, (output, result_hash), mined, rest = places[:4], places[4:6], places[6:10], places[10:]
-    reason, detail, started, royalty_bps = rest
+    reason, detail, started, royalty_bps, signatures = rest
     return Job(
         id=Hash32(job_id),
         request=_request(request),
@@ -70,6 +72,7 @@ def to_job(row: tuple[Any, ...]) -> Job:
         detail=detail,
         started=bool(started),
         royalty_bps=royalty_bps,
+        signatures=tuple(signatures[at : at + LENGTH] for at in range(0, len(signatures), LENGTH)),
     )
 
 

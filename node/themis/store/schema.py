@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Final
 
-SCHEMA_VERSION: Final = 5
+SCHEMA_VERSION: Final = 6
 
 TALLIES: Final = (
     """CREATE TABLE tallies (
@@ -60,7 +60,7 @@ TABLES: Final = (
   mined_block INTEGER, mined_hash BLOB, mined_index INTEGER, mined_tx BLOB,
   reason TEXT, detail TEXT NOT NULL,
   model_id BLOB NOT NULL DEFAULT x'', started INTEGER NOT NULL DEFAULT 0,
-  royalty_bps INTEGER NOT NULL DEFAULT 5000
+  royalty_bps INTEGER NOT NULL DEFAULT 5000, signatures BLOB NOT NULL DEFAULT x''
 )""",
     "CREATE INDEX jobs_by_state ON jobs (state, seq)",
     "CREATE TABLE facts (job_id BLOB NOT NULL, at_s REAL NOT NULL, fact TEXT NOT NULL, detail TEXT NOT NULL)",
@@ -118,9 +118,13 @@ def _from_4(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
+def _from_5(db: sqlite3.Connection) -> None:
+    db.execute("ALTER TABLE jobs ADD COLUMN signatures BLOB NOT NULL DEFAULT x''")
+
+
 def _model_of(request: str) -> bytes:
     return bytes.fromhex(json.loads(request)["model_id"])
 
 
-MIGRATIONS: Final[Mapping[int, Callable[[sqlite3.Connection], None]]] = {2: _from_2, 3: _from_3, 4: _from_4}
+MIGRATIONS: Final[Mapping[int, Callable[[sqlite3.Connection], None]]] = {2: _from_2, 3: _from_3, 4: _from_4, 5: _from_5}
 """By the version they start from; each leads to the next."""

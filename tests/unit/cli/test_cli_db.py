@@ -64,7 +64,7 @@ def test_an_old_store_is_migrated_and_kept(person: Person) -> None:
     with closing(sqlite3.connect(person.home / STORE_FILE)) as db:
         db.executescript(OLD.read_text())
     done = person.tell("db", "migrate")
-    assert (done["schema_before"], done["schema"]) == (2, 5)
+    assert (done["schema_before"], done["schema"]) == (2, 6)
     assert person.tell("db", "check")["jobs"] == 7
     assert person.tell("db", "check", str(person.home / f"{STORE_FILE}.before-migration"))["schema"] == 2
     assert "nothing to do" in person.run("db", "migrate").err

@@ -15,11 +15,11 @@ from themis.core.spelling import shown
 from themis.core.types import Address
 
 if TYPE_CHECKING:
-    from themis.keys.opened import Key
     from themis.licensing.licenses import GrantRow
+    from themis.ports import Signer
 
 
-def sign(grant: Grant, signer: "Key", chain_id: int, registry: Address) -> bytes:
+def sign(grant: Grant, signer: "Signer", chain_id: int, registry: Address) -> bytes:
     """Sign as EIP-712 says: 65 bytes."""
     return signer.sign_typed(grant_typed_data(grant, chain_id, registry))
 

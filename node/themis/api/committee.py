@@ -1,0 +1,105 @@
+"""`/committee/...`: where other members hand over what they have to say. By their keys, not by the API's token."""
+
+import asyncio
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Final
+
+from fastapi import FastAPI, Request, Response
+from fastapi.concurrency import run_in_threadpool
+
+from themis.api.problems import problem
+from themis.committee import wire
+from themis.committee.gate import Barred
+from themis.committee.post import EXCHANGE, HELLO
+from themis.committee.table import Table
+from themis.committee.wire import Malformed
+from themis.core.types import Address
+
+MOST_AT_ONCE: Final = 32
+PATIENCE_S: Final = 4.0
+"""For a whole request: one that comes byte by byte is given up."""
+_STATUS: Final = {
+    Barred.UNSIGNED: HTTPStatus.UNAUTHORIZED,
+    Barred.ELSEWHERE: HTTPStatus.MISDIRECTED_REQUEST,
+    Barred.NOT_A_MEMBER: HTTPStatus.FORBIDDEN,
+    Barred.SKEWED: HTTPStatus.FORBIDDEN,
+    Barred.REPLAYED: HTTPStatus.CONFLICT,
+    Barred.TOO_MANY: HTTPStatus.TOO_MANY_REQUESTS,
+}
+_SAID: Final = {
+    Barred.UNSIGNED: "the headers and the member's signature over this body, for this receiver, are missing or wrong",
+    Barred.ELSEWHERE: "it is for another committee, chain or member",
+    Barred.NOT_A_MEMBER: "its sender is no member of this committee here and now",
+    Barred.SKEWED: "its number lies too far from this machine's clock: set the clocks",
+    Barred.REPLAYED: "its number was used, or a later one",
+    Barred.TOO_MANY: "its sender asks too often",
+}
+
+Answer = Callable[[Address, bytes], Response]
+"""Of a member's body."""
+
+
+class _Door:
+    """How many are being served."""
+
+    def __init__(self) -> None:
+        self.inside = 0
+
+
+def install(app: FastAPI, table: Table) -> None:
+    """Let members in."""
+    door = _Door()
+
+    @app.post(EXCHANGE, include_in_schema=False)
+    async def exchange(request: Request) -> Response:
+        def answer(_: Address, body: bytes) -> Response:
+            reply = table.floor.answer(wire.read_told(body))
+            return Response(wire.reply_bytes(reply.messages, reply.refused), media_type="application/json")
+
+        return await _serve(request, table, door, answer)
+
+    @app.post(HELLO, include_in_schema=False)
+    async def hello(request: Request) -> Response:
+        def answer(sender: Address, _: bytes) -> Response:
+            body, envelope = table.hello(sender)
+            return Response(body, media_type="application/json", headers=envelope.headers(table.forum))
+
+        return await _serve(request, table, door, answer)
+
+
+async def _serve(request: Request, table: Table, door: _Door, answer: Answer) -> Response:
+    if door.inside >= MOST_AT_ONCE:
+        return problem(request, HTTPStatus.SERVICE_UNAVAILABLE, "too many members at once: ask again", "busy")
+    door.inside += 1
+    try:
+        body = await _body(request)
+        if body is None:
+            said = f"a body has {wire.MOST_BYTES} bytes at most"
+            return problem(request, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, said, "too_large")
+        return await run_in_threadpool(_answered, request, table, body, answer)
+    except TimeoutError:
+        return problem(request, HTTPStatus.REQUEST_TIMEOUT, f"it took more than {PATIENCE_S} s to arrive", "too_slow")
+    finally:
+        door.inside -= 1
+
+
+def _answered(request: Request, table: Table, body: bytes, answer: Answer) -> Response:
+    sender = table.gate.look(request.headers, body)
+    if isinstance(sender, Barred):
+        return problem(request, _STATUS[sender], _SAID[sender], str(sender))
+    try:
+        return answer(sender, body)
+    except Malformed as error:
+        return problem(request, HTTPStatus.BAD_REQUEST, str(error), "malformed")
+
+
+async def _body(request: Request) -> bytes | None:
+    """All of it; None where it is too large."""
+    received = bytearray()
+    async with asyncio.timeout(PATIENCE_S):
+        async for part in request.stream():
+            received += part
+            if len(received) > wire.MOST_BYTES:
+                return None
+    return bytes(received)

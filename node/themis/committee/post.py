@@ -1,0 +1,100 @@
+"""Carries what a member says to another's endpoint, by HTTP, and brings the reply: bounded in time and in size."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import httpx
+
+from themis.committee import wire
+from themis.committee.gate import Numbers, read_envelope, seal
+from themis.committee.wire import Hello, Malformed, Reply, Told
+from themis.core import committee, signature
+from themis.core.assembly import Seat
+from themis.core.committee import Forum
+from themis.core.errors import Unavailable
+from themis.core.spelling import endpoint
+from themis.ports import Signer
+
+EXCHANGE: Final = "/committee/exchange"
+HELLO: Final = "/committee/hello"
+PATIENCE_S: Final = 4.0
+"""For a whole reply: one that comes byte by byte is given up."""
+_OK: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A reply as it came."""
+
+    body: bytes
+    headers: Mapping[str, str]
+
+
+class Post:
+    """One member's way to the others. May be used by several threads."""
+
+    def __init__(self, forum: Forum, signer: Signer, numbers: Numbers, patience_s: float = PATIENCE_S) -> None:
+        """`patience_s`: for a whole reply."""
+        self._forum, self._signer, self._numbers, self._patience_s = forum, signer, numbers, patience_s
+        # No proxy and no redirect: a profile on the chain names the place, and nobody else another one.
+        self._http = httpx.Client(timeout=patience_s, follow_redirects=False, trust_env=False)
+
+    def exchange(self, seat: Seat, told: Told) -> Reply:
+        """Tell a member something, and hear what it knows. Raises Unavailable."""
+        letter = self._send(seat, EXCHANGE, wire.told_bytes(told))
+        try:
+            return wire.read_reply(letter.body)
+        except Malformed as error:
+            raise _unfit(seat, str(error)) from error
+
+    def hello(self, seat: Seat) -> Hello:
+        """What a member says of itself, signed by its key. Raises Unavailable."""
+        letter = self._send(seat, HELLO, b"")
+        try:
+            envelope = read_envelope(letter.headers)
+            said = wire.read_hello(letter.body)
+        except Malformed as error:
+            raise _unfit(seat, str(error)) from error
+        own = self._signer.address
+        digest = committee.exchange_digest(self._forum, seat.member, own, envelope.number, letter.body)
+        if signature.signer(digest, envelope.signature) != seat.member:
+            raise _unfit(seat, "it is not signed by the member that the chain names there")
+        return said
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _send(self, seat: Seat, path: str, body: bytes) -> Letter:
+        envelope = seal(self._signer, self._forum, seat.member, self._numbers.next(), body)
+        headers = {"content-type": "application/json", **envelope.headers(self._forum)}
+        give_up_s = time.monotonic() + self._patience_s
+        received = bytearray()
+        try:
+            url = endpoint(seat.endpoint).rstrip("/") + path
+            with self._http.stream("POST", url, content=body, headers=headers) as reply:
+                for part in reply.iter_raw():
+                    received += part
+                    if len(received) > wire.MOST_BYTES:
+                        raise _unfit(seat, f"more than {wire.MOST_BYTES} bytes")
+                    if time.monotonic() > give_up_s:
+                        raise Unavailable(f"member {_named(seat)} answers too slowly")
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+            raise Unavailable(f"member {_named(seat)} cannot be reached: {type(error).__name__} {error}") from error
+        if reply.status_code != _OK:
+            raise Unavailable(f"member {_named(seat)} answers with status {reply.status_code}{_why(bytes(received))}")
+        return Letter(bytes(received), dict(reply.headers))
+
+
+def _why(body: bytes) -> str:
+    said = wire.reason(body)
+    return f": {said}" if said else ""
+
+
+def _unfit(seat: Seat, what: str) -> Unavailable:
+    return Unavailable(f"member {_named(seat)} answers what is no reply: {what}")
+
+
+def _named(seat: Seat) -> str:
+    return f"0x{seat.member.hex()} at {seat.endpoint}"

@@ -1,0 +1,42 @@
+"""One member's place at the table of its committee: all that its loop and its API share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from themis.committee.floor import Floor
+from themis.committee.gate import Envelope, Gate, Numbers, seal
+from themis.committee.wire import Hello, hello_bytes
+from themis.core.committee import Forum
+from themis.core.types import Address, Hash32
+from themis.ports import Clock, Committee, Signer, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Made once for a running node."""
+
+    forum: Forum
+    committee: Committee
+    store: Store
+    signer: Signer
+    clock: Clock
+    oracle: Address
+    goldens: Mapping[Hash32, Hash32]
+    """By model: what this machine answers to the golden inputs, hashed."""
+    turn_s: float
+    """So much later the next member by rank sends what is agreed."""
+    numbers: Numbers = field(init=False)
+    floor: Floor = field(init=False)
+    gate: Gate = field(init=False)
+
+    def __post_init__(self) -> None:
+        floor = Floor(self.forum, self.committee, self.store, self.clock)
+        gate = Gate(self.forum, self.signer.address, lambda: floor.assembly.seats, self.clock)
+        object.__setattr__(self, "floor", floor)
+        object.__setattr__(self, "gate", gate)
+        object.__setattr__(self, "numbers", Numbers(self.clock))
+
+    def hello(self, asker: Address) -> tuple[bytes, Envelope]:
+        """What this member says of itself, sealed for whoever asks."""
+        body = hello_bytes(Hello(self.oracle, self.clock.now_s(), self.goldens))
+        return body, seal(self.signer, self.forum, asker, self.numbers.next(), body)

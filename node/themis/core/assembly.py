@@ -1,0 +1,30 @@
+"""A committee as the chain shows it: who sits in it, and where each can be found. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from themis.core.agreement import Roster
+from themis.core.types import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """One member."""
+
+    member: Address
+    endpoint: str
+    """URL of its node's API; empty: it cannot be called, and calls the others."""
+    signing: bool
+    """Whether its signature counts: it has its whole stake, and has not left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """All members, and how many must sign the same."""
+
+    quorum: int
+    seats: Mapping[Address, Seat]
+
+    @property
+    def roster(self) -> Roster:
+        return Roster(self.quorum, frozenset(seat.member for seat in self.seats.values() if seat.signing))

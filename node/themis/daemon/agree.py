@@ -1,0 +1,130 @@
+"""Agree: what was asked of a committee is committed to, signed and agreed on before it is sent."""
+
+import logging
+import secrets
+from typing import Final
+
+from themis.committee.talk import Talk
+from themis.core import committee
+from themis.core.agreement import Agreement, Fault, Heard
+from themis.core.committee import COMMITMENT_TYPE, RESULT_TYPE, Commitment, Result
+from themis.core.errors import Reason, Refused
+from themis.core.job import Agreed, Closed, Fact, Job, State
+from themis.core.spelling import shown
+from themis.core.trouble import Trouble
+from themis.core.types import Address, Hash32
+from themis.daemon import told
+from themis.daemon.node import Node
+
+_BATCH: Final = 64
+_FRESH_S: Final = 5
+"""How old the list of members may be while something is to be agreed on."""
+_IDLE_S: Final = 60
+"""And while nothing is."""
+_SALT_BYTES: Final = 32
+_MOST_NAMED: Final = 10_000
+
+log = logging.getLogger(__name__)
+
+
+class Agree:
+    """AGREEING -> COMPUTED, when it is our turn to send; or CLOSED when it is too late."""
+
+    name = "agree"
+
+    def __init__(self, node: Node, talk: Talk) -> None:
+        self._node, self._talk, self._table = node, talk, talk.table
+        self._named: set[tuple[Hash32, Address, Fault]] = set()
+
+    def step(self) -> bool:
+        """Take each request as far as it goes now. False when none went further."""
+        node = self._node
+        jobs = node.store.jobs(State.AGREEING, limit=_BATCH)
+        self._table.floor.refresh(_FRESH_S if jobs else _IDLE_S)
+        facts = [(job, fact) for job in jobs if (fact := self._advanced(job)) is not None]
+        self._talk.about([job.id for job in jobs])
+        self._tell_apart()
+        if facts:
+            told.record(node, facts)
+        return bool(facts)
+
+    def _advanced(self, job: Job) -> Fact | None:
+        try:
+            agreement = self._spoken(job)
+        except Refused as refused:
+            return Closed(refused.reason, refused.detail)
+        self._name(agreement)
+        if self._node.time.now_s() > job.request.deadline_s:
+            said = f"{len(agreement.commitments)} members committed, {agreement.roster.quorum} must sign the same"
+            return Closed(Reason.EXPIRED, said)
+        return self._our_turn(agreement)
+
+    def _spoken(self, job: Job) -> Agreement:
+        """Where it stands, once this member has said what it may say. Raises Refused for a result that it may not."""
+        floor, own = self._table.floor, self._node.signer.address
+        agreement = floor.agreement(job.id)
+        if own not in agreement.roster.members or job.answer is None:
+            return agreement
+        if own not in agreement.commitments:
+            self._commit(job.id, job.answer.result_hash)
+            agreement = floor.agreement(job.id)
+        if agreement.open and own not in agreement.results:
+            self._sign(job.id, job.answer.result_hash)
+            agreement = floor.agreement(job.id)
+        return agreement
+
+    def _commit(self, id_: Hash32, result_hash: Hash32) -> None:
+        """What is signed was promised on disk before: see `Store.vow`."""
+        node, forum = self._node, self._table.forum
+        own = node.signer.address
+        salt = node.store.vow(forum.committee, id_, result_hash, Hash32(secrets.token_bytes(_SALT_BYTES)))
+        commitment = committee.commitment_of(result_hash, salt, own)
+        signature = node.signer.sign_typed(committee.typed(forum, COMMITMENT_TYPE, id_, commitment))
+        self._say(Commitment(own, id_, commitment, signature))
+
+    def _sign(self, id_: Hash32, result_hash: Hash32) -> None:
+        node, forum = self._node, self._table.forum
+        salt = node.store.vow(forum.committee, id_, result_hash, Hash32(secrets.token_bytes(_SALT_BYTES)))
+        signature = node.signer.sign_typed(committee.typed(forum, RESULT_TYPE, id_, result_hash))
+        self._say(Result(node.signer.address, id_, result_hash, salt, signature))
+
+    def _say(self, message: Commitment | Result) -> None:
+        self._node.store.hear([Heard(message, self._node.clock.now_s())])
+
+    def _our_turn(self, agreement: Agreement) -> Agreed | None:
+        node = self._node
+        turn_s = agreement.turn_s(node.signer.address, self._table.turn_s)
+        if agreement.agreed is None or turn_s is None or node.clock.now_s() < turn_s:
+            return None
+        return Agreed(tuple(each.signature for each in agreement.signatures(agreement.agreed)))
+
+    def _tell_apart(self) -> None:
+        apart = self._talk.troubles()
+        if apart:
+            self._node.troubles.say(Trouble.APART, "; ".join(apart.values()))
+        else:
+            self._node.troubles.over(Trouble.APART)
+
+    def _name(self, agreement: Agreement) -> None:
+        """Say once what members did that others should know."""
+        node = self._node
+        for member, faults in agreement.faults().items():
+            for fault in faults - {Fault.LATE, Fault.SILENT}:
+                if (agreement.request, member, fault) in self._named:
+                    continue
+                if len(self._named) >= _MOST_NAMED:
+                    self._named.clear()
+                self._named.add((agreement.request, member, fault))
+                log.warning("member %s %s about 0x%s", shown(member), _SAID[fault], agreement.request.hex())
+                if member == node.signer.address:
+                    node.troubles.say(Trouble.OUTVOTED, _OUTVOTED.format(agreement.request.hex()))
+
+
+_SAID: Final = {
+    Fault.OUTVOTED: "is outvoted",
+    Fault.EQUIVOCATED: "has signed two results",
+}
+_OUTVOTED: Final = (
+    "the other members agree on another result of 0x{} than this node: run `themis verify` on it, and `themis check`; "
+    "do not go on serving before you know why"
+)

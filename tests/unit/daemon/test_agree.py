@@ -1,0 +1,259 @@
+"""Members that agree: whoever is slow, dead, lying, cut off or killed; each signs one result, and one sends it."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.committee_kit import FORUM, GOLDENS, RIGHT, TURN_S, WRONG, Chamber, House, Member
+from tests.daemon_kit import Killed
+from tests.fakes import MODEL
+from themis.core import committee, signature
+from themis.core.agreement import Fault
+from themis.core.assembly import Assembly, Seat
+from themis.core.committee import RESULT_TYPE, Commitment, Result
+from themis.core.errors import Reason
+from themis.core.job import State
+from themis.core.types import Hash32
+
+
+def states(house: House, id_: Hash32) -> list[State]:
+    return [member.job(id_).state for member in house.members if member.up]
+
+
+def senders(house: House, id_: Hash32) -> list[Member]:
+    return [member for member in house.members if member.up and member.job(id_).state is State.COMPUTED]
+
+
+def by_rank(house: House, id_: Hash32) -> list[Member]:
+    return sorted(house.members, key=lambda member: committee.rank(id_, member.address))
+
+
+def signers(member: Member, id_: Hash32) -> list[bytes]:
+    """Whose signatures it would send."""
+    job = member.job(id_)
+    assert job.answer is not None
+    digest = committee.result_digest(FORUM, id_, job.answer.result_hash)
+    found = [signature.signer(digest, each) for each in job.signatures]
+    assert None not in found
+    return [each for each in found if each is not None]
+
+
+def test_members_agree_and_the_first_by_rank_sends(tmp_path: Path) -> None:
+    house = House(tmp_path, 2, 3)
+    request = house.ask()
+    (id_,) = {member.compute(request, RIGHT) for member in house.members}
+    house.work(4)
+    assert senders(house, id_) == by_rank(house, id_)[:1]
+    (sender,) = senders(house, id_)
+    assert signers(sender, id_) == sorted(signers(sender, id_))
+    assert len(signers(sender, id_)) == 2
+
+
+def test_the_next_one_sends_when_the_first_does_not(tmp_path: Path) -> None:
+    house = House(tmp_path, 2, 3)
+    request = house.ask()
+    (id_,) = {member.compute(request, RIGHT) for member in house.members}
+    house.work(4)
+    first, second, third = by_rank(house, id_)
+    first.die()
+    house.clock.now += TURN_S
+    house.work(1)
+    assert second.job(id_).state is State.COMPUTED
+    assert third.job(id_).state is State.AGREEING
+    house.clock.now += TURN_S
+    house.work(1)
+    assert third.job(id_).state is State.COMPUTED
+
+
+def test_one_that_is_dead_is_not_needed(tmp_path: Path) -> None:
+    house = House(tmp_path, 2, 3)
+    request = house.ask()
+    house.members[0].die()
+    (id_,) = {member.compute(request, RIGHT) for member in house.members[1:]}
+    house.work(15)
+    assert State.COMPUTED in states(house, id_)
+    assert "cannot be reached" in str(house.members[1].node.troubles.found()) or house.members[1].talk.troubles()
+
+
+def test_a_liar_is_outvoted_and_named_by_all(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    house = House(tmp_path, 2, 3)
+    request = house.ask()
+    liar, *honest = house.members
+    id_ = liar.compute(request, WRONG)
+    for member in honest:
+        member.compute(request, RIGHT)
+    house.work(15)
+    assert [member for member in senders(house, id_) if member is liar] == []
+    (sender, *_) = senders(house, id_)
+    assert sorted(signers(sender, id_)) == sorted(member.address for member in honest)
+    assert liar.job(id_).state is State.AGREEING
+    for member in house.members:
+        assert Fault.OUTVOTED in member.table.floor.agreement(id_).faults()[liar.address]
+    assert "is outvoted" in caplog.text
+    assert "do not go on serving" in str(liar.node.troubles.found())
+    assert honest[0].node.troubles.found() == []
+
+
+def test_who_waits_to_read_a_result_before_it_commits_is_named_and_used_last(tmp_path: Path) -> None:
+    house = House(tmp_path, 2, 3)
+    request = house.ask()
+    first, second, lazy = house.members
+    id_ = first.compute(request, RIGHT)
+    house.work(3)
+    assert [type(each.message) for each in first.store.heard(id_)] == [Commitment]
+    second.compute(request, RIGHT)
+    house.work(2)
+    lazy.compute(request, RIGHT)
+    house.work(20)
+    assert Fault.LATE in first.table.floor.agreement(id_).faults()[lazy.address]
+    assert all(lazy.address not in signers(each, id_) for each in senders(house, id_) if each is not lazy)
+
+
+def test_members_that_cannot_reach_each_other_agree_through_a_third(tmp_path: Path) -> None:
+    house = House(tmp_path, 3, 3)
+    a, b, _ = house.members
+    house.wires.cut = {(a.address, b.address), (b.address, a.address)}
+    request = house.ask()
+    (id_,) = {member.compute(request, RIGHT) for member in house.members}
+    house.work(12)
+    assert State.COMPUTED in states(house, id_)
+    assert a.talk.troubles().keys() == {b.address}
+
+
+@pytest.mark.parametrize("unreachable", [1, 2])
+def test_a_member_that_cannot_be_called_calls(tmp_path: Path, unreachable: int) -> None:
+    house = House(tmp_path, 3, 3, unreachable=unreachable)
+    request = house.ask()
+    (id_,) = {member.compute(request, RIGHT) for member in house.members}
+    house.work(20)
+    assert states(house, id_).count(State.COMPUTED) == 3, "each in its turn"
+
+
+def test_one_that_saw_the_request_late_is_told_again(tmp_path: Path) -> None:
+    house = House(tmp_path, 3, 3)
+    request = house.ask()
+    *early, late = house.members
+    (id_,) = {member.compute(request, RIGHT) for member in early}
+    house.work(3)
+    assert late.store.heard(id_) == []
+    late.compute(request, RIGHT)
+    house.work(20)
+    assert State.COMPUTED in states(house, id_)
+
+
+def test_too_few_members_let_the_request_expire(tmp_path: Path) -> None:
+    house = House(tmp_path, 2, 3)
+    request = house.ask()
+    alone, *others = house.members
+    for other in others:
+        other.die()
+    id_ = alone.compute(request, RIGHT)
+    house.work(2)
+    assert alone.job(id_).state is State.AGREEING
+    house.clock.now += 2_000
+    house.work(1)
+    job = alone.job(id_)
+    assert (job.state, job.reason) == (State.CLOSED, Reason.EXPIRED)
+    assert job.detail == "1 members committed, 2 must sign the same"
+
+
+def test_a_member_that_was_put_out_says_nothing(tmp_path: Path) -> None:
+    house = House(tmp_path, 2, 3)
+    out = house.members[0]
+    seats = dict(house.chamber.shown.seats)
+    seats[out.address] = Seat(out.address, "http://0", signing=False)
+    house.chamber.shown = Assembly(2, seats)
+    request = house.ask()
+    (id_,) = {member.compute(request, RIGHT) for member in house.members}
+    house.work(8)
+    assert all(each.message.member != out.address for each in house.members[1].store.heard(id_))
+    assert out.job(id_).state is State.AGREEING
+
+
+def test_members_are_remembered_while_the_chain_is_down(tmp_path: Path) -> None:
+    house = House(tmp_path, 2, 3)
+    house.work(1)
+    house.chamber.down = True
+    house.clock.now += 1_000
+    request = house.ask(deadline_s=2**39)
+    (id_,) = {member.compute(request, RIGHT) for member in house.members}
+    house.work(4)
+    assert State.COMPUTED in states(house, id_)
+
+
+def test_a_node_that_finds_another_result_than_it_promised_signs_nothing(tmp_path: Path) -> None:
+    house = House(tmp_path, 2, 3)
+    member = house.members[0]
+    request = house.ask()
+    id_ = member.compute(request, RIGHT)
+    wrong = member.answer(id_, WRONG).result_hash
+    member.store.vow(FORUM.committee, id_, wrong, wrong)
+    house.work(1)
+    job = member.job(id_)
+    assert (job.state, job.reason) == (State.CLOSED, Reason.SIGNED_OTHERWISE)
+    assert member.store.heard(id_) == []
+
+
+def test_two_results_of_a_member_are_kept_as_proof_even_when_all_is_over(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    house = House(tmp_path, 2, 3)
+    request = house.ask()
+    (id_,) = {member.compute(request, RIGHT) for member in house.members}
+    house.work(15)
+    liar, witness, _ = house.members
+    wrong = liar.answer(id_, WRONG).result_hash
+    signed = liar.signer.sign_typed(committee.typed(FORUM, RESULT_TYPE, id_, wrong))
+    second = Result(liar.address, id_, wrong, wrong, signed)
+    assert witness.table.floor.receive([second]) == {}
+    (proof,) = witness.table.floor.agreement(id_).equivocations
+    assert {proof.one.result_hash, proof.other.result_hash} == {wrong, liar.answer(id_, RIGHT).result_hash}
+
+
+def test_members_that_differ_say_so_before_the_first_request(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    house = House(tmp_path, 2, 3)
+    odd = house.members[2]
+    object.__setattr__(odd.table, "goldens", {MODEL: Hash32(bytes(32))})
+    house.work(1)
+    assert f"member 0x{odd.address.hex()} answers model 0x{MODEL.hex()} otherwise" in caplog.text
+    assert "otherwise" in str(house.members[0].node.troubles.found())
+    object.__setattr__(odd.table, "goldens", GOLDENS)
+    house.work(2)
+    assert house.members[0].node.troubles.found() == []
+
+
+def test_an_idle_committee_says_nothing_to_each_other(tmp_path: Path) -> None:
+    house = House(tmp_path, 2, 3)
+    house.work(5)
+    assert house.wires.calls == 0
+
+
+@pytest.mark.parametrize("moment", range(8))
+def test_a_member_killed_at_any_point_loses_nothing_and_signs_nothing_twice(tmp_path: Path, moment: int) -> None:
+    """All three are needed: what one forgets would be missed. Its salt too: another one would be another commitment."""
+    house = House(tmp_path, 3, 3)
+    request = house.ask()
+    (id_,) = {member.compute(request, RIGHT) for member in house.members}
+    doomed = house.members[1]
+    doomed.life.left = moment
+    for _ in range(12):
+        try:
+            house.work(1)
+        except Killed:
+            doomed.die()
+            house.work(1)
+            doomed.start()
+    house.work(20)
+    assert State.COMPUTED in states(house, id_)
+    said = [each.message for member in house.members for each in member.store.heard(id_)]
+    for kind in (Commitment, Result):
+        of_doomed = {each for each in said if isinstance(each, kind) and each.member == doomed.address}
+        assert len(of_doomed) == 1, "one commitment and one result, the same in every life"
+
+
+def test_an_unreadable_chain_at_the_start_is_waited_for(tmp_path: Path) -> None:
+    house = House(tmp_path, 2, 3)
+    house.chamber.down = True
+    with pytest.raises(Exception, match="the chain is down"):
+        house.members[0].agree.step()
+    assert isinstance(house.chamber, Chamber)
