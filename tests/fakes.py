@@ -111,6 +111,9 @@ class FakeEngine:
     def tuned(self) -> Mapping[Hash32, str]:
         return {}
 
+    def restarts(self) -> Mapping[Hash32, int]:
+        return {MODEL: 0}
+
     def infer(self, model_id: Hash32, work: Sequence[tuple[bytes, bytes | None]]) -> list[bytes]:
         self.code_needed(model_id, work[0][0])
         self.runs += len(work)

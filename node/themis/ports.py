@@ -146,6 +146,10 @@ class Engine(Protocol):
         """For each model that was tuned: how it is run, unlike untuned ones. In words."""
         ...
 
+    def restarts(self) -> Mapping[Hash32, int]:
+        """For each model: how often the process apart that runs it had to be started again; 0 where it has none."""
+        ...
+
     def infer(self, model_id: Hash32, work: Sequence[tuple[bytes, bytes | None]]) -> list[bytes]:
         """Output bytes for each (input, fetched code or None), in order.
 
@@ -306,4 +310,8 @@ class Store(Protocol):
 
     def counts(self) -> Counts:
         """How many jobs there are of each kind."""
+        ...
+
+    def room(self) -> tuple[int, int]:
+        """Bytes that it takes on its disk, and bytes that are free there."""
         ...

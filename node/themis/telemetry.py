@@ -4,21 +4,34 @@ import math
 from collections.abc import Iterable
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
+from themis.core.errors import Reason
+from themis.core.spelling import shown
 from themis.core.trouble import Trouble
-from themis.core.types import Hash32
+from themis.core.types import ETHER, Address, Hash32
 
 LOOPS: Final = ("watch", "judge", "infer", "send", "settle", "tend", "keep", "listen", "agree")
 ERROR_CODES: Final = ("unavailable", "rpc_error")
+STAGES: Final = ("seen", "judged", "computed", "agreed", "sent", "mined", "final")
+"""What a request goes through, in this order; `agreed` only where a committee was asked."""
+OTHER: Final = "other"
+"""A model that is not served: strangers choose what they ask for, and could make any number of series."""
 _INFERENCE_BUCKETS_S: Final = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10)
+_LATENCY_BUCKETS_S: Final = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1_000, 3_000)
 
 
 class Telemetry:
     """One registry per node. Every label value exists from the start, so that an absent series means an absent node."""
 
-    def __init__(self, models: Iterable[Hash32] = (), loops: Iterable[str] = LOOPS) -> None:
+    def __init__(
+        self, models: Iterable[Hash32] = (), loops: Iterable[str] = LOOPS, tokens: Iterable[Address] = ()
+    ) -> None:
+        """`tokens` are those that income is counted in, beside ether: the others are worth nothing here."""
         self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        self._models = {model_id: model_label(model_id) for model_id in models}
+        self._tokens = {ETHER: "ether"} | {token: shown(token) for token in tokens}
         self.recorded_block = Gauge("themis_recorded_block", "Newest block whose events are stored.", registry=registry)
         self.balance_wei = Gauge("themis_operator_balance_wei", "The operator's balance.", registry=registry)
         self.unsettled = Gauge("themis_transactions_unsettled", "Transactions without a receipt.", registry=registry)
@@ -47,14 +60,74 @@ class Telemetry:
             ("model",),
             registry=registry,
         )
-        for model_id in models:
-            self.license_expiry.labels(model_label(model_id)).set(math.nan)
+        for label in self._models.values():
+            self.license_expiry.labels(label).set(math.nan)
         self.loop_errors = Counter(
             "themis_loop_errors_total", "Steps that could not be done.", ("loop", "code"), registry=registry
         )
         for loop in loops:
             for code in ERROR_CODES:
                 self.loop_errors.labels(loop, code)
+        self._measure_answers()
+
+    def _measure_answers(self) -> None:
+        registry, model = self.registry, ("model",)
+        self.answers = Counter("themis_answers_total", "Answers that became final.", model, registry=registry)
+        self.refusals = Counter(
+            "themis_refusals_total",
+            "Requests closed without our answer, of models that are not served too.",
+            ("model", "reason"),
+            registry=registry,
+        )
+        self.income = Counter(
+            "themis_income_units_total",
+            "Earned by final answers, royalties deducted: wei, or the smallest units of a token.",
+            ("model", "token"),
+            registry=registry,
+        )
+        self.gas = Counter(
+            "themis_gas_used_total",
+            "Gas of answers, and of what failed or only used up a nonce.",
+            model,
+            registry=registry,
+        )
+        self.gas_wei = Counter("themis_gas_spent_wei_total", "What that gas has cost.", model, registry=registry)
+        self.answer_seconds = Histogram(
+            "themis_answer_seconds",
+            "From the first sight of a request to that of its answer on chain.",
+            buckets=_LATENCY_BUCKETS_S,
+            registry=registry,
+        )
+        self.stage_seconds = Histogram(
+            "themis_stage_seconds",
+            "How long requests took to a stage from the one before; to `seen` from their blocks' whole seconds.",
+            ("stage",),
+            buckets=_LATENCY_BUCKETS_S,
+            registry=registry,
+        )
+        for stage in STAGES:
+            self.stage_seconds.labels(stage)
+        for label in (*self._models.values(), OTHER):
+            for counter in (self.answers, self.gas, self.gas_wei):
+                counter.labels(label)
+            for reason in Reason:
+                self.refusals.labels(label, str(reason))
+            for token in self._tokens.values():
+                self.income.labels(label, token)
+
+    def model(self, model_id: Hash32) -> str:
+        """The label of a model: its id where it is served, else OTHER."""
+        return self._models.get(model_id, OTHER)
+
+    def earned(self, model_id: Hash32, token: Address, units: int) -> None:
+        """An answer was paid for; in a token that is worth nothing here, nothing was earned."""
+        if token in self._tokens:
+            self.income.labels(self.model(model_id), self._tokens[token]).inc(units)
+
+    def spent(self, model_id: Hash32, gas: int, wei: int) -> None:
+        """A transaction was mined."""
+        self.gas.labels(self.model(model_id)).inc(gas)
+        self.gas_wei.labels(self.model(model_id)).inc(wei)
 
 
 def model_label(model_id: Hash32) -> str:

@@ -62,6 +62,10 @@ def test_says_what_it_serves(case: Case) -> None:
     assert found[1].max_input_bytes > 0
 
 
+def test_nothing_had_to_be_started_again(case: Case) -> None:
+    assert case.engine.restarts() == {case.model_id: 0}
+
+
 def test_answers_in_order_and_the_same_every_time(case: Case) -> None:
     work = [(input_, None) for input_ in case.inputs]
     together = case.engine.infer(case.model_id, work)

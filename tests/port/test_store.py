@@ -349,3 +349,13 @@ def test_an_answer_that_is_agreed_on_waits_for_others(path: Path) -> None:
     store.record([(job_of(store, event.id), Agreed(signatures))], 4)
     job = job_of(open_store(path), event.id)
     assert (job.state, job.signatures) == (State.COMPUTED, signatures)
+
+
+def test_it_says_what_room_it_takes_and_has(path: Path) -> None:
+    store = open_store(path)
+    small, free = store.room()
+    assert small >= path.stat().st_size > 0
+    assert free > 0
+    store.record_events([requested(bytes(100_000))], [REF], 1.0)
+    assert store.room()[0] > small
+    store.close()

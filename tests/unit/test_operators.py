@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 import typer
+from prometheus_client.parser import text_string_to_metric_families
 
+from tests.scene import Scene
 from themis.cli.program import app
 from themis.config import Config
 from themis.core.errors import Reason
@@ -64,3 +66,18 @@ def test_the_unit_restarts_what_a_restart_can_mend() -> None:
     assert "RestartPreventExitStatus=70 78" in unit
     assert "Restart=always" in unit
     assert "ReadWritePaths=/tmp" in unit, "the lock of the key lies there"
+
+
+def test_metrics_it_names_exist(tmp_path: Path) -> None:
+    scene = Scene(tmp_path / "db")
+    exported = {
+        sample.name
+        for family in text_string_to_metric_families(scene.client.get("/metrics").text)
+        for sample in family.samples
+    }
+    scene.close()
+    stems = exported | {name.removesuffix("_count") for name in exported}
+    named = set(re.findall(r"`((?:themis|process)_\w+\*?)", PAGE))
+    assert len(named) > 30
+    for name in named:
+        assert any(each == name or (name.endswith("*") and each.startswith(name[:-1])) for each in stems), name

@@ -1,13 +1,14 @@
-"""What Prometheus reads beside the node's own measurements: the store's counts, the head, the RPC calls."""
+"""What Prometheus reads beside the node's own measurements: the store's counts, the head, the loops, the RPC calls."""
 
 import math
 from collections.abc import Iterator
+from importlib.metadata import version
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from themis.api.fees import FeesNow
-from themis.api.reading import Reading
+from themis.api.reading import DISTRIBUTION, Reading
 from themis.core.pricing import Rule
 
 
@@ -35,8 +36,61 @@ class NodeCollector(Collector):
         yield from self._endpoints()
         yield from self._fees()
         yield from self._limits()
-        head = node.time.head
+        yield from self._head()
+        yield from self._loops()
+        yield from self._transactions()
+        yield from self._machine()
+
+    def _head(self) -> Iterator[Metric]:
+        head = self._reading.node.time.head
         yield GaugeMetricFamily("themis_head_block", "Newest block seen.", value=head.number if head else 0)
+        made_s = head.timestamp_s if head else math.nan
+        yield GaugeMetricFamily(
+            "themis_head_timestamp_seconds", "When the newest block was made; NaN before one was seen.", value=made_s
+        )
+
+    def _loops(self) -> Iterator[Metric]:
+        waiting = GaugeMetricFamily("themis_loop_waiting", "1 while the loop can not do its work.", labels=["loop"])
+        stepped = GaugeMetricFamily(
+            "themis_loop_stepped_timestamp_seconds", "When the loop last did its work; 0: never.", labels=["loop"]
+        )
+        for name, health in self._reading.health.items():
+            waiting.add_metric([name], bool(health.error))
+            stepped.add_metric([name], health.stepped_at_s)
+        yield from (waiting, stepped)
+        ready = self._reading.ready().ready
+        yield GaugeMetricFamily("themis_ready", "Whether the node can answer requests now, as /readyz.", value=ready)
+
+    def _transactions(self) -> Iterator[Metric]:
+        node = self._reading.node
+        signed_s = min((each.signed_at_s for each in node.store.unsettled()), default=None)
+        age_s = 0.0 if signed_s is None else max(0.0, node.clock.now_s() - signed_s)
+        yield GaugeMetricFamily(
+            "themis_transactions_unsettled_age_seconds",
+            "Since the oldest transaction without a receipt was signed; 0 where there is none.",
+            value=age_s,
+        )
+        left = self._reading.answers_left()
+        yield GaugeMetricFamily(
+            "themis_balance_answers",
+            "Answers that the balance pays for at the price of now; NaN unread.",
+            value=math.nan if left is None else left,
+        )
+
+    def _machine(self) -> Iterator[Metric]:
+        node = self._reading.node
+        restarts = CounterMetricFamily(
+            "themis_worker_restarts", "Processes of models that had to be started again.", labels=["model"]
+        )
+        for model_id, count in node.engine.restarts().items():
+            restarts.add_metric([node.telemetry.model(model_id)], count)
+        yield restarts
+        taken, free = node.store.room()
+        yield GaugeMetricFamily("themis_store_bytes", "What the store takes on its disk.", value=taken)
+        yield GaugeMetricFamily("themis_disk_free_bytes", "What is free on the disk of the store.", value=free)
+        built = GaugeMetricFamily("themis_build_info", "1, for the version that runs.", labels=["version"])
+        built.add_metric([version(DISTRIBUTION)], 1)
+        yield built
 
     def _endpoints(self) -> Iterator[Metric]:
         """By place in the configuration: two keys at one provider are two endpoints."""

@@ -74,6 +74,13 @@ class Reading:
         conditions.append(models.Condition(name="head", ok=known, detail=said))
         return models.Ready(ready=all(condition.ok for condition in conditions), conditions=conditions)
 
+    def answers_left(self) -> int | None:
+        """About how many answers the balance pays for; None before it was read."""
+        market, balance_wei = self.node.account.last_market(), self._balance_wei()
+        if market is None or balance_wei is None:
+            return None
+        return answers_paid(int(balance_wei), self.node.settings.fees.quote(market))
+
     def _balance_wei(self) -> str | None:
         """As the settling loop read it last; a gauge, so exact to 16 digits."""
         if not self.health["settle"].stepped_at_s:
@@ -93,11 +100,8 @@ class Reading:
                 yield f"{self.node.engine.models()[model_id].name}: {concern}"
 
     def _low_balance(self) -> Iterator[str]:
-        market, balance_wei = self.node.account.last_market(), self._balance_wei()
-        if market is None or balance_wei is None:
-            return
-        answers = answers_paid(int(balance_wei), self.node.settings.fees.quote(market))
-        if answers < LOW_BALANCE_ANSWERS:
+        answers = self.answers_left()
+        if answers is not None and answers < LOW_BALANCE_ANSWERS:
             account = shown(self.node.signer.address)
             yield f"the balance pays for about {answers} answers: fund {account}"
 

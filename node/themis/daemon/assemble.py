@@ -64,7 +64,7 @@ def assemble(home: Path, config: Config, preflight: Preflight) -> Running:
             requesters=config.requesters.limits(),
             max_spend_wei=config.fees.max_spend_wei_per_day,
         ),
-        telemetry=Telemetry(engine.models(), (*LOOPS, *map(lane, apart))),
+        telemetry=Telemetry(engine.models(), (*LOOPS, *map(lane, apart)), config.fees.pricing(chain_id).token_wei),
     )
     lanes = [InferApart(node, info) for info in apart]
     tend = Tend(preflight.rpc, chain_id, oracle, node.clock)

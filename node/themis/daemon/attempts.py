@@ -14,7 +14,7 @@ from themis.core.spelling import gwei
 from themis.core.transaction import SentTransaction
 from themis.core.trouble import Trouble
 from themis.core.types import Denial, Fulfilled, Hash32, Receipt
-from themis.daemon import told
+from themis.daemon import measure, told
 from themis.daemon.broadcast import broadcast, sign_answer, sign_empty
 from themis.daemon.node import Node
 from themis.daemon.unsettled import Unsettled
@@ -137,6 +137,8 @@ class Caretaker:
             over = job is not None and (job.state in NEEDS_NO_ANSWER or not current)
             if fact is not None or (over and (receipt is not None or lost)):
                 settled.append(nonce)
+                if receipt is not None and job is not None and (sent[-1].cancels or not receipt.succeeded):
+                    measure.spent(node, job, receipt)  # what an answer costs is counted when it is final
         if facts:
             told.record(node, facts)
         if settled:

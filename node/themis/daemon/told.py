@@ -3,10 +3,11 @@
 import logging
 from collections.abc import Sequence
 
-from themis.core.errors import Unavailable
-from themis.core.job import Closed, Fact, Finalized, Job, Underpaid
+from themis.core.errors import Reason, Unavailable
+from themis.core.job import Closed, Fact, Finalized, HistoryEntry, Job, Underpaid
 from themis.core.spelling import ether, instant, shown
 from themis.core.types import ETHER, Hash32, Receipt
+from themis.daemon import measure
 from themis.daemon.node import Node
 
 log = logging.getLogger(__name__)
@@ -19,6 +20,7 @@ def record(node: Node, facts: Sequence[tuple[Job, Fact]]) -> None:
         if isinstance(fact, Closed):
             why = f"{fact.reason} {fact.detail}".rstrip()
             log.info("closed 0x%s: %s; model %s, fee %s", job.id.hex(), why, _model(node, job), _fee(job))
+            measure.refused(node, job, fact.reason)
         if isinstance(fact, Underpaid) and _first_time(node, job):
             log.info("waits 0x%s: %s; %s; model %s", job.id.hex(), fact.detail, _way_on(node, job), _model(node, job))
 
@@ -30,6 +32,7 @@ def reorged(node: Node, gone: Sequence[Hash32]) -> None:
         if job is not None:
             said = "its block left the chain; it is taken up again when it comes back"
             log.info("closed 0x%s: %s %s; model %s", id_.hex(), job.reason, said, _model(node, job))
+            measure.refused(node, job, Reason.REORGED)
 
 
 def finalize(node: Node, jobs: Sequence[Job]) -> None:
@@ -39,14 +42,17 @@ def finalize(node: Node, jobs: Sequence[Job]) -> None:
     for job in jobs:
         if job.mined_at is None:
             continue
-        receipt = receipts.get(job.mined_at.tx_hash)
+        receipt, history = receipts.get(job.mined_at.tx_hash), node.store.history(job.id)
+        measure.answered(node, job, history)
+        if receipt is not None:
+            measure.spent(node, job, receipt)
         log.info(
             "answered 0x%s: model %s, fee %s, gas %s, latency %s, transaction 0x%s",
             job.id.hex(),
             _model(node, job),
             _fee(job),
             "unknown" if receipt is None else receipt.gas_used,
-            _latency(node, job),
+            _latency(history),
             job.mined_at.tx_hash.hex(),
         )
 
@@ -76,11 +82,9 @@ def _receipts(node: Node, jobs: Sequence[Job]) -> dict[Hash32, Receipt]:
     return {receipt.tx_hash: receipt for receipt in found if receipt is not None}
 
 
-def _latency(node: Node, job: Job) -> str:
-    """From the first sight of a request to that of its answer."""
-    history = node.store.history(job.id)
-    mined = [entry.at_s for entry in history if entry.fact == "Mined"]
-    return f"{mined[-1] - history[0].at_s:.2f} s" if mined else "unknown"
+def _latency(history: Sequence[HistoryEntry]) -> str:
+    seconds = measure.latency_s(history)
+    return "unknown" if seconds is None else f"{seconds:.2f} s"
 
 
 def _model(node: Node, job: Job) -> str:

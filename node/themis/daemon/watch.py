@@ -8,7 +8,7 @@ from typing import Final
 from themis.core.errors import Misconfigured, Unavailable
 from themis.core.reorg import extended, fork_point, linked
 from themis.core.types import Block, BlockRef, ChainEvent, Hash32
-from themis.daemon import told
+from themis.daemon import measure, told
 from themis.daemon.node import Node
 from themis.daemon.ranges import Ranges
 
@@ -106,6 +106,7 @@ class Watch:
             self._node.telemetry.late_logs.inc(len(late))
             log.warning("the RPC showed %d logs later than their blocks: its backends lie apart", len(late))
         self._record(tail, new, events)
+        measure.seen(self._node, [*old, *new], events)
         self._keep([*self._recent, *new], by_hash)
         return True
 

@@ -52,6 +52,8 @@ class Apart:
         self._bundle, self._threads, self._limits = bundle, threads, limits
         self._lock = threading.Lock()
         self._closed = False
+        self.restarts = 0
+        """How often a worker had to be replaced."""
         weights = sum(size_of(bundle.path, name) for name in bundle.manifest.files)
         self._loading_bytes = LOADING_BYTES + LOADING_PER_BYTE * weights
         self._loading_s = LOADING_S + LOADING_S_PER_GIB * weights / 1_024**3
@@ -141,6 +143,7 @@ class Apart:
         self._line.close()
         atexit.unregister(self.close)
         if not self._closed:
+            self.restarts += 1
             self._start()
 
     def _require_ready(self) -> None:

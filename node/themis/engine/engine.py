@@ -87,6 +87,12 @@ class OnnxEngine:
             if loaded.tuning != self._defaults
         }
 
+    def restarts(self) -> Mapping[Hash32, int]:
+        return {
+            model_id: loaded.answerer.restarts if isinstance(loaded.answerer, Apart) else 0
+            for model_id, loaded in self._loaded.items()
+        }
+
     def tunings(self) -> Mapping[Hash32, Tuning]:
         """How each model runs now."""
         return {model_id: loaded.tuning for model_id, loaded in self._loaded.items()}

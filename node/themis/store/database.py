@@ -1,5 +1,6 @@
 """One SQLite file: opened, bound to one node, written in transactions that are on disk when they end."""
 
+import shutil
 import sqlite3
 import threading
 import time
@@ -11,7 +12,7 @@ from typing import Any, Final
 from themis.core.errors import Misconfigured
 from themis.store import schema
 from themis.store.faults import told
-from themis.store.presence import Presence
+from themis.store.presence import Presence, beside, size
 
 Binding = tuple[int, bytes, bytes]
 """Chain id, oracle and operator: a store belongs to one of each."""
@@ -45,6 +46,10 @@ class Database:
             if time.monotonic() - self._looked_s > _LOOK_S:
                 self._look()
             return self.db.execute(query, values).fetchall()
+
+    def room(self) -> tuple[int, int]:
+        """Bytes of its files, and bytes that are free on their disk."""
+        return sum(map(size, (self._path, *beside(self._path)))), shutil.disk_usage(self._path.parent).free
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -17,7 +17,7 @@ class Presence:
 
     def __init__(self, path: Path) -> None:
         self._main = path
-        self._beside = [Path(f"{path}{suffix}") for suffix in _BESIDE]
+        self._beside = beside(path)
         self._known: dict[Path, _State] = {}
 
     def remember(self) -> None:
@@ -35,6 +35,17 @@ class Presence:
             found = _state(file)
             if found is None or found[: len(known)] != known:
                 raise _lost(file, found)
+
+
+def beside(path: Path) -> list[Path]:
+    """The files that SQLite keeps beside a store."""
+    return [Path(f"{path}{suffix}") for suffix in _BESIDE]
+
+
+def size(file: Path) -> int:
+    """Its bytes; 0 where it is not there now."""
+    found = _state(file)
+    return 0 if found is None else found[-1]
 
 
 def _state(file: Path) -> _State | None:

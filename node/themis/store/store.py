@@ -207,6 +207,9 @@ class SqliteStore:
         reasons = dict(self._all("SELECT reason, jobs FROM tallies WHERE state = 'closed'"))
         return Counts({s: states.get(s, 0) for s in State}, {r: reasons.get(r, 0) for r in Reason})
 
+    def room(self) -> tuple[int, int]:
+        return self._database.room()
+
     def _count_accepted(self, requester: Address, now_s: float) -> None:
         hour = int(now_s) // HOUR_S
         self._db.execute("DELETE FROM accepted WHERE hour <= ?", (hour - DAY_HOURS,))

@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.api_kit import UNREACHABLE
 from tests.daemon_kit import Bench
 from tests.fakes import GENESIS_S, KEY, MODEL, REQUESTER
+from tests.scene import BIG_LANE, ENDPOINTS, NOBODY, Scene
 from themis.api import models
 from themis.api.app import create
 from themis.api.fees import FeesNow
@@ -21,7 +22,6 @@ from themis.api.metrics import NodeCollector
 from themis.api.pages import PAGES, PARTS
 from themis.api.reading import Reading
 from themis.api.server import Server
-from themis.chain.endpoints import EndpointState
 from themis.cli.node import panel
 from themis.config import ApiConfig
 from themis.core.errors import Broken, Reason
@@ -30,55 +30,18 @@ from themis.core.job import State
 from themis.core.permission import Explanation, Standing
 from themis.core.pricing import Pricing, Rule
 from themis.core.requesters import Requesters
-from themis.core.types import Address, Denial, Hash32
+from themis.core.types import Hash32
 from themis.daemon.attempts import RESEND_AFTER_S
 from themis.daemon.settle import STANDING_EVERY_S
 from themis.daemon.supervisor import Health
 from themis.daemon.unsettled import AFTER_BLOCKS
 
-NOBODY = Address(b"\x66" * 20)
-HOSTS = frozenset({"127.0.0.1"})
-BIG_LANE = 2**64 - 1
-ENDPOINTS = [
-    EndpointState("http://one", True, 100, 0, 0.0, 0.012, 9, 0, 100, ""),  # noqa: FBT003 (fit)
-    EndpointState("http://two", False, 97, 3, 0.4, 0.5, 10, 4, 1, "HTTP status 503"),  # noqa: FBT003
-]
-
-
-class Scene:
-    """A node that has answered one request, refused one and has one to look at."""
-
-    def __init__(self, path: Path) -> None:
-        self.bench = bench = Bench(path)
-        bench.chain.denials[NOBODY] = Denial("AuthorizationRequired", "version=1")
-        self.done = bench.chain.ask(lane=BIG_LANE)
-        self.closed = bench.chain.ask(requester=NOBODY)
-        bench.work()
-        bench.mine()
-        bench.settle.step()
-        self.seen = bench.chain.ask(b"later")
-        bench.see()
-        self.health = {loop.name: Health(bench.clock.now) for loop in bench.loops}
-        self.endpoints = ENDPOINTS[:1]
-        reading = Reading(bench.node, self.health, {"eth_getLogs": 7, "eth_call": 3}, 900.0, lambda: self.endpoints)
-        self.server = Server(ApiConfig(port=0))
-        self.server.start(create(reading, *UNREACHABLE, hosts=HOSTS, token=None))
-        self.client = httpx.Client(base_url=self.server.url)
-
-    def get(self, path: str) -> Any:
-        reply = self.client.get(path)
-        assert reply.status_code == 200, reply.text
-        assert reply.headers["content-type"] == "application/json"
-        return reply.json()
-
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Scene]:
     made = Scene(tmp_path / "db")
-    with made.client:
-        yield made
-    made.server.stop()
-    made.bench.store.close()
+    yield made
+    made.close()
 
 
 @pytest.mark.parametrize("path", ["/livez", "/metrics", "/", "/v1/status", "/page/style.css", "/v1/jobs/0x00", "/none"])

@@ -66,9 +66,11 @@ def test_a_worker_that_died_unasked_costs_nobody_a_request(tmp_path: Path) -> No
     harmless = struct.pack(">ii", 6, 3)
     model = Apart(made(tmp_path, foreign.quotient(), harmless), 1, SHORT)
     try:
+        assert model.restarts == 0
         model.worker.kill()
         model.worker.join()
         assert model.answer([(harmless, None)]).outputs == [struct.pack(">i", 2)]
+        assert model.restarts == 1
     finally:
         model.close()
 
