@@ -21,9 +21,10 @@ import onnx
 from onnx import AttributeProto, TensorProto
 
 from tests import foreign_models as foreign
-from themis.adopt import adopt, sandbox
+from themis.adopt import adopt
 from themis.adopt.adopt import Wishes
 from themis.core.errors import Misconfigured, Refused
+from themis.engine import sandbox
 from themis.exact import selftest
 
 OLMOE: Final = Path(__file__).parents[1] / "models/olmoe-tiny"

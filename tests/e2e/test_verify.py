@@ -20,11 +20,13 @@ from tests.world import FEES, World
 from themis.bundles import bundle
 from themis.chain import contracts
 from themis.chain.rpc import Call, Rpc, RpcError
-from themis.core import canonical
+from themis.core import canonical, merkle
 from themis.core.spelling import shown
 from themis.core.types import Hash32
 
 LIE = b"\x01" * 16
+NUMBERS = {"float32": 1, "uint8": 2, "int32": 6, "int64": 7, "bool": 9, "float64": 11, "uint32": 12}
+"""ONNX's, of types."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,37 @@ def test_a_lie_shows_from_its_first_byte_on(scene: Scene) -> None:
     assert said.endswith(f"byte {first} is the first")
     status, (short,), _ = verified(scene.nobody, lied(scene, truth, b""))
     assert (status, short["first_difference"]) == (1, 0), "an answer that ends too soon differs where it ends"
+
+
+def test_a_trace_is_of_the_model_s_own_answer(scene: Scene) -> None:
+    nobody = scene.nobody
+    id_ = scene.asked(scene.town.model_id, b"an honest trace", 12)
+    (output,) = scene.world.wait_for_answers({id_})[id_]
+    (found,) = nobody.tell("trace", "0x" + id_.hex())
+    assert (found["format"], found["equal"], found["output"]) == ("trace-1", True, "0x" + output.hex())
+    leaves = [
+        encode(
+            ["uint256", "uint256", "uint256[]", "bytes32"],
+            [int(each["word"], 16), NUMBERS[each["dtype"]], each["shape"], bytes.fromhex(each["root"][2:])],
+        )
+        for each in found["tensors"]
+    ]
+    assert found["tensor_count"] == len(leaves)
+    assert found["trace_root"] == "0x" + merkle.root(leaves, merkle.sha256).hex()
+
+    target = scene.world.client.oracle
+    code = bytes.fromhex(scene.world.client.rpc.call("eth_getCode", "0x" + target.hex(), "latest")[2:])
+    named = scene.asked(scene.risk, encode(["address", "bytes32"], [target, keccak(code)]), 13)
+    lied(scene, named, bytes(32))
+    done = nobody.run("trace", "0x" + named.hex(), "--json")
+    (other,) = json.loads(done.out)
+    assert (done.status, other["equal"], other["output"] != "0x" + bytes(32).hex()) == (1, False, True)
+    assert "no trace leads to it" in done.err
+    assert other["elements"] > 10**6
+
+    silent = scene.asked(scene.risk, encode(["address", "bytes32"], [target, keccak(b"other")]), 14)
+    lied(scene, silent, bytes(32))
+    assert "not the code that was asked about" in nobody.fails(65, "trace", "0x" + silent.hex())
 
 
 def test_code_is_what_its_hash_says(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

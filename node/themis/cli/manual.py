@@ -41,6 +41,10 @@ COMMANDS: Final = {
     "verify": Entry(
         "request.verifying", "Run an answer of the chain again, and say whether it is what its model says."
     ),
+    "trace": Entry(
+        "request.tracing",
+        "Run an answer of the chain again, alone, and commit to all that was computed; --json lists every tensor.",
+    ),
     "refund": Entry(
         "request.payment", "Return the fee of a request that was not answered in time to its requester's credit."
     ),

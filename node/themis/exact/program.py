@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from themis.exact.attributes import attributes
-from themis.exact.roots import GEMM_WEIGHT, INLINE, INPUT, RESULT, WEIGHT, operand_words
+from themis.exact.roots import GEMM_WEIGHT, INLINE, INPUT, RESULT, WEIGHT, operand_words, weights
 
 Array = NDArray[Any]
 
@@ -40,6 +40,8 @@ class Source:
     word: int
     constant: Array | None
     """Its elements, where the model itself says them."""
+    by_columns: bool = False
+    """Of a weight: whether the model's root commits to its columns, not to its rows."""
 
     @property
     def kind(self) -> int:
@@ -96,6 +98,7 @@ def read(model: onnx.ModelProto) -> Program:
     graph, words = model.graph, operand_words(model.graph)
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     entries = {words[entry.name]: entry for entry in graph.input if words[entry.name] >> 248 == INPUT}
+    columned = {name for name, (_, is_gemm) in weights(graph).items() if is_gemm}
     roots = {name: node for node in graph.node for name in node.output if node.op_type == "Sqrt"}
 
     def source(name: str) -> Source | None:
@@ -103,7 +106,7 @@ def read(model: onnx.ModelProto) -> Program:
             return None
         word = words.get(name, 0)
         inline = name in constants and word >> 248 != WEIGHT
-        return Source(INLINE << 248 if inline else word, constants.get(name))
+        return Source(INLINE << 248 if inline else word, constants.get(name), name in columned)
 
     nodes = []
     for number, node in enumerate(graph.node):

@@ -72,7 +72,7 @@ def operand_words(graph: onnx.GraphProto) -> dict[str, int]:
     """Of every tensor by name, but for constants that are part of a node's leaf: there they are counted."""
     words: dict[str, int] = {"": ABSENT << 248}
     words |= {entry.name: INPUT << 248 | index for index, entry in enumerate(graph.input)}
-    words |= {name: WEIGHT << 248 | index for index, name in enumerate(_weights(graph))}
+    words |= {name: WEIGHT << 248 | index for index, name in enumerate(weights(graph))}
     for number, node in enumerate(graph.node):
         words |= {name: RESULT << 248 | number << 32 | index for index, name in enumerate(node.output) if name}
     return words
@@ -92,7 +92,7 @@ def weight_leaves(model: onnx.ModelProto, folder: Path | None = None) -> list[by
     chunks of rows of any other tensor. A graph without weights has the root of one empty leaf.
     """
     leaves = []
-    for tensor, is_gemm in _weights(model.graph).values():
+    for tensor, is_gemm in weights(model.graph).values():
         array = read(tensor, folder)
         rows = _columns(array) if is_gemm else _chunks(array)
         dtype = int(helper.np_dtype_to_tensor_dtype(array.dtype))
@@ -100,7 +100,7 @@ def weight_leaves(model: onnx.ModelProto, folder: Path | None = None) -> list[by
     return leaves or [b""]
 
 
-def _weights(graph: onnx.GraphProto) -> dict[str, tuple[onnx.TensorProto, bool]]:
+def weights(graph: onnx.GraphProto) -> dict[str, tuple[onnx.TensorProto, bool]]:
     """Initializers that are weights, in order of first use, and whether each is the weight of a GEMM."""
     tensors = {tensor.name: tensor for tensor in graph.initializer}
     uses: dict[str, bool] = {}
@@ -177,4 +177,4 @@ def _tensor(array: NDArray[Any]) -> bytes:
 
 def parameters(model: onnx.ModelProto) -> int:
     """Elements of all weight tensors."""
-    return sum(prod(tensor.dims) for tensor, _ in _weights(model.graph).values())
+    return sum(prod(tensor.dims) for tensor, _ in weights(model.graph).values())

@@ -3,6 +3,7 @@
 from contextlib import closing
 
 from themis.bundles.bundle import Bundle
+from themis.bundles.manifest import GENERIC
 from themis.chain.client import OracleClient
 from themis.chain.rpc import BlockTag, RpcError
 from themis.config import EngineConfig
@@ -10,6 +11,7 @@ from themis.core.errors import Misconfigured, Reason, Refused, Unavailable
 from themis.core.keccak import keccak
 from themis.core.spelling import shown
 from themis.core.types import BlockId, CodeRef, Hash32
+from themis.engine import preprocess
 from themis.engine.apart import Limits
 from themis.engine.engine import OnnxEngine
 from themis.engine.tuning import DEFAULTS
@@ -42,6 +44,14 @@ def answer(
         code = None if ref is None else _code(client, ref, asked_at)
         (output,) = engine.infer(model_id, [(input_, code)])
         return output
+
+
+def code_asked_about(client: OracleClient, bundle: Bundle, input_: bytes, asked_at: BlockId) -> bytes | None:
+    """The code that an input refers to, if it does. Raises as `answer`."""
+    if bundle.manifest.preprocessing in GENERIC:
+        return None
+    ref = preprocess.find(bundle.manifest.preprocessing).code_needed(input_)
+    return None if ref is None else _code(client, ref, asked_at)
 
 
 def _code(client: OracleClient, ref: CodeRef, asked_at: BlockId | None) -> bytes:

@@ -18,13 +18,13 @@ from tests import foreign_models as foreign
 from tests.homes import ROOT
 from themis.adopt import adopt, trial
 from themis.adopt.adopt import Adopted, Wishes
-from themis.adopt.sandbox import confined
 from themis.bundles import bundle
 from themis.cli.program import invoke
 from themis.core.errors import Misconfigured, Refused
 from themis.core.types import Hash32
 from themis.engine.engine import OnnxEngine
 from themis.engine.generic import Generic
+from themis.engine.sandbox import confined
 from themis.exact.session import SessionSettings, open_session
 
 OLMOE: Final = ROOT / "models/olmoe-tiny"

@@ -103,9 +103,9 @@ def _make(source: Path, target: Path, wishes: "Wishes") -> tuple[dict[str, Any],
     """Make the bundle beside its place and move it there, unless the same one is there already."""
     from themis.adopt import foreign
     from themis.adopt.adopt import adopt
-    from themis.adopt.sandbox import confined
     from themis.bundles import bundle
     from themis.bundles.bundle import MANIFEST
+    from themis.engine.sandbox import confined
 
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as scratch:

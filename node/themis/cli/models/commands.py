@@ -10,7 +10,7 @@ from themis.cli import naming, wallet
 from themis.cli.fields import IN_ETHER, Json, ModelName, TokenOption, Wide
 from themis.cli.home import Home, home_of
 from themis.cli.license.terms import version_in_force
-from themis.cli.models import adding
+from themis.cli.models import adding, checking
 from themis.cli.naming import Models
 from themis.cli.output import print_json, print_list, print_record, say
 from themis.cli.short import Ids, amount
@@ -33,6 +33,7 @@ BundlePath = Annotated[Path, typer.Argument(metavar="PATH", help="Directory of a
 
 
 models.command()(adding.add)
+models.command()(checking.check)
 
 
 @models.command("list")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from themis.exact.program import SECOND, Node, Source
-from themis.exact.roots import CHUNK_BYTES, GEMM_WEIGHT, WEIGHT
+from themis.exact.roots import CHUNK_BYTES, WEIGHT
 from themis.exact.trace import leaf_of
 
 Index = tuple[int, ...]
@@ -145,13 +145,10 @@ def open_case(claim: Claim, node: Node, opened: Opened) -> Case:
 
         return Operand(kind, at)
 
-    def operand(place: int, source: Source) -> Operand:
-        if source.constant is None:
-            return traced(source.word)
-        by_columns = GEMM_WEIGHT.get(node.op) == place and source.constant.ndim > 1
-        return _constant(source, source.constant, opened, by_columns=by_columns)
+    def operand(source: Source) -> Operand:
+        return traced(source.word) if source.constant is None else _constant(source, source.constant, opened)
 
-    operands = (None if source is None else operand(place, source) for place, source in enumerate(node.operands))
+    operands = (None if source is None else operand(source) for source in node.operands)
     return Case(node, tuple(operands), lambda index: traced(node.word(index)))
 
 
@@ -160,14 +157,14 @@ def second(case: Case) -> Operand:
     return case.operand(SECOND[case.node.op])
 
 
-def _constant(source: Source, array: NDArray[Any], opened: Opened, *, by_columns: bool) -> Operand:
+def _constant(source: Source, array: NDArray[Any], opened: Opened) -> Operand:
     weight = source.kind == WEIGHT
     if weight:
         opened.headers.add(source.word)
     rows_a_chunk = max(1, CHUNK_BYTES // max(1, array[:1].nbytes)) if array.ndim else 1
 
     def leaf(index: Index) -> int:
-        if by_columns:
+        if source.by_columns:
             return int(np.ravel_multi_index((*index[:-2], index[-1]), (*array.shape[:-2], array.shape[-1])))
         return index[0] // rows_a_chunk if index else 0
 

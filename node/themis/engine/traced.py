@@ -1,0 +1,53 @@
+"""Runs one request and commits to all that was computed. Called in a process of its own: see `sandbox`."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import onnx
+from numpy.typing import NDArray
+
+from themis.bundles.bundle import Bundle
+from themis.bundles.manifest import GENERIC
+from themis.core.errors import Reason, Refused
+from themis.engine import batch, preprocess, tensors
+from themis.engine.generic import Generic
+from themis.exact import program, trace
+from themis.exact.session import RUNTIME_ERRORS
+from themis.exact.trace import Trace
+
+Arrays = Mapping[str, NDArray[Any]]
+
+NO_TRACE: Final[tuple[type[Exception], ...]] = (*RUNTIME_ERRORS, ValueError)
+"""The last where a shape of this run has no trace."""
+
+
+def traced(bundle: Bundle, input_: bytes, code: bytes | None) -> tuple[Trace, bytes]:
+    """The trace of an exact model's run, and the answer that follows from it. Raises Refused."""
+    feed, render = _prepared(bundle, input_, code)
+    model = onnx.load_from_string(bundle.model)
+    graph = program.read(model)
+    names = {word: name for name, word in graph.outputs.items()}
+    headers, outputs = [], {}
+    try:
+        for word, array in trace.tensors(model, graph, feed):
+            headers.append(trace.commit(word, array))
+            if word in names:
+                outputs[names[word]] = array
+    except NO_TRACE as error:
+        raise Refused(Reason.ENGINE_REFUSED, str(error)) from error
+    return Trace(tuple(headers)), render(outputs)
+
+
+def _prepared(
+    bundle: Bundle, input_: bytes, code: bytes | None
+) -> tuple[dict[str, NDArray[Any]], Callable[[Arrays], bytes]]:
+    """The graph's inputs for one request alone, and how its outputs become an answer."""
+    manifest = bundle.manifest
+    if manifest.preprocessing not in GENERIC:
+        sample = preprocess.find(manifest.preprocessing).prepare(input_, code)
+        (alone,) = batch.batches([sample], bundle.declared.extents)
+        return batch.collate(alone, bundle.dtypes, bundle.declared), sample.render
+    reader = Generic(bundle)
+    return reader.feed(input_), lambda found: tensors.encode(
+        [found[t.name] for t in manifest.outputs], manifest.outputs
+    )
