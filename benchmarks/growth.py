@@ -25,7 +25,7 @@ def grow(path: Path, jobs: int) -> int:
         _copy(db, "facts", {"job_id": f"mixed(job_id, {turn})"}, f"rowid <= {fact}")
         own = {
             "hash": f"mixed(hash, {turn})",
-            "job_id": f"mixed(job_id, {turn})",
+            "job_ids": f"mixed(job_ids, {turn})",
             "nonce": f"-1 - rowid - {turn * sent}",
         }
         _copy(db, "transactions", own, f"rowid <= {sent}")

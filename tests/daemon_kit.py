@@ -33,7 +33,6 @@ EFFECTS = frozenset(
         "record_sent",
         "record_broadcast",
         "record_costs",
-        "record_settled",
         "reopen",
         "vow",
         "hear",
@@ -101,6 +100,7 @@ class Bench:
         pricing: Pricing = EVERYTHING,
         requesters: Requesters = EVERYBODY,
         max_spend_wei: int | None = None,
+        gather_s: float = 0.0,
     ) -> None:
         self.chain = FakeChain()
         self.clock = FakeClock()
@@ -117,6 +117,7 @@ class Bench:
             pricing=pricing,
             requesters=requesters,
             max_spend_wei=max_spend_wei,
+            gather_s=gather_s,
         )
         self._start()
 

@@ -47,6 +47,8 @@ OPEN = Standing(Explanation(allowed=True, rule="open", denial=None, next_step=""
 """Nothing stands in the operator's way."""
 GAS_USED = 60_000
 """By every transaction."""
+STARVED = Denial("InsufficientGas", "available=1, required=2")
+NOT_OPEN = Denial("NotOpen", "id=0x00")
 GENESIS_S = 1_800_000_000
 BLOCK_TIME_S = 2
 
@@ -91,6 +93,7 @@ class FakeEngine:
     def __init__(self) -> None:
         self.refuse: Callable[[bytes], bool] = lambda _: False
         self.runs = 0
+        self.steps = 16
         self.batched = True
 
     def models(self) -> Mapping[Hash32, ModelInfo]:
@@ -106,7 +109,7 @@ class FakeEngine:
         return CodeRef(Address(input_[:20]), Hash32(input_[20:])) if len(input_) == 52 else None
 
     def step(self) -> int:
-        return 16
+        return self.steps
 
     def tuned(self) -> Mapping[Hash32, str]:
         return {}
@@ -174,6 +177,10 @@ class FakeChain:
         self.least_tip_wei = 0
         self.gas_limit = 30_000_000
         self.fail_next_fulfillments = 0
+        self.foretold: Denial | None = NOT_OPEN
+        """What the oracle says to an answer by itself, after a block that did not take it."""
+        self.starved: Callable[[Request], bool] = lambda _: False
+        """Whose callback has no gas left beside others."""
         self.base_fee_wei: int | None = 10**9
         self.suggested_tip_wei = 0
         self.mempool: dict[Hash32, bytes] = {}
@@ -339,7 +346,7 @@ class FakeChain:
         self, request: Request, output: bytes, min_pay: int, block_number: int
     ) -> Denial | Unavailable | None:
         self._require_up()
-        return Denial("NotOpen", "id=0x00")
+        return self.foretold
 
     def balance_wei(self, account: Address) -> int:
         self._require_up()
@@ -414,8 +421,25 @@ class FakeChain:
     def _execute(self, block: FakeBlock, tx_hash: Hash32, data: bytes) -> Receipt:
         if not data:
             return self._receipt(block, tx_hash, succeeded=True)
-        request, output = contracts.decode_fulfill(data)
-        id_ = canonical.request_id(request, CHAIN_ID, ORACLE_ADDRESS)
+        answers = contracts.decode_answers(data)
+        events: list[ChainEvent] = []
+        denials: dict[Hash32, Denial] = {}
+        for request, output in answers:
+            id_ = canonical.request_id(request, CHAIN_ID, ORACLE_ADDRESS)
+            starved = len(answers) > 1 and self.starved(request)
+            denial = STARVED if starved else self._fulfill(block, tx_hash, id_, request, output)
+            if denial is None:
+                events.append(block.events[-1])
+            else:
+                denials[id_] = denial
+        if not events:
+            return self._receipt(block, tx_hash, succeeded=False)
+        return replace(self._receipt(block, tx_hash, succeeded=True, events=tuple(events)), denials=denials)
+
+    def _fulfill(
+        self, block: FakeBlock, tx_hash: Hash32, id_: Hash32, request: Request, output: bytes
+    ) -> Denial | None:
+        """One answer; why the oracle does not take it."""
         asked = any(isinstance(e, Requested) and e.id == id_ for b in self.chain for e in b.events)
         good = asked and id_ not in self.answers() and block.header.timestamp_s <= request.deadline_s
         if operators_use(request.fee, request.use_class) is UseClass.COMMERCIAL and self.quota is not None:
@@ -423,12 +447,12 @@ class FakeChain:
         if self.fail_next_fulfillments:
             self.fail_next_fulfillments -= 1
             good = False
-        if good:
-            result_hash = canonical.result_hash(id_, request.model_id, output, CHAIN_ID, ORACLE_ADDRESS)
-            event = Fulfilled(id_, result_hash, request.terms_version, output, self._place(block, tx_hash))
-            block.events.append(event)
-            return self._receipt(block, tx_hash, succeeded=True, events=(event,))
-        return self._receipt(block, tx_hash, succeeded=False)
+        if not good:
+            return NOT_OPEN
+        result_hash = canonical.result_hash(id_, request.model_id, output, CHAIN_ID, ORACLE_ADDRESS)
+        place = self._place(block, tx_hash)
+        block.events.append(Fulfilled(id_, result_hash, request.terms_version, output, place))
+        return None
 
     def _receipt(
         self, block: FakeBlock, tx_hash: Hash32, *, succeeded: bool, events: tuple[ChainEvent, ...] = ()

@@ -128,6 +128,8 @@ class FeesConfig(_Section):
     """By token: what its smallest unit is worth in wei. One that is not here counts as worth nothing."""
     max_spend_wei_per_day: Wei | None = None
     """For the gas of answers, in 24 hours; none: any amount."""
+    gather_s: Annotated[float, Field(ge=0, le=60)] = 0
+    """So long an answer may wait for others to share a transaction with; 0: only what is ready together shares one."""
 
     def limits(self) -> FeePolicy:
         return FeePolicy(int(self.max_fee_gwei * GWEI), int(self.priority_fee_gwei * GWEI))

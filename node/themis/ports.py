@@ -210,12 +210,16 @@ class Store(Protocol):
     def rewind(self, fork: BlockRef, now_s: float) -> list[Hash32]:
         """Forget blocks above `fork`: jobs seen there close as reorged, answers mined there are unmined.
 
+        Those of transactions that are not kept here are to be sent.
+
         Returns the ids of those that it closed.
         """
         ...
 
-    def record(self, facts: Sequence[tuple[Job, Fact]], now_s: float) -> None:
-        """Apply a fact to each of these jobs, as the caller has read them. A final answer settles its nonce.
+    def record(self, facts: Sequence[tuple[Job, Fact]], now_s: float, settled: Sequence[int] = ()) -> None:
+        """Apply a fact to each of these jobs, as the caller has read them. Nothing more will come of `settled` nonces.
+
+        A final answer settles its nonce too, unless another answer in it is not in a block.
 
         A job that has moved on since is left alone: the chain was faster, and what was found out about it is stale.
         """
@@ -230,15 +234,14 @@ class Store(Protocol):
         ...
 
     def record_sent(self, sent: Sequence[SentTransaction]) -> None:
-        """Keep signed transactions, before any broadcast; their jobs, where COMPUTED, become SENDING."""
+        """Keep signed transactions, before any broadcast; their jobs, where COMPUTED, become SENDING.
+
+        What was kept already is not settled any more.
+        """
         ...
 
     def record_broadcast(self, hashes: Sequence[Hash32], now_s: float) -> None:
         """Remember when these transactions were broadcast last."""
-        ...
-
-    def record_settled(self, nonces: Sequence[int]) -> None:
-        """Nothing more will come of these nonces."""
         ...
 
     def reopen(self, nonce: int) -> None:

@@ -124,7 +124,7 @@ class Telemetry:
         if token in self._tokens:
             self.income.labels(self.model(model_id), self._tokens[token]).inc(units)
 
-    def spent(self, model_id: Hash32, gas: int, wei: int) -> None:
+    def spent(self, model_id: Hash32, gas: float, wei: float) -> None:
         """A transaction was mined."""
         self.gas.labels(self.model(model_id)).inc(gas)
         self.gas_wei.labels(self.model(model_id)).inc(wei)

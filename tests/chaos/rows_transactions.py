@@ -34,6 +34,47 @@ def dropped(stage: Stage) -> None:
     stage.all_answered()
 
 
+@row("answers that share transactions: dropped, replaced and killed", KIND, config="[fees]\ngather_s = 0.5")
+def gathered(stage: Stage) -> None:
+    stage.ask(12)
+    stage.all_answered()
+    stage.hold()
+    stage.ask(12)
+    stage.mine()
+    _in_mempool(stage, 1)
+    time.sleep(1)
+    pending = int(stage.chain.rpc("txpool_status")["pending"], 16)
+    must(pending < 12, f"12 answers are in {pending} transactions")
+    stage.chain.rpc("anvil_dropAllTransactions")
+    stage.kill()
+    stage.chain.rpc("anvil_setNextBlockBaseFeePerGas", hex(20 * GWEI))
+    stage.mine()
+    stage.start()
+    stage.ask(12)
+    stage.mine()
+    _in_mempool(stage, 1)
+    stage.kill()
+    stage.start()
+    stage.release()
+    stage.since_s = time.monotonic()
+    stage.all_answered()
+
+
+@row("answers that share a transaction: one of them too late", KIND, config="[fees]\ngather_s = 2")
+def gathered_badly(stage: Stage) -> None:
+    """One of them is out of time when the block comes: the others are in it."""
+    stage.ask(4)
+    stage.all_answered()
+    stage.hold()
+    stage.ask(5)
+    stage.ask(1, window_s=20)
+    stage.mine()
+    _in_mempool(stage, 1)
+    stage.chain.rpc("evm_increaseTime", 60)
+    stage.release()
+    stage.others_answered(1, 45)
+
+
 @row("broadcasts that are lost: the endpoint says yes and forgets", KIND)
 def stolen(stage: Stage) -> None:
     stage.choose(faults.swallowing({"eth_sendRawTransaction"}))

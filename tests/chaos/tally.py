@@ -4,15 +4,12 @@ import sqlite3
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from tests.chaos.proxy import Proxy
 from tests.world import World
-from themis.chain.contracts import ORACLE, decode_fulfill
+from themis.chain.contracts import ORACLE, decode_answers
 from themis.core.canonical import request_id
 from themis.core.types import Hash32
-
-_ANSWER: Final = "0x" + ORACLE.selector("fulfill").hex()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +78,8 @@ def _paid_answers(proxy: Proxy, world: World) -> Counter[Hash32]:
     found: Counter[Hash32] = Counter()
     for block in blocks:
         for sent in block["transactions"]:
-            is_answer = (sent["from"], sent["to"]) == (operator, oracle) and sent["input"].startswith(_ANSWER)
-            if is_answer:
-                request, _ = decode_fulfill(bytes.fromhex(sent["input"][2:]))
+            if (sent["from"], sent["to"]) != (operator, oracle):
+                continue
+            for request, _ in decode_answers(bytes.fromhex(sent["input"][2:])):
                 found[request_id(request, world.client.chain_id, world.client.oracle)] += 1
     return found

@@ -15,8 +15,9 @@ from themis.chain.oracle import RpcChain
 from themis.chain.rpc import Rpc, RpcError
 from themis.core import canonical, policy
 from themis.core.errors import Unavailable
-from themis.core.fees import FeePolicy, Fees, Market, fulfill_gas
+from themis.core.fees import FeePolicy, Fees, Market, fulfill_gas, together_gas
 from themis.core.job import Job
+from themis.core.keccak import keccak
 from themis.core.pool import TAKEN, Reply
 from themis.core.transaction import Transaction
 from themis.core.types import Address, BlockId, Denial, Fulfilled, Hash32, Requested, Role, Terms, TermsKey
@@ -78,9 +79,11 @@ class AnvilStage:
         self.signer = self._world.operator
         self.domain = (self._world.client.chain_id, self._world.client.oracle)
         self.chain = RpcChain(self._world.client, self.signer.address)
+        self._lane = 0
 
     def ask(self, input_: bytes) -> Hash32:
-        return self._world.ask(self._model, input_)
+        self._lane += 1
+        return self._world.ask(self._model, input_, lane=self._lane)
 
     def mine(self) -> None:
         self._world.chain.rpc("evm_mine")
@@ -124,11 +127,15 @@ def requested(stage: Stage) -> Requested:
 def answer(stage: Stage, output: bytes = bytes(32)) -> bytes:
     """The raw signed answer to the one request."""
     request = requested(stage).request
+    return signed(stage, contracts.fulfill(request, output, 0), fulfill_gas(request, output))
+
+
+def signed(stage: Stage, data: bytes, gas: int) -> bytes:
+    """The operator's next transaction to the oracle."""
     fees = FeePolicy(100 * GWEI, GWEI).quote(Market(stage.chain.head().base_fee_wei, stage.chain.tip_wei()))
     chain_id, oracle = stage.domain
     nonce = stage.chain.nonces(stage.signer.address).mined
-    data = contracts.fulfill(request, output, 0)
-    return stage.signer.sign(Transaction(chain_id, nonce, oracle, data, fulfill_gas(request, output), fees))
+    return stage.signer.sign(Transaction(chain_id, nonce, oracle, data, gas, fees))
 
 
 def test_blocks_are_linked(stage: Stage) -> None:
@@ -271,6 +278,43 @@ def test_a_second_answer_is_mined_and_fails_for_a_reason(stage: Stage) -> None:
     denial = stage.chain.fulfill_denial(request, bytes(32), 0, head.number)
     assert isinstance(denial, Denial)
     assert denial.error == "NotOpen"
+
+
+def test_answers_in_one_transaction_stand_for_themselves(stage: Stage) -> None:
+    """One of them is there twice: the second is not taken, and costs the others nothing."""
+    for n in range(3):
+        stage.ask(bytes([n]))
+        stage.mine()
+    made = [e for e in stage.chain.events(0, stage.chain.head().number) if isinstance(e, Requested)]
+    answers = [(each.request, bytes([n]) * 32, each.request.fee // 2) for n, each in enumerate([*made, made[0]])]
+    data = contracts.fulfill_many(answers)
+    assert contracts.decode_answers(data) == [(request, output) for request, output, _ in answers]
+    gas = together_gas([fulfill_gas(request, output) for request, output, _ in answers])
+    raw = signed(stage, data, gas)
+    assert stage.chain.send([raw]) == [TAKEN]
+    stage.mine()
+    (receipt,) = stage.chain.receipts([Hash32(keccak(raw))])
+    assert receipt is not None
+    assert receipt.succeeded
+    taken = [event for event in receipt.events if isinstance(event, Fulfilled)]
+    assert [(event.id, event.output) for event in taken] == [(e.id, bytes([n]) * 32) for n, e in enumerate(made)]
+    assert {id_: denial.error for id_, denial in receipt.denials.items()} == {made[0].id: "NotOpen"}
+    assert stage.chain.events(0, stage.chain.head().number)[-3:] == list(receipt.events)
+
+
+def test_of_answers_that_are_all_refused_the_transaction_fails(stage: Stage) -> None:
+    stage.ask(b"in")
+    stage.mine()
+    first = answer(stage)
+    stage.chain.send([first])
+    stage.mine()
+    request = requested(stage).request
+    raw = signed(stage, contracts.fulfill_many([(request, bytes(32), 0)] * 2), 400_000)
+    stage.chain.send([raw])
+    stage.mine()
+    (receipt,) = stage.chain.receipts([Hash32(keccak(raw))])
+    assert receipt is not None
+    assert (receipt.succeeded, receipt.events, receipt.denials) == (False, (), {})
 
 
 def test_what_was_sent_is_known_or_used(stage: Stage) -> None:

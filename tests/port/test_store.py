@@ -16,7 +16,7 @@ from themis.core.agreement import Heard
 from themis.core.committee import Commitment, Result
 from themis.core.errors import Broken, Misconfigured, Reason, Refused
 from themis.core.fees import Fees
-from themis.core.job import Accepted, Agreed, Answer, Closed, Computed, Finalized, Job, Proposed, State
+from themis.core.job import Accepted, Agreed, Answer, Closed, Computed, Finalized, Job, Proposed, State, Unsent
 from themis.core.transaction import SentTransaction
 from themis.core.types import Address, BlockRef, Fulfilled, Hash32, LogPosition, Requested, Terms, TermsKey, UseClass
 from themis.store.store import SqliteStore
@@ -58,7 +58,7 @@ def path(tmp_path: Path) -> Path:
 
 def transaction(job_id: Hash32, nonce: int = 0, salt: bytes = b"") -> SentTransaction:
     fees = Fees(2**70, 2**65)
-    return SentTransaction(Hash32(salt.rjust(32, b"\x01")), b"\x02raw" + salt, nonce, fees, job_id, 7.5, 7.5)
+    return SentTransaction(Hash32(salt.rjust(32, b"\x01")), b"\x02raw" + salt, nonce, fees, (job_id,), 7.5, 7.5)
 
 
 def test_a_job_comes_back_as_it_was_stored(path: Path) -> None:
@@ -138,10 +138,10 @@ def test_transactions_are_kept_raw_and_in_nonce_order(path: Path) -> None:
     assert job.state is State.SENDING
     store.record_broadcast([first.hash], 99.0)
     assert store.unsettled()[0] == replace(first, sent_at_s=99.0)
-    store.record_settled([8])
+    store.record([], 9.0, [8])
     assert store.unsettled() == [later]
     assert store.next_nonce() == 10
-    store.record_settled([9])
+    store.record([], 9.0, [9])
     store.reopen(9)
     assert store.unsettled() == [later]
 
@@ -162,6 +162,64 @@ def test_a_rewind_unmines_answers_and_closes_requests_above_the_fork(path: Path)
     assert (second.state, second.reason) == (State.CLOSED, Reason.REORGED)
     assert store.tail() == [REF]
     assert store.unsettled() == [mined, spare]
+
+
+def test_a_transaction_answers_several_requests_or_none(path: Path) -> None:
+    store = open_store(path)
+    first, second, third = events = [requested(bytes([n])) for n in range(3)]
+    store.record_events(events, [REF], 0)
+    for event in events:
+        compute(store, event.id)
+    together = replace(transaction(first.id, 0, b"\x02"), job_ids=(second.id, first.id))
+    empty = replace(transaction(first.id, 1, b"\x03"), job_ids=())
+    store.record_sent([together, empty])
+    store = open_store(path)
+    assert store.unsettled() == [together, empty]
+    assert [sent.cancels for sent in store.unsettled()] == [False, True]
+    assert [job.state for job in store.jobs()] == [State.SENDING, State.SENDING, State.COMPUTED]
+    assert job_of(store, third.id).state is State.COMPUTED
+
+
+def test_a_nonce_is_settled_when_all_of_its_answers_are_told(path: Path) -> None:
+    """One of two is final; of the other nothing is known: its receipt is still to be read."""
+    store = open_store(path)
+    first, second = events = [requested(bytes([n])) for n in range(2)]
+    store.record_events(events, [REF], 0)
+    for event in events:
+        compute(store, event.id)
+    sent = replace(transaction(first.id, 0, at(6).tx_hash), job_ids=(first.id, second.id))
+    store.record_sent([sent])
+    store.record_events([Fulfilled(first.id, RESULT, 1, OUTPUT, at(6))], [REF], 1)
+    store.record([(job_of(store, first.id), Finalized())], 2)
+    assert store.unsettled() == [sent]
+    store.record([(job_of(store, second.id), Unsent(alone=True))], 3, [0])
+    assert store.unsettled() == []
+    again = job_of(store, second.id)
+    assert (again.state, again.alone) == (State.COMPUTED, True)
+
+
+def test_what_is_sent_again_is_looked_after_again(path: Path) -> None:
+    """`send` may have read it as open a moment before `settle` found that its nonce is used."""
+    store, event = open_store(path), requested()
+    store.record_events([event], [REF], 0)
+    compute(store, event.id)
+    first, dearer = transaction(event.id, 0, b"\x02"), transaction(event.id, 0, b"\x03")
+    store.record_sent([first, dearer])
+    store.record([(job_of(store, event.id), Unsent())], 1, [0])
+    assert store.unsettled() == []
+    store.record_sent([dearer])
+    assert store.unsettled() == [first, dearer]
+    assert job_of(store, event.id).state is State.SENDING
+
+
+def test_a_rewind_has_an_answer_sent_whose_transaction_is_not_here(path: Path) -> None:
+    """An earlier life's, whose store is lost: nobody would send it again."""
+    store, event = open_store(path), requested()
+    store.record_events([event, Fulfilled(event.id, RESULT, 1, OUTPUT, at(7))], [REF], 0)
+    store.rewind(REF, 1)
+    job = job_of(store, event.id)
+    assert job.state is State.COMPUTED
+    assert job.answer == Answer(OUTPUT, RESULT)
 
 
 def test_ids_are_found_by_their_beginning(path: Path) -> None:

@@ -1,6 +1,6 @@
 """The contracts as the node speaks to them: oracle, registry and lens. The only module that knows their ABIs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from typing import Any, Final
 
@@ -52,6 +52,12 @@ def fulfill(request: Request, output: bytes, min_pay: int) -> bytes:
     return ORACLE.call("fulfill", canonical.request_words(request), output, min_pay)
 
 
+def fulfill_many(answers: Sequence[tuple[Request, bytes, int]]) -> bytes:
+    """Calldata of several answers in one transaction, each as `fulfill` takes it and standing for itself."""
+    requests, outputs, min_pays = zip(*answers, strict=True)
+    return ORACLE.call("fulfillMany", [canonical.request_words(each) for each in requests], outputs, min_pays)
+
+
 def callback(id_: Hash32, lane: int, output: bytes) -> bytes:
     """Calldata with which the oracle calls a consumer back (IInferenceConsumer.sol)."""
     return keccak(b"onInference(bytes32,uint64,bytes)")[:4] + encode(
@@ -59,10 +65,17 @@ def callback(id_: Hash32, lane: int, output: bytes) -> bytes:
     )
 
 
-def decode_fulfill(data: bytes) -> tuple[Request, bytes]:
-    """Read request and output out of the calldata of `fulfill`."""
-    request, output, _ = ORACLE.arguments("fulfill", data)
-    return decode_request(request), output
+def decode_answers(data: bytes) -> list[tuple[Request, bytes]]:
+    """Read requests and outputs out of the calldata of `fulfill` or `fulfillMany`; none where it is of neither."""
+    match data[:4]:
+        case selector if selector == ORACLE.selector("fulfill"):
+            request, output, _ = ORACLE.arguments("fulfill", data)
+            return [(decode_request(request), output)]
+        case selector if selector == ORACLE.selector("fulfillMany"):
+            requests, outputs, _ = ORACLE.arguments("fulfillMany", data)
+            return list(zip(map(decode_request, requests), outputs, strict=True))
+        case _:
+            return []
 
 
 def activate(grant: Grant, signature: bytes) -> bytes:
@@ -136,6 +149,15 @@ def decode_event(raw: Mapping[str, Any]) -> ChainEvent | None:
     """Decode the two events a node lives on."""
     decoded = decode_log(raw)
     return None if decoded is None else event_of(*decoded)
+
+
+def not_fulfilled(raw: Mapping[str, Any]) -> tuple[Hash32, Denial] | None:
+    """A request whose answer the oracle did not take among others, and why; None for any other log."""
+    decoded = decode_log(raw)
+    if decoded is None or decoded[0].event != "NotFulfilled":
+        return None
+    values = decoded[0].values
+    return Hash32(values["id"]), denial(values["reason"])
 
 
 def event_of(log: Log, at: LogPosition) -> ChainEvent | None:

@@ -201,6 +201,7 @@ class RpcChain:
             gas_used=_int(raw["gasUsed"]),
             price_wei=None if price is None else _int(price),
             events=tuple(_events(ours)),
+            denials=dict(each for log in ours if (each := contracts.not_fulfilled(log))),
         )
 
     def _batch(self, calls: list[tuple[str, list[Any]]]) -> list[Any]:

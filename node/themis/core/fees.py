@@ -1,5 +1,6 @@
 """What an answer may cost: EIP-1559 fees, replacement, gas limits. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -105,6 +106,12 @@ def gross(net: int, royalty_bps: int) -> int:
 def fulfill_gas(request: Request, output: bytes) -> int:
     """Gas limit of a fulfillment: the contract reverts unless it can hand the callback all its gas (EIP-150)."""
     return _FULFILL_GAS + _callback_gas(request) + _GAS_PER_OUTPUT_BYTE * len(output)
+
+
+def together_gas(gases: Sequence[int]) -> int:
+    """Gas limit of several fulfillments in one transaction, from that of each: a call passes on 63/64 (EIP-150)."""
+    total = sum(gases)
+    return total if len(gases) == 1 else total + total // 63
 
 
 def answer_gas(request: Request, output_bytes: int) -> int:

@@ -71,6 +71,8 @@ class Job:
     """Of the members of the committee that agree to the answer; see `Agreed`."""
     royalty_bps: int = MAX_ROYALTY_BPS
     """Of the operator's grant when it was accepted; before that the highest there is."""
+    alone: bool = False
+    """Whether its answer shares no transaction: in one with others the chain did not say what was wrong with it."""
 
     @property
     def least_pay(self) -> int:
@@ -136,7 +138,10 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Unsent:
-    """Every signed answer lost its nonce to a foreign transaction."""
+    """No signed answer will be mined, or the one that was said nothing about the request."""
+
+    alone: bool = False
+    """Whether the next one goes alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,8 +247,8 @@ def apply(job: Job, fact: Fact) -> Job:  # noqa: C901, PLR0911, PLR0912 (one lin
             return replace(job, state=State.COMPUTED, signatures=signatures)
         case State.COMPUTED, Sent():
             return replace(job, state=State.SENDING)
-        case State.SENDING, Unsent():
-            return replace(job, state=State.COMPUTED)
+        case State.SENDING, Unsent(alone):
+            return replace(job, state=State.COMPUTED, alone=job.alone or alone)
         case State.MINED, Finalized():
             return replace(job, state=State.DONE)
         case ((State.SENDING | State.MINED), Sent()):

@@ -26,17 +26,21 @@ class Transaction:
 
 @dataclass(frozen=True, slots=True)
 class SentTransaction:
-    """A signed transaction as the store keeps it. Nonces belong to the key, not to the job."""
+    """A signed transaction as the store keeps it. Nonces belong to the key, not to a job."""
 
     hash: Hash32
     raw: bytes
     nonce: int
     fees: Fees
-    job_id: Hash32
+    job_ids: tuple[Hash32, ...]
+    """Of the requests that it answers; none where it only uses up its nonce."""
     signed_at_s: float
     sent_at_s: float
     """When it was broadcast last. Both in seconds since the epoch."""
-    cancels: bool = False
-    """Whether it only uses up the nonce, because its job was closed."""
     most_wei: int = 0
     """What it can cost at most; 0 where an older version signed it."""
+
+    @property
+    def cancels(self) -> bool:
+        """Whether it only uses up the nonce."""
+        return not self.job_ids

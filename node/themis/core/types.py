@@ -1,6 +1,7 @@
 """The values of the protocol. Bytes inside, hex at the edges; units in names."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final, NewType
 
@@ -140,6 +141,14 @@ ChainEvent = Requested | Fulfilled
 
 
 @dataclass(frozen=True, slots=True)
+class Denial:
+    """A refusal by a contract: the custom error's name and its arguments as text."""
+
+    error: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """What became of a mined transaction."""
 
@@ -151,6 +160,8 @@ class Receipt:
     """What a unit of gas cost; None where the endpoint does not say."""
     events: tuple[ChainEvent, ...] = ()
     """What the oracle logged in it for our operator."""
+    denials: Mapping[Hash32, Denial] = field(default_factory=dict)
+    """Answers in it that the oracle did not take, by request, with why: the others stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,14 +190,6 @@ class TermsKey:
 
     model_id: Hash32
     version: int
-
-
-@dataclass(frozen=True, slots=True)
-class Denial:
-    """A refusal by a contract: the custom error's name and its arguments as text."""
-
-    error: str
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from themis.core.fees import Fees, fulfill_gas
+from themis.core.fees import Fees, together_gas
 from themis.core.job import Job, State
 from themis.core.spelling import ether, shown
 from themis.core.transaction import SentTransaction
 from themis.core.trouble import Trouble
+from themis.daemon.gather import answer_gas, sent_before
 from themis.daemon.node import Node
 
 _MOST: Final = 4_096
@@ -42,7 +43,7 @@ def choose(node: Node, unsettled: Sequence[SentTransaction], room: int) -> Choic
 class _Selection:
     def __init__(self, node: Node, unsettled: Sequence[SentTransaction]) -> None:
         self._node = node
-        self._known = {transaction.job_id for transaction in unsettled}
+        self._unsettled = unsettled
         self._market = node.account.market()
         self._fees = node.settings.fees.quote(self._market)
         newest = {transaction.nonce: transaction.most_wei for transaction in unsettled}
@@ -55,11 +56,12 @@ class _Selection:
         chosen: list[Job] = []
         late: list[tuple[Job, str]] = []
         chain_time_s = self._node.time.now_s()
+        known = sent_before(jobs, self._unsettled)
         for job in jobs:
             lacking = self._lacking(job)
             if job.request.deadline_s < chain_time_s:
                 late.append((job, lacking or "its deadline passed before the answer could be sent"))
-            elif len(chosen) < room and not lacking and self._affordable(job):
+            elif len(chosen) < room and not lacking and (job.id in known or self._affordable(job)):
                 chosen.append(job)
         self._tell()
         return Choice(self._fees, chosen, late)
@@ -71,9 +73,8 @@ class _Selection:
 
     def _affordable(self, job: Job) -> bool:
         """Whether the balance and the cap of the day cover it; then that much is taken."""
-        if job.id in self._known or job.answer is None:
-            return True
-        most_wei = fulfill_gas(job.request, job.answer.output) * self._fees.max_fee_wei
+        gas = answer_gas(job)
+        most_wei = (gas if job.alone else together_gas([gas, gas]) // 2) * self._fees.max_fee_wei
         if self._in_flight_wei + most_wei > self._balance_wei(self._in_flight_wei + most_wei):
             self._unfunded += 1
             return False

@@ -63,6 +63,7 @@ def assemble(home: Path, config: Config, preflight: Preflight) -> Running:
             pricing=config.fees.pricing(chain_id),
             requesters=config.requesters.limits(),
             max_spend_wei=config.fees.max_spend_wei_per_day,
+            gather_s=config.fees.gather_s,
         ),
         telemetry=Telemetry(engine.models(), (*LOOPS, *map(lane, apart)), config.fees.pricing(chain_id).token_wei),
     )

@@ -7,16 +7,16 @@ from typing import Final
 
 from themis.core.errors import Reason
 from themis.core.fees import Market
-from themis.core.job import Answer, Closed, Fact, Job, Mined, State, Unsent
+from themis.core.job import Closed, Fact, Job, State
 from themis.core.pool import Nonces, Reply, Said
-from themis.core.reorg import covers
 from themis.core.spelling import gwei
 from themis.core.transaction import SentTransaction
 from themis.core.trouble import Trouble
-from themis.core.types import Denial, Fulfilled, Hash32, Receipt
+from themis.core.types import Hash32, Receipt
 from themis.daemon import measure, told
-from themis.daemon.broadcast import broadcast, sign_answer, sign_empty
+from themis.daemon.broadcast import broadcast, sign_answers
 from themis.daemon.node import Node
+from themis.daemon.outcome import holders, outcome
 from themis.daemon.unsettled import Unsettled
 
 LOOK_AFTER_S: Final = 2
@@ -27,8 +27,8 @@ BUMP_AFTER_S: Final = 60
 """A nonce whose newest attempt is that old gets a dearer one."""
 LOST_AFTER_S: Final = 30
 """A nonce that was seen used that long without a receipt of ours was used by somebody else with our key."""
-NEEDS_NO_ANSWER: Final = frozenset((State.CLOSED, State.DONE))
-"""States of a job whose nonce only has to be used up. One that is MINED may come back with a reorganization."""
+_OPEN: Final = frozenset((State.SENDING, State.MINED))
+"""States of a job whose nonce is not only to be used up. One that is MINED may come back with a reorganization."""
 _TOLD_S: Final = 3_600
 """How long an alert names a foreign transaction."""
 _PATIENCE: Final = 4
@@ -36,6 +36,8 @@ _PATIENCE: Final = 4
 
 Attempts = Mapping[int, Sequence[SentTransaction]]
 """By nonce, oldest first."""
+Newest = Mapping[Hash32, int]
+"""The highest nonce of each job."""
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +83,7 @@ class Caretaker:
             return self._close_gap(nonces.mined)
         self._unsettled.look(attempts, nonces)
         node.flight.seen(len(attempts), sum(nonce >= nonces.pending for nonce in attempts))
+        newest = _newest(attempts)
         self._push(
             {
                 nonce: sent
@@ -88,9 +91,9 @@ class Caretaker:
                 if nonce >= nonces.mined and waited[nonce] >= LOOK_AFTER_S
             },
             nonces,
+            newest,
         )
         used = {n: sent for n, sent in attempts.items() if n < nonces.mined and waited[n] >= RESEND_AFTER_S}
-        newest = {sent[-1].job_id: nonce for nonce, sent in sorted(attempts.items())}
         return self._settle_used(used, newest)
 
     def _close_gap(self, next_nonce: int) -> bool:
@@ -108,13 +111,13 @@ class Caretaker:
             return False
         log.warning("nonces %d to %d are free again and were not ours: filling them", next_nonce, lowest.nonce - 1)
         fees = node.settings.fees.quote(node.account.market())
-        fillers = [sign_empty(node, nonce, fees, lowest.job_id, now_s) for nonce in range(next_nonce, lowest.nonce)]
+        fillers = [sign_answers(node, [], nonce, fees, now_s) for nonce in range(next_nonce, lowest.nonce)]
         node.store.record_sent(fillers)
         broadcast(node, fillers)
         return True
 
-    def _settle_used(self, used: Attempts, newest: Mapping[Hash32, int]) -> bool:
-        """`newest` has the highest nonce of each job: what became of a lower one says nothing about the job."""
+    def _settle_used(self, used: Attempts, newest: Newest) -> bool:
+        """What became of a nonce says nothing about a job that has a higher one."""
         node = self._node
         hashes = [transaction.hash for sent in used.values() for transaction in sent]
         receipts = {r.tx_hash: r for r in node.chain.receipts(hashes) if r is not None} if hashes else {}
@@ -126,24 +129,31 @@ class Caretaker:
         for nonce, sent in used.items():
             mined = next((transaction for transaction in sent if transaction.hash in receipts), None)
             receipt = receipts[mined.hash] if mined else None
-            job = node.store.job(sent[-1].job_id)
-            current = nonce == newest[sent[-1].job_id]
             lost = receipt is None and now_s - seen_used[nonce] >= LOST_AFTER_S
-            fact = self._outcome(job, mined or sent[-1], receipt, lost=lost) if current else None
-            if fact is not None and job is not None:
-                facts.append((job, fact))
+            jobs = [job for job in self._jobs(nonce, sent, newest) if job.state in _OPEN | {State.CLOSED}]
+            found = [(job, fact) for job in jobs if (fact := outcome(node, job, mined, receipt, lost=lost)) is not None]
+            facts += found
             if lost:
                 self._name_foreign(nonce)
-            over = job is not None and (job.state in NEEDS_NO_ANSWER or not current)
-            if fact is not None or (over and (receipt is not None or lost)):
+            told_of = {job.id for job, _ in found}
+            if (receipt or lost) and all(job.id in told_of or job.state is State.CLOSED for job in jobs):
                 settled.append(nonce)
-                if receipt is not None and job is not None and (sent[-1].cancels or not receipt.succeeded):
-                    measure.spent(node, job, receipt)  # what an answer costs is counted when it is final
-        if facts:
-            told.record(node, facts)
-        if settled:
-            node.store.record_settled(settled)
+                if mined is not None and receipt is not None and (mined.cancels or not receipt.succeeded):
+                    self._measure(sent, receipt)
+        if facts or settled:
+            told.record(node, facts, settled)
         return bool(facts)
+
+    def _measure(self, sent: Sequence[SentTransaction], receipt: Receipt) -> None:
+        """A transaction without an answer costs too; what an answer costs is counted when it is final."""
+        job = next(filter(None, map(self._node.store.job, holders(sent))), None)
+        if job is not None:
+            measure.spent(self._node, job, receipt)
+
+    def _jobs(self, nonce: int, sent: Sequence[SentTransaction], newest: Newest) -> list[Job]:
+        """Those that a nonce is to answer."""
+        found = (self._node.store.job(job_id) for job_id in holders(sent) if newest[job_id] == nonce)
+        return [job for job in found if job is not None]
 
     def _name_foreign(self, nonce: int) -> None:
         node = self._node
@@ -154,29 +164,7 @@ class Caretaker:
             "run one node for each key, and use the key for nothing else",
         )
 
-    def _outcome(self, job: Job | None, sent: SentTransaction, receipt: Receipt | None, *, lost: bool) -> Fact | None:
-        """What a used nonce says about its job, whether `watch` saw it or not; None where it is too early to tell."""
-        if job is None or job.state not in {State.SENDING, State.CLOSED}:
-            return None
-        if receipt is None:
-            return Unsent() if lost and job.state is State.SENDING else None
-        if sent.cancels:
-            return Unsent() if job.state is State.SENDING else None
-        if not covers(self._node.store.tail(), receipt.block):
-            return None
-        if receipt.succeeded:
-            answers = (event for event in receipt.events if isinstance(event, Fulfilled) and event.id == job.id)
-            return next((Mined(Answer(event.output, event.result_hash), event.at) for event in answers), None)
-        return Closed(Reason.REVERTED, self._why_reverted(job, receipt))
-
-    def _why_reverted(self, job: Job, receipt: Receipt) -> str:
-        node = self._node
-        if job.answer is None:
-            return ""
-        said = node.chain.fulfill_denial(job.request, job.answer.output, job.least_pay, receipt.block.number)
-        return f"{said.error}({said.detail})" if isinstance(said, Denial) else "the chain does not say why"
-
-    def _push(self, unused: Attempts, nonces: Nonces) -> None:
+    def _push(self, unused: Attempts, nonces: Nonces, newest: Newest) -> None:
         """Replace what is wrong, too cheap or too old; broadcast again what the pool does not hold as executable.
 
         A pool that has an attempt, and still counts its nonce as free, has put it aside: it takes a dearer one at once.
@@ -185,25 +173,25 @@ class Caretaker:
         if not unused:
             return
         now_s, market = node.clock.now_s(), node.account.market()
-        jobs = {nonce: self._expired(node.store.job(sent[-1].job_id)) for nonce, sent in unused.items()}
+        wanted = {nonce: self._wanted(nonce, sent, newest) for nonce, sent in unused.items()}
         capped: list[int] = []
         again: list[SentTransaction] = []
         for nonce, sent in unused.items():
-            last, job = sent[-1], jobs[nonce]
+            last = sent[-1]
             old = now_s - last.sent_at_s >= RESEND_AFTER_S
-            fresh = self._replacement(job, last, market, now_s) if job and old else None
+            fresh = self._replacement(wanted[nonce], last, market, now_s) if old else None
             if fresh is not None or (nonce >= nonces.pending and (old or nonce == nonces.pending)):
                 again.append(fresh or last)
             if fresh is None and last.fees.outpriced(market):
                 capped.append(nonce)
         for transaction, said in zip(again, self._hand_over(again, now_s), strict=True):
-            sent, job = unused[transaction.nonce], jobs[transaction.nonce]
-            if transaction is not sent[-1] or job is None:
+            sent = unused[transaction.nonce]
+            if transaction is not sent[-1]:
                 continue
             patient = now_s - transaction.signed_at_s < LOOK_AFTER_S * _PATIENCE ** (len(sent) - 1)
             aside = said.reply is Reply.KNOWN and transaction.nonce == nonces.pending and not patient
             if aside or said.reply is Reply.UNDERPRICED:
-                dearer = self._dearer(job, transaction, market, now_s)
+                dearer = self._dearer(wanted[transaction.nonce], transaction, market, now_s)
                 if dearer is not None:
                     self._hand_over([dearer], now_s)
                 elif said.reply is Reply.UNDERPRICED:
@@ -232,28 +220,42 @@ class Caretaker:
         self._unsettled.heard(sent, said)
         return said
 
-    def _expired(self, job: Job | None) -> Job | None:
+    def _wanted(self, nonce: int, sent: Sequence[SentTransaction], newest: Newest) -> list[Job]:
+        """Those of its jobs that a nonce still has to answer, once what is too late is closed."""
+        jobs = [self._expired(job) for job in self._jobs(nonce, sent, newest)]
+        return [job for job in jobs if job.state in _OPEN or (job.state is State.COMPUTED and not job.alone)]
+
+    def _expired(self, job: Job) -> Job:
         """Close a job whose deadline passed unanswered: every block up to then is recorded and shows no answer."""
         node = self._node
         tail = node.store.tail()
-        if job and job.state is State.SENDING and tail and tail[-1].timestamp_s > job.request.deadline_s:
+        if job.state is State.SENDING and tail and tail[-1].timestamp_s > job.request.deadline_s:
             told.record(node, [(job, Closed(Reason.EXPIRED, "no block took the answer in time"))])
-            return node.store.job(job.id)
+            return node.store.job(job.id) or job
         return job
 
-    def _replacement(self, job: Job, last: SentTransaction, market: Market, now_s: float) -> SentTransaction | None:
+    def _replacement(
+        self, wanted: Sequence[Job], last: SentTransaction, market: Market, now_s: float
+    ) -> SentTransaction | None:
         """Another attempt of a nonce where the last one is wrong, too cheap or too old. None: keep the last."""
-        useless = last.cancels != (job.state in NEEDS_NO_ANSWER)
+        lacking = {job.id for job in wanted} - set(last.job_ids)
+        useless = bool(lacking) or (not wanted and not last.cancels)
         if not useless and not last.fees.outpriced(market) and now_s - last.signed_at_s < BUMP_AFTER_S:
             return None
-        return self._dearer(job, last, market, now_s)
+        return self._dearer(wanted, last, market, now_s)
 
-    def _dearer(self, job: Job, last: SentTransaction, market: Market, now_s: float) -> SentTransaction | None:
-        """The same answer at a higher price, or nothing where none is needed. None at the cap."""
+    def _dearer(
+        self, wanted: Sequence[Job], last: SentTransaction, market: Market, now_s: float
+    ) -> SentTransaction | None:
+        """What is still wanted of the nonce, at a higher price; nothing but the price where that is none.
+
+        None at the cap.
+        """
         node = self._node
         fees = node.settings.fees.bump(last.fees, market)
-        if fees is None:
-            return None
-        if job.state in NEEDS_NO_ANSWER:
-            return sign_empty(node, last.nonce, fees, job.id, now_s)
-        return sign_answer(node, job, last.nonce, fees, now_s)
+        return None if fees is None else sign_answers(node, wanted, last.nonce, fees, now_s)
+
+
+def _newest(attempts: Attempts) -> dict[Hash32, int]:
+    """The highest nonce of each job."""
+    return {job_id: nonce for nonce, sent in sorted(attempts.items()) for job_id in holders(sent)}

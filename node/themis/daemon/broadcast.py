@@ -5,14 +5,15 @@ from collections.abc import Sequence
 
 from themis.chain import contracts
 from themis.core.errors import Broken, Reason
-from themis.core.fees import CANCEL_GAS, Fees, fulfill_gas
-from themis.core.job import Closed, Job
+from themis.core.fees import CANCEL_GAS, Fees, together_gas
+from themis.core.job import Closed, Job, State, Unsent
 from themis.core.keccak import keccak
 from themis.core.pool import Reply, Said
 from themis.core.transaction import SentTransaction, Transaction
 from themis.core.trouble import Trouble
 from themis.core.types import Hash32
 from themis.daemon import told
+from themis.daemon.gather import answer_gas
 from themis.daemon.node import Node
 
 log = logging.getLogger(__name__)
@@ -20,36 +21,27 @@ log = logging.getLogger(__name__)
 _FINE = frozenset((Reply.TAKEN, Reply.KNOWN))
 
 
-def sign_answer(node: Node, job: Job, nonce: int, fees: Fees, now_s: float) -> SentTransaction:
-    """The fulfillment of a request, ready to be stored."""
+def sign_answers(node: Node, jobs: Sequence[Job], nonce: int, fees: Fees, now_s: float) -> SentTransaction:
+    """The fulfillment of one request, or of several together, ready to be stored; without any what only uses it up."""
+    answers = [(job.request, _output(job), job.least_pay) for job in jobs]
+    match answers:
+        case []:
+            to, data, gas = node.signer.address, b"", CANCEL_GAS
+        case [answer]:
+            to, data, gas = node.settings.oracle, contracts.fulfill(*answer), answer_gas(jobs[0])
+        case _:
+            gas = together_gas([answer_gas(job) for job in jobs])
+            to, data = node.settings.oracle, contracts.fulfill_many(answers)
+    raw = node.signer.sign(Transaction(node.settings.chain_id, nonce, to, data, gas, fees))
+    ids = tuple(job.id for job in jobs)
+    hash_ = Hash32(keccak(raw))  # whatever its type (EIP-2718)
+    return SentTransaction(hash_, raw, nonce, fees, ids, now_s, now_s, gas * fees.max_fee_wei)
+
+
+def _output(job: Job) -> bytes:
     if job.answer is None:
         raise Broken(f"job 0x{job.id.hex()} has no answer to send: report this as a bug")
-    output = job.answer.output
-    unsigned = Transaction(
-        chain_id=node.settings.chain_id,
-        nonce=nonce,
-        to=node.settings.oracle,
-        data=contracts.fulfill(job.request, output, job.least_pay),
-        gas=fulfill_gas(job.request, output),
-        fees=fees,
-    )
-    return _signed(node, unsigned, job.id, now_s)
-
-
-def sign_empty(node: Node, nonce: int, fees: Fees, job_id: Hash32, now_s: float) -> SentTransaction:
-    """What uses up a nonce and does nothing else."""
-    unsigned = Transaction(node.settings.chain_id, nonce, node.signer.address, b"", CANCEL_GAS, fees)
-    return _signed(node, unsigned, job_id, now_s)
-
-
-def _signed(node: Node, unsigned: Transaction, job_id: Hash32, now_s: float) -> SentTransaction:
-    """Its hash is keccak256 of its raw bytes, whatever its type (EIP-2718)."""
-    raw = node.signer.sign(unsigned)
-    cancels = not unsigned.data
-    most_wei = unsigned.gas * unsigned.fees.max_fee_wei
-    return SentTransaction(
-        Hash32(keccak(raw)), raw, unsigned.nonce, unsigned.fees, job_id, now_s, now_s, cancels, most_wei
-    )
+    return job.answer.output
 
 
 def broadcast(node: Node, sent: Sequence[SentTransaction]) -> list[Said]:
@@ -73,10 +65,12 @@ def broadcast(node: Node, sent: Sequence[SentTransaction]) -> list[Said]:
 
 
 def _give_up(node: Node, transaction: SentTransaction, words: str) -> None:
-    """No pool will take it: its job closes, so that an empty transaction uses up its nonce."""
-    job = node.store.job(transaction.job_id)
-    if job is not None:
-        told.record(node, [(job, Closed(Reason.UNSENDABLE, words))])
+    """No pool will take it: an empty transaction uses up its nonce. Its answers go alone; the one of such closes."""
+    jobs = [job for job_id in transaction.job_ids if (job := node.store.job(job_id)) is not None]
+    if len(transaction.job_ids) == 1:
+        told.record(node, [(job, Closed(Reason.UNSENDABLE, words)) for job in jobs])
+    else:
+        told.record(node, [(job, Unsent(alone=True)) for job in jobs if job.state is State.SENDING])
 
 
 def _judge(node: Node, said: Sequence[Said], replies: set[Reply]) -> None:

@@ -5,7 +5,7 @@ from typing import Final
 
 from themis.core.errors import Reason
 from themis.core.job import HistoryEntry, Job
-from themis.core.types import Block, ChainEvent, Receipt, Requested
+from themis.core.types import Block, ChainEvent, Fulfilled, Receipt, Requested
 from themis.daemon.node import Node
 
 _STAGES: Final[Mapping[str, str]] = {
@@ -49,8 +49,14 @@ def answered(node: Node, job: Job, history: Sequence[HistoryEntry]) -> None:
 
 
 def spent(node: Node, job: Job, receipt: Receipt) -> None:
-    """A transaction of ours was mined; where the chain does not tell its price, nobody knows what it cost."""
-    node.telemetry.spent(job.request.model_id, receipt.gas_used, receipt.gas_used * (receipt.price_wei or 0))
+    """A transaction of ours was mined, for a job and others; where the chain tells no price, nobody knows its cost."""
+    gas = receipt.gas_used / answers_in(receipt)
+    node.telemetry.spent(job.request.model_id, gas, gas * (receipt.price_wei or 0))
+
+
+def answers_in(receipt: Receipt) -> int:
+    """How many share what a transaction has cost: the answers in it that were taken, or one."""
+    return max(1, sum(isinstance(event, Fulfilled) for event in receipt.events))
 
 
 def latency_s(history: Sequence[HistoryEntry]) -> float | None:

@@ -31,6 +31,8 @@ class Settings:
     requesters: Requesters
     max_spend_wei: int | None
     """In 24 hours, for gas; None: any amount."""
+    gather_s: float = 0.0
+    """So long an answer may wait for others to share a transaction with."""
     reread_blocks: int = 12
     """So deep a block must be until its logs are not read again: an endpoint's backends may lie so far apart."""
 

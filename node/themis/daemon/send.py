@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from themis.core.errors import Reason
-from themis.core.job import Closed, State
+from themis.core.job import Closed, Job, State
 from themis.core.transaction import SentTransaction
+from themis.core.types import Block
 from themis.daemon import told
 from themis.daemon.afford import Choice, choose
-from themis.daemon.broadcast import broadcast, sign_answer
+from themis.daemon.broadcast import broadcast, sign_answers
+from themis.daemon.gather import Patience, by_itself, sent_before, together
 from themis.daemon.node import Node
 
 _BATCH: Final = 64
@@ -27,23 +29,25 @@ class Send:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._asked_at_s = 0.0
+        self._patience = Patience(node.settings.gather_s)
+        self.pause_s: float | None = None
 
     def step(self) -> bool:
-        """Send one batch of answers. False when none could be sent, or no block was seen yet."""
-        node = self._node
-        if node.time.head is None or not node.store.jobs(State.COMPUTED, limit=1):
+        """Send what is ready. False when nothing could be sent, or it waits for others; `pause_s` says how long."""
+        node, self.pause_s = self._node, None
+        head = node.time.head
+        if head is None or not node.store.jobs(State.COMPUTED, limit=1):
             return False
         unsettled = node.store.unsettled()
-        room = min(_BATCH, node.flight.limit - len({transaction.nonce for transaction in unsettled}))
+        room = node.flight.limit - len({transaction.nonce for transaction in unsettled})
         if room <= 0:
             return self._ask_for_room(unsettled)
-        choice = choose(node, unsettled, room)
-        now_s = node.clock.now_s()
+        choice = choose(node, unsettled, _BATCH)
         if choice.late:
             told.record(node, [(job, Closed(Reason.EXPIRED, detail)) for job, detail in choice.late])
-        sent = self._signed(choice, unsettled, now_s)
+        sent = self._signed(choice, unsettled, head, room)
         node.store.record_sent(sent)
-        broadcast(node, [transaction for transaction in sent if not transaction.cancels])
+        broadcast(node, sent)
         return bool(sent or choice.late)
 
     def _ask_for_room(self, unsettled: Sequence[SentTransaction]) -> bool:
@@ -58,18 +62,26 @@ class Send:
         node.flight.seen(len(nonces), sum(nonce >= pending for nonce in nonces))
         return node.flight.limit > before
 
-    def _signed(self, choice: Choice, unsettled: Sequence[SentTransaction], now_s: float) -> list[SentTransaction]:
-        """Sign each answer once: a request that a reorganization brought back keeps its nonce."""
-        node = self._node
-        known = {transaction.job_id: transaction for transaction in unsettled}
-        if not choice.jobs:
-            return []
-        nonce = max(node.store.next_nonce(), node.account.nonce())
-        sent = []
-        for job in choice.jobs:
-            if job.id in known:
-                sent.append(known[job.id])
-            else:
-                sent.append(sign_answer(node, job, nonce, choice.fees, now_s))
-                nonce += 1
+    def _signed(
+        self, choice: Choice, unsettled: Sequence[SentTransaction], head: Block, room: int
+    ) -> list[SentTransaction]:
+        """Sign each answer once: a request that a reorganization brought back keeps its transaction."""
+        node, now_s = self._node, self._node.clock.now_s()
+        known = sent_before(choice.jobs, unsettled)
+        fresh = [job for job in choice.jobs if job.id not in known]
+        groups = self._patient(together(fresh, head), now_s)[:room]
+        sent = list(dict.fromkeys(known.values()))
+        if groups:
+            nonce = max(node.store.next_nonce(), node.account.nonce())
+            sent += [sign_answers(node, jobs, nonce + at, choice.fees, now_s) for at, jobs in enumerate(groups)]
         return sent
+
+    def _patient(self, groups: Sequence[Sequence[Job]], now_s: float) -> Sequence[Sequence[Job]]:
+        """Those that go now."""
+        alone = [jobs for jobs in groups if by_itself(jobs[0])]
+        others = groups[len(alone) :]
+        if not others:
+            return alone
+        full, chain_time_s = len(others) > 1, self._node.time.now_s()
+        self.pause_s = self._patience.left_s(others[0], full=full, now_s=now_s, chain_time_s=chain_time_s) or None
+        return groups if self.pause_s is None else alone

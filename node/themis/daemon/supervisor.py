@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from themis.core.errors import Broken, Misconfigured, Unavailable
 from themis.daemon.node import Node
@@ -31,6 +31,16 @@ class Loop(Protocol):
 
     def step(self) -> bool:
         """Do one thing. True when there may be more, for itself or for others."""
+        ...
+
+
+@runtime_checkable
+class Waiting(Loop, Protocol):
+    """A loop that may have to go on sooner than an idle one looks again."""
+
+    @property
+    def pause_s(self) -> float | None:
+        """After a step: how long nobody needs to wake it; None: as long as the others."""
         ...
 
 
@@ -123,7 +133,7 @@ class Supervisor:
                 if loop.name == "watch":
                     self._look_again(begun_s, found=worked)
                 elif not worked:
-                    self._sleep(rounds)
+                    self._sleep(rounds, _pause_s(loop))
 
     def _look_again(self, begun_s: float, *, found: bool) -> None:
         """Only the watcher does not wait for the other loops: they know of no block."""
@@ -150,10 +160,15 @@ class Supervisor:
             self._rounds += 1
             self._wake.notify_all()
 
-    def _sleep(self, rounds: int) -> None:
+    def _sleep(self, rounds: int, most_s: float) -> None:
         """Sleep until somebody has worked since `rounds` was read, or for a while."""
         with self._wake:
-            self._wake.wait_for(lambda: self._rounds != rounds or self._stop.is_set(), IDLE_S)
+            self._wake.wait_for(lambda: self._rounds != rounds or self._stop.is_set(), most_s)
+
+
+def _pause_s(loop: Loop) -> float:
+    waits_s = loop.pause_s if isinstance(loop, Waiting) else None
+    return IDLE_S if waits_s is None else min(waits_s, IDLE_S)
 
 
 def _join(threads: Sequence[threading.Thread], within_s: float) -> None:

@@ -13,9 +13,9 @@ from themis.daemon.node import Node
 log = logging.getLogger(__name__)
 
 
-def record(node: Node, facts: Sequence[tuple[Job, Fact]]) -> None:
-    """Store facts, and say which requests will not be answered, or not yet."""
-    node.store.record(facts, node.clock.now_s())
+def record(node: Node, facts: Sequence[tuple[Job, Fact]], settled: Sequence[int] = ()) -> None:
+    """Store facts and settled nonces, and say which requests will not be answered, or not yet."""
+    node.store.record(facts, node.clock.now_s(), settled)
     for job, fact in facts:
         if isinstance(fact, Closed):
             why = f"{fact.reason} {fact.detail}".rstrip()
@@ -51,7 +51,7 @@ def finalize(node: Node, jobs: Sequence[Job]) -> None:
             job.id.hex(),
             _model(node, job),
             _fee(job),
-            "unknown" if receipt is None else receipt.gas_used,
+            _gas(receipt),
             _latency(history),
             job.mined_at.tx_hash.hex(),
         )
@@ -80,6 +80,15 @@ def _receipts(node: Node, jobs: Sequence[Job]) -> dict[Hash32, Receipt]:
     except Unavailable:
         return {}
     return {receipt.tx_hash: receipt for receipt in found if receipt is not None}
+
+
+def _gas(receipt: Receipt | None) -> str:
+    """An answer's share of its transaction's."""
+    if receipt is None:
+        return "unknown"
+    number = measure.answers_in(receipt)
+    share = str(receipt.gas_used // number)
+    return share if number == 1 else f"{share} ({number} in one transaction)"
 
 
 def _latency(history: Sequence[HistoryEntry]) -> str:

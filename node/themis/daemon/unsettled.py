@@ -52,9 +52,9 @@ class Unsettled:
             node.troubles.say(Trouble.UNSETTLED, f"nonce {nonce} has been open for {blocks} blocks: {cause}")
 
     def _mined(self, sent: SentTransaction) -> bool:
-        """Its answer is in a block that is not deep enough yet: nothing is wrong."""
-        job = self._node.store.job(sent.job_id)
-        return job is not None and job.state is State.MINED
+        """An answer in it is in a block that is not deep enough yet: nothing is wrong."""
+        jobs = (self._node.store.job(job_id) for job_id in sent.job_ids)
+        return any(job is not None and job.state is State.MINED for job in jobs)
 
     def _cause(self, nonce: int, sent: Sequence[SentTransaction], nonces: Nonces) -> str:
         if nonce < nonces.mined:

@@ -15,12 +15,10 @@ from themis.core.types import Address, Hash32, LogPosition, Request, UseClass
 
 JOB: Final = (
     "id, state, request, input, seen_block, seen_hash, seen_index, seen_tx, output, result_hash, "
-    "mined_block, mined_hash, mined_index, mined_tx, reason, detail, started, royalty_bps, signatures"
+    "mined_block, mined_hash, mined_index, mined_tx, reason, detail, started, royalty_bps, signatures, alone"
 )
 """The columns that `to_job` reads."""
-TRANSACTION: Final = (
-    "hash, raw, nonce, max_fee_wei, priority_fee_wei, job_id, signed_at_s, sent_at_s, cancels, most_wei"
-)
+TRANSACTION: Final = "hash, raw, nonce, max_fee_wei, priority_fee_wei, job_ids, signed_at_s, sent_at_s, most_wei"
 """Those that `to_transaction` reads."""
 
 
@@ -52,6 +50,7 @@ def of_job(job: Job) -> dict[str, Any]:
         "started": int(job.started),
         "royalty_bps": job.royalty_bps,
         "signatures": b"".join(job.signatures),
+        "alone": int(job.alone),
     }
 
 
@@ -59,7 +58,7 @@ def to_job(row: tuple[Any, ...]) -> Job:
     """Read the columns JOB of a row."""
     job_id, state, request, input_, *places = row
     seen, (output, result_hash), mined, rest = places[:4], places[4:6], places[6:10], places[10:]
-    reason, detail, started, royalty_bps, signatures = rest
+    reason, detail, started, royalty_bps, signatures, alone = rest
     return Job(
         id=Hash32(job_id),
         request=_request(request),
@@ -73,6 +72,7 @@ def to_job(row: tuple[Any, ...]) -> Job:
         started=bool(started),
         royalty_bps=royalty_bps,
         signatures=tuple(signatures[at : at + LENGTH] for at in range(0, len(signatures), LENGTH)),
+        alone=bool(alone),
     )
 
 
@@ -85,21 +85,23 @@ def of_transaction(sent: SentTransaction) -> dict[str, Any]:
         "nonce": sent.nonce,
         "max_fee_wei": str(fees.max_fee_wei),
         "priority_fee_wei": str(fees.priority_fee_wei),
-        "job_id": sent.job_id,
+        "job_ids": b"".join(sent.job_ids),
         "signed_at_s": sent.signed_at_s,
         "sent_at_s": sent.sent_at_s,
-        "cancels": sent.cancels,
         "most_wei": str(sent.most_wei),
     }
 
 
 def to_transaction(row: tuple[Any, ...]) -> SentTransaction:
     """Read the columns TRANSACTION of a row."""
-    tx_hash, raw, nonce, max_fee, priority_fee, job_id, signed_at_s, sent_at_s, cancels, most_wei = row
+    tx_hash, raw, nonce, max_fee, priority_fee, joined, signed_at_s, sent_at_s, most_wei = row
     fees = Fees(int(max_fee), int(priority_fee), typed=raw[:1] == TYPE_2)
-    return SentTransaction(
-        Hash32(tx_hash), raw, nonce, fees, Hash32(job_id), signed_at_s, sent_at_s, bool(cancels), int(most_wei)
-    )
+    return SentTransaction(Hash32(tx_hash), raw, nonce, fees, to_ids(joined), signed_at_s, sent_at_s, int(most_wei))
+
+
+def to_ids(joined: bytes) -> tuple[Hash32, ...]:
+    """Ids of 32 bytes, as one value holds them after each other."""
+    return tuple(Hash32(joined[start : start + 32]) for start in range(0, len(joined), 32))
 
 
 def of_heard(heard: Heard) -> tuple[Any, ...]:

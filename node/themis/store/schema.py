@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Final
 
-SCHEMA_VERSION: Final = 6
+SCHEMA_VERSION: Final = 7
 
 TALLIES: Final = (
     """CREATE TABLE tallies (
@@ -60,7 +60,8 @@ TABLES: Final = (
   mined_block INTEGER, mined_hash BLOB, mined_index INTEGER, mined_tx BLOB,
   reason TEXT, detail TEXT NOT NULL,
   model_id BLOB NOT NULL DEFAULT x'', started INTEGER NOT NULL DEFAULT 0,
-  royalty_bps INTEGER NOT NULL DEFAULT 5000, signatures BLOB NOT NULL DEFAULT x''
+  royalty_bps INTEGER NOT NULL DEFAULT 5000, signatures BLOB NOT NULL DEFAULT x'',
+  alone INTEGER NOT NULL DEFAULT 0
 )""",
     "CREATE INDEX jobs_by_state ON jobs (state, seq)",
     "CREATE TABLE facts (job_id BLOB NOT NULL, at_s REAL NOT NULL, fact TEXT NOT NULL, detail TEXT NOT NULL)",
@@ -71,11 +72,10 @@ TABLES: Final = (
 )""",
     """CREATE TABLE transactions (
   hash BLOB PRIMARY KEY, raw BLOB NOT NULL, nonce INTEGER NOT NULL, max_fee_wei TEXT NOT NULL,
-  priority_fee_wei TEXT NOT NULL, job_id BLOB NOT NULL, signed_at_s REAL NOT NULL,
-  sent_at_s REAL NOT NULL, cancels INTEGER NOT NULL, settled INTEGER NOT NULL DEFAULT 0,
+  priority_fee_wei TEXT NOT NULL, job_ids BLOB NOT NULL, signed_at_s REAL NOT NULL,
+  sent_at_s REAL NOT NULL, settled INTEGER NOT NULL DEFAULT 0,
   most_wei TEXT NOT NULL DEFAULT '0', cost_wei TEXT
 )""",
-    "CREATE INDEX transactions_by_job ON transactions (job_id)",
 )
 
 
@@ -122,9 +122,24 @@ def _from_5(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE jobs ADD COLUMN signatures BLOB NOT NULL DEFAULT x''")
 
 
+def _from_6(db: sqlite3.Connection) -> None:
+    """A transaction answers any number of requests; none: it only uses up its nonce."""
+    db.execute("ALTER TABLE jobs ADD COLUMN alone INTEGER NOT NULL DEFAULT 0")
+    db.execute("DROP INDEX transactions_by_job")
+    db.execute("ALTER TABLE transactions RENAME COLUMN job_id TO job_ids")
+    db.execute("UPDATE transactions SET job_ids = x'' WHERE cancels")
+    db.execute("ALTER TABLE transactions DROP COLUMN cancels")
+
+
 def _model_of(request: str) -> bytes:
     return bytes.fromhex(json.loads(request)["model_id"])
 
 
-MIGRATIONS: Final[Mapping[int, Callable[[sqlite3.Connection], None]]] = {2: _from_2, 3: _from_3, 4: _from_4, 5: _from_5}
+MIGRATIONS: Final[Mapping[int, Callable[[sqlite3.Connection], None]]] = {
+    2: _from_2,
+    3: _from_3,
+    4: _from_4,
+    5: _from_5,
+    6: _from_6,
+}
 """By the version they start from; each leads to the next."""

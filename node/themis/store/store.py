@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from themis.core.agreement import Heard
 from themis.core.errors import Broken, Reason, Refused
@@ -19,6 +20,7 @@ from themis.core.job import (
     Sent,
     State,
     Unmined,
+    Unsent,
     apply,
 )
 from themis.core.requesters import DAY_HOURS, HOUR_S
@@ -26,6 +28,8 @@ from themis.core.transaction import SentTransaction
 from themis.core.types import Address, BlockRef, ChainEvent, Fulfilled, Hash32, Requested, Terms, TermsKey
 from themis.store import rows
 from themis.store.database import Database
+
+_SETTLE: Final = "UPDATE transactions SET settled = ? WHERE nonce = ?"
 
 
 class SqliteStore:
@@ -57,10 +61,12 @@ class SqliteStore:
 
     def rewind(self, fork: BlockRef, now_s: float) -> list[Hash32]:
         with self._transaction():
-            unmined = [Hash32(i) for (i,) in self._all("SELECT id FROM jobs WHERE mined_block > ?", fork.number)]
-            for job_id in unmined:
-                self._apply(job_id, Unmined(), now_s)
-                self._db.execute("UPDATE transactions SET settled = 0 WHERE job_id = ?", (job_id,))
+            unmined = self._all("SELECT id, mined_tx FROM jobs WHERE mined_block > ?", fork.number)
+            self._settle({tx_hash for _, tx_hash in unmined}, settled=False)
+            for job_id, tx_hash in unmined:
+                self._apply(Hash32(job_id), Unmined(), now_s)
+                if not self._all("SELECT 1 FROM transactions WHERE hash = ?", tx_hash):
+                    self._apply(Hash32(job_id), Unsent(), now_s)  # an earlier life's: it is not here to be sent again
             seen = self._all("SELECT id FROM jobs WHERE seen_block > ? AND state != 'closed'", fork.number)
             gone = [Hash32(id_) for (id_,) in seen]
             for job_id in gone:
@@ -69,17 +75,20 @@ class SqliteStore:
             self._replace_tail([ref for ref in self.tail() if ref.number <= fork.number])
         return gone
 
-    def record(self, facts: Sequence[tuple[Job, Fact]], now_s: float) -> None:
+    def record(self, facts: Sequence[tuple[Job, Fact]], now_s: float, settled: Sequence[int] = ()) -> None:
+        final: set[bytes] = set()
         with self._transaction():
             for seen, fact in facts:
                 current = self._require(seen.id)
                 if (current.state, current.seen_at) != (seen.state, seen.seen_at):
                     continue
                 self._apply(seen.id, fact, now_s)
-                if isinstance(fact, Finalized):
-                    self._settle_mined(seen.id)
+                if isinstance(fact, Finalized) and current.mined_at is not None:
+                    final.add(current.mined_at.tx_hash)
                 if isinstance(fact, Accepted):
                     self._count_accepted(seen.request.requester, now_s)
+            self._settle({tx_hash for tx_hash in final if not self._is_waited_for(tx_hash)}, settled=True)
+            self._db.executemany(_SETTLE, [(1, nonce) for nonce in settled])
 
     def record_terms(self, terms: Mapping[TermsKey, Terms], block_number: int) -> None:
         with self._transaction():
@@ -98,19 +107,17 @@ class SqliteStore:
             for transaction in sent:
                 columns = rows.of_transaction(transaction)
                 names, values = ", ".join(columns), ", ".join(f":{name}" for name in columns)
+                self._db.execute(_SETTLE, (0, transaction.nonce))
                 self._db.execute(f"INSERT OR IGNORE INTO transactions ({names}) VALUES ({values})", columns)  # noqa: S608
-                if self._require(transaction.job_id).state is State.COMPUTED:
-                    self._apply(transaction.job_id, Sent(), transaction.sent_at_s)
+                for job_id in transaction.job_ids:
+                    if self._require(job_id).state is State.COMPUTED:
+                        self._apply(job_id, Sent(), transaction.sent_at_s)
 
     def record_broadcast(self, hashes: Sequence[Hash32], now_s: float) -> None:
         with self._transaction():
             self._db.executemany(
                 "UPDATE transactions SET sent_at_s = ? WHERE hash = ?", [(now_s, each) for each in hashes]
             )
-
-    def record_settled(self, nonces: Sequence[int]) -> None:
-        with self._transaction():
-            self._db.executemany("UPDATE transactions SET settled = 1 WHERE nonce = ?", [(nonce,) for nonce in nonces])
 
     def reopen(self, nonce: int) -> None:
         with self._transaction():
@@ -245,11 +252,19 @@ class SqliteStore:
         )
         self._note(job_id, type(fact).__name__, rows.detail_of(fact), now_s)
 
-    def _settle_mined(self, job_id: Hash32) -> None:
-        """Only the nonce that was used: a job that was answered by another transaction may have one that was not."""
-        mined = "SELECT mined_tx FROM jobs WHERE id = ?"
-        nonce = f"SELECT nonce FROM transactions WHERE hash = ({mined})"  # noqa: S608 (our own words)
-        self._db.execute(f"UPDATE transactions SET settled = 1 WHERE nonce = ({nonce})", (job_id,))  # noqa: S608
+    def _settle(self, mined: Iterable[bytes], *, settled: bool) -> None:
+        """Only nonces that were used: a job that was answered by another transaction may have one that was not."""
+        nonce = "SELECT nonce FROM transactions WHERE hash = ?"
+        self._db.executemany(
+            f"UPDATE transactions SET settled = ? WHERE nonce = ({nonce})",  # noqa: S608 (our own words)
+            [(int(settled), tx_hash) for tx_hash in mined],
+        )
+
+    def _is_waited_for(self, tx_hash: bytes) -> bool:
+        """Whether its nonce has an answer that no block was seen to take: its receipt says what became of that one."""
+        same_nonce = "SELECT nonce FROM transactions WHERE hash = ?"
+        found = self._all(f"SELECT job_ids FROM transactions WHERE nonce = ({same_nonce})", tx_hash)  # noqa: S608
+        return any(self._require(id_).state is State.SENDING for (joined,) in found for id_ in rows.to_ids(joined))
 
     def _insert(self, job: Job) -> None:
         columns = rows.of_job(job)

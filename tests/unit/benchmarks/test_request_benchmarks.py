@@ -34,8 +34,8 @@ def test_a_store_is_multiplied_with_its_history(tmp_path: Path) -> None:
             db.execute(f"INSERT INTO jobs ({jobs}) VALUES (?, 'done', '{{}}', x'', 1, x'', 0, x'', '')", (id_,))  # noqa: S608
             db.execute("INSERT INTO facts VALUES (?, 0, 'Finalized', '')", (id_,))
             db.execute(
-                "INSERT INTO transactions (hash, raw, nonce, max_fee_wei, priority_fee_wei, job_id, signed_at_s,"
-                " sent_at_s, cancels, settled) VALUES (?, x'', ?, '1', '1', ?, 0, 0, 0, 1)",
+                "INSERT INTO transactions (hash, raw, nonce, max_fee_wei, priority_fee_wei, job_ids, signed_at_s,"
+                " sent_at_s, settled) VALUES (?, x'', ?, '1', '1', ?, 0, 0, 1)",
                 (id_, index, id_),
             )
     db.close()

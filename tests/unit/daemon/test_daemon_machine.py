@@ -24,6 +24,7 @@ class World(RuleBasedStateMachine):
         super().__init__()
         self._directory = tempfile.TemporaryDirectory()
         self.bench = Bench(Path(self._directory.name) / "themis.db", confirmations=3)
+        self.bench.chain.foretold = None  # by itself every answer is taken
         self.bench.chain.mine()
         self.bench.see()
         self.asked: set[Hash32] = set()
@@ -67,6 +68,16 @@ class World(RuleBasedStateMachine):
         depth = min(depth, len(self.bench.chain.chain) - 2)
         if depth > 0:
             self.bench.chain.reorg(depth, keep_requests=True, keep_answers=keep_answers)
+
+    @rule(lane=st.integers(0, 9))
+    def starve(self, lane: int) -> None:
+        """Callbacks of some have no gas left beside others: those answers go alone."""
+        self.bench.chain.starved = lambda request: request.lane % 10 == lane
+
+    @rule(answers=st.integers(1, 4))
+    def shrink_blocks(self, answers: int) -> None:
+        """So many answers have room in one transaction."""
+        self.bench.chain.gas_limit = 4 * 180_000 * answers
 
     @rule()
     def forget_transactions(self) -> None:

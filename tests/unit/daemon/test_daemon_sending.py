@@ -11,6 +11,9 @@ from themis.core.job import State
 from themis.daemon.attempts import BUMP_AFTER_S, LOOK_AFTER_S, LOST_AFTER_S, RESEND_AFTER_S
 from themis.daemon.flight import FIRST, LEAST
 
+ONE_EACH = 1_000_000
+"""Gas of a block of which no transaction's fair share has room for two answers."""
+
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
@@ -127,6 +130,7 @@ def test_what_is_mined_after_a_bump_is_the_first_attempt(bench: Bench) -> None:
 
 def test_what_the_pool_puts_aside_is_replaced_at_the_next_look(bench: Bench) -> None:
     """Anvil has kept the account's next transaction back; it says `already known` to it, and everything waits."""
+    bench.chain.gas_limit = ONE_EACH
     ids = [bench.chain.ask(bytes([n])) for n in range(10)]
     bench.work()
     bench.chain.aside = {t.hash for t in bench.store.unsettled() if t.nonce == 3}
@@ -199,6 +203,7 @@ def test_what_no_pool_will_take_closes_and_lets_the_others_through(bench: Bench)
 
 
 def test_what_is_in_flight_follows_what_the_pool_takes(bench: Bench) -> None:
+    bench.chain.gas_limit = ONE_EACH
     ids = [bench.chain.ask(n.to_bytes(2, "big")) for n in range(FIRST + 100)]
     bench.work()
     assert len(bench.store.unsettled()) == len(ids)
@@ -208,6 +213,7 @@ def test_what_is_in_flight_follows_what_the_pool_takes(bench: Bench) -> None:
 
 def test_a_pool_that_is_full_gets_less(bench: Bench) -> None:
     bench.chain.slots = 20
+    bench.chain.gas_limit = ONE_EACH
     ids = [bench.chain.ask(n.to_bytes(2, "big")) for n in range(100)]
     bench.work()
     assert LEAST <= bench.node.flight.limit < 100

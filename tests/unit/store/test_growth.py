@@ -29,7 +29,7 @@ from themis.store import upkeep
 from themis.store.schema import SCHEMA_VERSION
 from themis.store.store import SqliteStore
 
-OLD = Path(__file__).parents[2] / "vectors" / "store-schema-2.sql"
+VECTORS = Path(__file__).parents[2] / "vectors"
 LARGE = ("jobs", "facts", "transactions", "vows", "heard")
 OPEN = re.compile("INDEX (jobs_queued|transactions_unsettled)")
 """Indexes of what is open only: these may be read from end to end."""
@@ -57,7 +57,7 @@ def live(store: SqliteStore) -> None:
     store.pending(5)
     store.record_events([Fulfilled(first.id, RESULT, 1, OUTPUT, at(6))], [REF], 3)
     store.record([(job_of(store, first.id), Finalized())], 4)
-    store.record_settled([0])
+    store.record([], 5, [0])
     store.unsettled()
     store.accepted(second.request.requester, 1)
     store.spent_wei(0)
@@ -94,15 +94,15 @@ def test_no_question_of_a_node_reads_a_whole_table(tmp_path: Path) -> None:
         assert "TEMP B-TREE" not in step or "seq IN" in statement or "rowid" in statement, (statement, step)
 
 
-def old(path: Path) -> Path:
+def old(path: Path, version: int = 2) -> Path:
     with closing(sqlite3.connect(path)) as db:
-        db.executescript(OLD.read_text())
+        db.executescript((VECTORS / f"store-schema-{version}.sql").read_text())
     return path
 
 
 def test_a_store_of_an_earlier_version_says_how_it_is_brought_up_to_date(tmp_path: Path) -> None:
     path = old(tmp_path / "themis.db")
-    with pytest.raises(Misconfigured, match=r"has schema 2, .* needs 6: stop the node, then `themis db migrate`"):
+    with pytest.raises(Misconfigured, match=r"has schema 2, .* needs 7: stop the node, then `themis db migrate`"):
         open_store(path)
 
 
@@ -129,8 +129,31 @@ def test_a_migrated_store_is_the_old_one(tmp_path: Path) -> None:
     assert not (tmp_path / "never").exists()
 
 
-def test_a_migrated_store_has_the_tables_of_a_new_one(tmp_path: Path) -> None:
-    upkeep.migrate(old(tmp_path / "old.db"), tmp_path / "kept.db")
+def test_a_migrated_store_knows_which_requests_its_transactions_answer(tmp_path: Path) -> None:
+    """Of schema 4: a bumped answer, a mined one, a final one, and one whose nonce an empty transaction uses up."""
+    path = old(tmp_path / "themis.db", 4)
+    assert upkeep.migrate(path, tmp_path / "kept.db") == 4
+    store = open_store(path)
+    sending, mined, late = (store.jobs(state)[-1].id for state in (State.SENDING, State.MINED, State.CLOSED))
+    held = [(sent.nonce, sent.job_ids, sent.cancels) for sent in store.unsettled()]
+    assert held == [
+        (0, (sending,), False),
+        (0, (sending,), False),
+        (1, (mined,), False),
+        (3, (late,), False),
+        (3, (), True),
+    ]
+    assert store.next_nonce() == 4
+    assert store.rewind(REF, 9) == []
+    assert [sent.nonce for sent in store.unsettled()] == [0, 0, 1, 2, 3, 3], "the final one is back too"
+    assert {job.state for job in store.jobs() if job.id in {sending, mined}} == {State.SENDING}
+    store.record_sent([transaction(late, 4, b"\x99")])
+    assert store.next_nonce() == 5
+
+
+@pytest.mark.parametrize("version", [2, 4])
+def test_a_migrated_store_has_the_tables_of_a_new_one(tmp_path: Path, version: int) -> None:
+    upkeep.migrate(old(tmp_path / "old.db", version), tmp_path / "kept.db")
     open_store(tmp_path / "new.db").close()
 
     def shape(path: Path) -> dict[str, object]:
