@@ -9,7 +9,7 @@ from typing import Any, Final
 from themis.chain.endpoints import Call
 from themis.chain.refusals import RpcError
 
-_MOST_BYTES: Final = 16 * 2**20
+_MOST_BYTES: Final = 4 * 2**20
 _MOST_CALLS: Final = 16
 _NOTHING: Final = "0x"
 """No contract, no code: what a backend that is behind says too. It is asked again."""
