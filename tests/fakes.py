@@ -35,6 +35,7 @@ from themis.core.types import (
     TermsKey,
     UseClass,
 )
+from themis.ports import Words
 
 CHAIN_ID = 31_337
 ORACLE_ADDRESS = Address(b"\x0a" * 20)
@@ -95,6 +96,8 @@ class FakeEngine:
         self.runs = 0
         self.steps = 16
         self.batched = True
+        self.says: bytes | None = None
+        """Its answer to everything, in the place of a hash."""
 
     def models(self) -> Mapping[Hash32, ModelInfo]:
         roots = (MODEL, MODEL, MODEL)
@@ -114,6 +117,11 @@ class FakeEngine:
     def tuned(self) -> Mapping[Hash32, str]:
         return {}
 
+    def in_words(self, model_id: Hash32, input_: bytes, output: bytes | None) -> tuple[Words, Words]:
+        """The bytes of both are text."""
+        said = [] if output is None else [("text", output.decode(errors="replace"))]
+        return [("text", input_.decode(errors="replace"))], said
+
     def restarts(self) -> Mapping[Hash32, int]:
         return {MODEL: 0}
 
@@ -122,7 +130,7 @@ class FakeEngine:
         self.runs += len(work)
         if any(self.refuse(input_) for input_, _ in work):
             raise Refused(Reason.ENGINE_REFUSED, "refused")
-        return [keccak(input_ + (code or b"")) for input_, code in work]
+        return [self.says or keccak(input_ + (code or b"")) for input_, code in work]
 
     def stream(self, model_id: Hash32, input_: bytes, hear: Callable[[Draft], None]) -> bytes:
         """It says each byte of its input as a token."""
@@ -158,6 +166,8 @@ class FakeChain:
         self.denials: dict[Address, Denial] = {}
         self.standings: dict[Hash32, Standing] = {}
         self.terms_read = 0
+        self.attribution: str | None = None
+        """What all terms ask for; None: a text for each version."""
         self.quota: int | None = None
         """Paid or commercial answers that the operator's grant permits in all; None: any number."""
         self.untold = False
@@ -325,7 +335,10 @@ class FakeChain:
         self._require_up()
         self.terms_read += len(places)
         untold = Unavailable("pruned")
-        return [untold if self.untold else Terms(key.model_id, f"version {key.version}") for key, _ in places]
+        return [
+            untold if self.untold else Terms(key.model_id, self.attribution or f"version {key.version}")
+            for key, _ in places
+        ]
 
     def foresee(
         self,

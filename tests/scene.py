@@ -27,7 +27,7 @@ ENDPOINTS = [
 class Scene:
     """A node that has answered one request, refused one and has one to look at."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, explorer_url: str | None = None) -> None:
         self.bench = bench = Bench(path)
         bench.chain.denials[NOBODY] = Denial("AuthorizationRequired", "version=1")
         self.done = bench.chain.ask(lane=BIG_LANE)
@@ -39,7 +39,9 @@ class Scene:
         bench.see()
         self.health = {loop.name: Health(bench.clock.now) for loop in bench.loops}
         self.endpoints = ENDPOINTS[:1]
-        reading = Reading(bench.node, self.health, {"eth_getLogs": 7, "eth_call": 3}, 900.0, lambda: self.endpoints)
+        reading = Reading(
+            bench.node, self.health, {"eth_getLogs": 7, "eth_call": 3}, 900.0, lambda: self.endpoints, explorer_url
+        )
         self.server = Server(ApiConfig(port=0))
         self.server.start(create(reading, *UNREACHABLE, hosts=HOSTS, token=None))
         self.client = httpx.Client(base_url=self.server.url)

@@ -64,6 +64,8 @@ class ChainConfig(_Section):
     """More endpoints of the same chain: they take over, vote where `quorum` asks for it, and get every answer."""
     ws_url: Annotated[str, AfterValidator(spelling.websocket)] | None = None
     """A WebSocket of the same chain: it wakes the node for a new block. What is in the block is read over HTTP."""
+    explorer_url: Annotated[str, AfterValidator(spelling.endpoint)] | None = None
+    """A block explorer, https://etherscan.io or the like: the pages link to transactions, blocks and accounts on it."""
     quorum: Annotated[int, Field(ge=1)] = 1
     """So many endpoints must say the same where it is about money or licenses."""
     chain_id: Annotated[int, Field(gt=0, lt=2**63)]

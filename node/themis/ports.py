@@ -124,6 +124,10 @@ class Chain(Protocol):
         ...
 
 
+Words = Sequence[tuple[str, str]]
+"""Names, and what is to be said of them."""
+
+
 class Engine(Protocol):
     """Runs models. The same model id, input and code give the same bytes, for exact models on every machine."""
 
@@ -135,6 +139,13 @@ class Engine(Protocol):
         """Decode an input; say which deployed code it refers to, if any.
 
         Raises Refused(UNKNOWN_MODEL | INVALID_INPUT).
+        """
+        ...
+
+    def in_words(self, model_id: Hash32, input_: bytes, output: bytes | None) -> tuple[Words, Words]:
+        """A question and its answer as people read them; the answer is empty where there is none, or it is unlike one.
+
+        The model must be one of `models`.
         """
         ...
 

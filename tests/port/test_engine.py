@@ -62,6 +62,16 @@ def test_says_what_it_serves(case: Case) -> None:
     assert found[1].max_input_bytes > 0
 
 
+def test_a_question_and_its_answer_are_told_in_words(case: Case) -> None:
+    (output,) = case.engine.infer(case.model_id, [(case.inputs[0], None)])
+    question, answer = case.engine.in_words(case.model_id, case.inputs[0], output)
+    assert question
+    assert answer
+    assert case.engine.in_words(case.model_id, case.inputs[0], None) == (question, [])
+    for said in (b"\xff", b"\xff" * 33):  # whatever a stranger put there
+        case.engine.in_words(case.model_id, said, said)
+
+
 def test_nothing_had_to_be_started_again(case: Case) -> None:
     assert case.engine.restarts() == {case.model_id: 0}
 

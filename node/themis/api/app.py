@@ -18,6 +18,7 @@ from themis.api.reading import DISTRIBUTION, Reading
 from themis.api.streaming import JobId
 from themis.committee.table import Table
 from themis.core.job import State
+from themis.core.types import Hash32
 from themis.replay.verdict import Verifier
 
 MAX_JOBS: Final = 1_000
@@ -88,7 +89,8 @@ def _add_data(app: FastAPI, reading: Reading) -> None:
     def jobs(
         state: State | None = None, limit: Annotated[int, Query(ge=1, le=MAX_JOBS)] = 100
     ) -> list[models.JobSummary]:
-        return [views.job_summary(job) for job in store.jobs(state, limit=limit, newest_first=True)]
+        found = store.jobs(state, limit=limit, newest_first=True)
+        return [views.job_summary(job, store.history(job.id)) for job in found]
 
     @app.get("/v1/jobs/{job_id}")
     def job(job_id: JobId) -> models.JobDetail:
@@ -96,3 +98,11 @@ def _add_data(app: FastAPI, reading: Reading) -> None:
         if isinstance(found, str):
             raise HTTPException(HTTPStatus.NOT_FOUND, found)
         return found
+
+    @app.get("/v1/jobs/{job_id}/words")
+    def words(job_id: JobId) -> models.Words:
+        found = job(job_id)
+        asked = store.job(Hash32(bytes.fromhex(found.id[2:])))
+        if asked is None:
+            raise HTTPException(HTTPStatus.NOT_FOUND, f"this node knows no request {job_id}")
+        return views.words(reading.node.engine, asked)

@@ -126,6 +126,8 @@ class Status(_Model):
     endpoints: list[Endpoint]
     fees: Fees | None
     requesters: Requesters | None
+    explorer_url: str | None
+    """Of a block explorer, which has /tx/, /block/ and /address/ below it."""
     models: list[Model]
     loops: list[Loop]
     alerts: list[str]
@@ -183,6 +185,26 @@ class JobSummary(_Model):
     mined_block: int | None
     result_hash: str | None
     output: str | None
+    seen_s: float
+    """When the node saw it first."""
+    mined_s: float | None
+    """When it saw the answer on chain."""
+
+
+class Told(_Model):
+    """One thing that a question or an answer says."""
+
+    name: str
+    text: str
+
+
+class Words(_Model):
+    """A question and its answer as people read them; empty where the model is not served, or the bytes are not its."""
+
+    model: str | None
+    """Name and version; null where it is not served."""
+    question: list[Told]
+    answer: list[Told]
 
 
 class Fact(_Model):

@@ -6,11 +6,12 @@ from typing import Final
 from fastapi import FastAPI
 from fastapi.responses import Response
 
-PAGES: Final = {"/": "status.html", "/licensing": "licensing.html"}
+PAGES: Final = {"/": "status.html", "/licensing": "licensing.html", "/request": "request.html"}
 PARTS: Final = (
     "style.css",
     "page.js",
     "status.js",
+    "request.js",
     "licensing.js",
     "grant.js",
     "terms.js",

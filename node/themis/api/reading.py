@@ -29,6 +29,8 @@ class Reading:
     started_at_s: float
     endpoints: Callable[[], Sequence[EndpointState]] = list
     """How each endpoint does now."""
+    explorer_url: str | None = None
+    """Of a block explorer, for links on the pages."""
 
     def status(self) -> models.Status:
         node = self.node
@@ -45,6 +47,7 @@ class Reading:
             endpoints=[views.endpoint(state) for state in self.endpoints()],
             fees=FeesNow.of(node).shown(),
             requesters=views.requesters(node.settings.requesters),
+            explorer_url=self.explorer_url,
             models=list(self.served()),
             loops=[
                 models.Loop(name=name, stepped_at_s=health.stepped_at_s, error=health.error)

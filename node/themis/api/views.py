@@ -9,7 +9,7 @@ from themis.core import job as jobs
 from themis.core import permission, types
 from themis.core.requesters import Requesters
 from themis.core.spelling import shown
-from themis.ports import Store
+from themis.ports import Engine, Store
 
 if TYPE_CHECKING:
     from themis.replay.verdict import Verdict
@@ -60,7 +60,7 @@ def requesters(limits: Requesters) -> models.Requesters:
     )
 
 
-def job_summary(job: jobs.Job) -> models.JobSummary:
+def job_summary(job: jobs.Job, history: Sequence[jobs.HistoryEntry]) -> models.JobSummary:
     request, answer = job.request, job.answer
     return models.JobSummary(
         id=shown(job.id),
@@ -77,6 +77,22 @@ def job_summary(job: jobs.Job) -> models.JobSummary:
         mined_block=job.mined_at.block_number if job.mined_at else None,
         result_hash=shown(answer.result_hash) if answer else None,
         output=shown(answer.output) if answer else None,
+        seen_s=history[0].at_s,
+        mined_s=next((entry.at_s for entry in reversed(history) if entry.fact == "Mined"), None)
+        if job.mined_at
+        else None,
+    )
+
+
+def words(engine: Engine, job: jobs.Job) -> models.Words:
+    info = engine.models().get(job.request.model_id)
+    if info is None:
+        return models.Words(model=None, question=[], answer=[])
+    question, answer = engine.in_words(info.model_id, job.input, job.answer.output if job.answer else None)
+    return models.Words(
+        model=f"{info.name} {info.version}",
+        question=[models.Told(name=name, text=text) for name, text in question],
+        answer=[models.Told(name=name, text=text) for name, text in answer],
     )
 
 

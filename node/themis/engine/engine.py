@@ -13,7 +13,7 @@ from themis.bundles.bundle import MODEL, Bundle, parse_model
 from themis.bundles.manifest import GENERIC, RuntimeSchema
 from themis.core.errors import Misconfigured, Reason, Refused
 from themis.core.types import CodeRef, Hash32, ModelInfo
-from themis.engine import batch, preprocess
+from themis.engine import batch, preprocess, words
 from themis.engine.apart import Apart, Limits
 from themis.engine.crew import Crew
 from themis.engine.generic import Generic, Hear
@@ -24,6 +24,7 @@ from themis.engine.tuning import DEFAULTS, Tuning, differences
 from themis.evm import encode as evm
 from themis.exact import selftest
 from themis.exact.rewrite import rewrite
+from themis.ports import Words
 
 UNTIL_TOLD: Final = Limits()
 
@@ -131,6 +132,10 @@ class OnnxEngine:
             loaded.reader.check(input_)
             return None
         return loaded.reader.code_needed(input_)
+
+    def in_words(self, model_id: Hash32, input_: bytes, output: bytes | None) -> tuple[Words, Words]:
+        manifest = self._find(model_id).bundle.manifest
+        return words.of_question(manifest, input_), [] if output is None else words.of_answer(manifest, output)
 
     def infer(self, model_id: Hash32, work: Work) -> list[bytes]:
         loaded = self._find(model_id)

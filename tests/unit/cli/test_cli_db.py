@@ -14,6 +14,7 @@ from tests.port.test_store import REF, requested
 from themis.config import STORE_FILE
 from themis.keys.keystore import KeystoreSigner
 from themis.store.lock import resting
+from themis.store.schema import SCHEMA_VERSION
 from themis.store.store import SqliteStore
 
 OLD = Path(__file__).parents[2] / "vectors" / "store-schema-2.sql"
@@ -64,7 +65,7 @@ def test_an_old_store_is_migrated_and_kept(person: Person) -> None:
     with closing(sqlite3.connect(person.home / STORE_FILE)) as db:
         db.executescript(OLD.read_text())
     done = person.tell("db", "migrate")
-    assert (done["schema_before"], done["schema"]) == (2, 6)
+    assert (done["schema_before"], done["schema"]) == (2, SCHEMA_VERSION)
     assert person.tell("db", "check")["jobs"] == 7
     assert person.tell("db", "check", str(person.home / f"{STORE_FILE}.before-migration"))["schema"] == 2
     assert "nothing to do" in person.run("db", "migrate").err

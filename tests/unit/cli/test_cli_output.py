@@ -38,6 +38,7 @@ STATUS = models.Status(
     endpoints=[],
     fees=None,
     requesters=None,
+    explorer_url=None,
     models=[],
     loops=[],
     alerts=[],

@@ -239,7 +239,7 @@ async function read() {
 
 async function refresh() { if (!document.querySelector("dialog[open]") && !document.hidden) await read(); setTimeout(refresh, PERIOD_MS) }
 
-at("login").addEventListener("submit", (event) => { event.preventDefault(); sessionStorage.setItem("token", at("token").value); read() });
+at("login").addEventListener("submit", () => read()); // page.js, which comes first, keeps the token
 at("connect").addEventListener("click", () => tell(() => wallet.connect().then(readWallet)));
 at("every").addEventListener("change", show);
 at("offer").addEventListener("click", () => grant(null));

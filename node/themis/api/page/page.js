@@ -10,7 +10,52 @@ export const ETHER = "0x" + "0".repeat(40);
 export const same = (one, other) => Boolean(one && other) && one.toLowerCase() === other.toLowerCase();
 export const money = (amount, token) => !same(token, ETHER) ? BigInt(amount).toLocaleString("en") + " of " + short(token) : BigInt(amount) < 10n ** 12n ? amount + " wei" : ether(amount);
 export const day = (s) => s > 253402300799 ? "for ever" : new Date(s * 1000).toISOString().slice(0, 10);
+export const since = (s) => Date.now() / 1000 - s;
+export const moment = (s) => s > 253402300799 ? "for ever" : new Date(s * 1000).toISOString().slice(0, 19).replace("T", " ") + " UTC";
+export const minute = (s) => moment(s).slice(5, 16);
+export const span = (s) => s < 10 ? s.toFixed(2) + " s" : s < 90 ? s.toFixed(1) + " s" : ago(s);
 export const ago = (s) => s < 90 ? Math.max(0, s).toFixed(0) + " s" : s < 5400 ? (s / 60).toFixed(0) + " min" : s < 172800 ? (s / 3600).toFixed(1) + " h" : (s / 86400).toFixed(0) + " d";
+
+// A value with a button that copies all of it. Outside of https and loopback browsers give no clipboard.
+export function copied(value, shown = short(value)) {
+  const e = make("span", "", "nowrap"), c = make("code", shown), button = make("button", "copy", "copy");
+  c.title = value; e.append(c);
+  if (!navigator.clipboard) return e;
+  button.type = "button"; button.setAttribute("aria-label", "Copy " + value);
+  button.addEventListener("click", async () => { await navigator.clipboard.writeText(value); button.textContent = "copied"; setTimeout(() => { button.textContent = "copy" }, 1000) });
+  e.append(button);
+  return e;
+}
+
+// The same, with a link to it on the operator's block explorer, if there is one. `kind`: tx, block or address.
+export function linked(explorer, kind, value) {
+  const number = kind === "block", e = make("span");
+  e.append(number ? value.toLocaleString("en") : copied(value));
+  if (!explorer) return e;
+  const a = make("a", number ? value.toLocaleString("en") : "↗");
+  a.href = explorer.replace(/\/+$/, "") + "/" + kind + "/" + value; a.rel = "noopener noreferrer"; a.target = "_blank";
+  a.setAttribute("aria-label", kind + " " + value + " on the explorer");
+  if (number) return a;
+  e.append(" ", a);
+  return e;
+}
+
+// What a page shows where it could not read: the form for a token, or what is wrong.
+export function login(error) {
+  at("login").hidden = error.status !== 401;
+  at("state").textContent = error.status === 401 ? "locked" : error.status ? "error" : "no answer";
+  at("state").className = "pill bad";
+  if (error.status !== 401) at("alerts").replaceChildren(make("div", error.status ? error.message : "The node does not answer: it has stopped, or restarts.", "card alert"));
+}
+at("login").addEventListener("submit", (event) => { event.preventDefault(); sessionStorage.setItem("token", at("token").value) });
+
+// Whether a value is another one than last time: what has not changed stays as it is, for whoever reads, selects or tabs through it.
+const last = new Map();
+export function news(name, value) {
+  const text = JSON.stringify(value), changed = last.get(name) !== text;
+  last.set(name, text);
+  return changed;
+}
 
 const permitted = () => { const token = sessionStorage.getItem("token"); return { headers: token ? { Authorization: "Bearer " + token } : {}, cache: "no-store" } };
 

@@ -1,10 +1,13 @@
 // The status page: reads /v1/status and /v1/jobs every two seconds.
-import { ago, ask, at, code, day, ether, listen, make, money, plain, short } from "./page.js";
+import { ago, ask, at, code, copied, day, ether, linked, listen, login, make, minute, moment, money, news, plain, short, since } from "./page.js";
 
-const RUNNING = ["seen", "queued", "agreeing", "computed", "sending", "mined", "done"], PERIOD_MS = 2000;
+const RUNNING = ["seen", "waiting", "queued", "agreeing", "computed", "sending", "mined", "done"], PERIOD_MS = 2000;
+const OLD_S = 300, UNREAD = 20, MANY = 256;
 const UNSENT = ["seen", "waiting", "queued", "agreeing", "computed", "sending"], MOST_READ = 4;
 const drafts = new Map(); // What decoders write, by request, while their answers are on the way.
 let read = 0;
+const models = new Map(); // Names by id.
+const block = (number, s) => { const e = make("td", number ?? "–", "number"); if (number !== null) { const when = make("small", minute(s), "nowrap"); when.title = moment(s); e.append(when) } return e };
 const fee = (amount, token) => { const e = make("td", money(amount, token), "number"); e.title = amount + " smallest units"; return e };
 const licensed = (l) => l.allowed ? "licensed" + (l.expiry_s ? " until " + day(l.expiry_s) : ": " + l.rule) : "not licensed: " + l.rule;
 
@@ -15,7 +18,10 @@ function showStatus(s) {
   const pill = at("state");
   pill.textContent = waiting ? "waiting" : "running";
   pill.className = "pill " + (waiting ? "warn" : "good");
-  at("alerts").replaceChildren(...s.alerts.map((text) => make("div", text, "card alert")));
+  if (news("alerts", s.alerts)) at("alerts").replaceChildren(...s.alerts.map((text) => make("div", text, "card alert")));
+  if (news("health", health(s))) at("health").replaceChildren(...health(s).flatMap(([name, good, text]) => {
+    const dd = make("dd"); dd.append(make("b", good ? "good" : "look", good ? "good" : "bad"), " " + plain(text)); return [make("dt", name), dd];
+  }));
   const behind = s.head && s.recorded_block !== null ? s.head.number - s.recorded_block : 0;
   at("tiles").replaceChildren(
     tile(s.head ? s.head.number.toLocaleString("en") : "–", behind > 0 ? behind + " blocks to read" : "newest block, all read"),
@@ -30,16 +36,31 @@ function showStatus(s) {
   }));
   const closed = Object.entries(s.closed).filter(([, count]) => count);
   at("reasons").replaceChildren(...closed.length ? [make("p", "Closed: " + closed.map(([why, count]) => count + " " + why.replaceAll("_", " ")).join(", "), "faint")] : []);
-  at("models").replaceChildren(...s.models.map((m) => {
+  if (news("models", s.models)) at("models").replaceChildren(...s.models.map((m) => {
     const e = make("div", "", "card"), head = make("div");
     head.append(make("b", m.name + " "), make("span", m.version + (m.exact ? "" : " (tolerant)"), "faint"));
-    e.append(head, code(m.model_id, "div"), make("div", m.attribution, "faint"));
+    e.append(head, copied(m.model_id), make("div", m.attribution, "faint"));
     if (m.license) e.append(make("div", licensed(m.license), m.license.allowed ? "faint" : "bad"));
     return e;
   }));
-  const loops = s.loops.map((loop) => loop.name + (loop.error ? " waits" : "")).join(", ");
-  const facts = [["operator", s.operator], ["oracle", s.oracle], ["chain", s.chain_id], ["version", s.version], ["RPC calls", s.rpc_calls.toLocaleString("en")], ["loops", loops]];
-  at("facts").replaceChildren(...facts.flatMap(([name, value]) => { const dd = make("dd"); dd.append(make("code", value)); return [make("dt", name), dd] }));
+  const { operator, oracle, chain_id, version, explorer_url } = s;
+  if (news("facts", [operator, oracle, chain_id, version, explorer_url])) {
+    const facts = [["operator", linked(explorer_url, "address", operator)], ["oracle", linked(explorer_url, "address", oracle)], ["chain", make("code", chain_id)], ["version", make("code", version)]];
+    at("facts").replaceChildren(...facts.flatMap(([name, value]) => { const dd = make("dd"); dd.append(value); return [make("dt", name), dd] }));
+  }
+}
+
+// What an operator looks at first: name, whether all is well, and in words.
+function health(s) {
+  const waiting = s.loops.filter((loop) => loop.error).map((loop) => loop.name), unfit = s.endpoints.filter((e) => !e.fit);
+  const late = s.head ? since(s.head.timestamp_s) : null, unread = s.head && s.recorded_block !== null ? s.head.number - s.recorded_block : 0;
+  const licenses = s.models.filter((m) => m.license && !m.license.allowed).map((m) => m.name);
+  return [
+    ["chain", s.head !== null && late < OLD_S && unread < UNREAD, s.head ? "newest block " + (late < OLD_S ? "of just now" : ago(late) + " old") + (unread ? ", " + unread + " blocks to read" : ", all read") : "not read yet"],
+    ["endpoints", !unfit.length, unfit.length ? unfit.map((e) => e.url + ": " + e.error).join("; ") : s.endpoints.length + " answering"],
+    ["loops", !waiting.length, waiting.length ? waiting.join(", ") + (waiting.length > 1 ? " wait" : " waits") : s.loops.length + " at work"],
+    ["licenses", !licenses.length, licenses.length ? "none for " + licenses.join(", ") : "paid answers are allowed"],
+    ["transactions", s.unsettled < MANY, s.unsettled ? s.unsettled + " without a receipt" : "all settled"]];
 }
 
 function words(cell, text) { cell.textContent = plain(text); cell.title = plain(text) }
@@ -63,31 +84,27 @@ function answer(j) {
 
 function showJobs(jobs) {
   readAlong(jobs);
+  if (!news("jobs", [jobs, [...models]])) return;
   at("jobs").replaceChildren(...jobs.map((j) => {
     const row = make("tr"), id = document.createElement("td"), link = make("a", "");
-    link.href = "/v1/jobs/" + j.id; link.append(make("code", short(j.id))); link.title = j.id; id.append(link);
+    link.href = "/request?id=" + j.id; link.append(make("code", short(j.id))); link.title = j.id; id.append(link);
     const kind = j.state === "done" ? "good" : j.state === "closed" ? "bad" : "warn";
     const state = make("td", j.reason ? j.reason.replaceAll("_", " ") : j.state, kind);
     state.title = j.detail;
-    row.append(id, state, code(j.requester), make("td", j.use_class), fee(j.fee, j.token), make("td", j.seen_block, "number"), make("td", j.mined_block ?? "–", "number"), answer(j));
+    row.append(id, state, make("td", models.get(j.model_id) ?? short(j.model_id)), code(j.requester), make("td", j.use_class), fee(j.fee, j.token), block(j.seen_block, j.seen_s), block(j.mined_block, j.mined_s), answer(j));
     return row;
   }));
-  if (!jobs.length) { const row = make("tr"), cell = make("td", "None yet. To ask one: `themis request`.", "faint empty"); cell.colSpan = 8; row.append(cell); at("jobs").replaceChildren(row) }
+  if (!jobs.length) { const row = make("tr"), cell = make("td", "None yet. To ask one: `themis request`.", "faint empty"); cell.colSpan = 9; row.append(cell); at("jobs").replaceChildren(row) }
 }
 
 async function refresh() {
   try {
     const [status, jobs] = await Promise.all([ask("/v1/status"), ask("/v1/jobs?limit=20")]);
+    for (const m of status.models) models.set(m.model_id, m.name);
     showStatus(status); showJobs(jobs);
     at("all").hidden = false; at("login").hidden = true;
     at("seen").textContent = "as of " + new Date().toLocaleTimeString();
-  } catch (error) {
-    at("login").hidden = error.status !== 401;
-    at("state").textContent = error.status === 401 ? "locked" : error.status ? "error" : "no answer";
-    at("state").className = "pill bad";
-    if (error.status !== 401) at("alerts").replaceChildren(make("div", error.status ? error.message : "The node does not answer: it has stopped, or restarts.", "card alert"));
-  }
+  } catch (error) { login(error) }
   setTimeout(refresh, PERIOD_MS);
 }
-at("login").addEventListener("submit", (event) => { event.preventDefault(); sessionStorage.setItem("token", at("token").value) });
 refresh();

@@ -71,7 +71,14 @@ def _serve(home: Home, preflight: "Preflight", token: str | None, stop: Stop) ->
 
     running = assemble(home.path, preflight.config, preflight)
     server = Server(preflight.config.api)
-    reading = Reading(running.node, running.supervisor.health, preflight.rpc.calls, time.time(), preflight.rpc.states)
+    reading = Reading(
+        running.node,
+        running.supervisor.health,
+        preflight.rpc.calls,
+        time.time(),
+        preflight.rpc.states,
+        preflight.config.chain.explorer_url,
+    )
     licensing = _licensing(preflight)
     verifier = of_home(licensing.client, home.path, preflight.config)
     server.start(api.create(reading, licensing, verifier, hosts=hosts_of(preflight.config.api), token=token))

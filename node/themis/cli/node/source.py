@@ -108,6 +108,7 @@ class _Stored:
             endpoints=[],
             fees=None,
             requesters=None,
+            explorer_url=self.config.chain.explorer_url,
             models=[],
             loops=[],
             alerts=["the node does not run: start it with `themis run`"],
@@ -115,7 +116,8 @@ class _Stored:
         )
 
     def jobs(self, state: State | None, limit: int) -> Sequence[models.JobSummary]:
-        return [views.job_summary(job) for job in self.store.jobs(state, limit=limit, newest_first=True)]
+        found = self.store.jobs(state, limit=limit, newest_first=True)
+        return [views.job_summary(job, self.store.history(job.id)) for job in found]
 
     def job(self, beginning: str) -> models.JobDetail:
         found = views.job_beginning(self.store, beginning)

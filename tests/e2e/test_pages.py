@@ -1,0 +1,148 @@
+"""The node's pages in a real browser: what strangers wrote stays text, everybody can read them, on a phone too."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from tests import browser as browsers
+from tests.scene import Scene
+from themis.core.types import Address, Denial
+
+pytestmark = pytest.mark.browser
+
+TURNED: Final = "\u202esllup on"
+NASTY: Final = '<img src=x onerror="document.title=1"><script>document.title=2</script>' + TURNED
+SHOWN: Final = NASTY.replace("\u202e", r"\u202e")
+EXPLORER: Final = "https://explorer.example/sepolia/"
+LOOKS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "light": {},
+    "dark": {"dark": True},
+    "phone": {"width": 390, "height": 844},
+}
+
+
+class Hostile(Scene):
+    """Every text that a stranger can put on the chain tries to be markup."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, explorer_url=EXPLORER)
+        bench = self.bench
+        self.stranger = Address(b"\x67" * 20)
+        bench.chain.denials[self.stranger] = Denial("AuthorizationRequired", NASTY)
+        self.asked = bench.chain.ask(NASTY.encode(), terms_version=2)
+        self.refused = bench.chain.ask(NASTY.encode(), requester=self.stranger)
+        bench.engine.says = NASTY.encode()
+        bench.chain.attribution = NASTY
+        bench.work()
+        bench.mine()
+        bench.settle.step()
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hostile]:
+    made = Hostile(tmp_path_factory.mktemp("hostile") / "db")
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with browsers.started() as started:
+        yield started
+
+
+@contextmanager
+def opened(scene: Scene, browser: Browser, path: str, **look: int | bool) -> Iterator[Page]:
+    with browsers.opened(browser, scene.server.url + path, None, **look) as page:  # type: ignore[arg-type]
+        yield page
+
+
+def test_a_request_is_told_in_words(scene: Hostile, browser: Browser) -> None:
+    with opened(scene, browser, f"/request?id=0x{scene.asked.hex()}") as page:
+        expect(page.locator("#state")).to_have_text("done")
+        expect(page).to_have_title(f"Themis: request 0x{scene.asked.hex()[:8]}")
+        expect(page.locator("#question")).to_contain_text(SHOWN)
+        expect(page.locator("#answer .words")).to_have_text(SHOWN)
+        expect(page.locator("#answer dd").last).to_have_text(SHOWN)  # the attribution
+        expect(page.locator("#asked")).to_contain_text("fake 1")
+        expect(page.locator("#asked")).to_contain_text("0.001 ETH")
+        expect(page.locator("#license")).to_contain_text("number 1")
+        expect(page.locator("#license")).to_contain_text("10 %")
+        rows = page.locator("#history tr")
+        expect(rows).to_have_count(6)
+        expect(rows.first).to_contain_text("Seen")
+        expect(rows.last).to_contain_text("Finalized")
+        job = scene.bench.job(scene.asked)
+        assert job.mined_at is not None
+        links = [link.get_attribute("href") for link in page.locator("main a").all()]
+        base = EXPLORER.rstrip("/")
+        assert f"{base}/tx/0x{job.mined_at.tx_hash.hex()}" in links
+        assert f"{base}/block/{job.mined_at.block_number}" in links
+        assert all(link and link.startswith(base) for link in links)
+        assert page.locator("main img, main script").count() == 0
+
+
+def test_a_refusal_says_why(scene: Hostile, browser: Browser) -> None:
+    with opened(scene, browser, f"/request?id=0x{scene.refused.hex()}") as page:
+        expect(page.locator("#state")).to_have_text("closed: unlicensed requester")
+        expect(page.locator("#asked")).to_contain_text(f"AuthorizationRequired({SHOWN})")
+        expect(page.locator("#answer")).to_contain_text("none yet")
+        expect(page.get_by_role("button", name="Run it again and compare")).to_be_hidden()
+
+
+def test_an_id_is_copied_whole(scene: Hostile, browser: Browser) -> None:
+    with opened(scene, browser, f"/request?id=0x{scene.asked.hex()}") as page:
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page.get_by_role("button", name=f"Copy 0x{scene.asked.hex()}").click()
+        assert page.evaluate("navigator.clipboard.readText()") == f"0x{scene.asked.hex()}"
+
+
+def test_a_question_that_cannot_be_run_again_says_so(scene: Hostile, browser: Browser) -> None:
+    with opened(scene, browser, f"/request?id=0x{scene.asked.hex()}") as page:
+        page.get_by_role("button", name="Run it again and compare").click()
+        expect(page.locator("#verified")).to_contain_text("did not answer")
+
+
+@pytest.mark.parametrize("id_", ["", "0x12", "0x" + "00" * 32, "<script>", "../v1/status"])
+def test_an_id_that_is_none_is_said(scene: Hostile, browser: Browser, id_: str) -> None:
+    with opened(scene, browser, f"/request?id={id_}") as page:
+        expect(page.locator("#alerts .alert")).to_have_count(1)
+        expect(page.locator("#all")).to_be_hidden()
+
+
+def test_the_first_page_leads_to_a_request_and_says_when_blocks_were(scene: Hostile, browser: Browser) -> None:
+    with opened(scene, browser, "/") as page:
+        row = page.locator("#jobs tr", has_text=scene.asked.hex()[-6:])
+        expect(row).to_contain_text("01-01 00:16")  # by the fake clock, in 1970
+        expect(row).to_contain_text("fake")
+        expect(page.locator("#health")).to_contain_text("all read")
+        row.get_by_role("link").click()
+        expect(page.locator("#question")).to_contain_text(SHOWN)
+
+
+def test_who_tabs_through_a_page_is_not_thrown_back_when_it_is_read_again(scene: Hostile, browser: Browser) -> None:
+    with opened(scene, browser, "/") as page:
+        link = page.locator("#jobs a").first
+        link.focus()
+        page.wait_for_timeout(2_500)
+        assert link.evaluate("each => each === document.activeElement")
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("path", ["/", "/request", "/licensing"])
+def test_everybody_can_read_it(scene: Hostile, browser: Browser, path: str, look: str) -> None:
+    at = f"?id=0x{scene.asked.hex()}" if path == "/request" else ""
+    with opened(scene, browser, path + at, **LOOKS[look]) as page:
+        if path == "/licensing":
+            expect(page.locator("#notices")).not_to_be_empty()  # nobody serves the chain here
+        else:
+            expect(page.locator("#all")).to_be_visible()
+        found = Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= page.viewport_size["width"], "it is wider than the screen"  # type: ignore[index]
