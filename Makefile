@@ -55,6 +55,7 @@ test: chains browser $(TYPESCRIPT) ## everything that must pass: lint, types, la
 .PHONY: solidity
 solidity: setup ## the Solidity tests
 	cd contracts && $(FORGE) test
+	cd contracts/referee && ../$(FORGE) test
 
 .PHONY: python
 python: chains browser $(TYPESCRIPT) ## the Python tests, files side by side
@@ -68,7 +69,7 @@ lint: setup ## style, types and layers, Python and Solidity
 	mypy
 	for model in models/*/; do mypy $(WITHOUT_TORCH) "$$model"; done # their modules share names
 	lint-imports
-	cd contracts && $(FORGE) fmt --check
+	cd contracts && $(FORGE) fmt --check && cd referee && ../$(FORGE) fmt --check
 
 .PHONY: fuzz
 fuzz: setup ## fuzz for long: model files for an hour, contracts 20,000 runs a test, invariants 5,000 of 300 calls; for nights
@@ -117,9 +118,18 @@ isa: setup ## run the models on other processors and ONNX Runtime versions: they
 	python -m benchmarks.isa $(if $(SHORT),--short)
 	$(if $(SHORT),,test ! -e models/smollm2-exact/built || python -m benchmarks.llm --machines)
 
+.PHONY: lies
+lies: setup ## tell 10,000 lies about runs of the shipped models, of many kinds: each must be convicted, the truth never
+	python -m benchmarks.lies
+
+.PHONY: referee
+referee: setup ## hold the referee's contracts to its specification: 10,000 elements of each operator; for nights
+	python -m tests.fuzz_referee
+
 .PHONY: contracts
 contracts: setup ## format, test and recompile the contracts; package them; measure gas
 	cd contracts && $(FORGE) fmt && $(FORGE) test
+	cd contracts/referee && ../$(FORGE) fmt && ../$(FORGE) test
 	python contracts/compile.py
 	python contracts/typescript.py
 	python contracts/gas.py
@@ -144,7 +154,7 @@ constraints: setup ## write the versions installed in .venv to constraints.txt
 
 .PHONY: clean
 clean: ## remove what set-up, tests and builds made
-	rm -rf $(VENV) contracts/{node_modules,out,cache} demo/node_modules .{pytest,mypy,ruff,import_linter}_cache .hypothesis
+	rm -rf $(VENV) contracts/{node_modules,{,referee/}{out,cache}} demo/node_modules .{pytest,mypy,ruff,import_linter}_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(PACKAGES): pyproject.toml constraints.txt

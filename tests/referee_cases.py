@@ -319,7 +319,7 @@ def _bytes(d: Drawn) -> tuple[str, str, list[Array]]:
     """Two operands of bytes, the second a weight or not, and their zero points."""
     a, b = _matrices(d)
     if weight := bool(d.rng.integers(2)):
-        b = b[-2:]
+        b = (b[-2], max(1, b[-1]))  # a weight without columns has no root
     x, y = (d.values(shape, np.uint8, 0, 255) for shape in (a, b))
     zeros = [d.values((), np.uint8, 0, 255) for _ in range(2)]
     return d.given(x), d.constant(y) if weight else d.given(y), zeros

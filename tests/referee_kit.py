@@ -74,17 +74,3 @@ class Bench:
             if found:
                 return True
         return found
-
-
-def altered(array: Array, rng: np.random.Generator) -> Array:
-    """The same with one element changed, within its type."""
-    changed = array.copy()
-    flat = changed.reshape(-1)
-    place = int(rng.integers(flat.size))
-    if array.dtype.kind == "b":
-        flat[place] = not flat[place]
-    elif array.dtype.kind in "iu":
-        flat[place] ^= array.dtype.type(1 << int(rng.integers(8 * array.itemsize - (array.dtype.kind == "i"))))
-    else:
-        flat[place] += -1 if flat[place] > 0 else 1  # toward zero: what a float carries has an end
-    return changed

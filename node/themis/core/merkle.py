@@ -64,17 +64,32 @@ def root(leaves: Iterable[bytes], hashed: Hashed = keccak) -> Hash32:
     return root_hash(count, _levels(tops, hashed)[-1][0], hashed)
 
 
+class Tree:
+    """A tree whose levels are kept, so that many of its leaves can be opened."""
+
+    def __init__(self, leaves: Sequence[bytes], hashed: Hashed = keccak) -> None:
+        """Raises ValueError without any leaf."""
+        if not leaves:
+            raise ValueError(EMPTY)
+        self.leaves = leaves
+        self._levels = _levels([hashed(LEAF_TAG + leaf) for leaf in leaves], hashed)
+
+    def prove(self, index: int) -> Proof:
+        """Proof for one leaf. Raises IndexError for an index outside 0..len-1."""
+        if not 0 <= index < len(self.leaves):
+            raise IndexError(f"no leaf {index} in a tree of {len(self.leaves)}")
+        siblings = []
+        position = index
+        for level in self._levels[:-1]:
+            if (sibling := position ^ 1) < len(level):
+                siblings.append(Hash32(level[sibling]))
+            position //= 2
+        return Proof(index, len(self.leaves), tuple(siblings))
+
+
 def prove(leaves: Sequence[bytes], index: int, hashed: Hashed = keccak) -> Proof:
-    """Proof for one leaf. Raises IndexError for an index outside 0..len-1."""
-    if not 0 <= index < len(leaves):
-        raise IndexError(f"no leaf {index} in a tree of {len(leaves)}")
-    siblings = []
-    position = index
-    for level in _levels([hashed(LEAF_TAG + leaf) for leaf in leaves], hashed)[:-1]:
-        if (sibling := position ^ 1) < len(level):
-            siblings.append(Hash32(level[sibling]))
-        position //= 2
-    return Proof(index, len(leaves), tuple(siblings))
+    """Proof for one leaf. Raises as `Tree`."""
+    return Tree(leaves, hashed).prove(index)
 
 
 def verify(expected: Hash32, leaf: bytes, proof: Proof, hashed: Hashed = keccak) -> bool:

@@ -94,10 +94,15 @@ def weight_leaves(model: onnx.ModelProto, folder: Path | None = None) -> list[by
     leaves = []
     for tensor, is_gemm in weights(model.graph).values():
         array = read(tensor, folder)
-        rows = _columns(array) if is_gemm else _chunks(array)
+        rows = rows_of(array, by_columns=is_gemm)
         dtype = int(helper.np_dtype_to_tensor_dtype(array.dtype))
         leaves.append(encode(["uint256", "uint256[]", "bytes32"], [dtype, array.shape, merkle.root(rows)]))
     return leaves or [b""]
+
+
+def rows_of(array: NDArray[Any], *, by_columns: bool) -> Iterator[bytes]:
+    """Leaves of the inner root of a weight."""
+    return _columns(array) if by_columns else _chunks(array)
 
 
 def weights(graph: onnx.GraphProto) -> dict[str, tuple[onnx.TensorProto, bool]]:

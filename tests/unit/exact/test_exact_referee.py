@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from benchmarks.lies import altered
 from tests.homes import SELFTEST
 from tests.referee_cases import OPERATORS, drawn
-from tests.referee_kit import Bench, altered
+from tests.referee_kit import Bench
 from themis.bundles import bundle
 from themis.exact.interpret import interpret
 from themis.exact.program import ROOT, WITNESS

@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from benchmarks.lies import altered
 from tests.homes import RISK, SELFTEST
 from tests.referee_cases import drawn
-from tests.referee_kit import Bench, altered
-from tests.vectors import trace as vectors
+from tests.referee_kit import Bench
+from tests.vectors import traces as vectors
 from themis.bundles import bundle
 from themis.bundles.bundle import Bundle
 from themis.core import merkle

@@ -47,6 +47,8 @@ def _reasons(program: Program, node: Node) -> Iterator[str]:
 def _about_constant(node: Node, place: int, source: Source, constant: Array) -> Iterator[str]:
     if place in SCALES.get(node.op, ()) and constant.size != 1:
         yield "the referee knows one scale for a whole tensor"
+    if source.by_columns and node.op not in SECOND:
+        yield "it reads a weight that another node's product has committed to by columns, which its leaf does not say"
     if node.op in SECOND and place in (0, SECOND[node.op]):
         if constant.ndim < MATRIX:
             yield "the referee knows products of matrices"

@@ -1,4 +1,4 @@
-"""Writes `trace_format.json`: traces of small graphs, leaf by leaf, as format "trace-1" has them."""
+"""Writes `trace/format.json`: traces of small graphs, leaf by leaf, as format "trace-1" has them."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from themis.core import merkle
 from themis.exact import program, trace
 from themis.exact.graph import serialize
 
-FORMAT_FILE: Final = Path(__file__).with_name("trace_format.json")
+FORMAT_FILE: Final = Path(__file__).parent / "trace/format.json"
 DRAWN: Final = {"Add": 2, "Cast": 2, "MatMul": 4, "ReduceSum": 3, "Sqrt": 2, "TopK": 1, "Where": 2}
 """Seeds by operator."""
 

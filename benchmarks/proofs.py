@@ -1,0 +1,110 @@
+"""What it costs to have the referee rule, by operator: `evm-risk-moe` on its longest golden input, on Anvil.
+
+    python -m benchmarks.proofs
+
+Of each node some elements by chance, and the kind of what it gives. Gas is that of a transaction under Prague's rules:
+what calldata and execution cost together, or EIP-7623's floor for calldata where that is more.
+"""
+
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+import numpy as np
+import onnx
+
+from benchmarks.lies import Stage
+from tests import fuzz_referee
+from themis.bundles import bundle
+from themis.engine import batch, preprocess
+from themis.exact import program, trace
+from themis.exact.program import WITNESS
+from themis.exact.referee.judge import Accusation, WrongElement, WrongKind, WrongOrder
+from themis.exact.referee.proof import Prover
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+RESULTS: Final = ROOT / "benchmarks/proofs.json"
+MODEL: Final = ROOT / "models/evm-risk-moe"
+ELEMENTS: Final = 2
+"""Of each tensor."""
+BASE, ZERO, OTHER, FLOOR_A_TOKEN = 21_000, 4, 16, 10
+
+
+def stage() -> Stage:
+    """The longest golden input, run."""
+    loaded = bundle.load(MODEL)
+    model = onnx.load_from_string(loaded.model)
+    golden = max(loaded.golden, key=lambda entry: len(entry.input))
+    sample = preprocess.find(loaded.manifest.preprocessing).prepare(golden.input, golden.code)
+    feed = batch.collate([sample], loaded.dtypes, loaded.declared)
+    graph = program.read(model)
+    return Stage(model, graph, dict(trace.tensors(model, graph, feed)))
+
+
+def accusations(at: Stage, rng: np.random.Generator) -> Iterator[tuple[str, Accusation]]:
+    """By operator."""
+    for word, array in at.honest.items():
+        if word in at.graph.inputs:
+            continue
+        op = at.graph.node(word).op
+        yield f"{op}, kind", WrongKind(word)
+        for _ in range(ELEMENTS if array.size else 0):
+            index = tuple(int(rng.integers(size)) for size in array.shape)
+            is_order = op == "TopK" and word & 0xFFFFFFFF == 1
+            name = f"{op}, witness" if word & 0xFFFFFFFF == WITNESS else op
+            yield name, WrongOrder(word, index) if is_order else WrongElement(word, index)
+
+
+def floor(call: bytes) -> int:
+    """EIP-7623."""
+    zeros = call.count(0)
+    return BASE + FLOOR_A_TOKEN * (zeros + 4 * (len(call) - zeros))
+
+
+def spent(there: Any, name: str, call: bytes) -> tuple[int, int]:
+    """Gas of a transaction, and of its execution alone."""
+    used = int(there.chain.rpc("eth_estimateGas", {"to": there.places[name], "data": "0x" + call.hex()}), 16)
+    zeros = call.count(0)
+    execution = used - BASE - ZERO * zeros - OTHER * (len(call) - zeros)
+    return max(used, floor(call)), max(0, execution)
+
+
+def main() -> int:
+    at, rng = stage(), np.random.default_rng(7)
+    prover = Prover(at.model, at.honest)
+    found: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
+    with fuzz_referee.contracts() as there:
+        for op, accusation in accusations(at, rng):
+            name, call = prover.call(accusation)
+            if there.rule(name, call):
+                raise SystemExit(f"the honest trace is convicted: {op}, {accusation}")
+            found[op].append((len(call), *spent(there, name, call)))
+    rows = {op: _row(each) for op, each in sorted(found.items())}
+    every = [gas for op, each in found.items() if not op.endswith("kind") for _, gas, _ in each]
+    for op, row in rows.items():
+        print(f"{op:26} {row['bytes']:6,} bytes {row['min']:8,} {row['median']:8,} {row['max']:8,} gas, {row['count']}")
+    print(f"an element, median {int(median(every)):,} gas, at most {max(every):,}")
+    tokens = len(next(iter(at.honest.values())))
+    said = {"model": MODEL.name, "tokens": tokens, "median": int(median(every)), "max": max(every), "operators": rows}
+    RESULTS.write_text(json.dumps(said, indent=1) + "\n")
+    return 0
+
+
+def _row(each: list[tuple[int, int, int]]) -> dict[str, int]:
+    gas = [one for _, one, _ in each]
+    return {
+        "count": len(each),
+        "bytes": int(median(size for size, _, _ in each)),
+        "min": min(gas),
+        "median": int(median(gas)),
+        "max": max(gas),
+        "execution": int(median(one for _, _, one in each)),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
