@@ -210,6 +210,10 @@ class Clock(Protocol):
 class Store(Protocol):
     """Durable memory. Each method that writes is one transaction: all of it is on disk when it returns, or none."""
 
+    def close(self) -> None:
+        """Let go of it, the last thing that is done with it: what it is on disk can be copied then."""
+        ...
+
     def tail(self) -> list[BlockRef]:
         """The newest blocks whose events are recorded, oldest first; empty on a new store."""
         ...

@@ -93,6 +93,7 @@ class Stage:
             calls.append(("eth_sendTransaction", [self.sent[self.nonce]]))
             self.nonce += 1
         *_, self.last = self.proxy.batch(calls)
+        self._moved_s = time.monotonic()
         return requests
 
     def new_request(
@@ -155,11 +156,18 @@ class Stage:
             self._mined, self._moved_s = mined, now_s
         elif now_s > self._moved_s + KEPT_BACK_S:
             self._moved_s = now_s
-            self.sent[mined] |= {key: hex(int(self.sent[mined][key], 16) * 13 // 10) for key in FEES}
-            (hash_,) = self.proxy.batch([("eth_sendTransaction", [self.sent[mined]])])
-            if mined == self.nonce - 1:
-                self.last = hash_
+            self._replace(mined)
         return self.nonce - mined
+
+    def _replace(self, nonce: int) -> None:
+        dearer = self.sent[nonce] | {key: hex(int(self.sent[nonce][key], 16) * 13 // 10) for key in FEES}
+        try:
+            (hash_,) = self.proxy.batch([("eth_sendTransaction", [dearer])])
+        except RuntimeError:
+            return  # a block has just taken it
+        self.sent[nonce] = dearer
+        if nonce == self.nonce - 1:
+            self.last = hash_
 
     def _requesters_nonce(self) -> int:
         requester = "0x" + self.world.requester.address.hex()

@@ -200,6 +200,7 @@ def test_requests_that_the_store_lost_are_found_again(town: Town, tmp_path: Path
         assert "its store cannot be changed under it" in person.fails(78, "rescan")
         process.terminate()
         assert process.wait(PATIENCE_S) == 0
+    assert not (person.home / "themis.db-wal").exists(), "a store that is closed is one file, which can be copied"
     asked_in = person.tell("jobs", answered["request_id"])["seen_at"]["block_number"]
     open_ = town.requester.tell(*ask[:-1], "31", "--no-wait")["request_id"]
     told = person.tell("rescan")

@@ -92,6 +92,7 @@ def _serve(home: Home, preflight: "Preflight", token: str | None, stop: Stop) ->
         port_file.unlink(missing_ok=True)
         server.stop()
         running.engine.close()
+        running.node.store.close()
         running.lock.release()
 
 
