@@ -59,8 +59,8 @@ class Stage:
     """The requester's next one: Anvil's own count is a step behind while it mines."""
     sent: dict[int, dict[str, str]] = field(default_factory=dict)
     """The requester's transactions, by nonce."""
-    last: str = ""
-    """Hash of the newest of them."""
+    last: list[str] = field(default_factory=list)
+    """Hashes of the newest of them: one of these is mined."""
     _mined: int = 0
     _moved_s: float = 0.0
     since_s: float = field(default_factory=time.monotonic)
@@ -92,8 +92,8 @@ class Stage:
             self.sent[self.nonce] = each | {"nonce": hex(self.nonce)}
             calls.append(("eth_sendTransaction", [self.sent[self.nonce]]))
             self.nonce += 1
-        *_, self.last = self.proxy.batch(calls)
-        self._moved_s = time.monotonic()
+        if hashes := self.proxy.batch(calls):
+            self.last, self._moved_s = hashes[-1:], time.monotonic()
         return requests
 
     def new_request(
@@ -143,7 +143,7 @@ class Stage:
         self.until(lambda: self.unmined() <= 0, "every request is in a block", within_s)
         # Anvil counts a transaction a moment before it shows its logs.
         self.until(
-            lambda: not self.last or self.chain.rpc("eth_getTransactionReceipt", self.last),
+            lambda: not self.last or any(self.chain.rpc("eth_getTransactionReceipt", each) for each in self.last),
             "the last request's receipt is shown",
         )
 
@@ -162,12 +162,12 @@ class Stage:
     def _replace(self, nonce: int) -> None:
         dearer = self.sent[nonce] | {key: hex(int(self.sent[nonce][key], 16) * 13 // 10) for key in FEES}
         try:
-            (hash_,) = self.proxy.batch([("eth_sendTransaction", [dearer])])
+            hashes = self.proxy.batch([("eth_sendTransaction", [dearer])])
         except RuntimeError:
             return  # a block has just taken it
         self.sent[nonce] = dearer
         if nonce == self.nonce - 1:
-            self.last = hash_
+            self.last += hashes
 
     def _requesters_nonce(self) -> int:
         requester = "0x" + self.world.requester.address.hex()
