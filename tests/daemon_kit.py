@@ -33,6 +33,7 @@ EFFECTS = frozenset(
         "record_sent",
         "record_broadcast",
         "record_costs",
+        "record_hour",
         "reopen",
         "vow",
         "hear",

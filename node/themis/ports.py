@@ -330,6 +330,14 @@ class Store(Protocol):
         """How many jobs there are of each kind."""
         ...
 
+    def record_hour(self, hour: int, sums: Mapping[str, float], peaks: Mapping[str, float]) -> None:
+        """Add to what an hour of the clock (seconds since the epoch / 3600) brought, and raise what it had at most."""
+        ...
+
+    def hours(self, first: int) -> dict[int, dict[str, float]]:
+        """What was recorded of each hour from this one on, by series."""
+        ...
+
     def room(self) -> tuple[int, int]:
         """Bytes that it takes on its disk, and bytes that are free there."""
         ...

@@ -115,6 +115,23 @@ class Telemetry:
             for token in self._tokens.values():
                 self.income.labels(label, token)
 
+    def totals(self) -> dict[str, float]:
+        """Since the start, of all models together: what the charts of the page are made of."""
+        found: dict[str, float] = {}
+        for series, metric in (
+            ("answers", self.answers),
+            ("refusals", self.refusals),
+            ("gas_wei", self.gas_wei),
+            ("answer_seconds", self.answer_seconds),
+            ("income", self.income),
+        ):
+            for sample in (each for family in metric.collect() for each in family.samples):
+                if sample.name.endswith(("_total", "_sum")):
+                    token = sample.labels.get("token")
+                    name = f"{series} {token}" if token else series
+                    found[name] = found.get(name, 0.0) + sample.value
+        return found
+
     def model(self, model_id: Hash32) -> str:
         """The label of a model: its id where it is served, else OTHER."""
         return self._models.get(model_id, OTHER)

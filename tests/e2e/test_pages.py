@@ -11,7 +11,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests import browser as browsers
 from tests.scene import Scene
+from themis.core.requesters import HOUR_S
 from themis.core.types import Address, Denial
+from themis.daemon.chronicle import EVERY_S
 
 pytestmark = pytest.mark.browser
 
@@ -40,7 +42,13 @@ class Hostile(Scene):
         bench.chain.attribution = NASTY
         bench.work()
         bench.mine()
+        bench.wait(EVERY_S)
         bench.settle.step()
+        hour = int(bench.clock.now) // HOUR_S
+        bench.store.record_hour(
+            hour - 1, {"answers": 2, "refusals": 1, "answer_seconds": 7, "income ether": 3e15}, {"open": 5}
+        )
+        bench.store.record_hour(hour - 20, {"answers": 4, "gas_wei": 1e15, NASTY: 1}, {"open": 9})
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +131,27 @@ def test_the_first_page_leads_to_a_request_and_says_when_blocks_were(scene: Host
         expect(page.locator("#health")).to_contain_text("all read")
         row.get_by_role("link").click()
         expect(page.locator("#question")).to_contain_text(SHOWN)
+
+
+def test_what_hours_and_days_brought_is_drawn_and_told(scene: Hostile, browser: Browser) -> None:
+    with opened(scene, browser, "/") as page:
+        drawn = page.locator("#charts svg")
+        expect(drawn).to_have_count(4)
+        requests, money, time, queue = (each.get_attribute("aria-label") for each in drawn.all())
+        assert requests == "Answers and refusals: answers 9 in all; refusals 3 in all"
+        assert money == "Income and gas: income 0.0054 ETH in all; gas 0.00124 ETH in all"
+        assert time == "Time to the answer: average 3.50 s, the highest"
+        assert queue == "Open requests: at most 9, the highest"
+        assert drawn.first.locator("rect").count() == 5
+        heights = [float(bar.get_attribute("height") or 0) for bar in drawn.first.locator("rect").all()]
+        assert heights == [100, 50, 25, 75, 50]
+        page.get_by_text("As a table").click()
+        rows = page.locator("#numbers tr")
+        expect(rows).to_have_count(3)
+        expect(rows.nth(1)).to_contain_text("3.50 s")
+        page.get_by_label("Show").select_option("30 days")
+        expect(drawn.first).to_have_attribute("aria-label", "Answers and refusals: answers 9 in all; refusals 3 in all")
+        expect(rows).to_have_count(2)
 
 
 def test_who_tabs_through_a_page_is_not_thrown_back_when_it_is_read_again(scene: Hostile, browser: Browser) -> None:

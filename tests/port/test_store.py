@@ -417,3 +417,13 @@ def test_it_says_what_room_it_takes_and_has(path: Path) -> None:
     store.record_events([requested(bytes(100_000))], [REF], 1.0)
     assert store.room()[0] > small
     store.close()
+
+
+def test_an_hour_adds_up_and_keeps_its_peak(path: Path) -> None:
+    store = open_store(path)
+    store.record_hour(7, {"answers": 2, "gas_wei": 5e17}, {"open": 9})
+    store.record_hour(7, {"answers": 3}, {"open": 4})
+    store.record_hour(8, {}, {"open": 1})
+    assert store.hours(8) == {8: {"open": 1}}
+    store.close()
+    assert open_store(path).hours(7) == {7: {"answers": 5, "gas_wei": 5e17, "open": 9}, 8: {"open": 1}}

@@ -18,10 +18,12 @@ from themis.api.reading import DISTRIBUTION, Reading
 from themis.api.streaming import JobId
 from themis.committee.table import Table
 from themis.core.job import State
+from themis.core.requesters import HOUR_S
 from themis.core.types import Hash32
 from themis.replay.verdict import Verifier
 
 MAX_JOBS: Final = 1_000
+MAX_HOURS: Final = 24 * 92
 
 
 def create(
@@ -84,6 +86,13 @@ def _add_data(app: FastAPI, reading: Reading) -> None:
     @app.get("/v1/models")
     def served() -> list[models.Model]:
         return list(reading.served())
+
+    @app.get("/v1/hours")
+    def hours(count: Annotated[int, Query(ge=1, le=MAX_HOURS)] = 48) -> list[models.Hour]:
+        """The newest, this one included, oldest first."""
+        last = int(reading.node.clock.now_s()) // HOUR_S
+        found = store.hours(last - count + 1)
+        return [views.hour(each, found.get(each, {})) for each in range(last - count + 1, last + 1)]
 
     @app.get("/v1/jobs")
     def jobs(

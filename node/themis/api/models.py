@@ -207,6 +207,23 @@ class Words(_Model):
     answer: list[Told]
 
 
+class Hour(_Model):
+    """What one hour of the clock brought."""
+
+    begins_s: int
+    answers: int
+    """That became final."""
+    refusals: int
+    answer_s: float | None
+    """From the first sight of a request to its answer, on the average; null without answers."""
+    income: dict[str, str]
+    """By token: `ether` in wei, others in their smallest units."""
+    gas_wei: str
+    """What answers, and what failed, have cost."""
+    open: int
+    """The most requests that were open at once."""
+
+
 class Fact(_Model):
     """Something that happened to a job."""
 

@@ -11,6 +11,7 @@ PARTS: Final = (
     "style.css",
     "page.js",
     "status.js",
+    "charts.js",
     "request.js",
     "licensing.js",
     "grant.js",

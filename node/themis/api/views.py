@@ -1,14 +1,15 @@
 """Domain values as the API's models."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from themis.api import models
 from themis.chain.endpoints import EndpointState
 from themis.core import job as jobs
 from themis.core import permission, types
-from themis.core.requesters import Requesters
+from themis.core.requesters import HOUR_S, Requesters
 from themis.core.spelling import shown
+from themis.daemon.chronicle import OPEN
 from themis.ports import Engine, Store
 
 if TYPE_CHECKING:
@@ -81,6 +82,23 @@ def job_summary(job: jobs.Job, history: Sequence[jobs.HistoryEntry]) -> models.J
         mined_s=next((entry.at_s for entry in reversed(history) if entry.fact == "Mined"), None)
         if job.mined_at
         else None,
+    )
+
+
+def hour(number: int, found: Mapping[str, float]) -> models.Hour:
+    """What the store has of an hour; nothing: an hour in which nothing happened, or no node ran."""
+    answers = int(found.get("answers", 0))
+    income = {
+        name.removeprefix("income "): str(int(sum_)) for name, sum_ in found.items() if name.startswith("income ")
+    }
+    return models.Hour(
+        begins_s=number * HOUR_S,
+        answers=answers,
+        refusals=int(found.get("refusals", 0)),
+        answer_s=found.get("answer_seconds", 0.0) / answers if answers else None,
+        income=income,
+        gas_wei=str(int(found.get("gas_wei", 0))),
+        open=int(found.get(OPEN, 0)),
     )
 
 

@@ -9,6 +9,7 @@ from themis.core.types import Hash32
 from themis.daemon import told
 from themis.daemon.afford import DAY_S
 from themis.daemon.attempts import Caretaker
+from themis.daemon.chronicle import Chronicle
 from themis.daemon.node import Node
 from themis.telemetry import model_label
 
@@ -27,6 +28,7 @@ class Settle:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._caretaker = Caretaker(node)
+        self._chronicle = Chronicle(node)
         self._standing_at_s = 0.0
 
     def step(self) -> bool:
@@ -37,6 +39,7 @@ class Settle:
         self._read_standing()
         self._finalize()
         self._read_costs()
+        self._chronicle.step()
         unsettled = node.store.unsettled()
         node.telemetry.unsettled.set(len({transaction.nonce for transaction in unsettled}))
         return self._caretaker.step(unsettled)

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Final
 
-SCHEMA_VERSION: Final = 7
+SCHEMA_VERSION: Final = 8
 
 TALLIES: Final = (
     """CREATE TABLE tallies (
@@ -50,6 +50,12 @@ AGREEMENTS: Final = (
 )""",
 )
 """What this key will sign for committees and nothing else, for ever; and what their members said."""
+HOURS: Final = (
+    """CREATE TABLE hours (
+  hour INTEGER NOT NULL, series TEXT NOT NULL, value REAL NOT NULL, PRIMARY KEY (hour, series)
+) WITHOUT ROWID""",
+)
+"""What each hour of the clock brought, for charts."""
 TABLES: Final = (
     "CREATE TABLE binding (chain_id INTEGER, oracle BLOB, operator BLOB)",
     "CREATE TABLE tail (number INTEGER PRIMARY KEY, hash BLOB NOT NULL, timestamp_s INTEGER NOT NULL)",
@@ -81,7 +87,7 @@ TABLES: Final = (
 
 def create(db: sqlite3.Connection) -> None:
     """Make the newest tables in an empty file, inside the caller's transaction."""
-    for statement in (*TABLES, *INDEXES, *TALLIES, *ACCOUNTS, *AGREEMENTS):
+    for statement in (*TABLES, *INDEXES, *TALLIES, *ACCOUNTS, *AGREEMENTS, *HOURS):
         db.execute(statement)
 
 
@@ -131,6 +137,11 @@ def _from_6(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE transactions DROP COLUMN cancels")
 
 
+def _from_7(db: sqlite3.Connection) -> None:
+    for statement in HOURS:
+        db.execute(statement)
+
+
 def _model_of(request: str) -> bytes:
     return bytes.fromhex(json.loads(request)["model_id"])
 
@@ -141,5 +152,6 @@ MIGRATIONS: Final[Mapping[int, Callable[[sqlite3.Connection], None]]] = {
     4: _from_4,
     5: _from_5,
     6: _from_6,
+    7: _from_7,
 }
 """By the version they start from; each leads to the next."""

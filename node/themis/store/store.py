@@ -214,6 +214,18 @@ class SqliteStore:
         reasons = dict(self._all("SELECT reason, jobs FROM tallies WHERE state = 'closed'"))
         return Counts({s: states.get(s, 0) for s in State}, {r: reasons.get(r, 0) for r in Reason})
 
+    def record_hour(self, hour: int, sums: Mapping[str, float], peaks: Mapping[str, float]) -> None:
+        upsert = "INSERT INTO hours VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = "
+        with self._transaction():
+            for what, values in (("value + excluded.value", sums), ("max(value, excluded.value)", peaks)):
+                self._db.executemany(upsert + what, [(hour, series, value) for series, value in values.items()])
+
+    def hours(self, first: int) -> dict[int, dict[str, float]]:
+        found: dict[int, dict[str, float]] = {}
+        for hour, series, value in self._all("SELECT hour, series, value FROM hours WHERE hour >= ?", first):
+            found.setdefault(hour, {})[series] = value
+        return found
+
     def room(self) -> tuple[int, int]:
         return self._database.room()
 

@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from tests.daemon_kit import Bench
-from tests.fakes import GAS_USED, MODEL
+from tests.fakes import GAS_USED, MODEL, REQUESTER
 from themis.core.pricing import Pricing, Rule
+from themis.core.requesters import HOUR_S
 from themis.core.types import Address, Denial, Hash32
 from themis.daemon.attempts import RESEND_AFTER_S
+from themis.daemon.chronicle import EVERY_S
 from themis.telemetry import OTHER, STAGES, Telemetry, model_label
 
 NOBODY, TOKEN = Address(b"\x66" * 20), Address(b"\x77" * 20)
@@ -91,6 +93,32 @@ def test_what_failed_costs_gas_and_earns_nothing(bench: Bench) -> None:
         == value("themis_income_units_total", model=LABEL, token="ether")
         == 0
     )
+
+
+def test_what_an_hour_brought_is_in_the_store(bench: Bench) -> None:
+    bench.clock.now = 7 * HOUR_S
+    for digit in range(3):
+        bench.chain.ask(bytes([digit]))
+    bench.chain.ask(requester=REQUESTER, model_id=Hash32(bytes(32)))
+    finish(bench)
+    assert bench.store.hours(0) == {}
+    bench.wait(EVERY_S)
+    bench.settle.step()
+    hour = bench.store.hours(0)[7]
+    assert (hour["answers"], hour["refusals"], hour["open"]) == (3, 1, 3)
+    assert hour["answer_seconds"] == 9
+    assert hour["income ether"] == 24 * 10**14
+    assert hour["gas_wei"] == value_of(bench)("themis_gas_spent_wei_total", model=LABEL) > 0
+    bench.wait(EVERY_S)
+    bench.settle.step()
+    assert bench.store.hours(0) == {7: hour}, "nothing came, nothing is added"
+    bench.wait(HOUR_S)
+    bench.chain.ask(b"later")
+    finish(bench)
+    bench.wait(EVERY_S)
+    bench.settle.step()
+    assert bench.store.hours(8)[8]["answers"] == 1
+    assert bench.store.hours(0)[7] == hour
 
 
 def test_income_in_a_token_counts_where_it_is_worth_something() -> None:

@@ -30,7 +30,7 @@ from themis.store.schema import SCHEMA_VERSION
 from themis.store.store import SqliteStore
 
 VECTORS = Path(__file__).parents[2] / "vectors"
-LARGE = ("jobs", "facts", "transactions", "vows", "heard")
+LARGE = ("jobs", "facts", "transactions", "vows", "heard", "hours")
 OPEN = re.compile("INDEX (jobs_queued|transactions_unsettled)")
 """Indexes of what is open only: these may be read from end to end."""
 
@@ -69,6 +69,8 @@ def live(store: SqliteStore) -> None:
     store.heard(first.id)
     store.history(first.id)
     store.counts()
+    store.record_hour(1, {"answers": 1}, {"open": 1})
+    store.hours(1)
     store.rewind(REF, 5)
 
 
@@ -102,7 +104,7 @@ def old(path: Path, version: int = 2) -> Path:
 
 def test_a_store_of_an_earlier_version_says_how_it_is_brought_up_to_date(tmp_path: Path) -> None:
     path = old(tmp_path / "themis.db")
-    with pytest.raises(Misconfigured, match=r"has schema 2, .* needs 7: stop the node, then `themis db migrate`"):
+    with pytest.raises(Misconfigured, match=r"has schema 2, .* needs 8: stop the node, then `themis db migrate`"):
         open_store(path)
 
 

@@ -1,11 +1,13 @@
 // The status page: reads /v1/status and /v1/jobs every two seconds.
+import { draw } from "./charts.js";
 import { ago, ask, at, code, copied, day, ether, linked, listen, login, make, minute, moment, money, news, plain, short, since } from "./page.js";
 
 const RUNNING = ["seen", "waiting", "queued", "agreeing", "computed", "sending", "mined", "done"], PERIOD_MS = 2000;
 const OLD_S = 300, UNREAD = 20, MANY = 256;
 const UNSENT = ["seen", "waiting", "queued", "agreeing", "computed", "sending"], MOST_READ = 4;
 const drafts = new Map(); // What decoders write, by request, while their answers are on the way.
-let read = 0;
+const MOST_HOURS = 48, CHARTS_S = 15;
+let read = 0, charted_s = 0;
 const models = new Map(); // Names by id.
 const block = (number, s) => { const e = make("td", number ?? "–", "number"); if (number !== null) { const when = make("small", minute(s), "nowrap"); when.title = moment(s); e.append(when) } return e };
 const fee = (amount, token) => { const e = make("td", money(amount, token), "number"); e.title = amount + " smallest units"; return e };
@@ -97,14 +99,22 @@ function showJobs(jobs) {
   if (!jobs.length) { const row = make("tr"), cell = make("td", "None yet. To ask one: `themis request`.", "faint empty"); cell.colSpan = 9; row.append(cell); at("jobs").replaceChildren(row) }
 }
 
+async function chart() {
+  const count = at("period").value;
+  const hours = await ask("/v1/hours", { count });
+  if (news("hours", hours)) draw(hours, count > MOST_HOURS);
+}
+
 async function refresh() {
   try {
     const [status, jobs] = await Promise.all([ask("/v1/status"), ask("/v1/jobs?limit=20")]);
     for (const m of status.models) models.set(m.model_id, m.name);
     showStatus(status); showJobs(jobs);
+    if (since(charted_s) > CHARTS_S) { await chart(); charted_s = Date.now() / 1000 }
     at("all").hidden = false; at("login").hidden = true;
     at("seen").textContent = "as of " + new Date().toLocaleTimeString();
   } catch (error) { login(error) }
   setTimeout(refresh, PERIOD_MS);
 }
+at("period").addEventListener("change", () => chart().catch(login));
 refresh();
