@@ -26,7 +26,7 @@ PROJECT: Final = Path(__file__).resolve().parents[1] / "contracts/referee"
 FORGE: Final = PROJECT.parent / "node_modules/.bin/forge"
 OUT: Final = "out/python"
 """Apart from what forge's own tests build, at the same time."""
-NAMES: Final = ("Moves", "Pointwise", "Reductions", "Products", "Orders", "Shapes")
+NAMES: Final = ("Moves", "Pointwise", "Reductions", "Products", "Orders", "Shapes", "Integrity")
 GAS: Final = 29_000_000
 MOST: Final = 12
 """Elements of one tensor that are accused."""

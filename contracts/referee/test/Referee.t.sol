@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {Integrity} from "../src/Integrity.sol";
 import {Moves} from "../src/Moves.sol";
 import {Orders} from "../src/Orders.sol";
 import {Pointwise} from "../src/Pointwise.sol";
@@ -37,6 +38,7 @@ contract RefereeTest {
     mapping(string => address) private contracts;
 
     constructor() {
+        contracts["Integrity"] = address(new Integrity());
         contracts["Moves"] = address(new Moves());
         contracts["Orders"] = address(new Orders());
         contracts["Pointwise"] = address(new Pointwise());
@@ -91,7 +93,7 @@ contract RefereeTest {
     }
 
     function test_eachFitsAChain() public view {
-        string[6] memory names = ["Moves", "Orders", "Pointwise", "Products", "Reductions", "Shapes"];
+        string[7] memory names = ["Integrity", "Moves", "Orders", "Pointwise", "Products", "Reductions", "Shapes"];
         for (uint256 i; i < names.length; ++i) {
             VM.assertTrue(contracts[names[i]].code.length < 21_500, names[i]);
         }

@@ -36,6 +36,10 @@ def rooted(g: Graph) -> Any:
     return g.op("Sqrt", g.input("x", np.float64, ("T",)))
 
 
+def floored(g: Graph) -> Any:
+    return g.op("Floor", g.cast(g.input("x", I32, ("T",)), np.float64))
+
+
 def several_axes(g: Graph) -> Any:
     return g.op("ReduceSum", g.input("x", I64, ("T", 2, 3)), np.array([1, 2], I64))
 
@@ -77,6 +81,7 @@ def scales(g: Graph) -> Any:
 REFUSED = {
     unknown: ("CumSum", "does not know this operator"),
     rooted: ("Sqrt", "Floor alone"),
+    floored: ("Floor", "whole already"),
     several_axes: ("ReduceSum", "one axis"),
     all_axes: ("ReduceMax", "one axis"),
     unsorted: ("TopK", "order is left open"),

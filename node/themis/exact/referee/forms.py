@@ -8,7 +8,7 @@ import onnx
 from themis.exact.lint import Finding
 from themis.exact.program import REDUCTIONS, SECOND, Array, Node, Program, Source, read, reduced_axis
 from themis.exact.referee.judge import ELEMENTS
-from themis.exact.roots import WEIGHT
+from themis.exact.roots import RESULT, WEIGHT
 
 MATRIX: Final = 2
 """Axes that it has at least."""
@@ -32,6 +32,8 @@ def _reasons(program: Program, node: Node) -> Iterator[str]:
     if node.op == "Sqrt":
         if node.word(0) in program.traced:
             yield "a root is refereed where Floor alone reads it"
+    elif node.op == "Floor" and node.operands[0] is not None and node.operands[0].kind == RESULT:
+        yield "what Floor reads is whole already, or a root of which it is not told"
     elif node.op not in ELEMENTS:
         yield "the referee does not know this operator"
     elif node.op in REDUCTIONS and not _reduces_one_axis(node):

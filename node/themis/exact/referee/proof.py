@@ -76,7 +76,7 @@ class Prover:
         kind, index, rival = _spelled(accusation)
         proof = (
             *(kind, accusation.word, index, rival),
-            _opening(self._program_leaves, node.number + 1),
+            opening(self._program_leaves, node.number + 1),
             self._root(node),
             *self._opened(opened),
         )
@@ -91,7 +91,7 @@ class Prover:
             return NONE
         floor = self._model.graph.node[node.number]
         number = next(i for i, each in enumerate(self._model.graph.node) if floor.input[0] in each.output)
-        return _opening(self._program_leaves, number + 1)
+        return opening(self._program_leaves, number + 1)
 
     def _opened(self, opened: Opened) -> tuple[list[Opening], list[Opening], list[tuple[int, Opening]]]:
         """Headers, weights and leaves."""
@@ -99,9 +99,9 @@ class Prover:
         heavy = sorted(opened.headers & self._weights.keys())
         numbers = {word: number for number, word in enumerate([*traced, *heavy])}
         return (
-            [_opening(self._headers, self._places[word]) for word in traced],
-            [_opening(self._weight_leaves, word & 0xFFFFFFFF) for word in heavy],
-            [(numbers[word], _opening(self._tree(word), leaf)) for word, leaf in sorted(opened.leaves)],
+            [opening(self._headers, self._places[word]) for word in traced],
+            [opening(self._weight_leaves, word & 0xFFFFFFFF) for word in heavy],
+            [(numbers[word], opening(self._tree(word), leaf)) for word, leaf in sorted(opened.leaves)],
         )
 
     def _tree(self, word: int) -> Tree:
@@ -135,6 +135,7 @@ def _spelled(accusation: Accusation) -> tuple[int, Index, int]:
             raise ValueError(f"no contract rules on {accusation}")
 
 
-def _opening(tree: Tree, index: int) -> Opening:
+def opening(tree: Tree, index: int) -> Opening:
+    """A leaf with what leads from it to the root."""
     proof = tree.prove(index)
     return tree.leaves[index], index, proof.count, proof.siblings
