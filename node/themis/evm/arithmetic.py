@@ -70,8 +70,11 @@ def add(m: Machine) -> int:
     if left >= 0 and right >= 0:
         m.push(left + right & MASK)
         return v.NONE
-    bits, kept = t.both(left, right), t.identity(min(left, right))
-    m.push(t.unknown(t.summed(bits), t.total(t.identity(left), t.identity(right)) if 0 not in (left, right) else kept))
+    bits = t.both(left, right)
+    moved = left and right
+    m.push(
+        t.unknown(t.summed(bits), t.total(t.identity(left), t.identity(right)) if moved else t.identity(left + right))
+    )
     return v.ID["ADD.stored"] if bits & t.STORED else v.NONE
 
 

@@ -42,17 +42,18 @@ def disassemble(code: bytes) -> Program:
     ops: list[int] = []
     values: list[int] = []
     jumpdests: dict[int, int] = {}
-    pc = 0
+    pc, padded = 0, code + bytes(PUSH32 - PUSH0)
     while pc < len(code):
         op = code[pc]
-        value = 0
-        width = op - PUSH0 if PUSH0 <= op <= PUSH32 else 0
-        if width:
-            value = int.from_bytes(code[pc + 1 : pc + 1 + width].ljust(width, b"\0"), "big")
-        elif op == JUMPDEST:
-            jumpdests[pc] = len(pcs)
         pcs.append(pc)
         ops.append(op)
-        values.append(value)
-        pc += 1 + width
+        pc += 1
+        if PUSH0 < op <= PUSH32:
+            after = pc + op - PUSH0
+            values.append(int.from_bytes(padded[pc:after], "big"))
+            pc = after
+        else:
+            values.append(0)
+            if op == JUMPDEST:
+                jumpdests[pc - 1] = len(pcs) - 1
     return Program(tuple(pcs), tuple(ops), tuple(values), jumpdests, len(strip_metadata(code)))

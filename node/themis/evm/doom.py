@@ -6,10 +6,11 @@ from typing import Final
 from themis.evm import opcodes as op
 from themis.evm.disassembly import Program
 from themis.evm.machine import Machine
-from themis.evm.semantics import execute
+from themis.evm.semantics import run
 
 _MAX_STEPS: Final = 200
-_ENDS: Final = (op.ENDING - {op.REVERT, op.INVALID}) | {op.JUMPI, op.SSTORE, op.CALL, op.DELEGATECALL, op.CREATE}
+_REVERTS: Final = frozenset((op.REVERT, op.INVALID))
+_ENDS: Final = op.ENDING | {op.JUMPI, op.SSTORE, op.CALL, op.DELEGATECALL, op.CREATE}
 
 
 @dataclass(slots=True)
@@ -29,23 +30,40 @@ class Doom:
         return known
 
     def _only_reverts(self, start: int) -> bool:
-        program, m, visited = self.program, Machine(), []
+        ops, visited, stack = self.program.ops, list[int](), _Stack(self.program)
         index: int | None = start
-        for _ in range(_MAX_STEPS):
-            if index is None or index >= len(program.ops):
-                return False
-            opcode = program.ops[index]
-            self.steps += 1
+        while len(visited) < _MAX_STEPS and index is not None and index < len(ops):
             visited.append(index)
-            if opcode in (op.REVERT, op.INVALID):
-                for at in visited:
-                    self.reached[at] = 1
-                return True
+            opcode = ops[index]
             if opcode in _ENDS:
-                return False
-            if opcode == op.JUMP:
-                index = program.jumpdests.get(m.pop())
+                break
+            index = stack.target(visited) if opcode == op.JUMP else index + 1
+        self.steps += len(visited)
+        if not visited or ops[visited[-1]] not in _REVERTS:
+            return False
+        for at in visited:
+            self.reached[at] = 1
+        return True
+
+
+@dataclass(slots=True)
+class _Stack:
+    """Where jumps go. Most say so just before, so what came earlier runs only for one that does not."""
+
+    program: Program
+    _machine: Machine | None = None
+    _ran: int = 0
+
+    def target(self, visited: list[int]) -> int | None:
+        """The index that a JUMP, the last that was visited, goes to; None if it is not known."""
+        program, before = self.program, visited[-1] - 1
+        if len(visited) > 1 and op.PUSH0 <= program.ops[before] <= op.PUSH32:
+            return program.jumpdests.get(program.values[before])
+        m = self._machine = self._machine or Machine()
+        for index in visited[self._ran : -1]:
+            if program.ops[index] == op.JUMP:
+                m.pop()
             else:
-                execute(m, opcode, program.values[index])
-                index += 1
-        return False
+                run(m, program, index, index + 1)
+        self._ran = len(visited) - 1
+        return program.jumpdests.get(m.stack[-1] if m.stack else -1)

@@ -25,6 +25,10 @@ BUCKETS: Final = 1 << BUCKET_BITS
 
 _MULTIPLIER: Final = 0x9E3779B97F4A7C15  # 2^64 / golden ratio: Knuth's multiplicative hash
 _WORD: Final = (1 << 64) - 1
+_TO_BUCKET: Final = 1 << 64 - BUCKET_BITS
+_WINDOW: Final = (1 << 8 * ORDERS[-1]) - 1
+_GRAMS: Final = tuple((order * BUCKETS, (1 << 8 * length) - 1, length) for order, length in enumerate(ORDERS))
+"""Of each order the first bucket, the bits of a window, and the number of tokens."""
 
 
 @dataclass(frozen=True)
@@ -111,11 +115,10 @@ def buckets(tokens: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
     """Hash the n-grams that end at each token; tokens before the first one are NONE."""
     window = NONE
     for token in tokens:
-        window = (window << 8 | token) & ((1 << 40) - 1)
+        window = (window << 8 | token) & _WINDOW
         yield tuple(
-            order * BUCKETS + _hash(window & ((1 << 8 * length) - 1), length) for order, length in enumerate(ORDERS)
+            [
+                base + (((window & mask) * 8 + length) * _MULTIPLIER & _WORD) // _TO_BUCKET
+                for base, mask, length in _GRAMS
+            ]
         )
-
-
-def _hash(key: int, length: int) -> int:
-    return ((key * 8 + length) * _MULTIPLIER & _WORD) >> (64 - BUCKET_BITS)

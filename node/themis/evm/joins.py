@@ -19,16 +19,23 @@ _TOLD_APART: Final = 4
 """Words from the top whose known truth makes paths different ones, instead of being forgotten."""
 _NOTHING: Final = -1
 _TRUTHS: Final = {0: _NOTHING, t.HOLDS: -2, t.FAILS: -3}
+_DECIDED: Final = t.HOLDS | t.FAILS
+"""In a word that is unknown these are set where nothing is known: it is the complement of its bits."""
 
 Key = tuple[int, ...]
 Facts = tuple[int, ...]
-Seen = dict[Key, tuple[Facts, int, bool]]
-"""By key: what the newest path knew, the storage places at stake on some path, and whether that made one go on."""
+Seen = dict[Key, tuple[list[Word], int, bool]]
+"""By key: the newest path's stack, the storage places at stake on some path, and whether that made one go on."""
 
 
 def facts(stack: list[Word]) -> Facts:
     """From the top: a constant, or what a branch said of an unknown word, or that nothing is known."""
-    return tuple([word if word >= 0 else _TRUTHS[t.decided(word)] for word in reversed(stack)])
+    return tuple(
+        [
+            word if word >= 0 else _NOTHING if word & _DECIDED == _DECIDED else _TRUTHS[t.decided(word)]
+            for word in stack[::-1]
+        ]
+    )
 
 
 def key(index: int, m: Machine, jumpdests: Mapping[int, int]) -> Key:
@@ -37,8 +44,8 @@ def key(index: int, m: Machine, jumpdests: Mapping[int, int]) -> Key:
     A key says how far the path got past guards, whether a call is behind it, and whom it returns to: the code addresses
     nearest the top.
     """
-    context = [word for word in m.stack[: -_CONTEXT_DEPTH - 1 : -1] if word in jumpdests][:_CONTEXT]
-    truths = [_TRUTHS[t.decided(word)] if word < 0 else _NOTHING for word in m.stack[: -_TOLD_APART - 1 : -1]]
+    context = [*filter(jumpdests.__contains__, m.stack[: -_CONTEXT_DEPTH - 1 : -1])][:_CONTEXT]
+    truths = [min(known, _NOTHING) for known in facts(m.stack[-_TOLD_APART:])]
     return (index, m.level, int(m.handed_over), *truths, *context)
 
 
@@ -48,14 +55,14 @@ def ends(seen: Seen, place: Key, m: Machine, *, calls: bool) -> bool:
     `calls`: the contract calls others, so what a path has read before matters to what comes after.
     """
     m.apart = m.serial
-    mine = facts(m.stack)
     exposed = m.at_stake() if calls else 0
     found = seen.get(place)
     if found is None:
-        seen[place] = mine, exposed, False
+        seen[place] = m.stack.copy(), exposed, False
         return False
-    before, exposed_before, again = found
+    stack, exposed_before, again = found
     adds = not again and exposed & ~exposed_before != 0  # a loop may add for ever
+    mine, before = facts(m.stack), facts(stack)
     if before == mine and not adds:
         return True
     common = [
@@ -65,8 +72,8 @@ def ends(seen: Seen, place: Key, m: Machine, *, calls: bool) -> bool:
     after = tuple(common)
     if after == before and not adds:
         return True
-    seen[place] = after, exposed | exposed_before, again or adds
     for depth, known in enumerate(mine):
         if known != _NOTHING and (depth >= len(after) or after[depth] != known):
             m.stack[-1 - depth] = t.forgotten(m.stack[-1 - depth], place[0], depth)
+    seen[place] = m.stack.copy(), exposed | exposed_before, again or adds
     return False

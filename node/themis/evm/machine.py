@@ -5,7 +5,8 @@ from typing import Final
 from themis.evm import taint as t
 from themis.evm.taint import UNKNOWN, Word, identity, taint
 
-_MAX_STACK: Final = 160
+MAX_STACK: Final = 160
+"""Words of a stack; from a deeper one the bottom is lost."""
 _MAX_MEMORY_WORDS: Final = 64
 _MAX_HASHED_BYTES: Final = 1_024
 _RESERVED_BYTES: Final = 0x80
@@ -38,35 +39,37 @@ class Loose:
         """Identity of a comparison with the caller -> place of whom he was compared with."""
 
 
+_PLAIN: Final = (
+    "apart",
+    "calls",
+    "exposed",
+    "flagged",
+    "floating",
+    "granted",
+    "guarded",
+    "handed_over",
+    "level",
+    "lock",
+    "loose",
+    "places",
+    "pointers",
+    "read",
+    "returned",
+    "serial",
+    "subjects",
+    "target",
+    "trusted",
+    "untested",
+    "vouched",
+    "written",
+)
+"""What a fork shares: never changed in place, or (places and subjects) common to the whole contract."""
+
+
 class Machine:
     """One path's state. Words leave the bottom of an over-deep stack; solc never reaches that far down."""
 
-    __slots__ = (
-        "apart",
-        "calls",
-        "exposed",
-        "flagged",
-        "floating",
-        "granted",
-        "guarded",
-        "handed_over",
-        "level",
-        "lock",
-        "loose",
-        "memory",
-        "places",
-        "pointers",
-        "read",
-        "returned",
-        "serial",
-        "stack",
-        "subjects",
-        "target",
-        "trusted",
-        "untested",
-        "vouched",
-        "written",
-    )
+    __slots__ = ("memory", "stack", *_PLAIN)
 
     def __init__(self) -> None:
         self.stack: list[Word] = []
@@ -131,24 +134,8 @@ class Machine:
 
     def push(self, word: Word) -> None:
         self.stack.append(word)
-        if len(self.stack) > _MAX_STACK:
+        if len(self.stack) > MAX_STACK:
             del self.stack[0]
-
-    def dup(self, depth: int) -> None:
-        """Copy a word. Copies share a serial number: what a branch says of one is then known of all."""
-        if len(self.stack) < depth:
-            self.push(UNKNOWN)
-            return
-        word = self.stack[-depth]
-        if word < 0 and t.serial(word) <= self.apart:
-            self.serial += 1
-            word = self.stack[-depth] = t.numbered(word, self.serial)
-        self.push(word)
-
-    def swap(self, depth: int) -> None:
-        while len(self.stack) <= depth:
-            self.stack.insert(0, UNKNOWN)
-        self.stack[-1], self.stack[-1 - depth] = self.stack[-1 - depth], self.stack[-1]
 
     # calls and their success flags --------------------------------------------------------------
 
@@ -317,10 +304,6 @@ class Machine:
                 return 0
             parts.append(t.place(word))
         return t.mixed(size, *parts)
-
-
-_PLAIN: Final = tuple(name for name in Machine.__slots__ if name not in ("stack", "memory"))
-"""What a fork shares: never changed in place, or (places and subjects) common to the whole contract."""
 
 
 def _address(offset: Word) -> int | None:

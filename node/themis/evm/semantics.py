@@ -7,11 +7,15 @@ from themis.evm import opcodes as op
 from themis.evm import taint as t
 from themis.evm import vocabulary as v
 from themis.evm.arithmetic import Handler
-from themis.evm.machine import GRANTED, Machine
+from themis.evm.disassembly import Program
+from themis.evm.machine import GRANTED, MAX_STACK, Machine
 from themis.evm.taint import MASK, UNKNOWN, Word, taint
 
 _KEY_BYTES: Final = 64
 """What is hashed for a mapping's place: key and slot."""
+STEERS: Final = op.ENDING | {op.JUMP, op.JUMPI, op.JUMPDEST}
+"""What a path does not simply go on after."""
+_PUSH0, _PUSH32, _DUP16, _SWAP16, _POP = op.PUSH0, op.PUSH32, op.DUP16, op.SWAP16, op.POP
 _SIGNATURES: Final = 1
 """Address of the ecrecover precompile."""
 _PRECOMPILES: Final = 9
@@ -19,28 +23,59 @@ _SOURCE_SEED, _DATA_SEED, _HASH_SEED, _TRANSIENT_SEED = 1, 2, 3, 7
 """5 and 10 are Machine's, 11 is taint's, the others arithmetic's."""
 
 
-def execute(m: Machine, opcode: int, value: int) -> int:
-    """Run any instruction but JUMP and JUMPI; `value` is what a PUSH pushes. Returns its token, or NONE."""
-    if op.PUSH0 <= opcode <= op.SWAP16:
-        if opcode <= op.PUSH32:
-            m.push(value)
-        elif opcode <= op.DUP16:
-            m.dup(opcode - op.PUSH32)
+def run(m: Machine, program: Program, index: int, end: int) -> tuple[int, int]:  # noqa: C901, PLR0912 (all time goes here)
+    """Run instructions from `index` on until one leaves a token: its index, and the token.
+
+    Or until one steers (STEERS), which is not run, or `end`: that index, and NONE. Copies of a word share a serial
+    number: what a branch says of one is then known of all.
+    """
+    ops, values, stack = program.ops, program.values, m.stack
+    old = -(m.apart + 1 << t.SERIAL)
+    while index < end:
+        opcode = ops[index]
+        if opcode < _PUSH0 or opcode > _SWAP16:
+            if opcode == _POP and not m.untested:
+                if stack:
+                    stack.pop()
+            elif opcode in STEERS:
+                break
+            elif token := HANDLERS[opcode](m):
+                return index, token
+        elif opcode <= _DUP16:
+            if opcode <= _PUSH32:
+                stack.append(values[index])
+            elif opcode - _PUSH32 > len(stack):
+                stack.append(UNKNOWN)
+            else:
+                word = stack[_PUSH32 - opcode]
+                if old <= word < 0:
+                    m.serial += 1
+                    word = stack[_PUSH32 - opcode] = t.numbered(word, m.serial)
+                stack.append(word)
+            if len(stack) > MAX_STACK:
+                del stack[0]
         else:
-            m.swap(opcode - op.DUP16)
-        return v.NONE
-    handler = _HANDLERS[opcode]
-    return handler(m) if handler else _generic(m, opcode)
+            below = _DUP16 - 1 - opcode
+            while len(stack) < -below:
+                stack.insert(0, UNKNOWN)
+            stack[-1], stack[below] = stack[below], stack[-1]
+        index += 1
+    return index, v.NONE
 
 
-def _generic(m: Machine, opcode: int) -> int:
+def _generic(opcode: int) -> Handler:
+    """Only what it pops and pushes matters."""
     pops, pushes = op.EFFECTS[opcode] or (0, 0)
-    bits = 0
-    for _ in range(pops):
-        bits |= taint(m.pop())
-    if pushes:
-        m.push(~t.arithmetic(bits))
-    return v.NONE
+
+    def run(m: Machine) -> int:
+        bits = 0
+        for _ in range(pops):
+            bits |= taint(m.pop())
+        if pushes:
+            m.push(~t.arithmetic(bits))
+        return v.NONE
+
+    return run
 
 
 def _source(bits: int, token: int = v.NONE) -> Handler:
@@ -278,5 +313,5 @@ _NAMED: Final[dict[int, Handler]] = {
     op.INVALID: _popped(0, v.ID["REVERT"]),
 }
 
-_HANDLERS: Final = tuple(_NAMED.get(opcode) for opcode in range(256))
-"""By opcode; None: only what it pops and pushes matters."""
+HANDLERS: Final = tuple(_NAMED.get(opcode) or _generic(opcode) for opcode in range(256))
+"""What runs an instruction, by opcode, and returns its token or NONE: for all but JUMP, JUMPI, PUSH, DUP and SWAP."""

@@ -3,9 +3,9 @@
 A word >= 0 is a known constant. A word < 0 is unknown; the low 32 bits of `~word` are the set below: where it is from.
 The 32 bits above are its identity: equal for words computed in the same way, 0 where nobody kept track. It is a hash,
 so it may name things but decides no branch. What is above that is its serial number, which only copies of one word
-share: see `Machine.dup`. An unknown word without taint whose identity is a small constant's is a *soft* constant: what
-memory holds, or the difference of two places in it. It is as good as the constant for naming things, and no jump or
-branch relies on it.
+share: see `semantics.run`. An unknown word without taint whose identity is a small constant's is a *soft* constant:
+what memory holds, or the difference of two places in it. It is as good as the constant for naming things, and no jump
+or branch relies on it.
 """
 
 from enum import IntFlag
@@ -106,6 +106,7 @@ _STRIDE: Final = 0x9E3779B1
 _INVERSE: Final = pow(_STRIDE, -1, PRIME)
 _PASSING: Final = HOLDS | FAILS | CLEARED
 """Bits that no computation hands on."""
+_KEPT: Final = _BITS & ~_PASSING
 _TEST_BITS: Final = COMPARED | AUTH | ORIGIN_AUTH | EOA | EQ_SELECTOR | NE_SELECTOR | NOT | FLAG | PINNED | _PASSING
 
 
@@ -118,14 +119,16 @@ def taint(word: Word) -> int:
 
 def both(left: Word, right: Word) -> int:
     """Bits of something computed from two words."""
-    return (taint(left) | taint(right)) & ~_PASSING
+    if left < 0 and right < 0:
+        return ~(left & right) & _KEPT
+    return (taint(left) | taint(right)) & _KEPT
 
 
 def identity(word: Word) -> int:
     """A number below 2^32 that equal words share; 0 where unknown. Identities add up as (signed) words do."""
     if word < 0:
         return ~word >> IDENTITY & _BITS
-    return (word - (MASK + 1) * (word >> _SIGN)) * _STRIDE % PRIME
+    return (word - (MASK + 1) if word >> _SIGN else word) * _STRIDE % PRIME
 
 
 def place(key: Word) -> int:

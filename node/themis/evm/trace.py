@@ -12,7 +12,7 @@ from themis.evm.disassembly import Program
 from themis.evm.doom import Doom
 from themis.evm.limits import NotKnown
 from themis.evm.machine import GRANTED, Machine
-from themis.evm.semantics import execute
+from themis.evm.semantics import HANDLERS, STEERS, run
 from themis.evm.taint import Word, taint
 
 _LEAST_SHARE: Final = 64
@@ -164,41 +164,48 @@ class Tracer:
         while walk.work and self.steps < limit and not self._spent():
             self._follow(walk, walk.work.pop(), limit)
 
-    def _follow(self, walk: _Walk, path: _Path, limit: int) -> None:  # noqa: C901 (the loop that all time is spent in)
+    def _follow(self, walk: _Walk, path: _Path, limit: int) -> None:
         """Run one path until it ends, joins an older one, or the share is spent: then it waits."""
-        program, m, index = self.program, path.machine, path.index
-        ops, values, reached, jumpdests = program.ops, program.values, self.reached, program.jumpdests
-        calls = self._calls
-        while index < len(ops):
+        program, m, ops, reached = self.program, path.machine, self.program.ops, self.reached
+        following: int | None = path.index
+        while following is not None and following < len(ops):
+            index = following
             if self.steps >= limit:
                 walk.work.append(_Path(index, m))
                 return
-            opcode = ops[index]
-            self.steps += 1
-            reached[index] = 1
-            following: int | None = index + 1
-            if opcode == op.JUMP:
-                target = m.pop()
-                following = jumpdests.get(target)
-                if target < 0:
-                    self._lose(walk, m)
-            elif opcode == op.JUMPI:
-                following = self._branch(walk, index, m)
-            elif opcode == op.JUMPDEST:
-                if joins.ends(walk.seen, joins.key(index, m, jumpdests), m, calls=calls):
-                    self._emit(walk, v.ID["JOIN"], index)
-                    return
-            else:
-                if m.untested and opcode in (op.STOP, op.RETURN):
-                    self._emit(walk, v.ID["DROPPED"], index)
-                token = execute(m, opcode, values[index])
-                if self._emit(walk, token, index) and opcode in _HINGED:
-                    self._note(walk, opcode, m)
-                if opcode in op.ENDING:
-                    return
-            if following is None:
-                return
-            index = following
+            if ops[index] in STEERS:
+                self.steps += 1
+                reached[index] = 1
+                following = self._steer(walk, index, m)
+                continue
+            following, token = run(m, program, index, min(len(ops), index + limit - self.steps))
+            if token:
+                if self._emit(walk, token, following) and ops[following] in _HINGED:
+                    self._note(walk, ops[following], m)
+                following += 1
+            self.steps += following - index
+            reached[index:following] = b"\1" * (following - index)
+
+    def _steer(self, walk: _Walk, index: int, m: Machine) -> int | None:
+        """Run an instruction after which a path goes on elsewhere, or not at all (None)."""
+        opcode, jumpdests = self.program.ops[index], self.program.jumpdests
+        if opcode == op.JUMPDEST:
+            if joins.ends(walk.seen, joins.key(index, m, jumpdests), m, calls=self._calls):
+                self._emit(walk, v.ID["JOIN"], index)
+                return None
+            return index + 1
+        if opcode == op.JUMPI:
+            return self._branch(walk, index, m)
+        if opcode == op.JUMP:
+            target = m.pop()
+            if target < 0:
+                self._lose(walk, m)
+            return jumpdests.get(target)
+        if m.untested and opcode in (op.STOP, op.RETURN):
+            self._emit(walk, v.ID["DROPPED"], index)
+        if self._emit(walk, HANDLERS[opcode](m), index) and opcode in _HINGED:
+            self._note(walk, opcode, m)
+        return None
 
     def _note(self, walk: _Walk, opcode: int, m: Machine) -> None:
         """Remember what a token depends on that only the whole contract shows; and that a fallback hands calls on."""

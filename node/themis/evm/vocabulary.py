@@ -1,5 +1,6 @@
 """The tokens a trace is written in, and how abstract words choose among them. Ids are part of the model version."""
 
+from functools import lru_cache
 from typing import Final
 
 from themis.evm import taint as t
@@ -221,6 +222,7 @@ def _first(bits: int, table: tuple[tuple[int, str], ...], default: str) -> str:
     return default
 
 
+@lru_cache(1_024)
 def _condition(bits: int) -> str:
     name = _first(bits, _CONDITION_BITS, "other")
     if name == "auth":
