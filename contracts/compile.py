@@ -31,12 +31,16 @@ class Target:
     name: str
     source: str
     demo: bool = False
+    typed: bool = True
+    """Its ABI is in the npm package, unless it is a demo's: 40 kB are for what consumers call."""
 
 
 TARGETS: Final = (
     Target("Registry", "src/Registry.sol"),
     Target("InferenceOracle", "src/InferenceOracle.sol"),
     Target("Lens", "src/Lens.sol"),
+    Target("Committee", "src/committee/Committee.sol", typed=False),
+    Target("CommitteeFactory", "src/committee/CommitteeFactory.sol", typed=False),
     Target("TimelockGuard", "src/consumers/TimelockGuard.sol"),
     Target("EthVault", "src/demo/EthVault.sol", demo=True),
     Target("SafeEthVault", "src/demo/SafeEthVault.sol", demo=True),

@@ -20,6 +20,7 @@ from web3.types import TxReceipt
 CONTRACTS: Final = Path(__file__).resolve().parent
 sys.path[:0] = [str(CONTRACTS.parent), str(CONTRACTS.parent / "node")]
 
+from contracts.committee_gas import committee_paths  # noqa: E402
 from contracts.compile import Target, artifact, committed, solc_binary  # noqa: E402
 from demo import chains  # noqa: E402
 from themis.core.canonical import UNLIMITED, Grant, grant_typed_data  # noqa: E402
@@ -194,8 +195,11 @@ def measure(web3: Web3) -> dict[str, Any]:
     gas |= _license_paths(bench)
     gas |= _goals(bench, gas)
     gas |= _token_paths(bench, token)
+    factory = _deploy(web3, committed("CommitteeFactory"), oracle.address)
+    gas |= committee_paths(bench, factory, committed("Committee")["abi"], send, gas)
     gas |= _licensor_paths(bench, _deploy(web3, wallet, licensor.address), model_id, consumer.address)
     places = {"Registry": registry.address, "InferenceOracle": oracle.address, "Lens": oracle.functions.LENS().call()}
+    places |= {"CommitteeFactory": factory.address, "Committee": factory.functions.SHARED().call()}
     return {"gas": gas, "size": {name: len(web3.eth.get_code(place)) for name, place in places.items()}}
 
 

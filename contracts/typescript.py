@@ -49,7 +49,9 @@ def stale() -> list[str]:
 def _packaged() -> dict[str, Abi]:
     """ABIs by contract, without what only whoever deploys it needs."""
     read = {
-        each.name: json.loads((ARTIFACTS / f"{each.name}.json").read_text())["abi"] for each in TARGETS if not each.demo
+        each.name: json.loads((ARTIFACTS / f"{each.name}.json").read_text())["abi"]
+        for each in TARGETS
+        if each.typed and not each.demo
     }
     return {name: [entry for entry in abi if entry["type"] != "constructor"] for name, abi in read.items()}
 

@@ -46,8 +46,7 @@ contract InferenceOracle is IInferenceOracle, IERC165, Payments {
     bytes32 public constant REQUEST_TYPEHASH = Requests.TYPEHASH;
 
     /// @dev The domain of result hashes, written as an EIP-712 type.
-    bytes32 public constant RESULT_TYPEHASH =
-        keccak256("Result(uint256 chainId,address oracle,bytes32 id,bytes32 modelId,bytes32 outputHash)");
+    bytes32 public constant RESULT_TYPEHASH = Requests.RESULT_TYPEHASH;
 
     /// @notice The largest input: the code of a contract (EIP-170) and two words.
     uint256 public constant MAX_INPUT_BYTES = 24_640;
@@ -144,7 +143,7 @@ contract InferenceOracle is IInferenceOracle, IERC165, Payments {
     }
 
     /// @inheritdoc IInferenceOracle
-    function fulfill(Request calldata request_, bytes calldata output, uint96 minPay) external {
+    function fulfill(Request calldata request_, bytes calldata output, uint96 minPay) external returns (uint256 pay) {
         (bytes32 id, Lane storage lane, LaneWord word) = _requireOpen(request_, block.chainid);
         if (block.timestamp > request_.facts.deadline()) revert DeadlinePassed(request_.facts.deadline());
         if (msg.sender != request_.operator) revert NotOperator(id, msg.sender, request_.operator);
@@ -154,7 +153,7 @@ contract InferenceOracle is IInferenceOracle, IERC165, Payments {
         lane.word = LaneWords.pack(State.FINAL, request_.facts.seq(), resultHash);
         License memory license; // zero where the policy is open
         if (word.mode() == Mode.GRANT) license = _useAsOperator(request_, word);
-        _settle(id, request_, license, minPay);
+        pay = _settle(id, request_, license, minPay);
 
         uint24 version = request_.facts.termsVersion();
         emit Fulfilled(id, msg.sender, resultHash, version, license.word.royaltyBps(), output);
@@ -218,6 +217,11 @@ contract InferenceOracle is IInferenceOracle, IERC165, Payments {
     }
 
     /// @inheritdoc IInferenceOracle
+    function laneOf(address requester, uint64 lane) external view returns (LaneWord) {
+        return _lanes[requester][lane].word;
+    }
+
+    /// @inheritdoc IInferenceOracle
     function finalized(Request calldata request_, bytes calldata output) external view returns (bool) {
         bytes32 resultHash = resultHashOf(idOf(request_), request_.modelId, output);
         return _laneOf(request_).word.holds(State.FINAL, request_.facts.seq(), resultHash);
@@ -236,7 +240,7 @@ contract InferenceOracle is IInferenceOracle, IERC165, Payments {
 
     /// @inheritdoc IInferenceOracle
     function resultHashOf(bytes32 id, bytes32 modelId, bytes calldata output) public view returns (bytes32) {
-        return keccak256(abi.encode(RESULT_TYPEHASH, block.chainid, address(this), id, modelId, keccak256(output)));
+        return Requests.resultHash(address(this), id, modelId, output);
     }
 
     function _request(Ask calldata ask, bytes calldata input, address token, uint96 fee) private returns (bytes32 id) {
@@ -354,13 +358,16 @@ contract InferenceOracle is IInferenceOracle, IERC165, Payments {
 
     /// @dev Royalties, of the requester's and of the operator's grant, are rounded down; the rest is the operator's, so that nothing is
     /// lost. Each grant's is half the fee at most. A royalty without a payee of its own is the model's.
-    function _settle(bytes32 id, Request calldata request_, License memory license, uint96 minPay) private {
+    function _settle(bytes32 id, Request calldata request_, License memory license, uint96 minPay)
+        private
+        returns (uint256 pay)
+    {
         uint256 fee = request_.fee;
         uint256 requesters = fee * request_.facts.royaltyBps() / 10_000;
         uint256 operators = fee * license.word.royaltyBps() / 10_000;
-        uint256 pay = fee - requesters - operators;
+        pay = fee - requesters - operators;
         if (pay < minPay) revert PayTooLow(pay, minPay);
-        if (fee == 0) return;
+        if (fee == 0) return 0;
         uint256 models = _payRoyalty(id, request_.token, request_.payTo, Role.REQUESTER, requesters)
             + _payRoyalty(id, request_.token, license.payTo, Role.OPERATOR, operators);
         _fill(request_.token, request_.modelId, msg.sender, pay, models);

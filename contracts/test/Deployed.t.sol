@@ -12,6 +12,8 @@ contract DeployedTest {
         VM.assertEq(VM.getCode("src/InferenceOracle.sol:InferenceOracle"), code);
         VM.assertEq(VM.getCode("src/Registry.sol:Registry"), _packaged("Registry"));
         VM.assertEq(VM.getCode("src/Lens.sol:Lens"), _packaged("Lens"));
+        VM.assertEq(VM.getCode("src/committee/Committee.sol:Committee"), _packaged("Committee"));
+        VM.assertEq(VM.getCode("src/committee/CommitteeFactory.sol:CommitteeFactory"), _packaged("CommitteeFactory"));
         VM.assertEq(VM.getCode("src/consumers/TimelockGuard.sol:TimelockGuard"), _packaged("TimelockGuard"));
         Registry registry = new Registry();
         address oracle = _created(bytes.concat(code, abi.encode(registry)));

@@ -11,13 +11,16 @@ contract MerkleTest {
         for (uint256 tree; tree < 9; ++tree) {
             string memory at = string.concat("[", VM.toString(tree), "]");
             bytes32 root = VM.parseJsonBytes32(json, string.concat(at, ".root"));
+            bytes32[] memory hashes = new bytes32[](tree + 1);
             for (uint256 index; index <= tree; ++index) {
                 string memory place = string.concat("[", VM.toString(index), "]");
                 bytes memory leaf = VM.parseJsonBytes(json, string.concat(at, ".leaves", place));
                 bytes32[] memory siblings = VM.parseJsonBytes32Array(json, string.concat(at, ".proofs", place));
-                VM.assertTrue(this.opens(root, Merkle.leafHash(leaf), index, tree + 1, siblings));
+                hashes[index] = Merkle.leafHash(leaf);
+                VM.assertTrue(this.opens(root, hashes[index], index, tree + 1, siblings));
                 VM.assertFalse(this.opens(root, Merkle.leafHash(bytes.concat(leaf, "x")), index, tree + 1, siblings));
             }
+            VM.assertEq(Merkle.rootOf(hashes), root);
         }
     }
 
@@ -30,12 +33,14 @@ contract MerkleTest {
             hashes[i] = Merkle.leafHash(abi.encode(i));
         }
         bytes32 leaf = hashes[place];
+        bytes32[] memory same = abi.decode(abi.encode(hashes), (bytes32[]));
         (bytes32 root, bytes32[] memory siblings) = _tree(hashes, place); // overwrites the hashes
+        VM.assertEq(Merkle.rootOf(same), root);
         VM.assertTrue(this.opens(root, leaf, place, size, siblings));
         (uint256 otherIndex, uint256 otherCount) = (index % 90, count % 90);
         bytes32[] memory some = _some(siblings, cut);
-        bool same = otherIndex == place && otherCount == size && some.length == siblings.length;
-        VM.assertEq(this.opens(root, leaf, otherIndex, otherCount, some), same);
+        bool honest = otherIndex == place && otherCount == size && some.length == siblings.length;
+        VM.assertEq(this.opens(root, leaf, otherIndex, otherCount, some), honest);
     }
 
     /// @dev Leaves a, b, c: with a count of 2, c would open at index 1, though it is leaf 2 of 3.

@@ -173,8 +173,8 @@ interface ICommittee {
     error NotCollected(uint256 earned, uint256 available);
     /// @notice The receiver does not take the money; the credit stays.
     error TransferFailed(address to);
-    /// @notice Rules or a list that make no committee.
-    error InvalidRules();
+    /// @notice This is the code that committees share, and no committee.
+    error NoCommittee();
     /// @notice Only the oracle sends ether without a call.
     error UnexpectedEther(address from);
 

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {Facts} from "../types/Facts.sol";
+import {LaneWord} from "../types/LaneWord.sol";
 import {Uses} from "../types/Limits.sol";
 import {Grant, Role, UseClass} from "./ILicenseRegistry.sol";
 import {IPayments} from "./IPayments.sol";
@@ -152,7 +153,8 @@ interface IInferenceOracle is IPayments {
     /// The callback can neither revert this nor take more than its gas.
     /// @param minPay Least pay, smallest units, that the operator answers for: a voucher that raises its royalty could be put into
     /// force just before.
-    function fulfill(Request calldata request_, bytes calldata output, uint96 minPay) external;
+    /// @return pay What is the operator's of the fee, smallest units: in its till.
+    function fulfill(Request calldata request_, bytes calldata output, uint96 minPay) external returns (uint256 pay);
 
     /// @notice Answers several requests. Each stands for itself: one that reverts is told in `NotFulfilled` and costs the others nothing.
     /// Reverts where all do.
@@ -174,6 +176,10 @@ interface IInferenceOracle is IPayments {
     /// @notice A lane's word, unpacked. The digest is the low 200 bits of the request's id while OPEN, of its result hash when
     /// FINAL, and zero when REFUNDED.
     function stateOf(address requester, uint64 lane) external view returns (State state, uint32 seq, uint200 digest);
+
+    /// @notice A lane's word as it is kept. While a request is open there, it tells too what is asked of the operator: whether a grant,
+    /// for which use, and of which epoch at least.
+    function laneOf(address requester, uint64 lane) external view returns (LaneWord);
 
     /// @notice Whether `output` is the final answer to the request, as long as its lane is not reused.
     function finalized(Request calldata request_, bytes calldata output) external view returns (bool);

@@ -14,6 +14,19 @@ library Merkle {
         return keccak256(abi.encodePacked(LEAF, leaf));
     }
 
+    /// @notice The root of a tree over leaves' hashes, of which it needs one at least and leaves none.
+    function rootOf(bytes32[] memory nodes) internal pure returns (bytes32) {
+        uint256 width = nodes.length;
+        while (width > 1) {
+            for (uint256 i; i < width / 2; ++i) {
+                nodes[i] = _node(nodes[2 * i], nodes[2 * i + 1]);
+            }
+            if (width & 1 == 1) nodes[width / 2] = nodes[width - 1];
+            width = (width + 1) / 2;
+        }
+        return keccak256(abi.encodePacked(ROOT, nodes.length, nodes[0]));
+    }
+
     /// @notice Whether the tree of `count` leaves with this root has a leaf of this hash at `index`.
     /// @param siblings From the leaf up; levels where the node moves up unchanged have none. None may be missing or left over.
     function opens(bytes32 root, bytes32 leaf, uint256 index, uint256 count, bytes32[] calldata siblings)

@@ -12,14 +12,23 @@ library Requests {
         "Request(uint256 chainId,address oracle,address requester,bytes32 modelId,bytes32 inputHash,address operator,address token,uint96 fee,address payTo,address licensee,uint256 facts)"
     );
 
-    /// @notice The id of a request in calldata that was made on the chain with this id.
+    /// @notice The domain of result hashes, written as an EIP-712 type.
+    bytes32 internal constant RESULT_TYPEHASH =
+        keccak256("Result(uint256 chainId,address oracle,bytes32 id,bytes32 modelId,bytes32 outputHash)");
+
+    /// @notice The id of a request in calldata that was made here, on the chain with this id.
     function ofCalldata(Request calldata request, uint256 chainId) internal view returns (bytes32 hash) {
+        return madeIn(address(this), request, chainId);
+    }
+
+    /// @notice The id of a request in calldata that was made in an oracle, on the chain with this id.
+    function madeIn(address oracle, Request calldata request, uint256 chainId) internal pure returns (bytes32 hash) {
         bytes32 typehash = TYPEHASH;
         assembly ("memory-safe") {
             let free := mload(0x40)
             mstore(free, typehash)
             mstore(add(free, 0x20), chainId)
-            mstore(add(free, 0x40), address())
+            mstore(add(free, 0x40), oracle)
             calldatacopy(add(free, 0x60), request, 0x120)
             hash := keccak256(free, 0x180)
         }
@@ -41,5 +50,14 @@ library Requests {
             mstore(add(start, 0x20), b)
             mstore(add(start, 0x40), c)
         }
+    }
+
+    /// @notice What an answer commits to in an oracle on this chain.
+    function resultHash(address oracle, bytes32 id, bytes32 modelId, bytes calldata output)
+        internal
+        view
+        returns (bytes32)
+    {
+        return keccak256(abi.encode(RESULT_TYPEHASH, block.chainid, oracle, id, modelId, keccak256(output)));
     }
 }

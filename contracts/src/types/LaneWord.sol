@@ -39,6 +39,11 @@ library LaneWords {
         return LaneWord.unwrap(word) << 20 == LaneWord.unwrap(pack(state_, seq_, hash)) << 20;
     }
 
+    /// @notice What is pinned, as a number: mode, class and epoch.
+    function pinned(LaneWord word) internal pure returns (uint256) {
+        return LaneWord.unwrap(word) >> EPOCH_OFFSET;
+    }
+
     function mode(LaneWord word) internal pure returns (Mode mode_) {
         assembly ("memory-safe") {
             mode_ := shr(MODE_OFFSET, word) // one of its values, as it was pinned
