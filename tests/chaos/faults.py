@@ -41,6 +41,12 @@ def error(code: int, message: str) -> Change:
     return lambda call, _: {"jsonrpc": "2.0", "id": call["id"], "error": {"code": code, "message": message}}
 
 
+def reverted(data: bytes) -> Change:
+    """As a contract refuses."""
+    refusal = {"code": 3, "message": "execution reverted", "data": "0x" + data.hex()}
+    return lambda call, _: {"jsonrpc": "2.0", "id": call["id"], "error": refusal}
+
+
 def sometimes(fault: Fault, share: float, seed: int = 1) -> Fault:
     """One HTTP request in so many meets the fault."""
     chance = random.Random(seed)  # noqa: S311 (no secret)

@@ -69,14 +69,9 @@ def one_hangs_of_three(stage: Stage) -> None:
 @row("the first of three endpoints lies about licenses, two must agree", KIND, started=False)
 def one_lies(stage: Stage) -> None:
     """It says that nobody may use the model, and that there is no code: nothing is closed for it."""
-    unknown = "0x" + (keccak(b"UnknownModel(bytes32)")[:4] + stage.model_id).hex()
-    revert = {"code": 3, "message": "execution reverted", "data": unknown}
-
-    def lie(call: object, answer: dict[str, object]) -> dict[str, object]:
-        return {"jsonrpc": "2.0", "id": answer["id"], "error": revert}
-
+    unknown = faults.reverted(keccak(b"UnknownModel(bytes32)")[:4] + stage.model_id)
     with _beside(stage, 2, 2):
-        stage.choose(faults.of({"eth_call"}, lie))
+        stage.choose(faults.of({"eth_call"}, unknown))
         stage.ask(16)
         stage.all_answered(45)
         stage.final = stage.tally()

@@ -8,9 +8,12 @@ from typing import Any, Protocol
 import pytest
 
 from demo import chains
+from tests.chaos import faults
+from tests.chaos.proxy import serving
 from tests.fakes import CHAIN_ID, KEY, MODEL, ORACLE_ADDRESS, REQUESTER, FakeChain
 from tests.world import World
 from themis.chain import contracts
+from themis.chain.client import OracleClient
 from themis.chain.oracle import RpcChain
 from themis.chain.rpc import Rpc, RpcError
 from themis.core import canonical, policy
@@ -398,3 +401,33 @@ def test_a_block_the_endpoint_does_not_have_tells_nothing() -> None:
         assert all(isinstance(answer, Unavailable) for answer in stage.chain.licenses(queries))
         (code,) = stage.chain.code([(TARGET, BlockId(10**6, Hash32(bytes(32))))])
         assert isinstance(code, Unavailable)
+
+
+@pytest.mark.parametrize(
+    ("lie", "told"),
+    [
+        (faults.result("0x"), False),
+        (faults.result("0x" + "42" * 32), False),
+        (faults.result("0x" + "00" * 12 + "42" * 20), True),
+        (faults.error(-32000, "no"), False),
+        (faults.reverted(keccak(b"UnknownModel(bytes32)")[:4] + bytes(32)), False),
+    ],
+    ids=["no contract", "no address", "another address", "no answer", "a refusal"],
+)
+def test_one_endpoint_does_not_say_where_licenses_are_read(lie: faults.Change, told: bool) -> None:
+    """The addresses of registry and lens are asked once; others would permit whatever they like."""
+    with chains.start(chains.Kind.ANVIL) as running, serving(running.rpc_url) as liar:
+        stage = AnvilStage(running)
+        id_ = stage.ask(b"in")
+        event = requested(stage)
+        queries = policy.license_queries(Job(id_, event.request, event.input, event.at))
+        liar.choose(faults.of({"eth_call"}, lie))
+
+        def asked(*urls: str) -> list[int | Denial | Unavailable]:
+            client = OracleClient(Rpc(*urls, quorum=min(2, len(urls)), sleep=lambda _: None), *stage.domain)
+            return RpcChain(client, stage.signer.address).licenses(queries)
+
+        assert asked(liar.url, running.rpc_url, running.rpc_url) == [1_000, 1_000]
+        if not told:
+            with pytest.raises(Unavailable):
+                asked(liar.url)

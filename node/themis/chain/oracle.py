@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from themis.chain import contracts, gas
+from themis.chain.abi import Artifact
 from themis.chain.client import OracleClient
 from themis.chain.logs import LogReader, Query
 from themis.chain.rpc import Call, RpcError
@@ -146,7 +147,7 @@ class RpcChain:
     def _license_calls(self, queries: Sequence[LicenseQuery]) -> list[Call]:
         if not queries:
             return []
-        lens = _hex(self._client.lens)
+        lens = self._place(contracts.LENS)
         return [
             ("eth_call", [{"to": lens, "data": _hex(contracts.check_license(query))}, self.rpc.at(query.block)])
             for query in queries
@@ -155,11 +156,20 @@ class RpcChain:
     def _terms_calls(self, places: Sequence[tuple[TermsKey, BlockId]]) -> list[Call]:
         if not places:
             return []
-        registry = _hex(self._client.registry)
+        registry = self._place(contracts.REGISTRY)
         return [
             ("eth_call", [{"to": registry, "data": _hex(contracts.terms_of(key))}, self.rpc.at(block)])
             for key, block in places
         ]
+
+    def _place(self, artifact: Artifact) -> str:
+        """Where a contract beside the oracle is. Raises Unavailable where that is not told: the oracle was checked."""
+        try:
+            return _hex(self._client.place(artifact))
+        except (Denied, Misconfigured) as error:
+            raise Unavailable(
+                f"what the RPC says of the oracle is no oracle's ({error}): it may lag, or lie"
+            ) from error
 
     def _code_calls(self, places: Sequence[tuple[Address, BlockId]]) -> list[Call]:
         return [("eth_getCode", [_hex(account), self.rpc.at(block)]) for account, block in places]
