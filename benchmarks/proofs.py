@@ -76,12 +76,12 @@ def spent(there: Any, name: str, call: bytes) -> tuple[int, int]:
 def main() -> int:
     at, rng = stage(), np.random.default_rng(7)
     prover = Prover(at.model, at.honest)
+    convicted = 0
     found: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
     with fuzz_referee.contracts() as there:
         for op, accusation in accusations(at, rng):
             name, call = prover.call(accusation)
-            if there.rule(name, call):
-                raise SystemExit(f"the honest trace is convicted: {op}, {accusation}")
+            convicted += there.rule(name, call)
             found[op].append((len(call), *spent(there, name, call)))
     rows = {op: _row(each) for op, each in sorted(found.items())}
     every = [gas for op, each in found.items() if not op.endswith("kind") for _, gas, _ in each]
@@ -89,9 +89,10 @@ def main() -> int:
         print(f"{op:26} {row['bytes']:6,} bytes {row['min']:8,} {row['median']:8,} {row['max']:8,} gas, {row['count']}")
     print(f"an element, median {int(median(every)):,} gas, at most {max(every):,}")
     tokens = len(next(iter(at.honest.values())))
-    said = {"model": MODEL.name, "tokens": tokens, "median": int(median(every)), "max": max(every), "operators": rows}
+    said = {"model": MODEL.name, "tokens": tokens, "median": int(median(every)), "max": max(every)}
+    said |= {"accused": sum(map(len, found.values())), "convicted": convicted, "operators": rows}
     RESULTS.write_text(json.dumps(said, indent=1) + "\n")
-    return 0
+    return int(convicted > 0)
 
 
 def _row(each: list[tuple[int, int, int]]) -> dict[str, int]:

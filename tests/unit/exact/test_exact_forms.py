@@ -78,6 +78,12 @@ def scales(g: Graph) -> Any:
     return g.op("QuantizeLinear", g.input("x", np.float32, ("T", 2)), np.ones(2, np.float32), zero, dtype=U8)
 
 
+def many_scales(g: Graph) -> Any:
+    weight, one = np.full((4, 65), 128, U8), np.float32(1)
+    operands = (one, ZERO, weight, np.ones(65, np.float32), ZERO, one, ZERO)
+    return g.op("QLinearMatMul", g.input("x", U8, ("T", 4)), *operands)
+
+
 REFUSED = {
     unknown: ("CumSum", "does not know this operator"),
     rooted: ("Sqrt", "Floor alone"),
@@ -89,6 +95,7 @@ REFUSED = {
     by_columns: ("MatMulInteger", "commits to the others"),
     tied: ("Gather", "which its leaf does not say"),
     vector: ("MatMul", "products of matrices"),
+    many_scales: ("QLinearMatMul", "the node's own leaf"),
     scales: ("QuantizeLinear", "one scale"),
 }
 

@@ -14,8 +14,10 @@ MATRIX: Final = 2
 """Axes that it has at least."""
 MAX_RANK: Final = 64
 """More axes than a tensor has: how many there are is not known here."""
-SCALES: Final = {"QuantizeLinear": (1,), "DequantizeLinear": (1,)}
-"""Operands of which there is one for the whole tensor."""
+SCALES: Final = {"QuantizeLinear": (1,), "DequantizeLinear": (1,), "QLinearMatMul": (1, 4, 6)}
+"""Operands that are powers of two."""
+COLUMN_SCALES: Final = ("QLinearMatMul", 4)
+"""Those of which there may be one for each column."""
 
 
 def unrefereed(model: onnx.ModelProto) -> tuple[Finding, ...]:
@@ -47,8 +49,11 @@ def _reasons(program: Program, node: Node) -> Iterator[str]:
 
 
 def _about_constant(node: Node, place: int, source: Source, constant: Array) -> Iterator[str]:
-    if place in SCALES.get(node.op, ()) and constant.size != 1:
-        yield "the referee knows one scale for a whole tensor"
+    if place in SCALES.get(node.op, ()):
+        if source.kind == WEIGHT:
+            yield "its scales are so many that they are a weight, and the referee reads those of the node's own leaf"
+        elif constant.size != 1 and (node.op, place) != COLUMN_SCALES:
+            yield "the referee knows one scale for a whole tensor"
     if source.by_columns and node.op not in SECOND:
         yield "it reads a weight that another node's product has committed to by columns, which its leaf does not say"
     if node.op in SECOND and place in (0, SECOND[node.op]):
