@@ -11,6 +11,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13; do \
   $$python -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2> /dev/null && echo $$python && break; done)
 CHAIN ?= anvil
 JSON ?=
+NODES ?=
 
 VENV := .venv
 # Where torch is not installed, all that comes from it is Any.
@@ -33,7 +34,7 @@ BROWSER := $(VENV)/.browser
 .PHONY: help
 help: ## this manual
 	@echo "make TARGET        (needs Python 3.11 with venv, git and make; set-up fetches the rest)"
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1 \t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1 \t/' | expand -t 16
 
 .PHONY: setup
 setup: $(PACKAGES) $(CONTRACTS) ## install all that the demo on Anvil needs, into .venv and contracts/node_modules
@@ -45,8 +46,8 @@ chains: $(CHAINS) ## install Ganache and Hardhat, into demo/node_modules
 browser: $(BROWSER) ## get Chromium, in which the pages are tested: Debian's, as root; without root it says what to do
 
 .PHONY: demo
-demo: setup $(if $(filter-out anvil,$(CHAIN)),chains) ## tell the story on a real chain: [CHAIN=anvil|ganache|hardhat] [JSON=1]
-	@python -m demo --chain $(CHAIN) $(if $(JSON),--json)
+demo: setup $(if $(filter-out anvil,$(CHAIN)),chains) ## tell the story on a real chain: [CHAIN=anvil|ganache|hardhat] [JSON=1]; NODES=3: how a committee answers
+	@python -m demo --chain $(CHAIN) $(if $(NODES),--nodes $(NODES)) $(if $(JSON),--json)
 
 .PHONY: test
 test: chains browser $(TYPESCRIPT) ## everything that must pass: lint, types, layers, Solidity and Python tests
@@ -92,6 +93,10 @@ chaos: setup ## play the fault table: a real node between a real chain and every
 .PHONY: soak
 soak: setup ## 20,000 requests to one node in 30 minutes, with faults at random; prints and stores what became of them
 	python -m tests.chaos.soak
+
+.PHONY: committee-soak
+committee-soak: setup ## 1,000 requests to a committee of five nodes, one fault after the other; prints and stores what became of them
+	python -m tests.chaos.committee
 
 .PHONY: onnx
 onnx: setup ## put every node case of the onnx package through `models add`: each refused by name, or equal to ONNX Runtime

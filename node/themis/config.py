@@ -171,6 +171,16 @@ class ApiConfig(_Section):
     """Bearer token, needed for any address but loopback."""
 
 
+class CommitteeConfig(_Section):
+    """The committee that the key is a member of. Where there is one, its requests are answered, and no others."""
+
+    address: AddressField | None = None
+    factory: AddressField | None = None
+    """Where committees are made and listed."""
+    turn_s: Annotated[float, Field(ge=0.1, le=3_600)] = 6
+    """Who is next by rank sends what is agreed so much later, if nobody has: some blocks of the chain."""
+
+
 class EngineConfig(_Section):
     """How models run."""
 
@@ -201,6 +211,7 @@ class Config(BaseSettings):
     requesters: RequestersConfig = RequestersConfig()
     models: tuple[ModelConfig, ...] = ()
     api: ApiConfig = ApiConfig()
+    committee: CommitteeConfig = CommitteeConfig()
     engine: EngineConfig = EngineConfig()
     log: LogConfig = LogConfig()
 

@@ -2,6 +2,7 @@
 
 Points are facts, right after they are on disk. `tail`: a range of blocks with a request in it was recorded. `unsent`: a
 signed transaction was recorded. `broadcast`: it was handed to the endpoint, and nothing about that is recorded.
+`vowed`: a member of a committee has promised a result, and signed nothing. `heard`: a message was recorded.
 """
 
 import os
@@ -57,6 +58,10 @@ def arm(point: str) -> None:
             after(SqliteStore, "record_events", on_event(Fulfilled))
         case "unsent":
             after(SqliteStore, "record_sent", die)
+        case "vowed":
+            after(SqliteStore, "vow", die)
+        case "heard":
+            after(SqliteStore, "hear", die)
         case "broadcast":
             after(RpcChain, "send", die)
         case _:

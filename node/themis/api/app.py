@@ -8,7 +8,7 @@ from typing import Annotated, Final
 from fastapi import FastAPI, HTTPException, Query, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from themis.api import committee, licensing_calls, models, pages, problems, streaming, verifying, views
+from themis.api import committee, committees, licensing_calls, models, pages, problems, streaming, verifying, views
 from themis.api import licensing as licensing_routes
 from themis.api.guard import Guard
 from themis.api.head import Head
@@ -50,6 +50,7 @@ def create(
     licensing_routes.install(app, licensing)
     licensing_calls.install(app, licensing)
     verifying.install(app, verifier)
+    committees.install(app, licensing)
     if table is not None:
         committee.install(app, table)
     return app

@@ -29,7 +29,10 @@ from themis.core.types import (
 ORACLE: Final = Artifact("InferenceOracle")
 REGISTRY: Final = Artifact("Registry")
 LENS: Final = Artifact("Lens")
+COMMITTEE: Final = Artifact("Committee")
+FACTORY: Final = Artifact("CommitteeFactory")
 _ALL: Final = (ORACLE, REGISTRY, LENS)
+_REFUSING: Final = (*_ALL, COMMITTEE, FACTORY)
 
 
 def having(function: str) -> Artifact:
@@ -56,6 +59,17 @@ def fulfill_many(answers: Sequence[tuple[Request, bytes, int]]) -> bytes:
     """Calldata of several answers in one transaction, each as `fulfill` takes it and standing for itself."""
     requests, outputs, min_pays = zip(*answers, strict=True)
     return ORACLE.call("fulfillMany", [canonical.request_words(each) for each in requests], outputs, min_pays)
+
+
+def committee_answer(request: Request, output: bytes, signatures: Sequence[bytes]) -> bytes:
+    """Calldata of a committee's answer: signatures of 65 bytes, by ascending address of their members."""
+    return COMMITTEE.call("answer", canonical.request_words(request), output, [compact(each) for each in signatures])
+
+
+def compact(signature: bytes) -> tuple[bytes, bytes]:
+    """A signature of 65 bytes as (r, vs) of EIP-2098."""
+    s, parity = int.from_bytes(signature[32:64]), signature[64] - 27
+    return signature[:32], (parity << 255 | s).to_bytes(32)
 
 
 def callback(id_: Hash32, lane: int, output: bytes) -> bytes:
@@ -104,8 +118,8 @@ def royalty(data: bytes) -> int | None:
 
 
 def refusal(data: bytes) -> Denial | None:
-    """A contract's refusal, by name; None where that is no error of the three."""
-    return next((each.denial(data) for each in _ALL if each.knows_error(data)), None)
+    """A contract's refusal, by name; None where that is no error of any."""
+    return next((each.denial(data) for each in _REFUSING if each.knows_error(data)), None)
 
 
 def terms_of(key: TermsKey) -> bytes:

@@ -81,17 +81,28 @@ def add_model(path: Path, bundle: str, model_id: str) -> None:
     _write(path, text)
 
 
-def _set(text: str, key: str, value: Any) -> str:
-    """Set a key of [chain]: its line, commented out or not, or a new one below the heading."""
+def set_committee(path: Path, key: str, address: str) -> None:
+    """Set committee.address or committee.factory. Raises Misconfigured where the file is written in another style."""
+    text = config.text_of(path)
+    if "committee" not in _parsed(path, text):
+        text = f"{text.rstrip()}\n\n[committee]\n"
+    text = _set(text, key, address, "committee")
+    if _parsed(path, text).get("committee", {}).get(key) != address:
+        raise Misconfigured(f"{path} cannot be edited: set committee.{key} = {_value(address)} in it")
+    _write(path, text)
+
+
+def _set(text: str, key: str, value: Any, section: str = "chain") -> str:
+    """Set a key of a section: its line, commented out or not, or a new one below the heading."""
     line = f"{key} = {_value(value)}"
-    heading = re.search(r"^\[chain\].*$", text, re.MULTILINE)
+    heading = re.search(rf"^\[{section}\].*$", text, re.MULTILINE)
     if heading is None:
         return text
     rest = text[heading.end() :]
     end = re.search(r"^\[", rest, re.MULTILINE)
-    section, after = (rest, "") if end is None else (rest[: end.start()], rest[end.start() :])
-    edited, count = re.subn(rf"^#? ?{key} =[^\n]*$", lambda _: line, section, count=1, flags=re.MULTILINE)
-    return text[: heading.end()] + (edited if count else f"\n{line}{section}") + after
+    body, after = (rest, "") if end is None else (rest[: end.start()], rest[end.start() :])
+    edited, count = re.subn(rf"^#? ?{key} =[^\n]*$", lambda _: line, body, count=1, flags=re.MULTILINE)
+    return text[: heading.end()] + (edited if count else f"\n{line}{body}") + after
 
 
 def _parsed(path: Path, text: str) -> dict[str, Any]:

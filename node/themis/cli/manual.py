@@ -33,6 +33,9 @@ COMMANDS: Final = {
         "Tune the models on this node's own traffic: analyze, plan, change, measure, keep or discard.",
     ),
     "license": Entry("license.commands", "Terms, grants, and the short way to an authorization."),
+    "committee": Entry(
+        "committee.commands", "Operators of several members, of which so many must sign the same answer."
+    ),
     "request": Entry("request.commands", "Ask a model as this home's key, and wait for the answer."),
     "simulate": Entry(
         "request.simulating",

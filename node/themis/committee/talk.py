@@ -154,27 +154,13 @@ class Talk:
     def _greet(self, seat: Seat, line: Line) -> None:
         with self._lock:
             line.greet_at_s = time.monotonic() + _GREET_AGAIN_S
-        differs = self._difference(seat, self._post.hello(seat))
+        table = self.table
+        differs = difference(seat, self._post.hello(seat), table.oracle, table.goldens, table.clock.now_s())
         with self._lock:
             if differs and differs != line.differs:
                 log.warning("%s", differs)
             line.differs = differs
             line.greet_at_s = time.monotonic() + _GREET_EVERY_S
-
-    def _difference(self, seat: Seat, hello: Hello) -> str:
-        """Why we will not agree; empty where nothing is in the way."""
-        table, who = self.table, f"member 0x{seat.member.hex()}"
-        apart_s = hello.at_s - table.clock.now_s()
-        if hello.oracle != table.oracle:
-            return f"{who} answers for another oracle, 0x{hello.oracle.hex()}: one of you has a wrong chain.oracle"
-        for model, golden in table.goldens.items():
-            if hello.goldens.get(model, golden) != golden:
-                return f"{who} answers model 0x{model.hex()} otherwise: one of you must not serve it until you agree"
-        if missing := [model for model in table.goldens if model not in hello.goldens]:
-            return f"{who} does not serve model 0x{missing[0].hex()}: it will not sign answers of it"
-        if abs(apart_s) > SKEW_S:
-            return f"{who}'s clock is {apart_s:+.0f} s from this machine's: set both by NTP"
-        return ""
 
     def _look_again(self) -> None:
         """Wake the loop soon, once, however often this is asked for."""
@@ -182,6 +168,20 @@ class Talk:
             self._alarm = threading.Timer(LOOK_S, self.table.floor.wake)
             self._alarm.daemon = True
             self._alarm.start()
+
+
+def difference(seat: Seat, hello: Hello, oracle: Address, goldens: Mapping[Hash32, Hash32], now_s: float) -> str:
+    """Why a member will not agree with us; empty where nothing is in the way."""
+    who = f"member 0x{seat.member.hex()}"
+    if hello.oracle != oracle:
+        return f"{who} answers for another oracle, 0x{hello.oracle.hex()}: one of you has a wrong chain.oracle"
+    for model, golden in goldens.items():
+        if hello.goldens.get(model, golden) != golden:
+            return f"{who} answers model 0x{model.hex()} otherwise: one of you must not serve it until you agree"
+    if missing := [model for model in goldens if model not in hello.goldens]:
+        return f"{who} does not serve model 0x{missing[0].hex()}: it will not sign answers of it"
+    apart_s = hello.at_s - now_s
+    return f"{who}'s clock is {apart_s:+.0f} s from this machine's: set both by NTP" if abs(apart_s) > SKEW_S else ""
 
 
 def _want(id_: Hash32, heard: Sequence[Heard]) -> Want:

@@ -4,7 +4,7 @@ A committee is a contract that is an operator: it answers when M of its members 
 Committee). A commitment hides the result that it binds its member to, so that nobody can sign what it has not computed.
 """
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any, Final
 
 from themis.core import eip712
@@ -18,6 +18,9 @@ DOMAIN_VERSION: Final = "1"
 COMMITMENT_TYPE: Final = "Commitment(bytes32 request,bytes32 commitment)"
 RESULT_TYPE: Final = "Result(bytes32 request,bytes32 resultHash)"
 RESULTS_TYPE: Final = "Results(bytes32 root)"
+OFFER_TYPE: Final = (
+    "Offer(bytes32 modelId,address token,bool serving,uint96 minFee,uint32 maxCallbackGas,uint256 nonce)"
+)
 EXCHANGE_TYPE: Final = "Exchange(address from,address to,uint64 number,bytes32 body)"
 """Off chain alone: who hands over the body of an HTTP request, to whom."""
 
@@ -90,6 +93,24 @@ def result_digest(forum: Forum, request: Hash32, result_hash: Hash32) -> Hash32:
 def results_digest(forum: Forum, root: Hash32) -> Hash32:
     """What a member signs for a batch of results under one root."""
     return eip712.digest(forum.domain, RESULTS_TYPE, (root,))
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Field for field OFFER_TYPE, in its order: what M members sign, so that the committee can be asked."""
+
+    model_id: Hash32
+    token: Address
+    """Zero: ether."""
+    serving: bool
+    min_fee: int
+    """Smallest units."""
+    max_callback_gas: int
+    nonce: int
+    """The committee's count of offers: each is taken once, in order."""
+
+    def digest(self, forum: Forum) -> Hash32:
+        return eip712.digest(forum.domain, OFFER_TYPE, astuple(self))
 
 
 def exchange_digest(forum: Forum, sender: Address, to: Address, number: int, body: bytes) -> Hash32:

@@ -86,4 +86,6 @@ def _shown(type_: str, value: Any) -> str | int:
     """As a member of JSON typed data."""
     if isinstance(value, bytes):
         return "0x" + value.hex()
+    if isinstance(value, bool):
+        return value
     return int(value) if int(type_.removeprefix("uint")) <= _SAFE_BITS else str(value)

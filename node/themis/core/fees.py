@@ -21,6 +21,10 @@ _FULFILL_GAS: Final = 170_000
 _CALL_OVERHEAD_GAS: Final = 10_000
 _GAS_PER_OUTPUT_BYTE: Final = 60
 """EIP-7623's floor of 40 and the log's 8, with room."""
+_COMMITTEE_GAS: Final = 60_000
+"""Above what a committee adds to an answer: its call, the group's first earnings."""
+_GAS_PER_SIGNATURE: Final = 30_000
+"""Above what it takes to recover a signer, read its stake, and ask for its license."""
 _BUMP_PERCENT: Final = 25
 _BPS: Final = 10_000
 _LEAST_BUMP_PERMILLE: Final = 125
@@ -103,9 +107,13 @@ def gross(net: int, royalty_bps: int) -> int:
     return fee
 
 
-def fulfill_gas(request: Request, output: bytes) -> int:
-    """Gas limit of a fulfillment: the contract reverts unless it can hand the callback all its gas (EIP-150)."""
-    return _FULFILL_GAS + _callback_gas(request) + _GAS_PER_OUTPUT_BYTE * len(output)
+def fulfill_gas(request: Request, output: bytes, signatures: int = 0) -> int:
+    """Gas limit of a fulfillment: the contract reverts unless it can hand the callback all its gas (EIP-150).
+
+    `signatures`: of the members through whose committee it goes; 0 where it goes straight to the oracle.
+    """
+    committee = signatures and _COMMITTEE_GAS + _GAS_PER_SIGNATURE * signatures
+    return _FULFILL_GAS + committee + _callback_gas(request) + _GAS_PER_OUTPUT_BYTE * len(output)
 
 
 def together_gas(gases: Sequence[int]) -> int:

@@ -9,7 +9,7 @@ from themis.core.job import Job, State
 from themis.core.spelling import ether, shown
 from themis.core.transaction import SentTransaction
 from themis.core.trouble import Trouble
-from themis.daemon.gather import answer_gas, sent_before
+from themis.daemon.gather import answer_gas, by_itself, sent_before
 from themis.daemon.node import Node
 
 _MOST: Final = 4_096
@@ -74,7 +74,7 @@ class _Selection:
     def _affordable(self, job: Job) -> bool:
         """Whether the balance and the cap of the day cover it; then that much is taken."""
         gas = answer_gas(job)
-        most_wei = (gas if job.alone else together_gas([gas, gas]) // 2) * self._fees.max_fee_wei
+        most_wei = (gas if by_itself(job) else together_gas([gas, gas]) // 2) * self._fees.max_fee_wei
         if self._in_flight_wei + most_wei > self._balance_wei(self._in_flight_wei + most_wei):
             self._unfunded += 1
             return False

@@ -3,10 +3,17 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from themis.chain.committee import RpcCommittee
 from themis.chain.heads import Heads
 from themis.chain.oracle import RpcChain
+from themis.committee.post import Post
+from themis.committee.table import Table
+from themis.committee.talk import Talk
 from themis.config import STORE_FILE, Config
+from themis.core.committee import Forum
 from themis.core.errors import Broken
+from themis.core.types import Address
+from themis.daemon.agree import Agree
 from themis.daemon.clock import SystemClock
 from themis.daemon.infer import Infer, InferApart, lane
 from themis.daemon.judge import Judge
@@ -35,6 +42,8 @@ class Running:
     supervisor: Supervisor
     preflight: Preflight
     lock: InstanceLock
+    table: Table | None
+    """Where the key is a member of a committee."""
 
 
 def assemble(home: Path, config: Config, preflight: Preflight) -> Running:
@@ -45,9 +54,10 @@ def assemble(home: Path, config: Config, preflight: Preflight) -> Running:
     chain_id, oracle = config.chain.chain_id, config.oracle()
     lock = InstanceLock(home, Place(chain_id, preflight.genesis, oracle, signer.address))
     Guard(engine, preflight.tuned.changes)
+    operator = config.committee.address or signer.address
     apart = [info for info in engine.models().values() if not info.batched]
     node = Node(
-        chain=RpcChain(preflight.client(), signer.address),
+        chain=RpcChain(preflight.client(), operator),
         store=SqliteStore(home / STORE_FILE, chain_id=chain_id, oracle=oracle, operator=signer.address),
         engine=engine,
         signer=signer,
@@ -76,7 +86,27 @@ def assemble(home: Path, config: Config, preflight: Preflight) -> Running:
         watch.expect()
         supervisor.look()
 
+    table = None
+    if config.committee.address is not None:
+        table = _table(node, config, preflight, config.committee.address)
+        post = Post(table.forum, signer, table.numbers)
+        loops.append(Agree(node, Talk(table, post)))
     if config.chain.ws_url is not None:
         loops.append(Listen(node, Heads(config.chain.ws_url, chain_id), wake))
     supervisor = Supervisor(node, loops, poll_interval_s=config.chain.poll_interval_s, let_go=engine.close)
-    return Running(node, engine, supervisor, preflight, lock)
+    if table is not None:
+        table.floor.wake = supervisor.nudge
+    return Running(node, engine, supervisor, preflight, lock, table)
+
+
+def _table(node: Node, config: Config, preflight: Preflight, committee: Address) -> Table:
+    return Table(
+        forum=Forum(config.chain.chain_id, committee),
+        committee=RpcCommittee(preflight.rpc, committee),
+        store=node.store,
+        signer=node.signer,
+        clock=node.clock,
+        oracle=config.oracle(),
+        goldens=preflight.goldens(),
+        turn_s=config.committee.turn_s,
+    )

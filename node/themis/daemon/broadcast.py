@@ -27,6 +27,9 @@ def sign_answers(node: Node, jobs: Sequence[Job], nonce: int, fees: Fees, now_s:
     match answers:
         case []:
             to, data, gas = node.signer.address, b"", CANCEL_GAS
+        case [(request, output, _)] if jobs[0].signatures:
+            data = contracts.committee_answer(request, output, jobs[0].signatures)
+            to, gas = request.operator, answer_gas(jobs[0])
         case [answer]:
             to, data, gas = node.settings.oracle, contracts.fulfill(*answer), answer_gas(jobs[0])
         case _:

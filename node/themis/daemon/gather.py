@@ -58,7 +58,7 @@ def by_itself(job: Job) -> bool:
 
 def answer_gas(job: Job) -> int:
     """Gas limit of a job's answer, by itself."""
-    return fulfill_gas(job.request, job.answer.output if job.answer else b"")
+    return fulfill_gas(job.request, job.answer.output if job.answer else b"", len(job.signatures))
 
 
 def sent_before(jobs: Iterable[Job], unsettled: Sequence[SentTransaction]) -> Mapping[Hash32, SentTransaction]:

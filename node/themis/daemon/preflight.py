@@ -16,6 +16,7 @@ from themis.chain.heads import Heads
 from themis.chain.rpc import Rpc, redacted
 from themis.chain.uses import Uses
 from themis.config import STORE_FILE, Config, ModelConfig
+from themis.core.committee import Forum
 from themis.core.errors import Misconfigured, ThemisError, Unavailable
 from themis.core.fees import ANSWER_GAS, LOW_BALANCE_ANSWERS, answers_paid
 from themis.core.keccak import keccak
@@ -23,6 +24,7 @@ from themis.core.pricing import Rule, default_rule
 from themis.core.requesters import in_words
 from themis.core.spelling import ether, gwei, shown
 from themis.core.types import ETHER, Address, Hash32
+from themis.daemon import membership
 from themis.engine.engine import OnnxEngine
 from themis.keys import opened
 from themis.licensing.licenses import Licenses
@@ -104,7 +106,9 @@ class Preflight:
             yield found
         if not unmet & {"key", "oracle", "registered"}:
             for model_id in self._bundles:
-                yield self._license(model_id)
+                yield self._license(model_id, self._signer().address)
+                if self.config.committee.address is not None:
+                    yield self._license(model_id, self._operator(), ", the committee's")
                 yield self._offer(model_id)
 
     def _steps(self) -> tuple[_Step, ...]:
@@ -120,6 +124,15 @@ class Preflight:
             _Step("models", self._models),
             _Step("registered", self._registered, ("oracle", "models")),
             _Step("engine", self._engine, ("models",)),
+            *self._of_committee(),
+        )
+
+    def _of_committee(self) -> tuple[_Step, ...]:
+        if self.config.committee.address is None:
+            return ()
+        return (
+            _Step("committee", self._committee, ("key", "chain")),
+            _Step("members", self._members, ("committee", "oracle", "engine")),
         )
 
     def _looked(self, step: _Step, unmet: list[str]) -> Check:
@@ -290,10 +303,28 @@ class Preflight:
             self.tuned = inforce.NOTHING
             return OnnxEngine(self._bundles, threads, limits=limits)
 
-    def _license(self, model_id: Hash32) -> Check:
-        """Whether this operator may be paid for answers now, and until when."""
-        name = f"license of {self._bundles[model_id].name}"
-        standing = Uses(self.client()).standing(model_id, self._signer().address)
+    def _committee(self) -> str:
+        """Whether this key's signature counts."""
+        return membership.seat(self.rpc, self._operator(), self._signer())[1]
+
+    def _members(self) -> str:
+        """Whether the others can be reached, and are like this node."""
+        operator, signer = self._operator(), self._signer()
+        assembly, _ = membership.seat(self.rpc, operator, signer)
+        forum = Forum(self.config.chain.chain_id, operator)
+        wrong = membership.others(assembly, forum, signer, self.config.oracle(), self.goldens())
+        if wrong:
+            raise _Advice("; ".join(wrong))
+        return f"{len(assembly.seats) - 1} others: same answers to the golden inputs, same oracle, clocks together"
+
+    def _operator(self) -> Address:
+        """Who is asked: this key, or its committee."""
+        return self.config.committee.address or self._signer().address
+
+    def _license(self, model_id: Hash32, account: Address, whose: str = "") -> Check:
+        """Whether this operator, or its committee, may be paid for answers now, and until when."""
+        name = f"license of {self._bundles[model_id].name}{whose}"
+        standing = Uses(self.client()).standing(model_id, account)
         said = standing.explanation
         if said.denial is not None:
             denied = ContractDenied(said.denial)
@@ -306,14 +337,18 @@ class Preflight:
 
     def _offer(self, model_id: Hash32) -> Check:
         name = f"offer of {self._bundles[model_id].name}"
-        offers = self._licenses().offers(model_id, self._signer().address)
+        offers = self._licenses().offers(model_id, self._operator())
         if not offers:
-            return Check(name, Status.WARN, "nobody can ask: run `themis models serve PATH MODEL_ID`")
+            return Check(name, Status.WARN, f"nobody can ask: run `{self._serve_with()}`")
         said = (
             f"at least {_amount(offer.min_fee, offer.token)}, callbacks up to {offer.max_callback_gas:,} gas"
             for offer in offers
         )
         return Check(name, Status.OK, "; ".join(said))
+
+    def _serve_with(self) -> str:
+        alone = self.config.committee.address is None
+        return "themis models serve PATH MODEL_ID" if alone else "themis committee offer MODEL_ID"
 
     def _licenses(self) -> Licenses:
         return Licenses(self.client(), self.config.chain.start_block)

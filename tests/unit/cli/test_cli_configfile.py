@@ -48,6 +48,15 @@ def test_a_sparse_chain_section_gets_new_lines(file: Path) -> None:
     assert (loaded.api.port, loaded.fees.min_fee_wei) == (1, 3)
 
 
+def test_a_committee_is_set_and_set_again(file: Path) -> None:
+    configfile.set_committee(file, "factory", ORACLE)
+    configfile.set_committee(file, "address", "0x" + "CD" * 20)
+    configfile.set_committee(file, "factory", "0x" + "ef" * 20)
+    loaded = config.load(file.parent)
+    assert (loaded.committee.factory, loaded.committee.address) == (b"\xef" * 20, b"\xcd" * 20)
+    assert loaded.chain.chain_id == 5
+
+
 @pytest.mark.parametrize("text", ['chain = { rpc_url = "http://x", chain_id = 5 }\n', "[chain"])
 def test_another_style_is_left_alone(file: Path, text: str) -> None:
     file.write_text(text)

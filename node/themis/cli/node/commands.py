@@ -81,7 +81,8 @@ def _serve(home: Home, preflight: "Preflight", token: str | None, stop: Stop) ->
     )
     licensing = _licensing(preflight)
     verifier = of_home(licensing.client, home.path, preflight.config)
-    server.start(api.create(reading, licensing, verifier, hosts=hosts_of(preflight.config.api), token=token))
+    hosts = hosts_of(preflight.config.api)
+    server.start(api.create(reading, licensing, verifier, hosts=hosts, token=token, table=running.table))
     port_file = home.path / PORT_FILE
     port_file.write_text(f"{server.port}\n")
     say(f"ready: {server.url}")

@@ -43,7 +43,9 @@ def rescan(
         store = SqliteStore(path, chain_id=client.chain_id, oracle=client.oracle, operator=operator)
         with closing(store):
             start = config.chain.start_block if first is None else max(first, config.chain.start_block)
-            found = read_again(RpcChain(client, operator), store, start, time.time(), progress)
+            found = read_again(
+                RpcChain(client, config.committee.address or operator), store, start, time.time(), progress
+            )
     print_record(asdict(found), as_json=as_json)
     if found.new or found.changed:
         say("start the node: `themis run` goes on with what was found")

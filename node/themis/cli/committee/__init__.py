@@ -1,0 +1,1 @@
+"""Committees: operators that are contracts, and answer when enough of their members signed the same result."""

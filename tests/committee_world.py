@@ -1,0 +1,138 @@
+"""A committee on a real chain: members with stake, an offer that they signed, and a home for each of their nodes."""
+
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from demo import chains
+from demo.chains import RunningChain
+from tests.homes import write_key
+from tests.world import FEES, World
+from themis.chain import contracts
+from themis.chain.abi import address
+from themis.chain.client import deploy, transact
+from themis.chain.contracts import COMMITTEE, FACTORY
+from themis.core import committee
+from themis.core.committee import OFFER_TYPE, Forum, Offer
+from themis.core.types import ETHER, Address, Hash32, Role, UseClass
+from themis.keys.keystore import KeystoreSigner
+
+STAKE_WEI: Final = 10**18
+RULES: Final = {"maxRoyaltyBps": 1_000, "window": 60, "unbonding": 3_600, "stake": STAKE_WEI, "fine": 10**17}
+FIRST_ACCOUNT: Final = 4
+"""Members hold these accounts of the chain, and the next ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A member, and where its node listens."""
+
+    signer: KeystoreSigner
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class CommitteeWorld:
+    """A world whose operator is a committee."""
+
+    world: World
+    forum: Forum
+    quorum: int
+    places: Sequence[Place]
+
+    @classmethod
+    def build(cls, chain: RunningChain, quorum: int, size: int, *, unreachable: int = 0) -> "CommitteeWorld":
+        """The last ones are `unreachable`: their profiles name no endpoint."""
+        world = World.build(chain)
+        rpc, chain_id = world.client.rpc, chain.chain_id
+        made = deploy(rpc, chain_id, world.licensor, FEES, FACTORY, world.client.oracle)
+        rules = (quorum, *RULES.values())
+        receipt = transact(
+            rpc, chain_id, world.licensor, FEES, address(made["contractAddress"]), FACTORY.call("create", rules, []), 0
+        )
+        (log,) = receipt["logs"]
+        decoded = FACTORY.log([bytes.fromhex(t[2:]) for t in log["topics"]], bytes.fromhex(log["data"][2:]))
+        assert decoded is not None
+        forum = Forum(chain_id, address(decoded.values["committee"]))
+        keys = [bytes.fromhex(each.private_key[2:]) for each in chain.accounts[FIRST_ACCOUNT : FIRST_ACCOUNT + size]]
+        places = [Place(KeystoreSigner(key), chains.free_port()) for key in keys]
+        found = cls(world, forum, quorum, places)
+        for number, place in enumerate(places):
+            endpoint = "" if number >= size - unreachable else place.url
+            found.send(place.signer, "join", place.signer.address, ETHER, endpoint, value_wei=STAKE_WEI)
+        return found
+
+    def send(self, signer: KeystoreSigner, function: str, *arguments: Any, value_wei: int = 0) -> Any:
+        """A transaction to the committee; its receipt."""
+        client = self.world.client
+        data = COMMITTEE.call(function, *arguments)
+        return transact(client.rpc, client.chain_id, signer, FEES, self.forum.committee, data, value_wei)
+
+    def read(self, function: str, *arguments: Any) -> Any:
+        """The one value of a view of the committee."""
+        call = {"to": "0x" + self.forum.committee.hex(), "data": "0x" + COMMITTEE.call(function, *arguments).hex()}
+        said = self.world.client.rpc.call("eth_call", call, "latest")
+        (value,) = COMMITTEE.result(function, bytes.fromhex(said[2:]))
+        return value
+
+    def license(self, model_id: Hash32, *, requester: bool = True) -> None:
+        """Grants for the requester, the committee and each member; and an offer that M members sign."""
+        if requester:
+            self.world.grant(model_id, self.world.requester.address, Role.REQUESTER)
+        self.world.grant(model_id, self.forum.committee, Role.OPERATOR)
+        for place in self.places:
+            self.world.grant(model_id, place.signer.address, Role.OPERATOR)
+        offer = Offer(model_id, ETHER, serving=True, min_fee=1, max_callback_gas=1_000_000, nonce=self.read("offers"))
+        message = committee.typed(self.forum, OFFER_TYPE, *astuple(offer))
+        signers = sorted(self.places[: self.quorum], key=lambda place: place.signer.address)
+        signatures = [contracts.compact(place.signer.sign_typed(message)) for place in signers]
+        self.send(self.world.requester, "offer", astuple(offer), signatures)
+
+    def ask(
+        self, model_id: Hash32, input_: bytes, *, lane: int = 0, fee_wei: int = 10**9, window_s: int = 600
+    ) -> Hash32:
+        """Ask the committee commercially; the request's id."""
+        world = self.world
+        ask = (model_id, self.forum.committee, UseClass.COMMERCIAL, lane, world.now_s() + window_s, 0)
+        _, logs = world.client.transact(world.requester, FEES, "request", ask, input_, value_wei=fee_wei)
+        return Hash32(logs[0].values["id"])
+
+    def home(self, folder: Path, place: Place, models: Sequence[tuple[Path, Hash32]], *, turn_s: float = 2) -> Path:
+        """A home for a member's node."""
+        write_key(folder / "keys", place.signer)
+        world = self.world
+        lines = [
+            "[chain]",
+            f'rpc_url = "{world.chain.rpc_url}"',
+            f"chain_id = {world.client.chain_id}",
+            f'oracle = "0x{world.client.oracle.hex()}"',
+            f"start_block = {world.start_block}",
+            "poll_interval_s = 0.05",
+            "[api]",
+            f"port = {place.port}",
+            "[committee]",
+            f'address = "0x{self.forum.committee.hex()}"',
+            f"turn_s = {turn_s}",
+        ]
+        for path, model_id in models:
+            lines += ["[[models]]", f'path = "{path}"', f'model_id = "0x{model_id.hex()}"']
+        (folder / "config.toml").write_text("\n".join(lines) + "\n")
+        return folder
+
+    def signers(self, id_: Hash32) -> list[Address]:
+        """Who signed the answer, by the committee's event."""
+        topic = "0x" + COMMITTEE.topic("Answered").hex()
+        query = {
+            "address": "0x" + self.forum.committee.hex(),
+            "topics": [topic, "0x" + id_.hex()],
+            "fromBlock": hex(self.world.start_block),
+        }
+        (raw,) = self.world.client.rpc.call("eth_getLogs", query)
+        log = COMMITTEE.log([bytes.fromhex(t[2:]) for t in raw["topics"]], bytes.fromhex(raw["data"][2:]))
+        assert log is not None
+        return [address(text) for text in log.values["signers"]]

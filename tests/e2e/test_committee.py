@@ -1,0 +1,127 @@
+"""Committees of real node processes on a real chain: one dead, lying, killed anywhere, or not to be called."""
+
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from demo import chains
+from tests.committee_world import CommitteeWorld
+from tests.homes import SELFTEST, THEMIS, register, running, said, wait_for_log, wait_until_ready
+from tests.patience import PATIENCE_S, until
+from themis.core.types import Hash32
+
+FAULTY = (sys.executable, str(Path(__file__).with_name("faulty_member.py")))
+LIAR = (*FAULTY, "lie")
+DOOMED = Path(__file__).with_name("doomed.py")
+POINTS = ("vowed", "heard", "Proposed", "Agreed", "unsent", "broadcast")
+"""Where a member's node is killed: see doomed.py."""
+
+
+@pytest.fixture(scope="module")
+def committee() -> Iterator[CommitteeWorld]:
+    with chains.start(chains.Kind.ANVIL) as chain:
+        yield CommitteeWorld.build(chain, 2, 3)
+
+
+@pytest.fixture(scope="module")
+def model_id(committee: CommitteeWorld) -> Hash32:
+    model_id = register(committee.world, SELFTEST)
+    committee.license(model_id)
+    return model_id
+
+
+@pytest.fixture
+def homes(tmp_path: Path, committee: CommitteeWorld, model_id: Hash32) -> list[Path]:
+    return homes_of(tmp_path, committee, model_id)
+
+
+def homes_of(folder: Path, committee: CommitteeWorld, model_id: Hash32) -> list[Path]:
+    places = enumerate(committee.places)
+    return [committee.home(folder / str(number), place, [(SELFTEST, model_id)]) for number, place in places]
+
+
+def told(homes: Sequence[Path]) -> str:
+    return "\n".join(f"--- {home.name}\n{said(home)}" for home in homes if (home / "log").exists())
+
+
+def test_three_nodes_agree_and_one_of_them_answers(
+    committee: CommitteeWorld, model_id: Hash32, homes: list[Path]
+) -> None:
+    with ExitStack() as stack:
+        processes = [stack.enter_context(running(home)) for home in homes]
+        for home, process in zip(homes, processes, strict=True):
+            wait_until_ready(home, process)
+        ids = {committee.ask(model_id, b"all are there", lane=lane) for lane in range(5)}
+        found = committee.world.wait_for_answers(ids, lambda: told(homes))
+        assert len({output for (output,) in found.values()}) == 1, "the same question has the same answer"
+        members = {place.signer.address for place in committee.places}
+        for id_ in ids:
+            assert len(committee.signers(id_)) == 2
+            assert set(committee.signers(id_)) <= members
+        for process in processes:
+            process.terminate()
+        assert [process.wait(PATIENCE_S) for process in processes] == [0, 0, 0], told(homes)
+
+
+def test_a_liar_is_outvoted_named_and_recognized_before_the_first_request(
+    committee: CommitteeWorld, model_id: Hash32, homes: list[Path]
+) -> None:
+    liar, *honest = committee.places
+    with ExitStack() as stack:
+        for home, command in zip(homes, (LIAR, THEMIS, THEMIS), strict=True):
+            stack.enter_context(running(home, command))
+        wait_for_log(homes[1], f"member 0x{liar.signer.address.hex()} answers model")
+        ids = {committee.ask(model_id, b"one of you lies", lane=100 + lane) for lane in range(3)}
+        committee.world.wait_for_answers(ids, lambda: told(homes))
+        for id_ in ids:
+            assert set(committee.signers(id_)) == {place.signer.address for place in honest}
+        wait_for_log(homes[1], "is outvoted")
+        wait_for_log(homes[0], "do not go on serving")
+
+
+def test_two_of_three_are_enough(committee: CommitteeWorld, model_id: Hash32, homes: list[Path]) -> None:
+    with running(homes[1]), running(homes[2]):
+        ids = {committee.ask(model_id, b"one of you is dead", lane=200 + lane) for lane in range(3)}
+        committee.world.wait_for_answers(ids, lambda: told(homes))
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_member_killed_anywhere_goes_on_where_it_was(
+    point: str, committee: CommitteeWorld, model_id: Hash32, homes: list[Path]
+) -> None:
+    """Of three members one is dead for good and one is killed: without its second life there is no answer."""
+    lanes = count(1_000 * (1 + POINTS.index(point)))
+    ids: set[Hash32] = set()
+
+    def asked_once_more() -> int | None:
+        ids.add(committee.ask(model_id, b"until it is its turn", lane=next(lanes)))
+        time.sleep(0.5)
+        return process.poll()
+
+    survivor, doomed = homes[:2]
+    with running(survivor):
+        with running(doomed, (sys.executable, str(DOOMED), point)) as process:
+            until(asked_once_more, lambda status: status is not None, lambda: told(homes))
+            assert process.returncode == -signal.SIGKILL, told(homes)
+        with running(doomed):
+            ids.add(committee.ask(model_id, b"after", lane=next(lanes)))
+            committee.world.wait_for_answers(ids, lambda: told(homes))
+
+
+def test_members_that_cannot_be_called_call(tmp_path: Path) -> None:
+    with chains.start(chains.Kind.ANVIL) as chain:
+        hidden = CommitteeWorld.build(chain, 3, 3, unreachable=2)
+        model_id = register(hidden.world, SELFTEST)
+        hidden.license(model_id)
+        homes = homes_of(tmp_path, hidden, model_id)
+        with ExitStack() as stack:
+            for home in homes:
+                stack.enter_context(running(home))
+            ids = {hidden.ask(model_id, b"nobody is needed at home", lane=lane) for lane in range(3)}
+            hidden.world.wait_for_answers(ids, lambda: told(homes))
