@@ -74,7 +74,7 @@ def _way_on(node: Node, job: Job) -> str:
 
 def _receipts(node: Node, jobs: Sequence[Job]) -> dict[Hash32, Receipt]:
     """Of the answers' transactions. A log line without its gas is better than an answer that waits for it."""
-    hashes = [job.mined_at.tx_hash for job in jobs if job.mined_at is not None]
+    hashes = list(dict.fromkeys(job.mined_at.tx_hash for job in jobs if job.mined_at is not None))
     try:
         found = node.chain.receipts(hashes)
     except Unavailable:

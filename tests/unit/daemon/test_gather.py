@@ -298,3 +298,18 @@ def test_a_reorganization_takes_an_earlier_lifes_answer_back(bench: Bench) -> No
     bench.wait(LOST_AFTER_S)
     settle_down(bench, 8)
     answered_once(bench, ids)
+
+
+def test_a_receipt_is_read_once_for_all_of_them(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Hash32] = []
+    whole = bench.chain.receipts
+
+    def receipts(hashes: list[Hash32]) -> object:
+        asked.extend(hashes)
+        return whole(hashes)
+
+    monkeypatch.setattr(bench.chain, "receipts", receipts)
+    ask(bench, 5)
+    bench.work()
+    bench.mine()
+    assert len(asked) == 1
