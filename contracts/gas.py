@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from web3.types import TxReceipt
 CONTRACTS: Final = Path(__file__).resolve().parent
 sys.path[:0] = [str(CONTRACTS.parent), str(CONTRACTS.parent / "node")]
 
+from contracts import forks  # noqa: E402
 from contracts.committee_gas import committee_paths  # noqa: E402
 from contracts.compile import Target, artifact, committed, solc_binary  # noqa: E402
 from demo import chains  # noqa: E402
@@ -138,6 +139,10 @@ class Bench:
         assert not self.oracle.events.CallbackFailed().process_receipt(receipt, errors=DISCARD)  # noqa: S101
         return receipt["gasUsed"]
 
+    def both(self, asked: tuple[int, Any]) -> int:
+        """Answer what was asked; gas of the two."""
+        return asked[0] + self.answer(asked[1])
+
     def batch(self, model_id: Hash32, count: int) -> int:
         """Ask in lanes from 1,000 on and answer, in a transaction each; gas used by both."""
         deadline_s = self.web3.eth.get_block("latest")["timestamp"] + 3_600
@@ -169,7 +174,8 @@ def send(call: Any, sender: str, value_wei: int = 0) -> TxReceipt:
 @contextmanager
 def anvil() -> Iterator[Web3]:
     """Start a fresh chain under Osaka's rules with a fixed clock at its start."""
-    with chains.start(chains.Kind.ANVIL, chains.Settings(timestamp_s=GENESIS_S, hardfork="osaka")) as chain:
+    settings = chains.Settings(timestamp_s=GENESIS_S, hardfork="osaka", extra=("--steps-tracing",))
+    with chains.start(chains.Kind.ANVIL, settings) as chain:
         yield Web3(HTTPProvider(chain.rpc_url))
 
 
@@ -193,14 +199,16 @@ def measure(web3: Web3) -> dict[str, Any]:
     gas |= _request_paths(bench, consumer, silent)
     gas["refund"] = bench.refund(bench.through(silent, 1, FEE)[1])
     gas |= _license_paths(bench)
-    gas |= _goals(bench, gas)
+    goals, estimates = _goals(bench, consumer)
+    gas |= goals
     gas |= _token_paths(bench, token)
     factory = _deploy(web3, committed("CommitteeFactory"), oracle.address)
     gas |= committee_paths(bench, factory, committed("Committee")["abi"], send, gas)
     gas |= _licensor_paths(bench, _deploy(web3, wallet, licensor.address), model_id, consumer.address)
     places = {"Registry": registry.address, "InferenceOracle": oracle.address, "Lens": oracle.functions.LENS().call()}
     places |= {"CommitteeFactory": factory.address, "Committee": factory.functions.SHARED().call()}
-    return {"gas": gas, "size": {name: len(web3.eth.get_code(place)) for name, place in places.items()}}
+    size = {name: len(web3.eth.get_code(place)) for name, place in places.items()}
+    return {"gas": gas, "estimates": estimates, "size": size}
 
 
 def _model_paths(bench: Bench) -> tuple[Gas, Hash32]:
@@ -303,20 +311,26 @@ def _metered_paths(bench: Bench, cached: int) -> Gas:
     return gas
 
 
-def _goals(bench: Bench, gas: Gas) -> Gas:
-    """What PROTOCOL.md has goals for: paid, both grants, royalty, 32 bytes of output."""
-    found = {
-        "request + answer, consumer": gas["request, paid, warm lane"] + gas["fulfill, paid with royalty, warm"],
-    }
+def _goals(bench: Bench, consumer: Contract) -> tuple[Gas, dict[str, Gas]]:
+    """What PROTOCOL.md has goals for: paid, both grants, royalty, 32 bytes of output; and the same by fork."""
     model_id = bench.model(0x62, ALL_GRANT)
     for licensee, role in ((bench.requester, Role.REQUESTER), (bench.operator, Role.OPERATOR)):
         bench.activate(bench.grant(licensee, role, model_id))
-    bench.answer(bench.direct(model_id, fee=FEE)[1])
-    asked, request = bench.direct(model_id, fee=FEE)
-    found["request + answer, account"] = asked + bench.answer(request)
-    bench.batch(model_id, BATCH)
-    found[f"batch of {BATCH}, per result"] = bench.batch(model_id, BATCH) // BATCH
-    return found
+    paths: dict[str, Callable[[], int]] = {
+        "request + answer, consumer": lambda: bench.both(bench.through(consumer, 2, FEE)),
+        "request + answer, account": lambda: bench.both(bench.direct(model_id, fee=FEE)),
+        f"batch of {BATCH}, per result": lambda: bench.batch(model_id, BATCH) // BATCH,
+    }
+    gas: Gas = {}
+    estimates: dict[str, Gas] = {fork: {} for fork in forks.FORKS}
+    for name, play in paths.items():
+        play()  # with the first one lanes and tills are there
+        before = bench.web3.eth.block_number
+        gas[name] = play()
+        number = BATCH if name.startswith("batch") else 1
+        for fork, estimate in forks.estimates(bench.web3, range(before + 1, bench.web3.eth.block_number + 1)).items():
+            estimates[fork][name] = estimate // number
+    return gas, estimates
 
 
 def _token_paths(bench: Bench, token: Contract) -> Gas:
@@ -391,6 +405,9 @@ def main() -> int:
     for path, gas in measured["gas"].items():
         change = gas - before["gas"].get(path, gas)
         print(f"{gas:>9,}  {change:+6,}  {path}")
+    for fork, estimates in measured["estimates"].items():
+        for path, gas in estimates.items():
+            print(f"{gas:>9,}  {gas / measured['gas'][path]:>5.2f}x  {path}: an estimate for {fork}")
     print(measured["size"])
     SNAPSHOT.write_text(json.dumps(measured, indent=2) + "\n")
     return 0
