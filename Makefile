@@ -30,6 +30,7 @@ CONTRACTS := contracts/node_modules/.stamp
 TYPESCRIPT := models/evm-risk-moe/preprocess/node_modules/.stamp
 CHAINS := demo/node_modules/.stamp
 BROWSER := $(VENV)/.browser
+AUDIT := $(VENV)/.audit
 
 .PHONY: help
 help: ## this manual
@@ -54,7 +55,8 @@ test: chains browser $(TYPESCRIPT) ## everything that must pass: lint, types, la
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=line python solidity lint # compiling is one process for minutes
 
 .PHONY: solidity
-solidity: setup ## the Solidity tests
+solidity: setup $(if $(CI),$(AUDIT)) ## the Solidity tests
+	$(if $(CI),python contracts/audit.py)
 	cd contracts && $(FORGE) test
 	cd contracts/referee && ../$(FORGE) test
 
@@ -70,7 +72,7 @@ lint: setup ## style, types and layers, Python and Solidity
 	mypy
 	for model in models/*/; do mypy $(WITHOUT_TORCH) "$$model"; done # their modules share names
 	lint-imports
-	cd contracts && $(FORGE) fmt --check && cd referee && ../$(FORGE) fmt --check
+	cd contracts && $(FORGE) fmt --check . symbolic && cd referee && ../$(FORGE) fmt --check
 
 .PHONY: fuzz
 fuzz: setup ## fuzz for long: model files for an hour, contracts 20,000 runs a test, invariants 5,000 of 300 calls; for nights
@@ -81,6 +83,10 @@ fuzz: setup ## fuzz for long: model files for an hour, contracts 20,000 runs a t
 forks: setup ## the Solidity tests, compiled for and run under the rules of Cancun and of Osaka; for nights
 	cd contracts && for rules in cancun osaka; do \
 	  FOUNDRY_EVM_VERSION=$$rules $(FORGE) test --no-match-contract DeployedTest; done # what is packaged is for Shanghai
+
+.PHONY: audit
+audit: setup $(AUDIT) ## Slither and halmos: each finding is explained in contracts/findings.toml, what is symbolic is proved; CI runs it
+	python contracts/audit.py
 
 .PHONY: tracer
 tracer: setup ## run 100,000 calls of programs on Anvil: what is executed must be covered by the model's tracer; prints the count
@@ -191,6 +197,11 @@ $(TYPESCRIPT): models/evm-risk-moe/preprocess/package-lock.json | $(NODE)
 $(CHAINS): demo/package-lock.json demo/lean.js | $(NODE)
 	@echo "setup: Ganache and Hardhat into demo/node_modules" >&2
 	@cd demo && $(NPM_CI) >&2 && node lean.js
+	@touch $@
+
+$(AUDIT): contracts/audit.txt | $(PACKAGES)
+	@echo "setup: Slither and halmos into $(VENV)/audit" >&2
+	@python -m venv --clear $(VENV)/audit && $(VENV)/audit/bin/pip install --quiet --requirement contracts/audit.txt >&2
 	@touch $@
 
 $(BROWSER): | $(PACKAGES)

@@ -80,6 +80,18 @@ def artifact(target: Target, binary: Path, bytecode: str | None = None) -> dict[
     }
 
 
+def abstract() -> tuple[dict[str, str], dict[str, Any]]:
+    """Every source of `src/` and all that they import, and what the compiler says of them without making code."""
+    given = {file.relative_to(CONTRACTS).as_posix(): file.read_text() for file in (CONTRACTS / "src").rglob("*.sol")}
+    sources = closure(given, CONTRACTS, _remappings())
+    asked = {
+        "language": "Solidity",
+        "sources": {name: {"content": content} for name, content in sources.items()},
+        "settings": _settings(demo=False) | {"outputSelection": {"*": {"*": ["abi"], "": ["ast"]}}},
+    }
+    return sources, _said(json.dumps(asked), solc_binary())
+
+
 def committed(name: str) -> dict[str, Any]:
     """What is committed of a contract: the oracle need not be compiled to be deployed."""
     read: dict[str, Any] = json.loads((ARTIFACTS / f"{name}.json").read_text())
