@@ -207,10 +207,10 @@ def _identity(d: Drawn) -> None:
 def _reshaped(d: Drawn) -> None:
     shape = d.shape()
     said = list(d.pick(shape, shape[::-1], (int(np.prod(shape)),)))
-    if said and shape and said[0] == shape[0] and d.rng.integers(2):
-        said[0] = 0
-    elif 0 in said:
+    if 0 in said:  # which is no size there: it copies the operand's
         said = list(shape)
+    elif said and shape and said[0] == shape[0] and d.rng.integers(2):
+        said[0] = 0
     elif said and d.rng.integers(2):
         said[d.rng.integers(len(said))] = -1
     d.op("Reshape", _moved(d, shape), d.either(np.array(said, np.int64)))
