@@ -73,7 +73,11 @@ compilations that are missing have {rest["median_source_bytes"]:,} bytes in the 
 {classes}
 
 `tests/vectors/evm_cases/` holds small contracts of every shape of condition; the test beside them names those that are still judged wrongly:
-reentrancy across functions under one function's mutex, and a failed payment that is counted and not handled."""
+reentrancy across functions under one function's mutex, and a failed payment that is counted and not handled. `tests/vectors/evm_templates.xz`
+holds templates that are newer than the weights, and that the next build learns from or is measured on; `tests/unit/evm/test_evm_templates.py`
+names those that these weights judge wrongly: failed payments that are counted or only told, a hook that is looked up in a registry,
+authority that is proposed by anybody and taken over later, and some forms of two others. **"Anybody can take authority" is no class of its own**: it
+is seen where it opens a selfdestruct or a delegatecall."""
 
 
 def _figures(m: dict[str, Any]) -> str:
@@ -231,9 +235,9 @@ def _data(m: dict[str, Any]) -> str:
     return f"""## Data
 
 {files["train"]} Solidity files of permissively licensed npm packages for training, {files["validation"]} for validation, {files["test"]} held out, split by publisher
-(`packages.txt`, `corpus.py`); the SPDX identifier of each file and of everything it imports was checked. Files left out, by reason: {reasons}.
+(`data/packages.txt`, `data/corpus.py`); the SPDX identifier of each file and of everything it imports was checked. Files left out, by reason: {reasons}.
 Functions come from {m["templates"]["train"]} training, {m["templates"]["validation"]} validation and {m["templates"]["test"]} test templates, each a vulnerable and a safe form of the same code, in made-up
-contracts and pasted into real ones, and from real functions of training projects with a guard taken out (`mutations.py`), compiled with {len(m["compilers"])} versions of solc from {m["compilers"][0]} to {m["compilers"][-1]}, about half without the optimizer, some via IR.
+contracts and pasted into real ones, and from real functions of training projects with a guard taken out (`data/mutations.py`), compiled with {len(m["compilers"])} versions of solc from {m["compilers"][0]} to {m["compilers"][-1]}, about half without the optimizer, some via IR.
 Of {d["planned"]:,} planned compilations {d["compiled"]:,} had been done when this version was trained; contracts by kind and split: {kinds}.
 Training saw {t["functions"]:,} distinct functions ({t["tokens"]:,} tokens; vulnerable by class: {", ".join(map(str, t["positives"]))}) for {t["seconds"]:,} s on one core.
 Real functions count as safe though nobody checked them. SmartBugs and other public benchmarks were not used in any way."""

@@ -190,7 +190,40 @@ def seat_refund(kit: Kit, bad: bool) -> Member:
     return kit.risky("reentrancy.seat_refund", R, bad, fn, "uint256 seat", body)
 
 
+def batch_received(kit: Kit, bad: bool) -> Member:
+    """The receiver of several items is asked as ERC-1155 does, before or after they are taken off."""
+    ledger, fn = kit.name("items"), kit.verb()
+    kit.declare(f"mapping(uint256 => mapping(address => uint256)) {ledger};")
+    receiver = kit.interface(
+        "Receiver", "function onERC1155Received(address from, uint256 id, uint256 n) external returns (bytes4)"
+    )
+    call = kit.fail_unless(f"{receiver}(to).onERC1155Received(msg.sender, id, n) == bytes4(0xf23a6e61)")
+    place = f"{ledger}[id][msg.sender]"
+    effects = f"{debit(kit, place, 'n')} {ledger}[id][to] += n;"
+    body = f"{kit.noise()} {kit.fail_unless(f'{place} >= n')} {order(kit, bad, effects, call)}"
+    return kit.risky("reentrancy.batch_received", R, bad, fn, "address to, uint256 id, uint256 n", body)
+
+
+def tokens_received(kit: Kit, bad: bool) -> Member:
+    """The receiver's hook is looked up in a registry, as ERC-777 does."""
+    ledger, fn, hooks = kit.mapping("address", "uint256"), kit.verb(), kit.name("hookOf")
+    kit.declare(f"mapping(address => address) {hooks};")
+    hook = kit.interface("Recipient", "function tokensReceived(address from, uint256 amount) external")
+    call = f"if ({hooks}[to] != address(0)) {{ {hook}({hooks}[to]).tokensReceived(msg.sender, amount); }}"
+    effects = f"{debit(kit, f'{ledger}[msg.sender]', 'amount')} {ledger}[to] += amount; {totals(kit, 'amount')}"
+    check = kit.fail_unless(f"{ledger}[msg.sender] >= amount")
+    return kit.risky(
+        "reentrancy.tokens_received",
+        R,
+        bad,
+        fn,
+        "address to, uint256 amount",
+        f"{check} {order(kit, bad, effects, call)}",
+    )
+
+
 TRAIN = (
+    batch_received,
     typed_payee,
     any_token,
     loop_of_lots,
@@ -201,4 +234,4 @@ TRAIN = (
     ether_or_credit,
 )
 VALIDATION = (guarded_twin, vault_exit, escrow_state)
-TEST = (stream, claim_bitmap, seat_refund)
+TEST = (stream, claim_bitmap, seat_refund, tokens_received)

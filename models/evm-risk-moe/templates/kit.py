@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from random import Random
 
+from templates.conditions import shaped
 from templates.words import NOUNS, VERBS
 
 
@@ -159,8 +160,13 @@ class Kit:
         return name
 
     def fail_unless(self, condition: str) -> str:
-        """A statement that reverts unless the condition holds."""
-        style = self.rng.randrange(4)
+        """Statements that revert unless the condition holds."""
+        style = self.rng.randrange(8)
+        if style >= 4:
+            limit = self.name("limit")
+            self.declare(f"uint256 {limit};")
+            also = self.pick(f"{limit} < {self.rng.randrange(10**6, 10**9)}", "msg.data.length >= 4", f"{limit} != 7")
+            return shaped(self.rng, condition, also, self.pick("revert();", 'revert("not now");'))
         if style == 0:
             return f"require({condition});"
         if style == 1:

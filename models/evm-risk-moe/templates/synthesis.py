@@ -6,7 +6,18 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from templates import benign, block, callbacks, delegatecall, origin, reentrancy, selfdestruct, unchecked
+from templates import (
+    benign,
+    block,
+    callbacks,
+    delegatecall,
+    origin,
+    reentrancy,
+    selfdestruct,
+    takeover,
+    unchecked,
+    unheeded,
+)
 from templates.kit import Kit, Member, Risk
 
 Template = Callable[[Kit, bool], Member]
@@ -18,6 +29,8 @@ _MODULES: Final = (
     block,
     selfdestruct,
     delegatecall,
+    takeover,
+    unheeded,
 )
 SPLITS: Final = {
     "train": tuple(template for module in _MODULES for template in module.TRAIN),

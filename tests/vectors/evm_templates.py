@@ -1,0 +1,79 @@
+"""Write evm_templates.xz: the newest templates, vulnerable and safe, each with a few seeds; every shape of condition.
+
+Named "template form seed", where a form is bad or safe.
+"""
+
+import importlib
+import json
+import lzma
+import sys
+import tempfile
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+HERE: Final = Path(__file__).parent
+PACKED: Final = HERE / "evm_templates.xz"
+MODEL: Final = HERE.parents[1] / "models" / "evm-risk-moe"
+NPM: Final = MODEL.parent / ".cache" / "evm-risk-moe" / "npm"
+SOLC: Final = "0.8.30"
+SEEDS: Final = 2
+
+
+def codes() -> dict[str, bytes]:
+    """Runtime code by name."""
+    packed: dict[str, str] = json.loads(lzma.decompress(PACKED.read_bytes()))
+    return {name: bytes.fromhex(code) for name, code in packed.items()}
+
+
+def sources() -> dict[str, str]:
+    """A contract C by name, for SOLC."""
+    kit: Any = importlib.import_module("templates.kit")
+    found = {}
+    for template in (*_templates("takeover"), *_templates("unheeded"), *_hooks()):
+        for form in ("bad", "safe"):
+            for seed in range(SEEDS):
+                rng = Random(f"{template.__name__} {form == 'bad'} {seed}")  # noqa: S311 (seeded, no secret)
+                member = template(kit.Kit(tuple(map(int, SOLC.split("."))), rng), form == "bad")
+                found[f"{member.template} {form} {seed}"] = _contract(member.code, member.outside)
+    for shape in importlib.import_module("templates.conditions").SHAPES:
+        for form, needed in (("bad", "msg.sender != address(7)"), ("safe", "msg.sender == boss")):
+            guard = shape(needed, "limit < 1000000", "revert();")
+            code = (
+                f"address boss; uint256 limit; function end() public {{ {guard} selfdestruct(payable(msg.sender)); }}"
+            )
+            found[f"kill.shape{shape.__name__} {form} 0"] = _contract(code, "")
+    return found
+
+
+def _templates(module: str) -> list[Any]:
+    found: Any = importlib.import_module(f"templates.{module}")
+    return [*found.TRAIN, *found.VALIDATION, *found.TEST]
+
+
+def _hooks() -> list[Any]:
+    callbacks: Any = importlib.import_module("templates.callbacks")
+    return [callbacks.batch_received, callbacks.tokens_received]
+
+
+def _contract(code: str, outside: str) -> str:
+    return f"pragma solidity {SOLC};\n{outside}\ncontract C {{\n{code}\n}}\n"
+
+
+def compiled() -> dict[str, str]:
+    """The codes anew, with the compiler from the model's cache."""
+    sys.path.insert(0, str(MODEL))
+    compiler: Any = importlib.import_module("data.compiler")
+    jobs = {name: compiler.Job(SOLC, {"c.sol": source}, ("c.sol",), 200) for name, source in sources().items()}
+    with tempfile.TemporaryDirectory() as folder:
+        results = compiler.Results(Path(folder) / "compiled.jsonl")
+        for _ in compiler.compile_all(jobs.values(), results, NPM):
+            pass
+        return {
+            name: next(contract.code.hex() for contract in results.get(job.key) if contract.name == "C")
+            for name, job in jobs.items()
+        }
+
+
+if __name__ == "__main__":
+    PACKED.write_bytes(lzma.compress(json.dumps(compiled()).encode(), preset=9 | lzma.PRESET_EXTREME))
