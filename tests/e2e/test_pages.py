@@ -154,6 +154,14 @@ def test_what_hours_and_days_brought_is_drawn_and_told(scene: Hostile, browser: 
         expect(rows).to_have_count(2)
 
 
+def test_the_api_is_described_for_people(scene: Hostile, browser: Browser) -> None:
+    with opened(scene, browser, "/api") as page:
+        card = page.locator("section", has_text="GET /v1/jobs/{job_id}/words")
+        card.get_by_text("Words: A question and its answer").click()
+        expect(card).to_contain_text("Name and version; null where it is not served.")
+        assert page.locator("section").count() == scene.client.get("/v1/openapi.json").text.count('"responses"')
+
+
 def test_who_tabs_through_a_page_is_not_thrown_back_when_it_is_read_again(scene: Hostile, browser: Browser) -> None:
     with opened(scene, browser, "/") as page:
         link = page.locator("#jobs a").first
@@ -163,7 +171,7 @@ def test_who_tabs_through_a_page_is_not_thrown_back_when_it_is_read_again(scene:
 
 
 @pytest.mark.parametrize("look", LOOKS)
-@pytest.mark.parametrize("path", ["/", "/request", "/licensing"])
+@pytest.mark.parametrize("path", ["/", "/request", "/api", "/licensing"])
 def test_everybody_can_read_it(scene: Hostile, browser: Browser, path: str, look: str) -> None:
     at = f"?id=0x{scene.asked.hex()}" if path == "/request" else ""
     with opened(scene, browser, path + at, **LOOKS[look]) as page:

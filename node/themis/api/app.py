@@ -8,11 +8,24 @@ from typing import Annotated, Final
 from fastapi import FastAPI, HTTPException, Query, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from themis.api import committee, committees, licensing_calls, models, pages, problems, streaming, verifying, views
+from themis.api import (
+    committee,
+    committees,
+    description,
+    licensing_calls,
+    models,
+    pages,
+    problems,
+    streaming,
+    verifying,
+    views,
+)
 from themis.api import licensing as licensing_routes
 from themis.api.guard import Guard
 from themis.api.head import Head
+from themis.api.headers import Headers
 from themis.api.licensing import Licensing
+from themis.api.limits import Limits
 from themis.api.metrics import NodeCollector
 from themis.api.reading import DISTRIBUTION, Reading
 from themis.api.streaming import JobId
@@ -41,7 +54,10 @@ def create(
     )
     problems.install(app)
     app.add_middleware(Guard, hosts=hosts, token=token)
+    app.add_middleware(Limits)
     app.add_middleware(Head)
+    app.add_middleware(Headers)
+    description.install(app, token=token is not None)
     reading.node.telemetry.registry.register(NodeCollector(reading))
     pages.install(app)
     _add_health(app, reading)

@@ -1,16 +1,18 @@
-"""Who may ask: a Host header that is ours (against DNS rebinding), and a bearer token where one is configured."""
+"""Who may ask: a Host header that is ours (against DNS rebinding), no page of another origin, and a bearer token."""
 
 import hmac
 from collections.abc import Collection
 from http import HTTPStatus
 from typing import Final
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from themis.api.problems import problem
 
-_PROTECTED: Final = ("/v1", "/metrics")
+PROTECTED: Final = ("/v1", "/metrics")
+"""Where these paths begin there is data: it takes a token where one is configured."""
 
 
 class Guard:
@@ -31,7 +33,10 @@ class Guard:
         request = Request(scope)
         if self._hosts is not None and request.url.hostname not in self._hosts:
             response = problem(request, HTTPStatus.MISDIRECTED_REQUEST, "this name is not ours: use 127.0.0.1")
-        elif request.url.path.startswith(_PROTECTED) and not self._authorized(request):
+        elif _is_foreign(request):
+            said = "pages of another origin are not answered: open the node's own, or ask without a browser"
+            response = problem(request, HTTPStatus.FORBIDDEN, said, "foreign_origin")
+        elif request.url.path.startswith(PROTECTED) and not self._authorized(request):
             response = problem(request, HTTPStatus.UNAUTHORIZED, "send `Authorization: Bearer TOKEN` (api.token_file)")
             response.headers["WWW-Authenticate"] = "Bearer"
         else:
@@ -44,3 +49,9 @@ class Guard:
             return True
         offered = request.headers.get("authorization", "")
         return hmac.compare_digest(offered.encode(), f"Bearer {self._token}".encode())
+
+
+def _is_foreign(request: Request) -> bool:
+    """Whether a browser asks for a page that is not ours: its address need not be known to the whole world for that."""
+    origin = request.headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc != request.headers.get("host")

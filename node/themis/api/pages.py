@@ -6,12 +6,13 @@ from typing import Final
 from fastapi import FastAPI
 from fastapi.responses import Response
 
-PAGES: Final = {"/": "status.html", "/licensing": "licensing.html", "/request": "request.html"}
+PAGES: Final = {"/": "status.html", "/licensing": "licensing.html", "/request": "request.html", "/api": "api.html"}
 PARTS: Final = (
     "style.css",
     "page.js",
     "status.js",
     "charts.js",
+    "api.js",
     "request.js",
     "licensing.js",
     "grant.js",
@@ -24,9 +25,6 @@ _MEDIA: Final = {"html": "text/html", "css": "text/css", "js": "text/javascript"
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
     "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
 }
 
 

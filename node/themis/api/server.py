@@ -37,7 +37,9 @@ class Server:
         """Serve until `stop`. Who connects from now on is answered, if not at once."""
         self._socket.listen()
         logging.getLogger("uvicorn").setLevel(logging.WARNING)
-        settings = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", ws="none")
+        settings = uvicorn.Config(
+            app, log_config=None, access_log=False, lifespan="off", ws="none", server_header=False
+        )
         self._state = app.state
         self._uvicorn = uvicorn.Server(settings)
         self._thread = threading.Thread(
