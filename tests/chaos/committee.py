@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from demo import chains
+from tests.chaos import report
 from tests.committee_world import STAKE_WEI, CommitteeWorld
 from tests.homes import ROOT, SELFTEST, THEMIS, register, running, said, wait_until_ready
 from tests.world import FEES
@@ -345,6 +346,20 @@ def table(found: dict[str, Any]) -> Table:
     return drawn
 
 
+def page(found: dict[str, Any]) -> str:
+    """For the page: Markdown."""
+    lines = [f"{found['must_agree']} of {found['members']} members must agree; {found['requests']} requests.", ""]
+    lines += ["| fault | asked | right | wrong | twice | refunded | reorganized away | ms each | CPU ms each |"]
+    lines += ["|---|" + "--:|" * 8]
+    for each in found["phases"]:
+        right = each["answered"] - each["wrong"] - each["twice"]
+        counts = (right, *(each[name] for name in ("wrong", "twice", "refunded", "gone", "median_ms", "cpu_ms")))
+        lines.append(f"| {each['name']} | {each['asked']} | {' | '.join(map(str, counts))} |")
+    paid = found["balances"]
+    said = f"{paid['members_wei']} wei to members, {paid['licensor_wei']} to the licensor, {paid['refunds_wei']} back"
+    return "\n".join([*lines, "", f"Of {paid['fees_wei']} wei in fees: {said}. No stake was touched."])
+
+
 def main() -> int:
     """Exit status 0 only if every request is final with the right answer, or refunded."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -356,6 +371,7 @@ def main() -> int:
     found = soak(options.requests, options.must_agree, options.members, console.print)
     kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     RESULTS.write_text(json.dumps(kept | {"soak": found}, indent=1) + "\n")
+    report.tell("committee-soak", page(found))
     console.print(table(found))
     lost = sum(each["asked"] - each["answered"] - each["refunded"] - each["gone"] for each in found["phases"])
     return int(lost != 0 or any(each["wrong"] or each["twice"] for each in found["phases"]))
