@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {CommitteeFactory} from "../src/committee/CommitteeFactory.sol";
+import {ICommittee, Offer, Rules, Signature} from "../src/interfaces/ICommittee.sol";
+import {CommitteeRoles} from "./support/CommitteeRoles.sol";
+import {Fixture} from "./support/Fixture.sol";
+import {VM} from "./support/Vm.sol";
+
+/// @notice Invariants 1 to 7, 9 and 10 of the protocol for a committee, with every role played at random and time passing. (8 is the
+/// registry's: see `ConservationTest`; an offer's nonce is `CommitteeMembersTest`'s.)
+/// forge-config: default.invariant.runs = 6
+/// forge-config: default.invariant.depth = 60
+contract CommitteeConservationTest is Fixture {
+    struct FuzzSelector {
+        address addr;
+        bytes4[] selectors;
+    }
+
+    /// @dev For whoever looks with -vvvv.
+    event Total(CommitteeRoles.Reached reached);
+
+    CommitteeRoles private roles;
+
+    function setUp() public override {
+        super.setUp();
+        _publish(ALL_GRANT);
+        ICommittee committee = ICommittee(
+            new CommitteeFactory(oracle)
+                .create(Rules(2, ROYALTY_BPS, 300, 7 days, 10 ether + 7, 1 ether + 3), new address[](0))
+        );
+        roles = new CommitteeRoles(committee, modelId, LICENSOR_KEY, _keys());
+        VM.prank(address(committee)); // who signs offers is tested elsewhere
+        oracle.serve(modelId, address(0), 0, 0);
+    }
+
+    function targetContracts() external view returns (address[] memory targets) {
+        targets = new address[](1);
+        targets[0] = address(roles);
+    }
+
+    /// @dev What can be played, and nothing else of it.
+    function targetSelectors() external view returns (FuzzSelector[] memory targets) {
+        targets = new FuzzSelector[](1);
+        targets[0] = FuzzSelector(address(roles), roles.plays());
+    }
+
+    function invariant_1_balanceIsWhatIsOwed() public view {
+        roles.assertMoney();
+        VM.assertEq(roles.violation(1), "");
+    }
+
+    function invariant_2_noRequestIsPaidTwice() public view {
+        VM.assertEq(roles.violation(2), "");
+    }
+
+    /// @dev And 10: honest members lose nothing.
+    function invariant_3_stakes() public view {
+        roles.assertStakes();
+        VM.assertEq(roles.violation(3), "");
+    }
+
+    /// @dev And nothing that the rules allow was refused.
+    function invariant_4_noAnswerWithoutGrants() public view {
+        VM.assertEq(roles.violation(4), "");
+    }
+
+    function invariant_5_statesNeverGoBack() public view {
+        VM.assertEq(roles.violation(5), "");
+    }
+
+    function invariant_6_signersGetWhatTheyAgreedTo() public view {
+        VM.assertEq(roles.violation(6), "");
+    }
+
+    function invariant_7_oneMemberCountsOnce() public view {
+        VM.assertEq(roles.violation(7), "");
+    }
+
+    /// @dev 9, progress: asked once at the end of each play, as it moves time and money.
+    function afterInvariant() public {
+        VM.assertEq(roles.violation(9), "");
+        roles.assertProgress();
+    }
+
+    /// @dev Random play is worth what it reaches.
+    function test_roles_reachWhatIsAtStake() public {
+        uint256[9] memory total;
+        for (uint256 run; run < 16; ++run) {
+            setUp();
+            _play(run);
+            uint256[9] memory reached = abi.decode(abi.encode(roles.reached()), (uint256[9]));
+            for (uint256 i; i < total.length; ++i) {
+                total[i] += reached[i];
+            }
+            invariant_1_balanceIsWhatIsOwed();
+            invariant_2_noRequestIsPaidTwice();
+            invariant_3_stakes();
+            invariant_4_noAnswerWithoutGrants();
+            invariant_5_statesNeverGoBack();
+            invariant_6_signersGetWhatTheyAgreedTo();
+            invariant_7_oneMemberCountsOnce();
+            afterInvariant();
+        }
+        CommitteeRoles.Reached memory all = abi.decode(abi.encode(total), (CommitteeRoles.Reached));
+        emit Total(all);
+        VM.assertTrue(all.answers >= 8 && all.batches >= 4 && all.refusals >= 20 && all.unlicensed >= 2);
+        VM.assertTrue(all.counts >= 1 && all.fines >= 2 && all.slashes >= 3 && all.refunds >= 8 && all.releases >= 1);
+    }
+
+    function _play(uint256 run) private {
+        bytes4[] memory plays = roles.plays();
+        for (uint256 i; i < 100; ++i) {
+            uint256 seed = uint256(keccak256(abi.encode(run, i)));
+            (bool done,) = address(roles).call(abi.encodeWithSelector(plays[seed % plays.length], seed / plays.length));
+            VM.assertTrue(done);
+        }
+    }
+
+    /// @dev Ascending by address.
+    function _keys() private pure returns (uint256[4] memory keys) {
+        keys = [uint256(0xBEEF), 0xCAFE, 0xD00D, 0xF00D];
+        for (uint256 i; i < 4; ++i) {
+            for (uint256 j; j < i; ++j) {
+                if (VM.addr(keys[i]) < VM.addr(keys[j])) (keys[i], keys[j]) = (keys[j], keys[i]);
+            }
+        }
+    }
+}
