@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import astuple
 from itertools import count
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from demo import chains
 from tests.committee_world import CommitteeWorld
 from tests.homes import SELFTEST, THEMIS, register, running, said, wait_for_log, wait_until_ready
 from tests.patience import PATIENCE_S, until
-from themis.core.types import Hash32
+from themis.core import committee as messages
+from themis.core.committee import Offer
+from themis.core.types import ETHER, Hash32
 
 FAULTY = (sys.executable, str(Path(__file__).with_name("faulty_member.py")))
 LIAR = (*FAULTY, "lie")
@@ -48,6 +51,15 @@ def homes_of(folder: Path, committee: CommitteeWorld, model_id: Hash32) -> list[
 
 def told(homes: Sequence[Path]) -> str:
     return "\n".join(f"--- {home.name}\n{said(home)}" for home in homes if (home / "log").exists())
+
+
+def test_the_contract_hashes_what_members_sign(committee: CommitteeWorld) -> None:
+    forum, one, other = committee.forum, Hash32(b"\x01" * 32), Hash32(b"\x02" * 32)
+    offer = Offer(one, ETHER, serving=True, min_fee=7, max_callback_gas=9, nonce=3)
+    assert committee.read("hashCommitment", one, other) == messages.commitment_digest(forum, one, other)
+    assert committee.read("hashResult", one, other) == messages.result_digest(forum, one, other)
+    assert committee.read("hashResults", other) == messages.results_digest(forum, other)
+    assert committee.read("hashOffer", astuple(offer)) == offer.digest(forum)
 
 
 def test_three_nodes_agree_and_one_of_them_answers(
