@@ -310,9 +310,8 @@ contract Committee is Membership, EIP712 {
         if (pinned.mode() != Mode.GRANT) return;
         (bytes32 modelId, uint24 version) = (request.modelId, request.facts.termsVersion());
         for (uint256 i; i < signers.length; ++i) {
-            License memory license = REGISTRY.pinnedLicense(
-                modelId, signers[i], Role.OPERATOR, pinned.useClass(), version, pinned.epoch()
-            );
+            License memory license =
+                REGISTRY.pinnedLicense(modelId, signers[i], Role.OPERATOR, pinned.useClass(), version, pinned.epoch());
             if (!license.word.has(GrantWords.COUNTED)) continue;
             address licensee = license.licensee == address(0) ? signers[i] : license.licensee;
             revert ILicenseRegistry.GrantForOtherMarket(modelId, licensee, Role.OPERATOR, address(ORACLE));
