@@ -8,6 +8,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from eth_utils.crypto import keccak
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -79,6 +80,11 @@ def test_every_grant_ends_at_once_after_it_was_said_how_many(scene: Scene) -> No
         page.locator("#decide").get_by_role("button", name="Cancel").click()
         expect(page.locator("#decide")).to_be_hidden()
         assert wallet.sent == []
+        for width in (1_200, 390):
+            page.set_viewport_size({"width": width, "height": 844})
+            found = Axe().run(page)
+            assert found.violations_count == 0, found.generate_report()
+        page.set_viewport_size({"width": 1_200, "height": 900})
         _card(page, model_id).get_by_role("button", name="Revoke all…").click()
         page.get_by_role("button", name="Revoke all", exact=True).click()
         expect(page.locator("#notices")).to_contain_text("is revoked.")

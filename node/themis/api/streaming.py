@@ -72,7 +72,9 @@ def install(app: FastAPI, node: Node) -> None:
     app.state.stopping = False
     streams = Streams(node, lambda: bool(app.state.stopping))
 
-    @app.get("/v1/jobs/{job_id}/stream", response_class=StreamingResponse)
+    told: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
+
+    @app.get("/v1/jobs/{job_id}/stream", response_class=StreamingResponse, responses=told)
     def stream(job_id: JobId) -> StreamingResponse:
         found = views.job_beginning(node.store, job_id)
         if isinstance(found, str):
