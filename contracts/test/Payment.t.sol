@@ -231,6 +231,29 @@ contract PaymentTest is Fixture {
         _assertLane(requester, made.lane, State.OPEN, 2, oracle.idOf(_made(_ask(), requester, 2, 1 ether, 0).wire()));
     }
 
+    /// @dev A second fork: what was open before the first still comes home. What was made in between is known by neither id, and
+    /// its fee and its lane stay where they are until the chain has that id again: a fork of a fork is nobody's plan.
+    function testFuzz_refund_afterSecondChainIdChange(uint64 first, uint64 second) public {
+        uint256 born = block.chainid;
+        VM.assume(first != 0 && second != 0 && first != second && first != born && second != born);
+        VM.chainId(first);
+        Ask memory ask = _ask();
+        ask.lane = 8;
+        bytes32 between = _request(ask, 1 ether);
+        Plain memory open = _made(ask, requester, 1, 1 ether, 0);
+        VM.chainId(second);
+        VM.warp(made.deadline + 1);
+        oracle.refund(made.wire());
+        VM.assertEq(oracle.credits(address(0), requester), 3 ether);
+        VM.expectRevert(); // NotOpen, of the id that it would have had on the first chain
+        oracle.refund(open.wire());
+        _assertLane(requester, 8, State.OPEN, 1, between);
+        VM.chainId(first);
+        oracle.refund(open.wire());
+        VM.assertEq(oracle.credits(address(0), requester), 4 ether);
+        VM.assertEq(address(oracle).balance, 4 ether);
+    }
+
     /// @dev Under the new id everything works as before it.
     function testFuzz_afterChainIdChange(uint64 chain, bool answered) public {
         VM.assume(chain != 0 && chain != block.chainid);

@@ -59,6 +59,30 @@ contract WaitingTest is Fixture {
         VM.assertEq(id, oracle.idOf(made.wire()));
     }
 
+    /// @dev Three in a row, each bound to one version of the terms: only one waits at a time, the next is taken from the moment the
+    /// one before it holds, and there is no second in which the licensee has none.
+    function test_activate_threeBoundInARow() public {
+        _announce(2, NOTICE);
+        Grant memory second = _boundTo(2);
+        Grant memory third = _boundTo(3);
+        bytes memory signature = _sign(LICENSOR_KEY, third);
+        _activate(second);
+        _assertSeqs(requester, Role.REQUESTER, 1, 2);
+        VM.warp(START + NOTICE - 1);
+        VM.expectRevert(abi.encodeWithSelector(ILicenseRegistry.AnotherWaits.selector, 2));
+        registry.activate(third, signature);
+        _assertAsksUnder(1, 1);
+        VM.warp(START + NOTICE);
+        _assertAsksUnder(2, 2);
+        _announce(3, NOTICE);
+        registry.activate(third, signature);
+        _assertSeqs(requester, Role.REQUESTER, 2, 3);
+        VM.warp(START + 2 * NOTICE - 1);
+        _assertAsksUnder(2, 2);
+        VM.warp(START + 2 * NOTICE);
+        _assertAsksUnder(3, 3);
+    }
+
     /// @dev An operator's open requests stay answerable.
     function testFuzz_activate_strandsNoOpenRequest(bool nextTerms) public {
         Ask memory ask = _ask();
@@ -309,6 +333,22 @@ contract WaitingTest is Fixture {
         VM.assertEq(
             registry.publishTerms(modelId, "next", ALL_GRANT, uint40(block.timestamp) + notice, "", ""), version
         );
+    }
+
+    /// @dev A voucher with the number of the terms that it is bound to.
+    function _boundTo(uint24 version) private view returns (Grant memory grant) {
+        grant = _grant(requester, Role.REQUESTER, version);
+        (grant.termsVersion, grant.expiry) = (version, uint40(START + 60 days));
+    }
+
+    function _assertAsksUnder(uint24 version, uint32 seq) private {
+        Ask memory ask = _ask();
+        ask.lane = uint64(block.timestamp);
+        ask.deadline = uint40(block.timestamp) + 60;
+        bytes32 id = _request(ask, 0);
+        Plain memory made = _made(ask, requester, 1, 0, ROYALTY_BPS);
+        (made.grantSeq, made.termsVersion) = (seq, version);
+        VM.assertEq(id, oracle.idOf(made.wire()));
     }
 
     function _askUntil(uint40 deadline) private view returns (Ask memory ask) {
