@@ -24,8 +24,9 @@ from contracts import forks  # noqa: E402
 from contracts.committee_gas import committee_paths  # noqa: E402
 from contracts.compile import Target, artifact, committed, solc_binary  # noqa: E402
 from demo import chains  # noqa: E402
-from themis.core.canonical import UNLIMITED, Grant, grant_typed_data  # noqa: E402
-from themis.core.types import Address, Hash32, Role, UseClass  # noqa: E402
+from themis.core.canonical import UNLIMITED, Grant, grant_typed_data, request_words  # noqa: E402
+from themis.core.order import order_typed_data  # noqa: E402
+from themis.core.types import Address, Hash32, Request, Role, UseClass  # noqa: E402
 
 SNAPSHOT: Final = CONTRACTS / "snapshots/gas.json"
 REFERENCE: Final = "reference: request + fulfill, free, warm"
@@ -42,6 +43,7 @@ ALL_GRANT: Final = 0b101010_101010
 """Policies: two bits per use class, operator's then requester's."""
 ETHER: Final = "0x" + "00" * 20
 BATCH: Final = 8
+LIST: Final = 64
 INPUT: Final = bytes(range(1, 65))
 OUTPUT: Final = bytes(range(1, 33))
 
@@ -155,6 +157,41 @@ class Bench:
         answered = send(call, self.operator)
         assert len(self.oracle.events.Fulfilled().process_receipt(answered, errors=DISCARD)) == count  # noqa: S101
         return asked["gasUsed"] + answered["gasUsed"]
+
+    def order(self, model_id: Hash32, lane: int, items: int = 0) -> int:
+        """Answer an order that its requester has signed: no callback; gas used."""
+        _, seq, _ = self.oracle.functions.stateOf(self.requester, lane).call()
+        order = Request(
+            requester=_address(self.requester),
+            lane=lane,
+            seq=seq + 1,
+            model_id=model_id,
+            input_hash=Hash32(Web3.keccak(INPUT)),
+            operator=_address(self.operator),
+            token=_address(ETHER),
+            fee=FEE,
+            pay_to=_address(ETHER),
+            royalty_bps=0,
+            terms_version=1,
+            use_class=UseClass.COMMERCIAL,
+            licensee=_address(ETHER),
+            grant_seq=0,
+            deadline_s=self.web3.eth.get_block("latest")["timestamp"] + 3_600,
+            callback_gas=0,
+            items=items,
+        )
+        typed = order_typed_data(order, self.web3.eth.chain_id, _address(self.oracle.address))
+        signature = (
+            Account.from_key(chains.accounts()[3].private_key)
+            .sign_message(encode_typed_data(full_message=typed))
+            .signature
+        )
+        requester, model, input_hash, operator, *addresses, facts = request_words(order)
+        token, fee, pay_to, licensee = addresses
+        shown = [Web3.to_checksum_address(each) for each in (requester, operator, token, pay_to, licensee)]
+        words = (shown[0], model, input_hash, shown[1], shown[2], fee, shown[3], shown[4], facts)
+        call = self.oracle.functions.fulfillOrder(words, signature, OUTPUT, 0)
+        return send(call, self.operator)["gasUsed"]
 
     def refund(self, request: Any) -> int:
         """Let the deadline pass and refund; gas used."""
@@ -316,9 +353,12 @@ def _goals(bench: Bench, consumer: Contract) -> tuple[Gas, dict[str, Gas]]:
     model_id = bench.model(0x62, ALL_GRANT)
     for licensee, role in ((bench.requester, Role.REQUESTER), (bench.operator, Role.OPERATOR)):
         bench.activate(bench.grant(licensee, role, model_id))
+    send(bench.oracle.functions.deposit(ETHER, bench.requester, 9 * FEE), bench.requester, 9 * FEE)
     paths: dict[str, Callable[[], int]] = {
         "request + answer, consumer": lambda: bench.both(bench.through(consumer, 2, FEE)),
         "request + answer, account": lambda: bench.both(bench.direct(model_id, fee=FEE)),
+        "order": lambda: bench.order(model_id, 0),
+        f"list order of {LIST}, per result": lambda: bench.order(model_id, 0, LIST) // LIST,
         f"batch of {BATCH}, per result": lambda: bench.batch(model_id, BATCH) // BATCH,
     }
     gas: Gas = {}
@@ -327,7 +367,7 @@ def _goals(bench: Bench, consumer: Contract) -> tuple[Gas, dict[str, Gas]]:
         play()  # with the first one lanes and tills are there
         before = bench.web3.eth.block_number
         gas[name] = play()
-        number = BATCH if name.startswith("batch") else 1
+        number = BATCH if name.startswith("batch") else LIST if name.startswith("list") else 1
         for fork, estimate in forks.estimates(bench.web3, range(before + 1, bench.web3.eth.block_number + 1)).items():
             estimates[fork][name] = estimate // number
     return gas, estimates

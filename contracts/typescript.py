@@ -29,11 +29,11 @@ def files() -> dict[str, str]:
     structs = _structs(abis.values())
     abis = {name: _bare(abi) for name, abi in abis.items()}
     enums = dict(_enums())
-    script = [f"exports.{name} = [\n{_lines(map(_compact, abi))}\n];" for name, abi in abis.items()]
+    script = [f"exports.{name} = [\n{_lines(map(_literal, abi))}\n];" for name, abi in abis.items()]
     script += [f"exports.{name} = {_members(members)};" for name, members in enums.items()]
-    types = [f"export declare const {name}: readonly [\n{_lines(map(_literal, abi))}\n];" for name, abi in abis.items()]
+    types = [f"export declare const {name}: [\n{_lines(map(_literal, abi))}\n];" for name, abi in abis.items()]
     types += [
-        f"export declare const {name}: {_literal(_numbered(members))};\n"
+        f"export declare const {name}: Readonly<{_literal(_numbered(members))}>;\n"
         f"export type {name} = (typeof {name})[keyof typeof {name}];"
         for name, members in enums.items()
     ]
@@ -75,24 +75,20 @@ def _lines(entries: Iterable[str]) -> str:
     return ",\n".join(f"  {entry}" for entry in entries)
 
 
-def _compact(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"))
-
-
 def _numbered(members: list[str]) -> dict[str, int]:
     return {member: number for number, member in enumerate(members)}
 
 
 def _members(members: list[str]) -> str:
-    return f"Object.freeze({_compact(_numbered(members))})"
+    return f"Object.freeze({_literal(_numbered(members))})"
 
 
 def _literal(value: Any) -> str:
-    """The type whose only value this is."""
+    """A value, and the type whose only one it is."""
     if isinstance(value, dict):
-        return "{" + ",".join(f"readonly {name}:{_literal(inner)}" for name, inner in value.items()) + "}"
+        return "{" + ",".join(f"{name}:{_literal(inner)}" for name, inner in value.items()) + "}"
     if isinstance(value, list):
-        return "readonly [" + ",".join(map(_literal, value)) + "]"
+        return "[" + ",".join(map(_literal, value)) + "]"
     return json.dumps(value)
 
 

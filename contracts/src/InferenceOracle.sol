@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {EIP712} from "solady/utils/EIP712.sol";
 import {LibCall} from "solady/utils/LibCall.sol";
 import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 
@@ -13,7 +14,9 @@ import {Grant, License, Role, UseClass} from "./interfaces/ILicenseRegistry.sol"
 import {IModelRegistry} from "./interfaces/IModelRegistry.sol";
 import {IPayments} from "./interfaces/IPayments.sol";
 import {IRegistry} from "./interfaces/IRegistry.sol";
+import {Orders} from "./libraries/Orders.sol";
 import {Requests} from "./libraries/Requests.sol";
+import {Signatures} from "./libraries/Signatures.sol";
 import {RequestFacts} from "./types/Facts.sol";
 import {GrantWords} from "./types/GrantWord.sol";
 import {LaneWord, LaneWords} from "./types/LaneWord.sol";
@@ -26,7 +29,7 @@ import {Mode} from "./types/Policy.sol";
 /// @dev Every function: checks, effects, event, interaction. Only answers, withdrawals and requests paid in tokens interact, as
 /// their last step, so there is nothing a reentrant call could find half done. Payments are taken one at a time: see `_pull`.
 /// @custom:security-contact See SECURITY.md
-contract InferenceOracle is IInferenceOracle, IERC165, Payments {
+contract InferenceOracle is IInferenceOracle, IERC165, Payments, EIP712 {
     using GrantLimits for Limits;
     using GrantLimits for Uses;
 
@@ -145,22 +148,63 @@ contract InferenceOracle is IInferenceOracle, IERC165, Payments {
     /// @inheritdoc IInferenceOracle
     function fulfill(Request calldata request_, bytes calldata output, uint96 minPay) external returns (uint256 pay) {
         (bytes32 id, Lane storage lane, LaneWord word) = _requireOpen(request_, block.chainid);
-        if (block.timestamp > request_.facts.deadline()) revert DeadlinePassed(request_.facts.deadline());
-        if (msg.sender != request_.operator) revert NotOperator(id, msg.sender, request_.operator);
-        if (output.length > MAX_OUTPUT_BYTES) revert OutputTooLarge(output.length, MAX_OUTPUT_BYTES);
+        _requireAnswerable(id, request_, output);
 
         bytes32 resultHash = resultHashOf(id, request_.modelId, output);
         lane.word = LaneWords.pack(State.FINAL, request_.facts.seq(), resultHash);
         License memory license; // zero where the policy is open
         if (word.mode() == Mode.GRANT) license = _useAsOperator(request_, word);
-        pay = _settle(id, request_, license, minPay);
+        pay = _settle(id, request_, request_.payTo, request_.facts.royaltyBps(), license, minPay);
 
         uint24 version = request_.facts.termsVersion();
         emit Fulfilled(id, msg.sender, resultHash, version, license.word.royaltyBps(), output);
 
-        if (request_.facts.callbackGas() > 0) {
-            _callBack(request_.requester, request_.facts.callbackGas(), id, request_.facts.lane(), output);
-        }
+        _callBack(id, request_, output);
+    }
+
+    /// @inheritdoc IInferenceOracle
+    function fulfillOrder(Request calldata order, bytes calldata signature, bytes calldata output, uint96 minPay)
+        external
+        returns (uint256 pay)
+    {
+        if (!Orders.isOrder(order)) revert NotAnOrder();
+        bytes32 id = idOf(order);
+        _requireAnswerable(id, order, output);
+        Lane storage lane = _laneOf(order);
+        _requireNext(lane.word, order.requester, order.facts.lane(), order.facts.seq());
+        Signatures.requireValid(order.requester, hashOrder(order), signature);
+
+        lane.word = LaneWords.pack(State.FINAL, order.facts.seq(), resultHashOf(id, order.modelId, output));
+        (License memory requesters, License memory operators) = _useBoth(order);
+        if (order.fee > 0) _spend(order.token, order.requester, order.fee);
+        uint16 royaltyBps = requesters.word.royaltyBps();
+        pay = _settle(id, order, requesters.payTo, royaltyBps, operators, minPay);
+
+        emit OrderFulfilled(
+            id,
+            msg.sender,
+            order.requester,
+            order.modelId,
+            order.inputHash,
+            order.token,
+            order.fee,
+            order.facts,
+            royaltyBps,
+            operators.word.royaltyBps(),
+            output
+        );
+
+        _callBack(id, order, output);
+    }
+
+    /// @inheritdoc IInferenceOracle
+    function cancelOrder(uint64 lane, uint32 seq) external {
+        Lane storage own = _lanes[msg.sender][lane];
+        _requireNext(own.word, msg.sender, lane, seq);
+
+        own.word = LaneWords.pack(State.REFUNDED, seq, 0);
+
+        emit OrderCanceled(msg.sender, lane, seq);
     }
 
     /// @inheritdoc IInferenceOracle
@@ -230,12 +274,17 @@ contract InferenceOracle is IInferenceOracle, IERC165, Payments {
     /// @inheritdoc IERC165
     function supportsInterface(bytes4 interfaceId) external pure returns (bool) {
         return interfaceId == type(IInferenceOracle).interfaceId || interfaceId == type(IPayments).interfaceId
-            || interfaceId == type(IERC165).interfaceId;
+            || interfaceId == type(IERC165).interfaceId || interfaceId == EIP712.eip712Domain.selector; // ERC-5267
     }
 
     /// @inheritdoc IInferenceOracle
     function idOf(Request calldata request_) public view returns (bytes32) {
         return Requests.ofCalldata(request_, block.chainid);
+    }
+
+    /// @inheritdoc IInferenceOracle
+    function hashOrder(Request calldata order) public view returns (bytes32) {
+        return _hashTypedData(Orders.structHash(order));
     }
 
     /// @inheritdoc IInferenceOracle
@@ -291,7 +340,7 @@ contract InferenceOracle is IInferenceOracle, IERC165, Payments {
         uint16 royaltyBps = fee > 0 ? license.word.royaltyBps() : 0;
         uint256 net = fee - uint256(fee) * royaltyBps / 10_000;
         if (net < minFee) revert FeeTooLow(net, minFee);
-        _count(license, ask.modelId, Role.REQUESTER, token, fee);
+        _count(license, ask.modelId, msg.sender, Role.REQUESTER, token, fee, 1);
 
         pins = LaneWords.pins(mode, operatorsUse, epoch);
         made.requester = msg.sender;
@@ -316,18 +365,40 @@ contract InferenceOracle is IInferenceOracle, IERC165, Payments {
             request_.facts.termsVersion(),
             pinned.epoch()
         );
-        _count(license, request_.modelId, Role.OPERATOR, request_.token, request_.fee);
+        _count(license, request_.modelId, msg.sender, Role.OPERATOR, request_.token, request_.fee, 1);
     }
 
-    /// @dev One use more of a grant with limits. Reverts with the reason where none is left.
-    function _count(License memory license, bytes32 modelId, Role role, address token, uint96 fee) private {
+    /// @dev Uses both licenses of an order, under the terms that it names and that are in force.
+    /// @return The requester's, and the operator's.
+    function _useBoth(Request calldata order) private returns (License memory, License memory) {
+        UseClass useClass = order.facts.useClass();
+        UseClass operatorsUse = order.fee > 0 ? UseClass.COMMERCIAL : useClass;
+        (License memory requesters, License memory operators, uint24 version) =
+            REGISTRY.licensesNow(order.modelId, order.requester, useClass, msg.sender, operatorsUse);
+        if (version != order.facts.termsVersion()) revert OrderForOtherTerms(order.facts.termsVersion(), version);
+        uint256 uses = order.facts.items() > 0 ? order.facts.items() : 1;
+        _count(requesters, order.modelId, order.requester, Role.REQUESTER, order.token, order.fee, uses);
+        _count(operators, order.modelId, msg.sender, Role.OPERATOR, order.token, order.fee, uses);
+        return (requesters, operators);
+    }
+
+    /// @dev So many uses more of a grant with limits. Reverts with the reason where they are not left.
+    function _count(
+        License memory license,
+        bytes32 modelId,
+        address account,
+        Role role,
+        address token,
+        uint96 fee,
+        uint256 more
+    ) private {
         if (!license.word.has(GrantWords.COUNTED | GrantWords.FLOORED)) return;
-        address licensee = _holder(license.licensee, msg.sender);
+        address licensee = _holder(license.licensee, account);
         Limits memory limits = REGISTRY.limitsOf(modelId, licensee, role, license.word.seq());
         Uses memory uses = _uses[limits.digest];
-        limits.check(uses, modelId, licensee, role, token, fee, address(this));
+        limits.check(uses, modelId, licensee, role, token, fee, more, address(this));
         if (limits.market != address(0)) {
-            _uses[limits.digest] = Uses(uses.total + 1, uses.onDay() + 1, GrantLimits.today());
+            _uses[limits.digest] = Uses(uses.total + uint32(more), uses.onDay() + uint32(more), GrantLimits.today());
         }
     }
 
@@ -356,20 +427,40 @@ contract InferenceOracle is IInferenceOracle, IERC165, Payments {
         return _lanes[request_.requester][request_.facts.lane()];
     }
 
+    function _requireAnswerable(bytes32 id, Request calldata request_, bytes calldata output) private view {
+        if (block.timestamp > request_.facts.deadline()) revert DeadlinePassed(request_.facts.deadline());
+        if (msg.sender != request_.operator) revert NotOperator(id, msg.sender, request_.operator);
+        if (output.length > MAX_OUTPUT_BYTES) revert OutputTooLarge(output.length, MAX_OUTPUT_BYTES);
+    }
+
+    /// @dev Whether an order is the next thing in its lane, in which nothing is open.
+    function _requireNext(LaneWord last, address requester, uint64 lane, uint32 seq) private pure {
+        if (last.state() == State.OPEN) revert LaneBusy(requester, lane);
+        if (seq != last.seq() + 1) revert NotNext(seq, last.seq() + 1);
+    }
+
     /// @dev Royalties, of the requester's and of the operator's grant, are rounded down; the rest is the operator's, so that nothing is
     /// lost. Each grant's is half the fee at most. A royalty without a payee of its own is the model's.
-    function _settle(bytes32 id, Request calldata request_, License memory license, uint96 minPay)
-        private
-        returns (uint256 pay)
-    {
+    function _settle(
+        bytes32 id,
+        Request calldata request_,
+        address payTo,
+        uint256 royaltyBps,
+        License memory license,
+        uint96 minPay
+    ) private returns (uint256 pay) {
         uint256 fee = request_.fee;
-        uint256 requesters = fee * request_.facts.royaltyBps() / 10_000;
-        uint256 operators = fee * license.word.royaltyBps() / 10_000;
-        pay = fee - requesters - operators;
+        uint256 requesters;
+        uint256 operators;
+        unchecked {
+            requesters = fee * royaltyBps / 10_000;
+            operators = fee * license.word.royaltyBps() / 10_000;
+            pay = fee - requesters - operators;
+        }
         if (pay < minPay) revert PayTooLow(pay, minPay);
         if (fee == 0) return 0;
-        uint256 models = _payRoyalty(id, request_.token, request_.payTo, Role.REQUESTER, requesters)
-            + _payRoyalty(id, request_.token, license.payTo, Role.OPERATOR, operators);
+        uint256 models = _payRoyalty(id, request_.token, payTo, Role.REQUESTER, requesters);
+        models += _payRoyalty(id, request_.token, license.payTo, Role.OPERATOR, operators);
         _fill(request_.token, request_.modelId, msg.sender, pay, models);
     }
 
@@ -391,12 +482,18 @@ contract InferenceOracle is IInferenceOracle, IERC165, Payments {
     /// @dev Exactly `gasLimit` gas or a revert: the operator cannot starve a callback and be paid for it. EIP-150 passes on 63/64 at
     /// most, so whoever had its gas has left a 63rd of it here, whatever else the call cost. What the callback does or returns has no
     /// effect.
-    function _callBack(address consumer, uint256 gasLimit, bytes32 id, uint64 lane, bytes calldata output) private {
-        bytes memory data = abi.encodeCall(IInferenceConsumer.onInference, (id, lane, output));
+    function _callBack(bytes32 id, Request calldata request_, bytes calldata output) private {
+        uint256 gasLimit = request_.facts.callbackGas();
+        if (gasLimit == 0) return;
+        bytes memory data = abi.encodeCall(IInferenceConsumer.onInference, (id, request_.facts.lane(), output));
         uint256 required = gasLimit + gasLimit / 63 + CALL_OVERHEAD_GAS;
         if (gasleft() < required) revert InsufficientGas(gasleft(), required);
-        (bool done,,) = LibCall.tryCall(consumer, 0, gasLimit, 0, data);
+        (bool done,,) = LibCall.tryCall(request_.requester, 0, gasLimit, 0, data);
         if (gasleft() < gasLimit / 63) revert InsufficientGas(gasleft(), gasLimit / 63);
         if (!done) emit CallbackFailed(id);
+    }
+
+    function _domainNameAndVersion() internal pure override returns (string memory, string memory) {
+        return ("Themis", "1");
     }
 }

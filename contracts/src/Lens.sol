@@ -78,7 +78,7 @@ contract Lens is ILens {
             address licensee = license.licensee == address(0) ? account : license.licensee;
             Limits memory limits = _registry().limitsOf(modelId, licensee, role, license.word.seq());
             Uses memory uses = ORACLE.usesOf(limits.digest);
-            limits.check(uses, modelId, licensee, role, token, fee, address(ORACLE));
+            limits.check(uses, modelId, licensee, role, token, fee, 1, address(ORACLE));
         }
         return license.word.royaltyBps();
     }

@@ -180,7 +180,7 @@ abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
 
     /// @inheritdoc ILicenseRegistry
     function licenseNow(bytes32 modelId, address account, UseClass useClass, UseClass operatorsUse)
-        external
+        public
         view
         returns (License memory license, uint24 version, uint16 epoch, Mode operatorsMode)
     {
@@ -193,6 +193,22 @@ abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
             license = pinnedLicense(modelId, account, Role.REQUESTER, useClass, version, epoch);
         }
         operatorsMode = _modeOf(modelId, version, policy, Role.OPERATOR, operatorsUse);
+    }
+
+    /// @inheritdoc ILicenseRegistry
+    function licensesNow(
+        bytes32 modelId,
+        address requester,
+        UseClass requestersUse,
+        address operator,
+        UseClass operatorsUse
+    ) external view returns (License memory requesters, License memory operators, uint24 version) {
+        uint16 epoch;
+        Mode mode;
+        (requesters, version, epoch, mode) = licenseNow(modelId, requester, requestersUse, operatorsUse);
+        if (mode == Mode.GRANT) {
+            operators = pinnedLicense(modelId, operator, Role.OPERATOR, operatorsUse, version, epoch);
+        }
     }
 
     /// @inheritdoc ILicenseRegistry

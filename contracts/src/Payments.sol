@@ -17,6 +17,9 @@ abstract contract Payments is IPayments, ReentrancyGuard {
     /// @inheritdoc IPayments
     mapping(address token => mapping(address account => uint256)) public credits;
 
+    /// @inheritdoc IPayments
+    mapping(address token => mapping(address account => uint256)) public deposits;
+
     /// @dev What one operator's answers about one model have earned in one token: the operator's in the high half, the model's in the
     /// low one.
     mapping(bytes32 place => uint256) private _tills;
@@ -66,6 +69,26 @@ abstract contract Payments is IPayments, ReentrancyGuard {
     }
 
     /// @inheritdoc IPayments
+    function deposit(address token, address account, uint256 amount) external payable {
+        _requireSent(token, amount);
+        deposits[token][account] += amount;
+
+        emit Deposited(token, account, amount);
+
+        if (token != address(0)) _pull(token, amount);
+    }
+
+    /// @inheritdoc IPayments
+    function withdrawDeposit(address token, uint256 amount, address to) external returns (uint256 paid) {
+        _spend(token, msg.sender, amount);
+        _credit(token, msg.sender, amount);
+
+        emit DepositReleased(token, msg.sender, amount);
+
+        return _pay(token, msg.sender, to);
+    }
+
+    /// @inheritdoc IPayments
     function tillOf(address token, bytes32 modelId, address operator)
         public
         view
@@ -77,6 +100,15 @@ abstract contract Payments is IPayments, ReentrancyGuard {
 
     function _credit(address token, address account, uint256 amount) internal {
         if (amount > 0) credits[token][account] += amount;
+    }
+
+    /// @dev Takes from a deposit what the account owes.
+    function _spend(address token, address account, uint256 amount) internal {
+        uint256 held = deposits[token][account];
+        if (held < amount) revert DepositTooLow(held, amount);
+        unchecked {
+            deposits[token][account] = held - amount;
+        }
     }
 
     /// @dev Amounts are parts of fees below 2^96, so that it takes 2^32 of the largest until the lower half runs over.

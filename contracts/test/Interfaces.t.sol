@@ -40,8 +40,9 @@ contract InterfacesTest is Fixture {
     }
 
     function _oracles() private pure returns (bytes4[] memory ids) {
-        ids = new bytes4[](3);
-        (ids[0], ids[1], ids[2]) = (ERC165, type(IInferenceOracle).interfaceId, type(IPayments).interfaceId);
+        ids = new bytes4[](4);
+        (ids[0], ids[1]) = (ERC165, ERC5267);
+        (ids[2], ids[3]) = (type(IInferenceOracle).interfaceId, type(IPayments).interfaceId);
     }
 
     function _registrys() private pure returns (bytes4[] memory ids) {

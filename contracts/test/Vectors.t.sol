@@ -6,6 +6,7 @@ import {InferenceOracle} from "../src/InferenceOracle.sol";
 import {Registry} from "../src/Registry.sol";
 import {Request} from "../src/interfaces/IInferenceOracle.sol";
 import {Grant, Role, UseClass} from "../src/interfaces/ILicenseRegistry.sol";
+import {Facts, RequestFacts} from "../src/types/Facts.sol";
 import {VM} from "./support/Vm.sol";
 
 /// @notice The hashes of `tests/vectors/ids.json`, which Python computed: one judge for both sides.
@@ -49,6 +50,37 @@ contract VectorsTest {
             Request memory wired = request.wire();
             wired.licensee = request.licensee; // even where a contract would leave it out
             VM.assertEq(_oracle().idOf(wired), _word("expected"));
+        }
+        VM.assertEq(cases, 9);
+    }
+
+    /// @dev The id of an order, and what its requester signs.
+    function test_orderDigests() public {
+        uint256 cases;
+        for (; _next("orders", cases); ++cases) {
+            Facts facts = RequestFacts.pack(
+                uint64(_uint("lane")),
+                uint32(_uint("seq")),
+                0,
+                uint40(_uint("deadline")),
+                uint32(_uint("callbackGas")),
+                uint24(_uint("termsVersion")),
+                0,
+                UseClass(_uint("useClass"))
+            );
+            Request memory order = Request({
+                requester: _address("requester"),
+                modelId: _word("modelId"),
+                inputHash: _word("inputHash"),
+                operator: _address("operator"),
+                token: _address("token"),
+                fee: uint96(_uint("fee")),
+                payTo: address(0),
+                licensee: address(0),
+                facts: Facts.wrap(Facts.unwrap(facts) | _uint("items") << 248)
+            });
+            VM.assertEq(_oracle().idOf(order), _word("id"));
+            VM.assertEq(_oracle().hashOrder(order), _word("expected"));
         }
         VM.assertEq(cases, 9);
     }

@@ -1,11 +1,13 @@
 """Writes `ids.json`: hashes of fixed and extreme values, computed by Python, checked by pytest and by forge."""
 
 import json
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
 from themis.core.canonical import UNLIMITED, Grant, grant_digest, model_id, request_id, result_hash
+from themis.core.order import order_digest
 from themis.core.types import Address, Hash32, Request, Role, UseClass
 
 FILE: Final = Path(__file__).with_suffix(".json")
@@ -66,6 +68,11 @@ REQUESTS: Final = (
         callback_gas=60_000,
     ),
 )
+ORDERS: Final = (
+    Request(NOBODY, 0, 0, ZERO, ZERO, NOBODY, NOBODY, 0, NOBODY, 0, 0, UseClass.PERSONAL, NOBODY, 0, 0, 0),
+    replace(REQUESTS[1], pay_to=NOBODY, licensee=NOBODY, royalty_bps=0, grant_seq=0, items=2**8 - 1),
+    replace(REQUESTS[2], pay_to=NOBODY, licensee=NOBODY, royalty_bps=0, grant_seq=0, items=64),
+)
 OUTPUTS: Final = (b"", b"\x00", bytes(range(32)), b"\xff" * 1_024)
 MODELS: Final = ((NOBODY, ZERO, ZERO, ZERO), (EVERYBODY, ONES, ONES, ONES), (SOMEBODY, COUNTING, ONES, ZERO))
 GRANTS: Final = (
@@ -119,6 +126,7 @@ def vectors() -> dict[str, list[dict[str, Any]]]:
         "models": [_model(*case) for case in product(DOMAINS, MODELS)],
         "requests": [_request(*case) for case in product(DOMAINS, REQUESTS)],
         "results": [_result(*case) for case in product(DOMAINS, (ZERO, COUNTING), OUTPUTS)],
+        "orders": [_order(*case) for case in product(DOMAINS, ORDERS)],
         "grants": [_grant(*case) for case in product(DOMAINS, GRANTS)],
     }
 
@@ -154,6 +162,26 @@ def _request(domain: Domain, request: Request) -> dict[str, Any]:
         "callbackGas": request.callback_gas,
     }
     return _case(domain, fields, request_id(request, *domain))
+
+
+def _order(domain: Domain, order: Request) -> dict[str, Any]:
+    fields = {
+        "requester": order.requester,
+        "modelId": order.model_id,
+        "inputHash": order.input_hash,
+        "operator": order.operator,
+        "token": order.token,
+        "fee": order.fee,
+        "items": order.items,
+        "lane": order.lane,
+        "seq": order.seq,
+        "deadline": order.deadline_s,
+        "callbackGas": order.callback_gas,
+        "termsVersion": order.terms_version,
+        "useClass": order.use_class,
+        "id": request_id(order, *domain),
+    }
+    return _case(domain, fields, order_digest(order, *domain))
 
 
 def _result(domain: Domain, id_: Hash32, output: bytes) -> dict[str, Any]:

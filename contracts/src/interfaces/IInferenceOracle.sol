@@ -59,6 +59,22 @@ interface IInferenceOracle is IPayments {
     );
     /// @notice A request was made. All of it, input included, is here and nowhere else; storage keeps a digest.
     event Requested(bytes32 indexed id, address indexed operator, Request request, bytes input);
+    /// @notice An order was asked, paid and answered. Its input is not here. Royalties are of the requester's and the operator's grant.
+    event OrderFulfilled(
+        bytes32 indexed id,
+        address indexed operator,
+        address requester,
+        bytes32 modelId,
+        bytes32 inputHash,
+        address token,
+        uint96 fee,
+        Facts facts,
+        uint16 requestersBps,
+        uint16 operatorsBps,
+        bytes output
+    );
+    /// @notice A requester canceled its lane's next order.
+    event OrderCanceled(address indexed requester, uint64 lane, uint32 seq);
     /// @notice A request was answered. The output is here and nowhere else; storage keeps a digest of `resultHash`. What that version
     /// of the terms asks its users to say: `REGISTRY.termsOf(modelId, termsVersion)`. `royaltyBps` is the operator's; see
     /// `RoyaltyPaid`.
@@ -104,6 +120,12 @@ interface IInferenceOracle is IPayments {
     error NotOpen(bytes32 id);
     /// @notice Only the operator the requester chose may answer.
     error NotOperator(bytes32 id, address caller, address operator);
+    /// @notice No order names a payee, a licensee, a grant or a royalty.
+    error NotAnOrder();
+    /// @notice The order is not its lane's next: answered, canceled, or another comes first.
+    error NotNext(uint32 seq, uint32 next);
+    /// @notice The order was signed for other terms than those in force.
+    error OrderForOtherTerms(uint24 signed, uint24 inForce);
     /// @notice The transaction cannot give the callback the gas its requester fixed: send more.
     error InsufficientGas(uint256 available, uint256 required);
 
@@ -163,9 +185,26 @@ interface IInferenceOracle is IPayments {
         external
         returns (uint256 fulfilled);
 
+    /// @notice Asks, pays and answers in one transaction what a requester has signed: `hashOrder`, by key, ERC-1271 or EIP-7702. Only
+    /// the operator, until the deadline, under the terms that the order names; both licensed at this moment. The fee comes from the
+    /// requester's deposit, royalties from the fee. No offer is asked for. The rest is as with a request.
+    /// An order takes its lane's next number, so it is answered once. One for a list (`items` above zero) is as many uses of both grants;
+    /// its output is a root, see `ResultList`. An operator that is a contract has its members agree on the order's id.
+    /// @param order Its `payTo`, `licensee`, `grantSeq` and `royaltyBps` are zero.
+    /// @return pay What the operator earned, smallest units.
+    function fulfillOrder(Request calldata order, bytes calldata signature, bytes calldata output, uint96 minPay)
+        external
+        returns (uint256 pay);
+
+    /// @notice Cancels the caller's next order of a lane, signed or not.
+    function cancelOrder(uint64 lane, uint32 seq) external;
+
     /// @notice Returns the whole fee of an unanswered request to its requester's credit, and its use to the grant. Anyone, after the
     /// deadline.
     function refund(Request calldata request_) external;
+
+    /// @notice The EIP-712 digest a requester signs.
+    function hashOrder(Request calldata order) external view returns (bytes32);
 
     /// @notice Uses that were counted here of a grant that limits them.
     function usesOf(bytes32 grantHash) external view returns (Uses memory);

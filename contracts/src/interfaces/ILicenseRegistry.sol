@@ -189,6 +189,15 @@ interface ILicenseRegistry {
         view
         returns (License memory license, uint24 version, uint16 epoch, Mode operatorsMode);
 
+    /// @notice `licenseNow`, and `pinnedLicense` of an operator where it needs one.
+    function licensesNow(
+        bytes32 modelId,
+        address requester,
+        UseClass requestersUse,
+        address operator,
+        UseClass operatorsUse
+    ) external view returns (License memory requesters, License memory operators, uint24 version);
+
     /// @notice By what an account may use a model now, where the terms of `version` ask for a grant: one of `epoch` or later. Reverts
     /// with the reason where there is none. The market looks at the limits itself.
     function pinnedLicense(bytes32 modelId, address account, Role role, UseClass useClass, uint24 version, uint16 epoch)

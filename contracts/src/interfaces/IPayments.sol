@@ -10,6 +10,7 @@ import {IRegistry} from "./IRegistry.sol";
 ///
 /// Warning: every token stands for itself. One that lies about balances, shrinks them or takes a fee harms those who accept it, and
 /// nobody else.
+/// Warning: a deposit stands behind no order in particular: its account can take it back, or spend it on others, until an answer is mined.
 /// Warning: a credit in a token that refuses its account waits for ever; the account can have it paid elsewhere (`withdrawTo`).
 interface IPayments {
     /// @notice A till was emptied into credits: `models` is the royalty, `operators` the rest.
@@ -21,6 +22,10 @@ interface IPayments {
         address licensor,
         uint256 models
     );
+    /// @notice A deposit has grown.
+    event Deposited(address indexed token, address indexed account, uint256 amount);
+    /// @notice So much of a deposit is a credit now.
+    event DepositReleased(address indexed token, address indexed account, uint256 amount);
     /// @notice An account's credit was paid out.
     event Withdrawn(address indexed token, address indexed account, address to, uint256 amount);
 
@@ -28,6 +33,9 @@ interface IPayments {
     error TransferFailed(address to);
     /// @notice Another amount arrived than the fee. Tokens that take a fee on transfer are not accepted.
     error FeeNotReceived(address token, uint256 received, uint256 fee);
+
+    /// @notice The deposit is smaller than that.
+    error DepositTooLow(uint256 held, uint256 amount);
 
     /// @notice Lists that belong together differ in length.
     error UnequalLists(uint256 items, uint256 others);
@@ -55,6 +63,15 @@ interface IPayments {
 
     /// @notice Pays the caller's credit to another account.
     function withdrawTo(address token, address to) external returns (uint256 amount);
+
+    /// @notice Pays into an account's deposit, from which its orders are paid; `token` zero: ether, `msg.value` the amount. Anyone.
+    function deposit(address token, address account, uint256 amount) external payable;
+
+    /// @notice Takes back from the caller's deposit, and pays it with the caller's credit to `to`.
+    function withdrawDeposit(address token, uint256 amount, address to) external returns (uint256 paid);
+
+    /// @notice Smallest units.
+    function deposits(address token, address account) external view returns (uint256);
 
     /// @notice What `withdraw` would pay an account, smallest units.
     function credits(address token, address account) external view returns (uint256);

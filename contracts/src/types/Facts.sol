@@ -3,14 +3,15 @@ pragma solidity ^0.8.28;
 
 import {UseClass} from "../interfaces/ILicenseRegistry.sol";
 
-/// @notice The small numbers of a request: lane 64 | seq 32 | grantSeq 32 | deadline 40 | callbackGas 32 | termsVersion 24 |
-/// royaltyBps 16 | useClass 8, from bit 247 down.
+/// @notice The small numbers of a request: items 8 | lane 64 | seq 32 | grantSeq 32 | deadline 40 | callbackGas 32 |
+/// termsVersion 24 | royaltyBps 16 | useClass 8. Of an order `grantSeq` and `royaltyBps` are zero, of a request `items`.
 type Facts is uint256;
 
 using RequestFacts for Facts global;
 
 /// @title Packing and reading a request's facts
 library RequestFacts {
+    uint256 private constant ITEMS = 248;
     uint256 private constant LANE = 184;
     uint256 private constant SEQ = 152;
     uint256 private constant GRANT_SEQ = 120;
@@ -34,6 +35,11 @@ library RequestFacts {
         uint256 limits = uint256(deadline_) << DEADLINE | uint256(callbackGas_) << CALLBACK_GAS;
         uint256 license = uint256(termsVersion_) << VERSION | uint256(royaltyBps_) << ROYALTY | uint256(useClass_);
         return Facts.wrap(where | limits | license);
+    }
+
+    /// @notice Inputs of an order for a list; zero: one input that is no list.
+    function items(Facts facts) internal pure returns (uint8) {
+        return uint8(Facts.unwrap(facts) >> ITEMS);
     }
 
     /// @notice The requester's storage lane.
@@ -74,5 +80,11 @@ library RequestFacts {
     /// @notice The requester's use, as it declared it.
     function useClass(Facts facts) internal pure returns (UseClass) {
         return UseClass(uint8(Facts.unwrap(facts)));
+    }
+
+    /// @notice Whether no grant and no royalty are named.
+    function isUnlicensed(Facts facts) internal pure returns (bool) {
+        uint256 license = uint256(type(uint32).max) << GRANT_SEQ | uint256(type(uint16).max) << ROYALTY;
+        return Facts.unwrap(facts) & license == 0;
     }
 }

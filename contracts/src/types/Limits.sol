@@ -12,7 +12,7 @@ struct Uses {
 
 /// @title What limits a use besides time, class and terms
 library GrantLimits {
-    /// @notice Reverts with the reason unless one more use is left at this market, for that fee.
+    /// @notice Reverts with the reason unless so many more uses are left at this market, for that fee together.
     function check(
         Limits memory limits,
         Uses memory uses,
@@ -21,18 +21,19 @@ library GrantLimits {
         Role role,
         address token,
         uint96 fee,
+        uint256 more,
         address market
     ) internal view {
         if (limits.market != address(0) && limits.market != market) {
             revert ILicenseRegistry.GrantForOtherMarket(modelId, licensee, role, limits.market);
         }
-        if (limits.quota != UNLIMITED && uses.total >= limits.quota) {
+        if (limits.quota != UNLIMITED && uses.total + more > limits.quota) {
             revert ILicenseRegistry.QuotaExhausted(modelId, licensee, role);
         }
-        if (limits.dailyRate != UNLIMITED && onDay(uses) >= limits.dailyRate) {
+        if (limits.dailyRate != UNLIMITED && onDay(uses) + more > limits.dailyRate) {
             revert ILicenseRegistry.DailyRateReached(modelId, licensee, role, limits.dailyRate);
         }
-        if (limits.priceFloor > 0 && (limits.priceToken != token || fee < limits.priceFloor)) {
+        if (limits.priceFloor > 0 && (limits.priceToken != token || fee < limits.priceFloor * more)) {
             revert ILicenseRegistry.PriceBelowFloor(modelId, licensee, limits.priceToken, limits.priceFloor);
         }
     }

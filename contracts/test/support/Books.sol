@@ -26,6 +26,7 @@ abstract contract Books {
         uint16 epoch; // in which it was made
         bytes32 grantHash; // of the requester's grant, where its uses are counted
         uint96 minFee; // the operator's, when it was made
+        uint32 uses; // of each grant
         State state;
         bytes32 hash; // whose digest the oracle keeps
         uint8 settlements;
@@ -99,6 +100,10 @@ abstract contract Books {
         uint256 earned; // answers that were paid, by an operator's grant
         uint256 counted; // uses that were counted, of either role
         uint256 early; // requests and answers by a grant that waited
+        uint256 orders; // answered, and requested and paid by that
+        uint256 lists; // of them, of several inputs
+        uint256 cancels; // of orders
+        uint256 takenBack; // deposits
         uint256 refunds;
         uint256 byHotKeys; // requests and answers by another's grant
         uint256 collections; // of tills with something in them
@@ -117,6 +122,7 @@ abstract contract Books {
     mapping(uint256 invariant => string) public violation;
     Reached internal _reached;
 
+    address[ACCOUNTS] private _accounts;
     Known[] internal _known;
     Version[] internal _versions;
     address internal _licensor;
@@ -130,19 +136,23 @@ abstract contract Books {
     mapping(address token => Money) internal _money;
     mapping(address token => mapping(address operator => Till)) internal _tills;
     mapping(address token => mapping(address account => uint256)) internal _credits;
+    mapping(address token => mapping(address account => uint256)) internal _deposits;
     mapping(address token => mapping(address operator => uint256)) internal _agreed; // least pay of its answers
     mapping(address token => mapping(address operator => uint256)) internal _collected;
 
     constructor(InferenceOracle oracle, bytes32 modelId) {
         (ORACLE, REGISTRY, LENS) = (oracle, oracle.REGISTRY(), Lens(oracle.LENS()));
         (MODEL_ID, TOKEN) = (modelId, new StandardToken());
+        for (uint256 i; i < ACCOUNTS; ++i) {
+            _accounts[i] = VM.addr(keyOfAccount(i));
+        }
         _licensor = REGISTRY.licensorOf(modelId);
         (uint24 version, Policy policy) = REGISTRY.termsInForce(modelId);
         require(version == 1);
         _versions.push(Version(uint40(block.timestamp), policy));
     }
 
-    /// @dev 1: to the smallest unit, the oracle holds what it owes in open fees, tills and credits, each of them by the books.
+    /// @dev 1: to the smallest unit, the oracle holds what it owes in open fees, deposits, tills and credits, each by the books.
     function assertMoney() external view {
         for (uint256 i; i < 2; ++i) {
             address token = tokenOf(i);
@@ -158,8 +168,14 @@ abstract contract Books {
                 VM.assertEq(models, _tills[token][accountOf(who)].models);
                 owed += operators + models;
             }
+            uint256 deposited;
+            for (uint256 who; who < ACCOUNTS; ++who) {
+                uint256 deposit = ORACLE.deposits(token, accountOf(who));
+                VM.assertEq(deposit, _deposits[token][accountOf(who)]);
+                deposited += deposit;
+            }
             Money memory money = _money[token];
-            VM.assertEq(_held(token), owed + money.open);
+            VM.assertEq(_held(token), owed + money.open + deposited);
             VM.assertEq(money.settled, owed + money.paidOut);
         }
     }
@@ -231,6 +247,9 @@ abstract contract Books {
         for (uint256 i; i < 2; ++i) {
             for (uint256 who; who < ACCOUNTS; ++who) {
                 ORACLE.collect(tokenOf(i), MODEL_ID, accountOf(who));
+                uint256 deposit = ORACLE.deposits(tokenOf(i), accountOf(who));
+                VM.prank(accountOf(who));
+                ORACLE.withdrawDeposit(tokenOf(i), deposit, accountOf(who));
             }
             for (uint256 who; who < PAYEES; ++who) {
                 ORACLE.withdraw(tokenOf(i), payeeOf(who));
@@ -243,8 +262,12 @@ abstract contract Books {
         return _reached;
     }
 
-    function accountOf(uint256 index) public pure returns (address) {
-        return address(uint160(0xacc0 + index % ACCOUNTS));
+    function accountOf(uint256 index) public view returns (address) {
+        return _accounts[index % ACCOUNTS];
+    }
+
+    function keyOfAccount(uint256 index) public pure returns (uint256) {
+        return 0xacc0 + index % ACCOUNTS;
     }
 
     function roleOf(uint256 index) public pure returns (Role) {
@@ -256,7 +279,7 @@ abstract contract Books {
     }
 
     /// @dev Everybody who can have a credit.
-    function payeeOf(uint256 index) public pure returns (address) {
+    function payeeOf(uint256 index) public view returns (address) {
         index %= PAYEES;
         if (index < ACCOUNTS) return accountOf(index);
         return index == ACCOUNTS ? PAYEE : VM.addr(keyOf(index));
@@ -308,14 +331,14 @@ abstract contract Books {
         (, made.seq,) = ORACLE.stateOf(from, ask.lane);
         ++made.seq;
         Offer storage offer = _offers[ask.operator][token];
-        (known.epoch, known.minFee, known.state) = (_epoch, offer.minFee, State.OPEN);
+        (known.epoch, known.minFee, known.state, known.uses) = (_epoch, offer.minFee, State.OPEN, 1);
         allowed = offer.serving && _free(from, ask.lane)
             && policy.mode(Role.OPERATOR, fee > 0 ? UseClass.COMMERCIAL : ask.useClass) != Mode.CLOSED;
         Mode mode = policy.mode(Role.REQUESTER, ask.useClass);
         if (mode == Mode.CLOSED) allowed = false;
         if (mode == Mode.GRANT) {
             Licensed memory license = _licensed(from, Role.REQUESTER, ask.useClass, version, _epoch);
-            allowed = allowed && license.good && _usable(license.grant, token, fee);
+            allowed = allowed && license.good && _usable(license.grant, token, fee, 1);
             (made.licensee, made.grantSeq) = (license.licensee, license.grant.seq);
             if (license.grant.market != address(0)) known.grantHash = REGISTRY.hashGrant(license.grant);
             if (fee > 0 && license.grant.royaltyBps > 0) {
@@ -337,7 +360,41 @@ abstract contract Books {
         allowed = known.state == State.OPEN && by == made.operator && block.timestamp <= made.deadline;
         if (_versions[made.termsVersion - 1].policy.mode(Role.OPERATOR, use) == Mode.GRANT) {
             license = _licensed(by, Role.OPERATOR, use, made.termsVersion, known.epoch);
-            allowed = allowed && license.good && _usable(license.grant, made.token, made.fee);
+            allowed = allowed && license.good && _usable(license.grant, made.token, made.fee, 1);
+        }
+        allowed = allowed && _payOf(made, license.grant.royaltyBps) >= minPay;
+    }
+
+    /// @dev Whether an order that is signed well may be answered for that pay now, what it is then, and by which grant of the operator.
+    /// @param order Names no grant and no royalty, and the terms its requester wants.
+    function _orderable(Plain memory order, uint32 uses, uint96 minPay)
+        internal
+        view
+        returns (bool allowed, Known memory known, Licensed memory license)
+    {
+        uint24 version = _versionInForce();
+        Policy policy = _versions[version - 1].policy;
+        UseClass operatorsUse = order.fee > 0 ? UseClass.COMMERCIAL : order.useClass;
+        Plain memory made = order;
+        (known.epoch, known.state, known.uses, known.request) = (_epoch, State.OPEN, uses, made);
+        (, uint32 seq,) = ORACLE.stateOf(order.requester, order.lane);
+        allowed = order.termsVersion == version && order.seq == seq + 1 && _free(order.requester, order.lane)
+            && block.timestamp <= order.deadline && _deposits[order.token][order.requester] >= order.fee;
+        Mode mode = policy.mode(Role.REQUESTER, order.useClass);
+        allowed = allowed && mode != Mode.CLOSED;
+        if (mode == Mode.GRANT) {
+            license = _licensed(order.requester, Role.REQUESTER, order.useClass, version, _epoch);
+            allowed = allowed && license.good && _usable(license.grant, order.token, order.fee, uses);
+            (made.licensee, made.grantSeq) = (license.licensee, license.grant.seq);
+            if (license.grant.market != address(0)) known.grantHash = REGISTRY.hashGrant(license.grant);
+            (made.royaltyBps, made.payTo) = (license.grant.royaltyBps, license.grant.payTo);
+            delete license;
+        }
+        mode = policy.mode(Role.OPERATOR, operatorsUse);
+        allowed = allowed && mode != Mode.CLOSED;
+        if (mode == Mode.GRANT) {
+            license = _licensed(order.operator, Role.OPERATOR, operatorsUse, version, _epoch);
+            allowed = allowed && license.good && _usable(license.grant, order.token, order.fee, uses);
         }
         allowed = allowed && _payOf(made, license.grant.royaltyBps) >= minPay;
     }
@@ -368,15 +425,17 @@ abstract contract Books {
             && block.timestamp <= grant.expiry && (grant.termsVersion == 0 || grant.termsVersion == version);
     }
 
-    function _usable(Grant memory grant, address token, uint96 fee) private view returns (bool) {
+    function _usable(Grant memory grant, address token, uint96 fee, uint32 uses) private view returns (bool) {
         if (grant.market != address(0) && grant.market != address(ORACLE)) return false;
         Count storage count = _counts[REGISTRY.hashGrant(grant)];
-        if (grant.quota != UNLIMITED && count.reserved + count.spent + count.lost >= grant.quota) return false;
-        if (grant.dailyRate != UNLIMITED && _today(count) >= grant.dailyRate) return false;
-        return grant.priceFloor == 0 || (token == grant.priceToken && fee >= grant.priceFloor);
+        if (grant.quota != UNLIMITED && count.reserved + count.spent + count.lost + uses > grant.quota) {
+            return false;
+        }
+        if (grant.dailyRate != UNLIMITED && _today(count) + uses > grant.dailyRate) return false;
+        return grant.priceFloor == 0 || (token == grant.priceToken && fee >= uint256(grant.priceFloor) * uses);
     }
 
-    function _free(address from, uint64 lane) private view returns (bool) {
+    function _free(address from, uint64 lane) internal view returns (bool) {
         for (uint256 i; i < _known.length; ++i) {
             Known storage known = _known[i];
             if (known.request.requester == from && known.request.lane == lane && known.state == State.OPEN) {
@@ -386,7 +445,7 @@ abstract contract Books {
         return true;
     }
 
-    function _versionInForce() private view returns (uint24 version) {
+    function _versionInForce() internal view returns (uint24 version) {
         version = uint24(_versions.length);
         if (_versions[version - 1].effectiveAt > block.timestamp) --version;
     }
@@ -453,8 +512,8 @@ abstract contract Books {
     function _asked(Known memory known) internal {
         Plain memory made = known.request;
         if (known.grantHash != 0) {
-            ++_counts[known.grantHash].reserved;
-            _usedToday(known.grantHash);
+            _counts[known.grantHash].reserved += known.uses;
+            _usedToday(known.grantHash, known.uses);
         }
         if (made.grantSeq > 0 && made.licensee != made.requester) ++_reached.byHotKeys;
         if (made.grantSeq > 0 && _books[made.licensee][Role.REQUESTER].waiting.seq == made.grantSeq) ++_reached.early;
@@ -468,16 +527,16 @@ abstract contract Books {
         Plain memory made = known.request;
         Grant memory grant = license.grant;
         if (grant.market != address(0)) {
-            ++_counts[REGISTRY.hashGrant(grant)].spent;
-            _usedToday(REGISTRY.hashGrant(grant));
+            _counts[REGISTRY.hashGrant(grant)].spent += known.uses;
+            _usedToday(REGISTRY.hashGrant(grant), known.uses);
         }
         if (grant.seq > 0 && made.fee > 0) ++_reached.earned;
         if (grant.seq > 0 && license.licensee != made.operator) ++_reached.byHotKeys;
         if (grant.seq > 0 && _books[license.licensee][Role.OPERATOR].waiting.seq == grant.seq) ++_reached.early;
         ++_reached.answers;
         if (known.grantHash != 0) {
-            --_counts[known.grantHash].reserved;
-            ++_counts[known.grantHash].spent;
+            _counts[known.grantHash].reserved -= known.uses;
+            _counts[known.grantHash].spent += known.uses;
         }
         uint256 pay = _payOf(made, grant.royaltyBps);
         Till storage till = _tills[made.token][made.operator];
@@ -534,9 +593,9 @@ abstract contract Books {
         _money[known.request.token].settled += known.request.fee;
     }
 
-    function _usedToday(bytes32 grantHash) private {
+    function _usedToday(bytes32 grantHash, uint32 uses) private {
         Count storage count = _counts[grantHash];
-        (count.today, count.day) = (_today(count) + 1, block.timestamp / 1 days);
+        (count.today, count.day) = (_today(count) + uses, block.timestamp / 1 days);
         ++_reached.counted;
     }
 }

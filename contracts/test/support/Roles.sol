@@ -12,7 +12,7 @@ import {VM} from "./Vm.sol";
 /// @notice Plays every role at random, each function from one seed. Whatever the contracts let pass or refuse against the books
 /// is a `violation`.
 contract Roles is Books {
-    uint256 private constant FORGERS_KEY = 0xBAD;
+    uint256 internal constant FORGERS_KEY = 0xBAD;
     uint256 private constant NONCES = 64;
     uint32 private constant MAX_CALLBACK_GAS = 50_000;
     address private constant ANYONE = address(0xa11);
@@ -32,7 +32,7 @@ contract Roles is Books {
     }
 
     /// @notice All that can be played, each with one number.
-    function plays() external pure returns (bytes4[] memory all) {
+    function plays() public view virtual returns (bytes4[] memory all) {
         all = new bytes4[](14);
         (all[0], all[1], all[2], all[3]) =
         (this.sign.selector, this.replay.selector, this.manage.selector, this.arrange.selector);
@@ -403,7 +403,7 @@ contract Roles is Books {
     }
 
     /// @dev A licensee and the hot key of its role.
-    function _keys(uint256 seed) private pure returns (address licensee, address hotKey) {
+    function _keys(uint256 seed) private view returns (address licensee, address hotKey) {
         uint256 first = seed % 2 * 3;
         return (accountOf(first + _pick(seed, 0, 2)), accountOf(first + 2));
     }
@@ -455,11 +455,11 @@ contract Roles is Books {
         return uint96(what == 4 && pay < type(uint96).max ? pay + 1 : pay);
     }
 
-    function _balance(address token, address who) private view returns (uint256) {
+    function _balance(address token, address who) internal view returns (uint256) {
         return token == address(0) ? who.balance : TOKEN.balanceOf(who);
     }
 
-    function _wanted(uint256 seed) private view returns (address from, Ask memory ask_, address token, uint96 fee) {
+    function _wanted(uint256 seed) internal view returns (address from, Ask memory ask_, address token, uint96 fee) {
         from = accountOf(_pick(seed, 0, 3));
         token = tokenOf(_pick(seed, 1, 2));
         if (_pick(seed, 2, 3) > 0) fee = _pick(seed, 3, 8) == 0 ? type(uint96).max : uint96(_pick(seed, 4, 1 ether));
@@ -490,7 +490,7 @@ contract Roles is Books {
     }
 
     /// @dev The `index`-th of the small numbers in a seed.
-    function _pick(uint256 seed, uint256 index, uint256 below) private pure returns (uint256) {
+    function _pick(uint256 seed, uint256 index, uint256 below) internal pure returns (uint256) {
         return uint256(keccak256(abi.encode(seed, index))) % below;
     }
 }

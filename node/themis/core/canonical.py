@@ -31,7 +31,7 @@ GRANT_TYPE: Final = (
 DOMAIN_NAME: Final = "Themis"
 DOMAIN_VERSION: Final = "1"
 
-_FACT_SIZES: Final = (8, 4, 4, 5, 4, 3, 2, 1)
+_FACT_SIZES: Final = (1, 8, 4, 4, 5, 4, 3, 2, 1)
 
 UNLIMITED: Final = 2**32 - 1
 """A quota or daily rate of any number."""
@@ -105,8 +105,8 @@ def request_of(words: tuple[Any, ...]) -> Request:
     """Read `request_words` back; addresses are bytes."""
     *addresses, facts = words
     requester, model, input_hash, operator, token, fee, pay_to, licensee = addresses
-    packed = BytesIO(facts.to_bytes(31, "big"))
-    lane, seq, grant_seq, deadline_s, callback_gas, terms_version, royalty_bps, use_class = (
+    packed = BytesIO(facts.to_bytes(32, "big"))
+    items, lane, seq, grant_seq, deadline_s, callback_gas, terms_version, royalty_bps, use_class = (
         int.from_bytes(packed.read(size), "big") for size in _FACT_SIZES
     )
     return Request(
@@ -126,6 +126,7 @@ def request_of(words: tuple[Any, ...]) -> Request:
         grant_seq=grant_seq,
         deadline_s=deadline_s,
         callback_gas=callback_gas,
+        items=items,
     )
 
 
@@ -136,12 +137,12 @@ def result_hash(id_: Hash32, model: Hash32, output: bytes, chain_id: int, oracle
 
 def grant_digest(grant: Grant, chain_id: int, registry: Address) -> Hash32:
     """`hashGrant`: the EIP-712 digest a licensor signs."""
-    return eip712.digest(_domain(chain_id, registry), GRANT_TYPE, astuple(grant))
+    return eip712.digest(domain(chain_id, registry), GRANT_TYPE, astuple(grant))
 
 
 def grant_typed_data(grant: Grant, chain_id: int, registry: Address) -> dict[str, Any]:
     """Build the same grant as JSON that any wallet can sign."""
-    return eip712.typed_data(_domain(chain_id, registry), GRANT_TYPE, astuple(grant))
+    return eip712.typed_data(domain(chain_id, registry), GRANT_TYPE, astuple(grant))
 
 
 def grant_of_message(message: Mapping[str, Any]) -> Grant:
@@ -160,6 +161,7 @@ def grant_of_words(words: tuple[Any, ...]) -> Grant:
 def _facts(request: Request) -> Iterator[tuple[int, int]]:
     """(value, bytes) of each fact, as RequestFacts.sol packs them. Raises OverflowError beyond a width."""
     values = (
+        request.items,
         request.lane,
         request.seq,
         request.grant_seq,
@@ -172,5 +174,6 @@ def _facts(request: Request) -> Iterator[tuple[int, int]]:
     return zip(values, _FACT_SIZES, strict=True)
 
 
-def _domain(chain_id: int, registry: Address) -> Domain:
-    return Domain(DOMAIN_NAME, DOMAIN_VERSION, chain_id, registry)
+def domain(chain_id: int, contract: Address) -> Domain:
+    """EIP-712's domain of a registry or an oracle."""
+    return Domain(DOMAIN_NAME, DOMAIN_VERSION, chain_id, contract)

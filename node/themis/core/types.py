@@ -99,6 +99,8 @@ class Request:
     """Of that grant; zero where the policy is open."""
     deadline_s: int
     callback_gas: int
+    items: int = 0
+    """Inputs of an order for a list; zero: one input that is no list."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,39 @@
+"""Lists of inputs that one order asks for and one root answers (ADR 0039); `libraries/ResultList.sol` opens them."""
+
+from collections.abc import Sequence
+
+from themis.core import merkle
+from themis.core.keccak import keccak
+from themis.core.merkle import Proof
+from themis.core.order import MAX_ITEMS
+from themis.core.types import Hash32
+
+
+def input_root(inputs: Sequence[bytes]) -> Hash32:
+    """The input hash of an order for a list. Raises ValueError unless there are 1 to `MAX_ITEMS` inputs."""
+    return merkle.root([keccak(each) for each in _bounded(inputs)])
+
+
+def result_leaf(input_: bytes, output: bytes) -> bytes:
+    """What a list's root commits to for each input, 64 bytes: the input's hash, its output's hash."""
+    return keccak(input_) + keccak(output)
+
+
+def result_root(inputs: Sequence[bytes], outputs: Sequence[bytes]) -> Hash32:
+    """What an order for a list is answered with. Raises ValueError for unequal lists, and as `input_root`."""
+    return merkle.root(_leaves(inputs, outputs))
+
+
+def prove_result(inputs: Sequence[bytes], outputs: Sequence[bytes], index: int) -> Proof:
+    """Proof of one answer. Raises as `result_root`, and IndexError for an index that the list does not have."""
+    return merkle.prove(_leaves(inputs, outputs), index)
+
+
+def _leaves(inputs: Sequence[bytes], outputs: Sequence[bytes]) -> list[bytes]:
+    return [result_leaf(input_, output) for input_, output in zip(_bounded(inputs), outputs, strict=True)]
+
+
+def _bounded(inputs: Sequence[bytes]) -> Sequence[bytes]:
+    if not 1 <= len(inputs) <= MAX_ITEMS:
+        raise ValueError(f"a list has 1 to {MAX_ITEMS} inputs, not {len(inputs)}: give several orders")
+    return inputs
