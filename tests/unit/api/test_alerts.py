@@ -94,7 +94,7 @@ CASES: Final[Mapping[str, Case]] = {
         "2m",
         NODE | {"model": "0x01"},
     ),
-    "ThemisDiskFull": Case({_named("themis_disk_free_bytes"): "3e9x5 9e8x30"}, "17m", "5m"),
+    "ThemisDiskFull": Case({_named("themis_disk_free_bytes"): "9e8x30"}, "11m", "9m"),
 }
 OTHERWISE: Final[Sequence[tuple[str, Case]]] = (
     ("ThemisDown", Case({}, "3m", "1m", {"job": "themis"})),
