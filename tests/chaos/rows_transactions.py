@@ -5,6 +5,7 @@ import time
 from tests.chaos import faults
 from tests.chaos.stage import Stage, must
 from tests.chaos.table import row
+from themis.chain.contracts import decode_answers
 
 KIND = "transactions"
 GWEI = 10**9
@@ -16,7 +17,13 @@ def _operator(stage: Stage) -> str:
 
 
 def _in_mempool(stage: Stage, number: int) -> None:
-    stage.until(lambda: int(stage.chain.rpc("txpool_status")["pending"], 16) >= number, f"{number} answers in the pool")
+    stage.until(lambda: _answers_pending(stage) >= number, f"{number} answers in the pool")
+
+
+def _answers_pending(stage: Stage) -> int:
+    """However many share a transaction."""
+    mine = stage.chain.rpc("txpool_content")["pending"].get(_operator(stage), {})
+    return sum(len(decode_answers(bytes.fromhex(each["input"][2:]))) for each in mine.values())
 
 
 @row("dropped transactions", KIND)

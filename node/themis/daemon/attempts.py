@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from themis.core.errors import Reason
-from themis.core.fees import Market
+from themis.core.fees import CANCEL_GAS, Market
 from themis.core.job import Closed, Fact, Job, State
 from themis.core.pool import Nonces, Reply, Said
 from themis.core.spelling import gwei
@@ -15,6 +15,7 @@ from themis.core.trouble import Trouble
 from themis.core.types import Hash32, Receipt
 from themis.daemon import measure, told
 from themis.daemon.broadcast import broadcast, sign_answers
+from themis.daemon.gather import answers_gas
 from themis.daemon.node import Node
 from themis.daemon.outcome import holders, outcome
 from themis.daemon.unsettled import Unsettled
@@ -174,12 +175,14 @@ class Caretaker:
             return
         now_s, market = node.clock.now_s(), node.account.market()
         wanted = {nonce: self._wanted(nonce, sent, newest) for nonce, sent in unused.items()}
+        self._yield_what_is_not_covered(wanted, unused, nonces)
         capped: list[int] = []
         again: list[SentTransaction] = []
         for nonce, sent in unused.items():
             last = sent[-1]
             old = now_s - last.sent_at_s >= RESEND_AFTER_S
-            fresh = self._replacement(wanted[nonce], last, market, now_s) if old else None
+            tried = now_s - last.signed_at_s >= RESEND_AFTER_S
+            fresh = self._replacement(wanted[nonce], last, market, now_s) if tried else None
             if fresh is not None or (nonce >= nonces.pending and (old or nonce == nonces.pending)):
                 again.append(fresh or last)
             if fresh is None and last.fees.outpriced(market):
@@ -224,6 +227,19 @@ class Caretaker:
         """Those of its jobs that a nonce still has to answer, once what is too late is closed."""
         jobs = [self._expired(job) for job in self._jobs(nonce, sent, newest)]
         return [job for job in jobs if job.state in _OPEN or (job.state is State.COMPUTED and not job.alone)]
+
+    def _yield_what_is_not_covered(self, wanted: dict[int, list[Job]], unused: Attempts, nonces: Nonces) -> None:
+        """Nothing is wanted of the next nonce where no pool has it and the balance covers an empty transaction only.
+
+        All others would wait for it. Its answers are sent again once the balance covers them.
+        """
+        if nonces.mined != nonces.pending or nonces.mined not in wanted:
+            return
+        account = self._node.account
+        account.refresh(after_s=LOOK_AFTER_S)
+        room_gas = (account.balance_wei or 0) // unused[nonces.mined][-1].fees.max_fee_wei
+        if 2 * CANCEL_GAS <= room_gas < answers_gas(wanted[nonces.mined]):  # twice: it goes at a higher price
+            wanted[nonces.mined] = []
 
     def _expired(self, job: Job) -> Job:
         """Close a job whose deadline passed unanswered: every block up to then is recorded and shows no answer."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from themis.chain import contracts
 from themis.core.errors import Broken, Reason
-from themis.core.fees import CANCEL_GAS, Fees, together_gas
+from themis.core.fees import CANCEL_GAS, Fees
 from themis.core.job import Closed, Job, State, Unsent
 from themis.core.keccak import keccak
 from themis.core.pool import Reply, Said
@@ -13,7 +13,7 @@ from themis.core.transaction import SentTransaction, Transaction
 from themis.core.trouble import Trouble
 from themis.core.types import Hash32
 from themis.daemon import told
-from themis.daemon.gather import answer_gas
+from themis.daemon.gather import answer_gas, answers_gas
 from themis.daemon.node import Node
 
 log = logging.getLogger(__name__)
@@ -33,8 +33,7 @@ def sign_answers(node: Node, jobs: Sequence[Job], nonce: int, fees: Fees, now_s:
         case [answer]:
             to, data, gas = node.settings.oracle, contracts.fulfill(*answer), answer_gas(jobs[0])
         case _:
-            gas = together_gas([answer_gas(job) for job in jobs])
-            to, data = node.settings.oracle, contracts.fulfill_many(answers)
+            to, data, gas = node.settings.oracle, contracts.fulfill_many(answers), answers_gas(jobs)
     raw = node.signer.sign(Transaction(node.settings.chain_id, nonce, to, data, gas, fees))
     ids = tuple(job.id for job in jobs)
     hash_ = Hash32(keccak(raw))  # whatever its type (EIP-2718)

@@ -61,6 +61,12 @@ def answer_gas(job: Job) -> int:
     return fulfill_gas(job.request, job.answer.output if job.answer else b"", len(job.signatures))
 
 
+def answers_gas(jobs: Sequence[Job]) -> int:
+    """Gas limit of the answers of several jobs in one transaction; 0 of none."""
+    gases = [answer_gas(job) for job in jobs]
+    return together_gas(gases) if len(gases) > 1 else sum(gases)
+
+
 def sent_before(jobs: Iterable[Job], unsettled: Sequence[SentTransaction]) -> Mapping[Hash32, SentTransaction]:
     """The newest transaction with each job's answer whose nonce is open; none where it goes alone and that does not."""
     newest = {job_id: transaction for transaction in unsettled for job_id in transaction.job_ids}

@@ -15,7 +15,7 @@ from themis.core.requesters import Requesters
 from themis.core.spelling import ether
 from themis.core.types import Address
 from themis.daemon.afford import DAY_S
-from themis.daemon.attempts import RESEND_AFTER_S
+from themis.daemon.attempts import LOOK_AFTER_S, RESEND_AFTER_S
 from themis.daemon.judge import MAX_WAITING
 
 TOKEN = Address(b"\x55" * 20)
@@ -153,6 +153,30 @@ def test_an_answer_that_the_balance_does_not_cover_waits_and_holds_up_nobody(tmp
     bench.work()
     bench.mine()
     assert {bench.job(id_).state for id_ in dear} <= {State.DONE, State.SENDING}
+    assert bench.node.troubles.found() == []
+
+
+def test_what_the_balance_never_covered_gives_its_nonce_up(tmp_path: Path) -> None:
+    """The wallet was emptied after the node had looked: nothing of what was signed is in any pool."""
+    bench = Bench(tmp_path / "themis.db")
+    bench.work()
+    assert bench.node.account.nonce() == 0
+    bench.chain.balance = 4 * fulfill_gas(bench.chain.request(), bytes(32)) * 3 * GWEI
+    dear = bench.chain.ask(b"dear", callback_gas=5_000_000)
+    bench.work()
+    cheap = [bench.chain.ask(bytes([n])) for n in range(2)]
+    for _ in range(9):
+        bench.wait(LOOK_AFTER_S)
+        bench.work()
+        bench.mine()
+    assert {bench.job(id_).state for id_ in cheap} == {State.DONE}
+    assert bench.job(dear).state is State.COMPUTED
+    bench.chain.balance = 10**18
+    for _ in range(3):
+        bench.wait(RESEND_AFTER_S)
+        bench.work()
+        bench.mine()
+    assert bench.job(dear).state is State.DONE
     assert bench.node.troubles.found() == []
 
 
