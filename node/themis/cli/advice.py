@@ -15,6 +15,7 @@ ADVICE: Final[Mapping[str, str]] = {
     "DeadlinePassed": "Ask again with a later deadline (--deadline-s); an unanswered request's fee can be refunded "
     "with `themis refund`",
     "DeadlineTooFar": "Ask with a deadline at most 30 days ahead (--deadline-s)",
+    "DepositTooLow": "The requester deposits more (`deposit`); what an order needs is its fee",
     "EmptyCommitment": "Build the bundle again: one of its roots is zero",
     "FeeNotReceived": "Pay in a token that delivers what is sent: this one takes a fee on transfer",
     "FeeTooLow": "Pay so much that minFee is left after the royalty of your grant (--fee-wei; none: just that)",
@@ -26,7 +27,9 @@ ADVICE: Final[Mapping[str, str]] = {
     "LaneBusy": "Use another --lane, or wait until the request in this one is answered or refunded",
     "MalleableSignature": "The signature is the twin of a real one: use the voucher as its licensor wrote it",
     "ModelExists": "Nothing needs to be done: this licensor has registered this very bundle before",
+    "NotAnOrder": "Leave payTo, licensee, grantSeq and royaltyBps zero: both grants are looked up",
     "NotLicensor": "Use the home of the model's licensor (`themis license show MODEL_ID`)",
+    "NotNext": "Sign the order anew with `next`, or use another lane",
     "NotOpen": "The request is answered or refunded already, or was never made on this oracle",
     "NotOperator": "Only the operator named in the request can answer it",
     "NoticeTooLong": "Set --effective-at to `latest` or earlier: nothing else can be published until then",
@@ -35,6 +38,7 @@ ADVICE: Final[Mapping[str, str]] = {
     "NotSuccessor": "Only the account that the licensor named can accept: see `themis license show MODEL_ID`",
     "OperatorNotServing": "Choose an operator that offers the model (`themis models list`), or let this one run "
     "`themis models serve`",
+    "OrderForOtherTerms": "Read the terms in force, and sign the order anew under them",
     "OutputTooLarge": "The model's output does not fit the oracle: it cannot be served",
     "PayTooLow": "The royalty of the operator's grant has risen since: the request can be refunded after its deadline",
     "Reentrancy": "The token calls back into its sender: pay in another one",
