@@ -163,6 +163,15 @@ def test_the_api_is_described_for_people(scene: Hostile, browser: Browser) -> No
         assert page.locator("section").count() == scene.client.get("/v1/openapi.json").text.count('"responses"')
 
 
+def test_who_tabs_through_a_page_is_not_thrown_back_when_it_is_read_again(scene: Hostile, browser: Browser) -> None:
+    with opened(scene, browser, "/") as page:
+        expect(page.locator("#all")).to_be_visible()  # what is hidden takes no focus
+        link = page.locator("#jobs a").first
+        link.focus()
+        page.wait_for_timeout(2_500)
+        assert link.evaluate("each => each === document.activeElement")
+
+
 @pytest.mark.parametrize("path", ["/", "/request", "/api", "/licensing"])
 def test_everybody_can_read_it(scene: Hostile, browser: Browser, path: str) -> None:
     at = f"?id=0x{scene.asked.hex()}" if path == "/request" else ""
