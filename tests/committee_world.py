@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from demo import chains
 from demo.chains import RunningChain
-from tests.homes import write_key
+from tests.homes import write_config, write_key
 from tests.world import FEES, World
 from themis.chain import contracts
 from themis.chain.abi import address
@@ -105,23 +105,8 @@ class CommitteeWorld:
     def home(self, folder: Path, place: Place, models: Sequence[tuple[Path, Hash32]], *, turn_s: float = 2) -> Path:
         """A home for a member's node."""
         write_key(folder / "keys", place.signer)
-        world = self.world
-        lines = [
-            "[chain]",
-            f'rpc_url = "{world.chain.rpc_url}"',
-            f"chain_id = {world.client.chain_id}",
-            f'oracle = "0x{world.client.oracle.hex()}"',
-            f"start_block = {world.start_block}",
-            "poll_interval_s = 0.05",
-            "[api]",
-            f"port = {place.port}",
-            "[committee]",
-            f'address = "0x{self.forum.committee.hex()}"',
-            f"turn_s = {turn_s}",
-        ]
-        for path, model_id in models:
-            lines += ["[[models]]", f'path = "{path}"', f'model_id = "0x{model_id.hex()}"']
-        (folder / "config.toml").write_text("\n".join(lines) + "\n")
+        more = ["[committee]", f'address = "0x{self.forum.committee.hex()}"', f"turn_s = {turn_s}"]
+        write_config(folder, self.world, models, port=place.port, more=more)
         return folder
 
     def signers(self, id_: Hash32) -> list[Address]:

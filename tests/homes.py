@@ -33,6 +33,20 @@ def make_home(
 ) -> Path:
     """A home of the world's operator, with a key file that opens quickly."""
     write_key(home / "keys", world.operator)
+    write_config(home, world, models, poll_interval_s=poll_interval_s)
+    return home
+
+
+def write_config(
+    home: Path,
+    world: World,
+    models: Sequence[tuple[Path, Hash32]],
+    *,
+    poll_interval_s: float = 0.05,
+    port: int = 0,
+    more: Sequence[str] = (),
+) -> None:
+    """Settings of a node; `more`: lines of other tables."""
     lines = [
         "[chain]",
         f'rpc_url = "{world.chain.rpc_url}"',
@@ -41,12 +55,12 @@ def make_home(
         f"start_block = {world.start_block}",
         f"poll_interval_s = {poll_interval_s}",
         "[api]",
-        "port = 0",
+        f"port = {port}",
+        *more,
     ]
     for path, model_id in models:
         lines += ["[[models]]", f'path = "{path}"', f'model_id = "0x{model_id.hex()}"']
     (home / "config.toml").write_text("\n".join(lines) + "\n")
-    return home
 
 
 def write_key(keys: Path, signer: KeystoreSigner) -> None:

@@ -1,6 +1,7 @@
 """The chain over JSON-RPC: implements the `Chain` port. Every read names its block."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 from themis.chain import contracts, gas
@@ -86,10 +87,8 @@ class RpcChain:
         return [_royalty(result) for result in self.rpc.agreed(self._license_calls(queries))]
 
     def uses_left(self, queries: Sequence[LicenseQuery]) -> list[int | None]:
-        try:
+        with _reading("what is left of the operator's grant"):
             return [self._uses.uses_left(query) for query in queries]
-        except (Denied, Misconfigured, RpcError) as error:
-            raise Unavailable(f"what is left of the operator's grant cannot be read: {error}") from error
 
     def terms(self, places: Sequence[tuple[TermsKey, BlockId]]) -> list[Terms | Unavailable]:
         found = self.rpc.agreed(self._terms_calls(places))
@@ -106,10 +105,8 @@ class RpcChain:
         self.rpc.foresee(calls, now)
 
     def standing(self, model_ids: Sequence[Hash32]) -> list[Standing]:
-        try:
+        with _reading("the operator's license"):
             return [self._uses.standing(model_id, self._operator) for model_id in model_ids]
-        except (Denied, Misconfigured, RpcError) as error:
-            raise Unavailable(f"the operator's license cannot be read: {error}") from error
 
     def fulfill_denial(
         self, request: Request, output: bytes, min_pay: int, block_number: int
@@ -163,13 +160,8 @@ class RpcChain:
         ]
 
     def _place(self, artifact: Artifact) -> str:
-        """Where a contract beside the oracle is. Raises Unavailable where that is not told: the oracle was checked."""
-        try:
+        with _reading("the address of a contract beside the oracle"):
             return _hex(self._client.place(artifact))
-        except (Denied, Misconfigured) as error:
-            raise Unavailable(
-                f"what the RPC says of the oracle is no oracle's ({error}): it may lag, or lie"
-            ) from error
 
     def _code_calls(self, places: Sequence[tuple[Address, BlockId]]) -> list[Call]:
         return [("eth_getCode", [_hex(account), self.rpc.at(block)]) for account, block in places]
@@ -221,6 +213,15 @@ class RpcChain:
             if isinstance(result, RpcError):
                 raise _untold(result) from result
         return results
+
+
+@contextmanager
+def _reading(what: str) -> Iterator[None]:
+    """Raises Unavailable for what is said in the place of it: the oracle was checked, so the endpoint lags, or lies."""
+    try:
+        yield
+    except (Denied, Misconfigured, RpcError) as error:
+        raise Unavailable(f"{what} cannot be read: {error}") from error
 
 
 def _events(raws: Sequence[Mapping[str, Any]]) -> list[ChainEvent]:

@@ -9,7 +9,6 @@ from themis.core.errors import Reason
 from themis.core.fees import CANCEL_GAS, Market
 from themis.core.job import Closed, Fact, Job, State
 from themis.core.pool import Nonces, Reply, Said
-from themis.core.spelling import gwei
 from themis.core.transaction import SentTransaction
 from themis.core.trouble import Trouble
 from themis.core.types import Hash32, Receipt
@@ -18,7 +17,7 @@ from themis.daemon.broadcast import broadcast, sign_answers
 from themis.daemon.gather import answers_gas
 from themis.daemon.node import Node
 from themis.daemon.outcome import holders, outcome
-from themis.daemon.unsettled import Unsettled
+from themis.daemon.unsettled import Unsettled, too_dear
 
 LOOK_AFTER_S: Final = 2
 """A transaction that long without a receipt, and the pool is asked whether it is executable."""
@@ -206,12 +205,8 @@ class Caretaker:
         if not capped:
             node.troubles.over(Trouble.CAPPED)
             return
-        asked, cap = gwei(market.price_wei), gwei(node.settings.fees.cap_wei)
-        node.troubles.say(
-            Trouble.CAPPED,
-            f"nonce {min(capped)} waits: the chain asks for {asked} per gas, fees.max_fee_gwei caps it at {cap}: "
-            "raise it, or wait until the chain is cheaper",
-        )
+        why = too_dear(market.price_wei, node.settings.fees.cap_wei)
+        node.troubles.say(Trouble.CAPPED, f"nonce {min(capped)} waits: {why} until the chain is cheaper")
 
     def _hand_over(self, sent: Sequence[SentTransaction], now_s: float) -> list[Said]:
         node = self._node

@@ -14,6 +14,13 @@ AFTER_BLOCKS: Final = 10
 """A transaction with a fee above the base fee is in one of the next few blocks, where it reaches their makers."""
 
 
+def too_dear(price_wei: int, cap_wei: int) -> str:
+    """What to do where the chain asks for more per gas than the node may pay."""
+    return (
+        f"the chain asks for {gwei(price_wei)} per gas, fees.max_fee_gwei caps it at {gwei(cap_wei)}: raise it, or wait"
+    )
+
+
 class Unsettled:
     """Looks at the lowest nonce only: no other can be mined before it."""
 
@@ -69,8 +76,7 @@ class Unsettled:
         node = self._node
         price_wei, cap_wei = node.account.market().price_wei, node.settings.fees.cap_wei
         if price_wei > cap_wei:
-            asked, cap = gwei(price_wei), gwei(cap_wei)
-            return f"the chain asks for {asked} per gas, fees.max_fee_gwei caps it at {cap}: raise it, or wait"
+            return too_dear(price_wei, cap_wei)
         if (node.account.balance_wei or 0) < last.most_wei:
             return (
                 f"the balance does not cover the {ether(last.most_wei)} it may cost: fund {shown(node.signer.address)}"

@@ -1,53 +1,30 @@
 """`themis trace`: the trace of an answer, by which it could be proved right or wrong. Needs no key."""
 
 from math import prod
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from themis.cli import wallet
 from themis.cli.fields import Json
-from themis.cli.home import home_of
 from themis.cli.output import print_json, print_record, say
-from themis.cli.references import prefix
+from themis.cli.request.verifying import NOT_EQUAL_STATUS, Answered, OneBundle, verifier_of
 from themis.core.spelling import shown
 
 if TYPE_CHECKING:
     from themis.replay.tracing import Traced
 
-NOT_EQUAL_STATUS: Final = 1
-
 app = typer.Typer(rich_markup_mode=None)
 
 
 @app.command()
-def trace(
-    context: typer.Context,
-    *,
-    said: Annotated[
-        Any,
-        typer.Argument(
-            parser=prefix,
-            metavar="TX|REQUEST",
-            help="The transaction that asked or answered; or a request's id, or 6 digits of it or more.",
-        ),
-    ],
-    bundle: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The model's bundle; none: one of this home's.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
+def trace(context: typer.Context, *, said: Answered, bundle: OneBundle = None, as_json: Json = False) -> None:
     """Run an answer of the chain again, alone, and commit to all that was computed; --json lists every tensor.
 
     Exits with 1 where the answer is not the model's: the trace is of the model's own. Needs no key.
     """
-    from themis.replay import tracing, verdict
+    from themis.replay import tracing
 
-    home = home_of(context)
-    config = home.config()
-    verifier = verdict.of_home(wallet.connect(config), home.path, config, () if bundle is None else (bundle,))
-    found = tracing.trace(verifier, said)
+    found = tracing.trace(verifier_of(context, bundle), said)
     if as_json:
         print_json([_record(each) | {"tensors": _tensors(each)} for each in found])
     for each in found:

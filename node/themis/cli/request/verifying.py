@@ -13,40 +13,41 @@ from themis.cli.references import prefix
 
 if TYPE_CHECKING:
     from themis.api import models
+    from themis.replay.verdict import Verifier
 
 NOT_EQUAL_STATUS: Final = 1
+Answered = Annotated[
+    Any,
+    typer.Argument(
+        parser=prefix,
+        metavar="TX|REQUEST",
+        help="The transaction that asked or answered; or a request's id, or 6 digits of it or more.",
+    ),
+]
+OneBundle = Annotated[Path | None, typer.Option(metavar="DIR", help="The model's bundle; none: one of this home's.")]
 
 app = typer.Typer(rich_markup_mode=None)
 
 
+def verifier_of(context: typer.Context, bundle: Path | None) -> "Verifier":
+    """What runs answers again: with that bundle, or with this home's."""
+    from themis.replay.verdict import of_home
+
+    home = home_of(context)
+    config = home.config()
+    return of_home(wallet.connect(config), home.path, config, () if bundle is None else (bundle,))
+
+
 @app.command()
-def verify(
-    context: typer.Context,
-    *,
-    said: Annotated[
-        Any,
-        typer.Argument(
-            parser=prefix,
-            metavar="TX|REQUEST",
-            help="The transaction that asked or answered; or a request's id, or 6 digits of it or more.",
-        ),
-    ],
-    bundle: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The model's bundle; none: one of this home's.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
+def verify(context: typer.Context, *, said: Answered, bundle: OneBundle = None, as_json: Json = False) -> None:
     """Run an answer of the chain again, and say whether it is what its model says.
 
     Exits with 1 where one is not. A transaction may hold several answers. Needs no key.
     """
     from themis.api import views
-    from themis.replay.verdict import Outcome, of_home
+    from themis.replay.verdict import Outcome
 
-    home = home_of(context)
-    config = home.config()
-    client = wallet.connect(config)
-    verdicts = of_home(client, home.path, config, () if bundle is None else (bundle,)).verify(said)
+    verdicts = verifier_of(context, bundle).verify(said)
     told = [views.verification(verdict) for verdict in verdicts]
     if as_json:
         print_json([each.model_dump() for each in told])
