@@ -1,6 +1,8 @@
 """What holds for every test: the same examples each time, no limit on how long one may take, the slowest are named."""
 
 import signal
+import tempfile
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
@@ -17,3 +19,12 @@ def pytest_configure(config: pytest.Config) -> None:
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, handler)
     config.pluginmanager.register(Slowest(), "slowest")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _locks_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Anvils of two workers that start in one second have one genesis block: one chain to the locks of their nodes."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("TMPDIR", str(tmp_path_factory.mktemp("tmp")))
+        patched.setattr(tempfile, "tempdir", None)
+        yield
