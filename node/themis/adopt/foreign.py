@@ -7,8 +7,9 @@ from typing import Any, Final
 
 import onnx
 
-from themis.bundles import bundle, hostile, jsontext
+from themis.bundles import bundle, hostile
 from themis.bundles.bundle import CARD, LICENSE, MANIFEST, MAX_FILE_BYTES, MODEL, TOKENIZER
+from themis.core import jsontext
 from themis.core.errors import Misconfigured
 from themis.exact.external import is_external, place_of
 

@@ -12,9 +12,10 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import helper
 
-from themis.bundles import hostile, jsontext
+from themis.bundles import hostile
 from themis.bundles import manifest as schema
 from themis.bundles.manifest import DIMENSIONS, GENERIC, Manifest, TensorSchema
+from themis.core import jsontext
 from themis.core.errors import Misconfigured
 from themis.core.keccak import keccak
 from themis.core.types import Hash32, ModelInfo

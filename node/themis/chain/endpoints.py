@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import re
 import threading
 import time
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from typing import Any, Final
 from themis.chain import forms
 from themis.chain.refusals import Kind, RpcError, kind_of
 from themis.chain.transport import Said, TimedOut, Transport, redacted
+from themis.core import jsontext
 from themis.core.errors import Unavailable
 
 MAX_BATCH: Final = 100
@@ -29,8 +29,6 @@ _SLOWER: Final = 8
 _FIRST_REST_S: Final = 0.5
 _LONGEST_REST_S: Final = 30.0
 
-_DEEPEST: Final = 64
-_BRACKETS: Final = re.compile(rb"[][{}]").findall
 
 Call = tuple[str, list[Any]]
 
@@ -233,7 +231,7 @@ class _Refusal:
 def _replies(said: Said) -> dict[Any, dict[str, Any]]:
     """Replies by id; under None what has none."""
     try:
-        body = json.loads(said.body) if _is_flat(said.body) else None
+        body = jsontext.parse(said.body)
     except ValueError:
         return {}
     found: dict[Any, dict[str, Any]] = {}
@@ -242,18 +240,6 @@ def _replies(said: Said) -> dict[Any, dict[str, Any]]:
             id_ = reply.get("id")
             found[id_ if isinstance(id_, int) else None] = reply
     return found
-
-
-def _is_flat(body: bytes) -> bool:
-    """No reply is nested deep; one that is may end the process: py_ecc lifts Python's limit above what stacks bear."""
-    if body.count(b"[") + body.count(b"{") <= _DEEPEST:
-        return True
-    depth = 0
-    for bracket in _BRACKETS(body):
-        depth += 1 if bracket in b"[{" else -1
-        if depth > _DEEPEST:
-            return False
-    return True
 
 
 def _refusal(said: Said, replies: dict[Any, dict[str, Any]], ids: Sequence[int]) -> _Refusal | None:

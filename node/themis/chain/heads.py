@@ -10,6 +10,7 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from themis.chain.transport import proxy_of, redacted, trust
+from themis.core import jsontext
 from themis.core.errors import Unavailable
 
 _OPEN_S: Final = 5
@@ -105,10 +106,10 @@ class Heads:
 def _message(connection: ClientConnection, seconds: float) -> dict[str, Any] | None:
     """The next one that is an object; None where none came in time."""
     try:
-        said = json.loads(connection.recv(timeout=seconds))
+        said = jsontext.parse(connection.recv(timeout=seconds, decode=False))
     except TimeoutError:
         return None
-    except (ValueError, RecursionError):
+    except ValueError:
         return {}
     return said if isinstance(said, dict) else {}
 

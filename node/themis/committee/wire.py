@@ -8,8 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from themis.bundles import jsontext
-from themis.core import signature
+from themis.core import jsontext, signature
 from themis.core.committee import Commitment, Message, Result
 from themis.core.keccak import keccak
 from themis.core.types import Address, Hash32

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any, Final
 
-from themis.bundles import jsontext
 from themis.bundles.patterns import objections
+from themis.core import jsontext
 from themis.core.errors import Misconfigured, Reason, Refused
 
 MAX_INSERTED: Final = 16

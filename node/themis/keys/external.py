@@ -14,6 +14,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 import rlp
 from coincurve import PublicKey
 
+from themis.core import jsontext
 from themis.core.errors import Misconfigured, Unavailable
 from themis.core.keccak import keccak
 from themis.core.spelling import shown
@@ -23,6 +24,7 @@ from themis.keys import raw
 
 TIMEOUT_S: Final = 60
 """Somebody may have to approve it."""
+_LARGEST_REPLY: Final = 2**20
 _OPENER: Final = build_opener(ProxyHandler({}))
 _PARITY_OF_EIP_155: Final = 35
 _WORD: Final = 32
@@ -114,7 +116,7 @@ class ExternalSigner:
         request = Request(self._url, body, {"Content-Type": "application/json"})  # noqa: S310 (http or https: config)
         try:
             with _OPENER.open(request, timeout=TIMEOUT_S) as response:
-                reply = json.load(response)
+                reply = jsontext.parse(response.read(_LARGEST_REPLY))
         except HTTPError as error:
             raise Unavailable(f"the signer at {self._shown} answers with status {error.code}") from error
         except (URLError, OSError, ValueError) as error:

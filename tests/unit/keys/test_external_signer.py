@@ -144,6 +144,8 @@ def test_what_is_no_transaction_is_said(result: Any) -> None:
         ),
         ({"jsonrpc": "2.0", "id": 9, "result": "0x"}, "no JSON-RPC"),
         ([], "no JSON-RPC"),
+        ({"jsonrpc": "2.0", "id": 1, "result": json.loads("[" * 99 + "]" * 99)}, "does not answer"),
+        ({"jsonrpc": "2.0", "id": 1, "result": "0" * 2**20}, "does not answer"),
     ],
 )
 def test_a_refusal_is_waited_out(says: Any, words: str) -> None:

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from themis.bundles import jsontext
 from themis.cli.short import Ids, classes, date
 from themis.cli.table import Column, View
+from themis.core import jsontext
 from themis.core.canonical import UNLIMITED, Grant, grant_digest, grant_of_message, grant_typed_data
 from themis.core.errors import Misconfigured
 from themis.core.modes import class_words
