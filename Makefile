@@ -165,7 +165,7 @@ constraints: setup ## write the versions installed in .venv to constraints.txt
 
 .PHONY: clean
 clean: ## remove what set-up, tests and builds made
-	rm -rf $(VENV) contracts/{node_modules,{,referee/}{out,cache}} demo/node_modules .{pytest,mypy,ruff,import_linter}_cache .hypothesis
+	rm -rf $(VENV) contracts/{node_modules,{,dispute/,referee/}{out,cache}} demo/node_modules .{pytest,mypy,ruff,import_linter}_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(PACKAGES): pyproject.toml constraints.txt
