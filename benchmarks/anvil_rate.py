@@ -53,7 +53,9 @@ def _answers(track: Track, first_block: int) -> list[bytes]:
     world = track.world
     output = bytes.fromhex(json.loads((SELFTEST / "golden.json").read_text())[0]["output"][2:])
     query = {"address": "0x" + world.client.oracle.hex(), "fromBlock": hex(first_block)}
-    decoded = (contracts.decode_event(raw) for raw in world.client.rpc.call("eth_getLogs", query))
+    decoded = (
+        contracts.decode_event(raw, world.client.chain_id) for raw in world.client.rpc.call("eth_getLogs", query)
+    )
     requests = [event.request for event in decoded if isinstance(event, Requested)]
     operator = "0x" + world.operator.address.hex()
     nonce = int(world.client.rpc.call("eth_getTransactionCount", operator, "latest"), 16)

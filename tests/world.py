@@ -15,10 +15,11 @@ from themis.chain.abi import Artifact, address
 from themis.chain.client import OracleClient, deploy
 from themis.chain.contracts import ORACLE, REGISTRY
 from themis.chain.rpc import Rpc
-from themis.core import canonical
+from themis.core import canonical, listing
 from themis.core.canonical import UNLIMITED, Grant
 from themis.core.fees import FeePolicy
-from themis.core.types import ETHER, Address, Hash32, Role, UseClass
+from themis.core.order import order_typed_data
+from themis.core.types import ETHER, Address, Hash32, Request, Role, UseClass
 from themis.keys.keystore import KeystoreSigner
 
 FEES: Final = FeePolicy(10**12, 10**9)
@@ -103,10 +104,47 @@ class World:
         _, logs = self.client.transact(self.requester, FEES, "request", ask, input_, value_wei=fee_wei)
         return Hash32(logs[0].values["id"])
 
+    def order(self, model_id: Hash32, input_: bytes = b"in", **changes: Any) -> Request:
+        """What the requester signs to have an input answered commercially, in lane 9 where it is not said otherwise."""
+        lane, items = changes.get("lane", 9), changes.get("items", 0)
+        _, seq, _ = self.client.read("stateOf", self.requester.address, lane)
+        version, _ = self.client.read("termsInForce", model_id)
+        order = Request(
+            requester=self.requester.address,
+            lane=lane,
+            seq=seq + 1,
+            model_id=model_id,
+            input_hash=Hash32(bytes(32)),
+            operator=self.operator.address,
+            token=ETHER,
+            fee=10**9,
+            pay_to=ETHER,
+            royalty_bps=0,
+            terms_version=version,
+            use_class=UseClass.COMMERCIAL,
+            licensee=ETHER,
+            grant_seq=0,
+            deadline_s=self.now_s() + 600,
+            callback_gas=0,
+            items=items,
+        )
+        order = replace(order, **changes)
+        return replace(order, input_hash=listing.input_hash(order, input_))
+
+    def signed(self, order: Request, signer: KeystoreSigner | None = None) -> bytes:
+        """The requester's signature, or another's."""
+        typed = order_typed_data(order, self.client.chain_id, self.client.oracle)
+        return (signer or self.requester).sign_typed(typed)
+
+    def deposit(self, amount: int) -> None:
+        """Pay into the requester's deposit."""
+        paid = ETHER, self.requester.address, amount
+        self.client.transact(self.requester, FEES, "deposit", *paid, value_wei=amount)
+
     def answers(self) -> dict[Hash32, list[bytes]]:
         """Outputs on the chain, by request."""
         found: dict[Hash32, list[bytes]] = {}
-        for log in self.client.logs("Fulfilled", self.start_block):
+        for log, _ in self.client.history(("Fulfilled", "OrderFulfilled"), self.start_block):
             found.setdefault(Hash32(log.values["id"]), []).append(log.values["output"])
         return found
 

@@ -329,6 +329,20 @@ def test_an_unanswered_fee_comes_back(chain: RunningChain, town: Town) -> None:
     assert "there is no request 0x00" in town.requester.fails(78, "refund", "0x" + "00" * 32)
 
 
+def test_a_deposit_is_paid_in_seen_and_taken_back(town: Town) -> None:
+    requester = town.requester
+    assert "has no deposit to take back" in requester.fails(78, "account", "withdraw")
+    assert requester.tell("account", "deposit", "1000")["deposit"] == "1000"
+    assert town.licensor.tell("account", "deposit", "5", "--for", requester.address)["deposit"] == "1005"
+    assert town.licensor.tell("account", "show", requester.address)["deposit"] == "1005"
+    assert "themis account deposit" in requester.fails(77, "account", "withdraw", "1006")
+    done = requester.tell("account", "withdraw", "5", "--to", "0x" + "77" * 20)
+    assert (done["amount"], done["paid"]) == ("5", "5")
+    assert requester.tell("account", "withdraw")["amount"] == "1000"
+    shown_now = requester.tell("account", "show")
+    assert (shown_now["account"], shown_now["deposit"], shown_now["credit"]) == (requester.address, "0", "0")
+
+
 def test_an_expired_grant_is_said(chain: RunningChain, town: Town) -> None:
     snapshot = chain.rpc("evm_snapshot")
     chain.rpc("evm_increaseTime", 31 * DAY_S)

@@ -63,6 +63,16 @@ class Market:
             made = self.transact(requester, "requestWithToken", ask, b"in", token, fee)
         return request_words(decode_request(made["request"]))
 
+    def answer_order(self, model_id: Hash32, operator: KeystoreSigner, token: Address, fee: int) -> None:
+        """An order, paid out of a deposit that is larger, and answered."""
+        self.lane += 1
+        self.paid_in[token] += fee
+        world = self.world
+        paid = token, world.requester.address, fee + 3
+        self.transact(world.requester, "deposit", *paid, value_wei=fee + 3 if token == ETHER else 0)
+        order = world.order(model_id, lane=self.lane, operator=operator.address, token=token, fee=fee)
+        self.transact(operator, "fulfillOrder", request_words(order), world.signed(order), b"out", 0)
+
     def accounts(self) -> list[Address]:
         world = self.world
         signers = (world.licensor, world.operator, world.requester, self.hot)
@@ -139,6 +149,9 @@ def test_a_story_of_changes_adds_up_to_the_smallest_unit(market: Market) -> None
             token, model_id = rng.choice((ETHER, market.token)), rng.choice((market.licensed, market.open))
             words = market.ask(model_id, operator, token, rng.choice((0, 1, 3, 9_999, rng.randrange(10**9))))
             market.transact(operator, "fulfill", words, b"out", 0)
+        for _ in range(answered // 3):
+            operator, model_id = rng.choice((world.operator, market.hot)), rng.choice((market.licensed, market.open))
+            market.answer_order(model_id, operator, rng.choice((ETHER, market.token)), rng.choice((0, 1, 9_999)))
         late = [market.ask(market.licensed, market.hot, market.token, 7) for _ in range(refunded)]
         world.chain.rpc("evm_increaseTime", 61 * bool(late))
         for words in late:
@@ -167,6 +180,10 @@ def test_a_story_of_changes_adds_up_to_the_smallest_unit(market: Market) -> None
         world.chain.rpc("evm_mine")
     market.require_exact()
     trade(3, 0)
+    market.require_exact()
+    for token in (ETHER, market.token):
+        (held,) = world.client.read("deposits", token, world.requester.address)
+        market.transact(world.requester, "withdrawDeposit", token, held, world.requester.address)
     market.require_exact()
 
 

@@ -20,9 +20,9 @@ from tests.world import FEES, World
 from themis.bundles import bundle
 from themis.chain import contracts
 from themis.chain.rpc import Call, Rpc, RpcError
-from themis.core import canonical, merkle
+from themis.core import canonical, listing, merkle
 from themis.core.spelling import shown
-from themis.core.types import Hash32
+from themis.core.types import Hash32, Request
 
 LIE = b"\x01" * 16
 NUMBERS = {"float32": 1, "uint8": 2, "int32": 6, "int64": 7, "bool": 9, "float64": 11, "uint32": 12}
@@ -112,6 +112,37 @@ def test_a_lie_shows_from_its_first_byte_on(scene: Scene) -> None:
     assert said.endswith(f"byte {first} is the first")
     status, (short,), _ = verified(scene.nobody, lied(scene, truth, b""))
     assert (status, short["first_difference"]) == (1, 0), "an answer that ends too soon differs where it ends"
+
+
+def test_an_order_is_verified_with_its_input(scene: Scene, tmp_path: Path) -> None:
+    world, nobody = scene.world, scene.nobody
+    known = bundle.load(SELFTEST).golden
+    model_id = Hash32(bytes.fromhex(scene.town.model_id[2:]))
+
+    def answered(order: Request, output: bytes) -> str:
+        world.deposit(order.fee)
+        words = canonical.request_words(order)
+        receipt, _ = world.client.transact(world.operator, FEES, "fulfillOrder", words, world.signed(order), output, 0)
+        tx_hash: str = receipt["transactionHash"]
+        return tx_hash
+
+    one = answered(world.order(model_id, known[0].input), known[0].output)
+    assert "of whose input the chain has the hash alone" in nobody.fails(78, "verify", one)
+    assert "its hash is another" in nobody.fails(78, "verify", one, "--input-hex", "0xff01")
+    status, (found,), _ = verified(nobody, one, "--input-hex", shown(known[0].input))
+    assert (status, found["outcome"], found["output"]) == (0, "equal", shown(known[0].output))
+    assert verified(nobody, found["request_id"][:10], "--input-hex", shown(known[0].input))[0] == 0
+    assert nobody.tell("trace", one, "--input-hex", shown(known[0].input))[0]["equal"]
+
+    inputs, outputs = [each.input for each in known[:3]], [each.output for each in known[:3]]
+    file = tmp_path / "list"
+    file.write_text("\n".join(map(shown, inputs)))
+    order = world.order(model_id, listing.pack(inputs), items=len(inputs))
+    right = answered(order, listing.result_root(inputs, outputs))
+    assert verified(nobody, right, "--list", str(file))[0] == 0
+    order = world.order(model_id, listing.pack(inputs), items=len(inputs))
+    wrong = answered(order, listing.result_root(inputs, [*outputs[:-1], b"another"]))
+    assert verified(nobody, wrong, "--list", str(file))[0] == 1
 
 
 def test_a_trace_is_of_the_model_s_own_answer(scene: Scene) -> None:

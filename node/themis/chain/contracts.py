@@ -31,6 +31,8 @@ REGISTRY: Final = Artifact("Registry")
 LENS: Final = Artifact("Lens")
 COMMITTEE: Final = Artifact("Committee")
 FACTORY: Final = Artifact("CommitteeFactory")
+EVENTS: Final = ("Requested", "Fulfilled", "OrderFulfilled")
+"""What a node lives on: what is asked of it, and what it has answered."""
 _ALL: Final = (ORACLE, REGISTRY, LENS)
 _REFUSING: Final = (*_ALL, COMMITTEE, FACTORY)
 
@@ -135,13 +137,12 @@ def decode_terms(data: bytes) -> Terms:
 
 def event_topics(operator: Address) -> list[Any]:
     """Filter for `eth_getLogs`: what is asked of an operator and what it has answered."""
-    names = [_hex(ORACLE.topic("Requested")), _hex(ORACLE.topic("Fulfilled"))]
-    return [names, None, _hex(operator.rjust(32, b"\0"))]
+    return [[_hex(ORACLE.topic(event)) for event in EVENTS], None, _hex(operator.rjust(32, b"\0"))]
 
 
 def sieve(oracle: Address, operator: Address) -> Sieve:
     """What a header's bloom is held against: the logs that `event_topics` asks for."""
-    return Sieve(oracle, [ORACLE.topic("Requested"), ORACLE.topic("Fulfilled")], operator.rjust(32, b"\0"))
+    return Sieve(oracle, [ORACLE.topic(event) for event in EVENTS], operator.rjust(32, b"\0"))
 
 
 def decode_log(raw: Mapping[str, Any]) -> tuple[Log, LogPosition] | None:
@@ -159,10 +160,10 @@ def decode_log(raw: Mapping[str, Any]) -> tuple[Log, LogPosition] | None:
     return log, at
 
 
-def decode_event(raw: Mapping[str, Any]) -> ChainEvent | None:
-    """Decode the two events a node lives on."""
+def decode_event(raw: Mapping[str, Any], chain_id: int) -> ChainEvent | None:
+    """Decode the events a node lives on, of an oracle on that chain."""
     decoded = decode_log(raw)
-    return None if decoded is None else event_of(*decoded)
+    return None if decoded is None else event_of(*decoded, chain_id, address(raw["address"]))
 
 
 def not_fulfilled(raw: Mapping[str, Any]) -> tuple[Hash32, Denial] | None:
@@ -174,8 +175,11 @@ def not_fulfilled(raw: Mapping[str, Any]) -> tuple[Hash32, Denial] | None:
     return Hash32(values["id"]), denial(values["reason"])
 
 
-def event_of(log: Log, at: LogPosition) -> ChainEvent | None:
-    """A decoded log as one of the two events a node lives on; None for any other."""
+def event_of(log: Log, at: LogPosition, chain_id: int, oracle: Address) -> ChainEvent | None:
+    """A decoded log of an oracle as one of `EVENTS`; None for any other.
+
+    The answer to an order is like any other answer: what was asked is in the same log, see `decode_order`.
+    """
     match log.event:
         case "Requested":
             request = decode_request(log.values["request"])
@@ -184,8 +188,19 @@ def event_of(log: Log, at: LogPosition) -> ChainEvent | None:
             values = log.values
             id_, result_hash = Hash32(values["id"]), Hash32(values["resultHash"])
             return Fulfilled(id_, result_hash, values["termsVersion"], values["output"], at)
+        case "OrderFulfilled":
+            id_, order, output = Hash32(log.values["id"]), decode_order(log.values), log.values["output"]
+            result_hash = canonical.result_hash(id_, order.model_id, output, chain_id, oracle)
+            return Fulfilled(id_, result_hash, order.terms_version, output, at)
         case _:
             return None
+
+
+def decode_order(values: Mapping[str, Any]) -> Request:
+    """The order that was answered, out of what `OrderFulfilled` says."""
+    requester, operator, token = (address(values[name]) for name in ("requester", "operator", "token"))
+    asked = (requester, values["modelId"], values["inputHash"], operator, token, values["fee"])
+    return canonical.request_of((*asked, ETHER, ETHER, values["facts"]))
 
 
 def decode_request(values: tuple[Any, ...]) -> Request:

@@ -59,14 +59,14 @@ class RpcChain:
             self._refused_ranges += 1
             return head, None
         self._refused_ranges = 0
-        return head, _events(raws)
+        return head, self._events(raws)
 
     def blocks(self, numbers: Sequence[int]) -> list[Block | None]:
         found = self._batch([("eth_getBlockByNumber", [hex(number), False]) for number in numbers])
         return [None if raw is None else self._block(raw) for raw in found]
 
     def events(self, first: int, last: int) -> list[ChainEvent]:
-        return _events(self._logs.whole(self._query, first, last))
+        return self._events(self._logs.whole(self._query, first, last))
 
     def events_of(self, blocks: Sequence[Block]) -> list[list[ChainEvent] | None]:
         by_hash: list[Call] = [("eth_getLogs", [self._query | {"blockHash": _hex(block.hash)}]) for block in blocks]
@@ -77,7 +77,7 @@ class RpcChain:
                 (found[place],) = self.rpc.agreed(
                     [("eth_getLogs", [self._query | {"fromBlock": height, "toBlock": height}])]
                 )
-        return [_events_of(block, raws) for block, raws in zip(blocks, found, strict=True)]
+        return [self._events_of(block, raws) for block, raws in zip(blocks, found, strict=True)]
 
     def code(self, places: Sequence[tuple[Address, BlockId]]) -> list[bytes | Unavailable]:
         found = self.rpc.agreed(self._code_calls(places))
@@ -202,9 +202,21 @@ class RpcChain:
             succeeded=_int(raw["status"]) == 1,
             gas_used=_int(raw["gasUsed"]),
             price_wei=None if price is None else _int(price),
-            events=tuple(_events(ours)),
+            events=tuple(self._events(ours)),
             denials=dict(each for log in ours if (each := contracts.not_fulfilled(log))),
         )
+
+    def _events(self, raws: Sequence[Mapping[str, Any]]) -> list[ChainEvent]:
+        """In chain order."""
+        decoded = (contracts.decode_event(raw, self._chain_id) for raw in raws if not raw.get("removed"))
+        found = [event for event in decoded if event is not None]
+        return sorted(found, key=lambda event: (event.at.block_number, event.at.log_index))
+
+    def _events_of(self, block: Block, raws: Any) -> list[ChainEvent] | None:
+        if isinstance(raws, RpcError):
+            return None
+        events = self._events(raws)
+        return events if all(event.at.block_hash == block.hash for event in events) else None
 
     def _batch(self, calls: list[tuple[str, list[Any]]]) -> list[Any]:
         """Results of calls none of which may fail."""
@@ -222,20 +234,6 @@ def _reading(what: str) -> Iterator[None]:
         yield
     except (Denied, Misconfigured, RpcError) as error:
         raise Unavailable(f"{what} cannot be read: {error}") from error
-
-
-def _events(raws: Sequence[Mapping[str, Any]]) -> list[ChainEvent]:
-    """In chain order."""
-    decoded = (contracts.decode_event(raw) for raw in raws if not raw.get("removed"))
-    found = [event for event in decoded if event is not None]
-    return sorted(found, key=lambda event: (event.at.block_number, event.at.log_index))
-
-
-def _events_of(block: Block, raws: Any) -> list[ChainEvent] | None:
-    if isinstance(raws, RpcError):
-        return None
-    events = _events(raws)
-    return events if all(event.at.block_hash == block.hash for event in events) else None
 
 
 def _royalty(result: Any) -> int | Denial | Unavailable:

@@ -15,7 +15,7 @@ ADVICE: Final[Mapping[str, str]] = {
     "DeadlinePassed": "Ask again with a later deadline (--deadline-s); an unanswered request's fee can be refunded "
     "with `themis refund`",
     "DeadlineTooFar": "Ask with a deadline at most 30 days ahead (--deadline-s)",
-    "DepositTooLow": "The requester deposits more (`deposit`); what an order needs is its fee",
+    "DepositTooLow": "The requester deposits more (`themis account deposit`); what an order needs is its fee",
     "EmptyCommitment": "Build the bundle again: one of its roots is zero",
     "FeeNotReceived": "Pay in a token that delivers what is sent: this one takes a fee on transfer",
     "FeeTooLow": "Pay so much that minFee is left after the royalty of your grant (--fee-wei; none: just that)",

@@ -3,10 +3,37 @@
 from collections.abc import Sequence
 
 from themis.core import merkle
+from themis.core.abi import decode, encode
 from themis.core.keccak import keccak
 from themis.core.merkle import Proof
 from themis.core.order import MAX_ITEMS
-from themis.core.types import Hash32
+from themis.core.types import Hash32, Request
+
+
+def pack(parts: Sequence[bytes]) -> bytes:
+    """Several inputs, or outputs, as one."""
+    return encode(["bytes[]"], [parts])
+
+
+def unpack(packed: bytes) -> tuple[bytes, ...]:
+    """Read `pack` back. Raises ValueError for anything else."""
+    (parts,) = decode(["bytes[]"], packed)
+    return tuple(parts)
+
+
+def questions(request: Request, input_: bytes) -> tuple[bytes, ...]:
+    """The inputs of a request: one, or those of an order for a list, whose input is packed."""
+    return unpack(input_) if request.items else (input_,)
+
+
+def input_hash(request: Request, input_: bytes) -> Hash32:
+    """What the input hash of a request must be. Raises ValueError for a list of another length than it says."""
+    if not request.items:
+        return Hash32(keccak(input_))
+    inputs = unpack(input_)
+    if len(inputs) != request.items:
+        raise ValueError(f"it is an order for {request.items} inputs, and there are {len(inputs)}")
+    return input_root(inputs)
 
 
 def input_root(inputs: Sequence[bytes]) -> Hash32:

@@ -90,6 +90,8 @@ class _Book:
         match log.event:
             case "Withdrawn":
                 self.withdrawn[address(values["account"]), address(values["token"])] += values["amount"]
+            case "DepositReleased":  # paid out with the credit, and never earned
+                self.withdrawn[address(values["account"]), address(values["token"])] -= values["amount"]
             case "Collected":
                 till = Till(address(values["token"]), Hash32(values["modelId"]), address(values["operator"]))
                 self._collect(till, address(values["licensor"]))
@@ -193,7 +195,7 @@ class Income:
     def _current(self) -> tuple[int, _Book]:
         """The head, and the sums up to it."""
         first, settled = self._read
-        head, logs = self._client.since((*EVENTS, "Withdrawn", "Collected"), first)
+        head, logs = self._client.since((*EVENTS, "Withdrawn", "DepositReleased", "Collected"), first)
         book = deepcopy(settled)
         deep = max(first, head - DEEP)
         for log, at in logs:

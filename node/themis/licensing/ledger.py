@@ -6,10 +6,10 @@ from enum import StrEnum
 from typing import Final
 
 from themis.chain.abi import Log, address
-from themis.chain.contracts import decode_request
+from themis.chain.contracts import decode_order, decode_request
 from themis.core.types import Address, Hash32, Request, Role
 
-EVENTS: Final = ("Requested", "Fulfilled", "RoyaltyPaid", "Refunded")
+EVENTS: Final = ("Requested", "Fulfilled", "OrderFulfilled", "RoyaltyPaid", "Refunded")
 _BPS: Final = 10_000
 
 
@@ -69,8 +69,16 @@ class Ledger:
             case "RoyaltyPaid":
                 self._elsewhere.setdefault(id_, []).append(log)
                 return []
-        request = self._open.pop(id_)
-        split = self._paid(id_, request, log) if log.event == "Fulfilled" else _refunded(request)
+            case "OrderFulfilled":
+                request = decode_order(log.values)
+                royalties = log.values["requestersBps"], log.values["operatorsBps"]
+                split = self._paid(id_, request, royalties)
+            case "Fulfilled":
+                request = self._open.pop(id_)
+                split = self._paid(id_, request, (request.royalty_bps, log.values["royaltyBps"]))
+            case _:
+                request = self._open.pop(id_)
+                split = _refunded(request)
         made = (
             Credit(account, id_, request.model_id, request.token, source, amount, block, till)
             for account, source, amount, till in split
@@ -78,13 +86,16 @@ class Ledger:
         return [credit for credit in made if credit.amount]
 
     def _paid(
-        self, id_: Hash32, request: Request, log: Log
+        self, id_: Hash32, request: Request, royalties_bps: tuple[int, int]
     ) -> Iterator[tuple[Address | None, Source, int, Till | None]]:
-        """As `_settle` of InferenceOracle.sol: royalties are rounded down, the rest is the operator's."""
+        """As `_settle` of InferenceOracle.sol: royalties are rounded down, the rest is the operator's.
+
+        `royalties_bps`: of the requester's grant, and of the operator's.
+        """
         till = Till(request.token, request.model_id, request.operator)
         payees = {Role(each.values["role"]): address(each.values["payTo"]) for each in self._elsewhere.pop(id_, ())}
         rest = request.fee
-        for role, royalty_bps in ((Role.REQUESTER, request.royalty_bps), (Role.OPERATOR, log.values["royaltyBps"])):
+        for role, royalty_bps in zip((Role.REQUESTER, Role.OPERATOR), royalties_bps, strict=True):
             amount = request.fee * royalty_bps // _BPS
             rest -= amount
             yield payees.get(role), _ROYALTY_OF[role], amount, None if role in payees else till

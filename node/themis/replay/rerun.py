@@ -1,5 +1,6 @@
 """Runs a request on a model that nobody has tuned, and nothing of it is kept."""
 
+from collections.abc import Sequence
 from contextlib import closing
 
 from themis.bundles.bundle import Bundle
@@ -31,23 +32,28 @@ def require_exact(bundle: Bundle) -> None:
         )
 
 
-def answer(
-    client: OracleClient, bundle: Bundle, model_id: Hash32, input_: bytes, *, asked_at: BlockId | None, limits: Limits
-) -> bytes:
-    """What the model says to an input that was asked at a block, or would be now.
+def answers(
+    client: OracleClient,
+    bundle: Bundle,
+    model_id: Hash32,
+    inputs: Sequence[bytes],
+    *,
+    asked_at: BlockId | None,
+    limits: Limits,
+) -> list[bytes]:
+    """What the model says to each of some inputs that were asked at a block, or would be now.
 
     Raises Refused where an honest node gives no answer either, Misconfigured for a model that does not run here as its
     publisher's did, Unavailable where the code that was asked about cannot be had.
     """
     with closing(OnnxEngine({model_id: bundle}, DEFAULTS.threads, limits=limits)) as engine:
-        ref = engine.code_needed(model_id, input_)
-        code = None if ref is None else _code(client, ref, asked_at)
-        (output,) = engine.infer(model_id, [(input_, code)])
-        return output
+        refs = [engine.code_needed(model_id, input_) for input_ in inputs]
+        codes = [None if ref is None else _code(client, ref, asked_at) for ref in refs]
+        return [engine.infer(model_id, [work])[0] for work in zip(inputs, codes, strict=True)]
 
 
 def code_asked_about(client: OracleClient, bundle: Bundle, input_: bytes, asked_at: BlockId) -> bytes | None:
-    """The code that an input refers to, if it does. Raises as `answer`."""
+    """The code that an input refers to, if it does. Raises as `answers`."""
     if bundle.manifest.preprocessing in GENERIC:
         return None
     ref = preprocess.find(bundle.manifest.preprocessing).code_needed(input_)

@@ -39,6 +39,8 @@ def trace(verifier: Verifier, said: str) -> list[Traced]:
 
 def _traced(verifier: Verifier, exchange: Exchange) -> Traced:
     asked = exchange.requested
+    if asked.request.items:
+        raise Misconfigured("it is the answer to a list, which has a trace for each input: trace them one by one")
     bundle = verifier.holdings.find(asked.request.model_id)
     if reason := next(disputable.untraceable(bundle), None):
         raise Misconfigured(f"{bundle.name} has no traces that could be refereed: {reason}; see `themis models check`")

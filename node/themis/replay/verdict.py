@@ -10,13 +10,15 @@ from typing import Final
 from themis.bundles.bundle import Bundle
 from themis.chain.client import OracleClient
 from themis.config import Config
-from themis.core.errors import Reason, Refused
+from themis.core import listing
+from themis.core.errors import Reason, Refused, Unavailable
 from themis.engine.apart import Limits
 from themis.replay import holdings, rerun
-from themis.replay.history import Exchange, History
+from themis.replay.history import Exchange, History, InputOf
 from themis.replay.holdings import Holdings
 
-_NEVER_ANSWERED: Final = frozenset({Reason.INVALID_INPUT, Reason.NO_CODE, Reason.CODE_CHANGED})
+_CODE: Final = frozenset({Reason.NO_CODE, Reason.CODE_CHANGED})
+_NEVER_ANSWERED: Final = _CODE | {Reason.INVALID_INPUT}
 """Refusals that every honest node repeats: they follow from the chain and the bundle alone."""
 
 
@@ -52,7 +54,7 @@ class Verifier:
     limits: Limits
 
     def verify(self, said: str) -> list[Verdict]:
-        """Run again what a transaction or a request's id names. Raises as `History.called` and `rerun.answer`."""
+        """Run again what a transaction or a request's id names. Raises as `History.called` and `rerun.answers`."""
         return [self._verdict(exchange) for exchange in self.history.called(said)]
 
     def _verdict(self, exchange: Exchange) -> Verdict:
@@ -60,22 +62,32 @@ class Verifier:
         model_id = asked.request.model_id
         bundle = self.holdings.find(model_id)
         rerun.require_exact(bundle)
+        inputs = listing.questions(asked.request, asked.input)
         try:
-            question = (self.client, bundle, model_id, asked.input)
-            computed = rerun.answer(*question, asked_at=asked.at.block, limits=self.limits)
+            asked_at = asked.at.block
+            outputs = rerun.answers(self.client, bundle, model_id, inputs, asked_at=asked_at, limits=self.limits)
         except Refused as refused:
+            if exchange.ordered and refused.reason in _CODE:
+                raise Unavailable(
+                    f"{refused.detail}: an order was taken before the block of its answer, and the code that it names "
+                    "is not there any more"
+                ) from refused
             if refused.reason not in _NEVER_ANSWERED:
                 raise
             return Verdict(exchange, bundle, Outcome.UNANSWERABLE, None, None, str(refused))
+        computed = listing.result_root(inputs, outputs) if asked.request.items else outputs[0]
         place = first_difference(answered.output, computed)
         outcome = Outcome.EQUAL if place is None else Outcome.DIFFERS
         return Verdict(exchange, bundle, outcome, computed, place, "")
 
 
-def of_home(client: OracleClient, home: Path, config: Config, bundles: Iterable[Path] = ()) -> Verifier:
+def of_home(
+    client: OracleClient, home: Path, config: Config, input_of: InputOf, bundles: Iterable[Path] = ()
+) -> Verifier:
     """Answers of the oracle that a home uses, held against its bundles and some more."""
     held = holdings.of_home(client, home, config, bundles)
-    return Verifier(client, History(client, config.chain.start_block), held, rerun.limits_of(config.engine))
+    history = History(client, config.chain.start_block, input_of)
+    return Verifier(client, history, held, rerun.limits_of(config.engine))
 
 
 def first_difference(one: bytes, other: bytes) -> int | None:

@@ -12,6 +12,7 @@ from themis.cli.home import PORT_FILE, Home, home_of
 from themis.cli.node.signals import Stop
 from themis.cli.output import print_facts, print_json, say
 from themis.core.errors import Broken, ThemisError, Unavailable
+from themis.core.types import Hash32, Request
 
 if TYPE_CHECKING:
     from themis.api.licensing import Licensing
@@ -80,7 +81,14 @@ def _serve(home: Home, preflight: "Preflight", token: str | None, stop: Stop) ->
         preflight.config.chain.explorer_url,
     )
     licensing = _licensing(preflight)
-    verifier = of_home(licensing.client, home.path, preflight.config)
+    store = running.node.store
+
+    def input_of(id_: Hash32, _: Request) -> bytes | None:
+        """Orders' inputs are known to whoever took them."""
+        job = store.job(id_)
+        return None if job is None else job.input
+
+    verifier = of_home(licensing.client, home.path, preflight.config, input_of)
     hosts = hosts_of(preflight.config.api)
     server.start(api.create(reading, licensing, verifier, hosts=hosts, token=token, table=running.table))
     port_file = home.path / PORT_FILE

@@ -1,40 +1,20 @@
-"""Asking the oracle from the command line: the input, a free lane, the answer and how it reads."""
+"""Asking the oracle from the command line: a free lane, the answer and how it reads."""
 
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from themis.core.abi import encode
-from themis.core.errors import Misconfigured, Reason, Refused, Unavailable
-from themis.core.keccak import keccak
+from themis.core.errors import Misconfigured, Unavailable
 from themis.core.spelling import shown
 from themis.core.types import Address, Fulfilled, Hash32
 
 if TYPE_CHECKING:
     from themis.chain.client import OracleClient
-    from themis.chain.rpc import Rpc
 
 _OPEN: Final = 1
 """As `State` in IInferenceOracle.sol."""
 _LANES: Final = 1_000
 _POLL_S: Final = 0.1
-
-
-def input_bytes(rpc: "Rpc", target: Address | None, text: str | None, data: bytes | None, file: Path | None) -> bytes:
-    """The bytes to ask about, from exactly one source. Raises Misconfigured, or Refused for a target without code."""
-    if sum(source is not None for source in (target, text, data, file)) != 1:
-        raise Misconfigured("give exactly one of --target, --text, --input-hex and --input-file")
-    if text is not None:
-        return text.encode()
-    if target is not None:
-        return _code_reference(rpc, target)
-    if data is not None:
-        return data
-    try:
-        return Path(file or "").read_bytes()
-    except OSError as error:
-        raise Misconfigured(f"{file} cannot be read: correct --input-file") from error
 
 
 def free_lane(client: "OracleClient", requester: Address) -> int:
@@ -55,11 +35,11 @@ def answer(client: "OracleClient", request_id: Hash32, first_block: int, timeout
         "address": shown(client.oracle),
         "fromBlock": hex(first_block),
         "toBlock": "latest",
-        "topics": [shown(ORACLE.topic("Fulfilled")), shown(request_id)],
+        "topics": [[shown(ORACLE.topic(event)) for event in contracts.EVENTS], shown(request_id)],
     }
     for _ in _polls(timeout_s):
         for raw in _logs(client, query):
-            event = contracts.decode_event(raw)
+            event = contracts.decode_event(raw, client.chain_id)
             if isinstance(event, Fulfilled):
                 return event
     raise Unavailable(
@@ -99,11 +79,3 @@ def _polls(timeout_s: float) -> Iterator[None]:
     while time.monotonic() < give_up:
         yield
         time.sleep(_POLL_S)
-
-
-def _code_reference(rpc: "Rpc", target: Address) -> bytes:
-    """What a code-reading model takes: the contract's address and the hash of its code."""
-    code = bytes.fromhex(rpc.call("eth_getCode", shown(target), "latest")[2:])
-    if not code:
-        raise Refused(Reason.NO_CODE, f"{shown(target)} has no code: give --target the address of a contract")
-    return encode(["address", "bytes32"], [target, keccak(code)])

@@ -13,12 +13,13 @@ from themis.cli.home import home_of
 from themis.cli.license import vouchers
 from themis.cli.output import print_record, say
 from themis.cli.request import answers, fitting
+from themis.cli.request.inputs import InputFile, InputHex, Target, Text, input_bytes
 from themis.cli.wallet import Done, Wallet
 from themis.core.canonical import Grant
 from themis.core.errors import Denied, Misconfigured, Unavailable
 from themis.core.fees import gross
 from themis.core.keccak import keccak
-from themis.core.spelling import address, hex_bytes, shown
+from themis.core.spelling import address, shown
 from themis.core.types import ETHER, Address, Fulfilled, Hash32, Request, Role, UseClass
 
 _GRACE_S: Final = 5
@@ -34,10 +35,10 @@ def request(
     model: ModelName,
     operator: Annotated[Any, typer.Option(parser=address, metavar="ADDRESS", help="Who shall answer.")],
     use_class: ClassOption,
-    target: Annotated[Any, typer.Option(parser=address, metavar="ADDRESS", help="Ask about a contract's code.")] = None,
-    text: Annotated[str | None, typer.Option(help="Ask a model that reads text.")] = None,
-    input_hex: Annotated[Any, typer.Option(parser=hex_bytes, metavar="HEX", help="Ask about these bytes.")] = None,
-    input_file: Annotated[Path | None, typer.Option(help="Ask about the bytes of this file.")] = None,
+    target: Target = None,
+    text: Text = None,
+    input_hex: InputHex = None,
+    input_file: InputFile = None,
     fee: Annotated[
         int | None,
         typer.Option("--fee-wei", "--fee", min=0, max=2**96 - 1, help="Smallest units; none: the operator's price."),
@@ -66,7 +67,7 @@ def request(
     here = wallet.open_wallet(home_of(context))
     model_id = here.model(model)
     rpc = here.client.rpc
-    data = answers.input_bytes(rpc, target, text, input_hex, input_file)
+    data = input_bytes(rpc, target, text, input_hex, input_file)
     reads = fitting.of_model(here, home_of(context).path, model_id, bundle)
     if reads is None:
         say("what this model reads is not known here: with --bundle DIR the question is checked before it is paid for")

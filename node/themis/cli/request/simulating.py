@@ -63,7 +63,7 @@ def simulate(
     told, good = [], True
     for each in asked:
         model = held.find(each.request.model_id)
-        output = rerun.answer(client, model, each.request.model_id, each.input, asked_at=None, limits=limits)
+        (output,) = rerun.answers(client, model, each.request.model_id, [each.input], asked_at=None, limits=limits)
         found = dry.answer(unsent, each, output)
         good &= found.good
         told.append({"ask_gas_used": gas_used} | _told(each, model, output, found))

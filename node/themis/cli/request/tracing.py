@@ -7,7 +7,7 @@ import typer
 
 from themis.cli.fields import Json
 from themis.cli.output import print_json, print_record, say
-from themis.cli.request.verifying import NOT_EQUAL_STATUS, Answered, OneBundle, verifier_of
+from themis.cli.request.verifying import NOT_EQUAL_STATUS, Answered, GivenFile, GivenHex, OneBundle, verifier_of
 from themis.core.spelling import shown
 
 if TYPE_CHECKING:
@@ -17,14 +17,22 @@ app = typer.Typer(rich_markup_mode=None)
 
 
 @app.command()
-def trace(context: typer.Context, *, said: Answered, bundle: OneBundle = None, as_json: Json = False) -> None:
+def trace(
+    context: typer.Context,
+    *,
+    said: Answered,
+    bundle: OneBundle = None,
+    input_hex: GivenHex = None,
+    input_file: GivenFile = None,
+    as_json: Json = False,
+) -> None:
     """Run an answer of the chain again, alone, and commit to all that was computed; --json lists every tensor.
 
     Exits with 1 where the answer is not the model's: the trace is of the model's own. Needs no key.
     """
     from themis.replay import tracing
 
-    found = tracing.trace(verifier_of(context, bundle), said)
+    found = tracing.trace(verifier_of(context, bundle, input_hex, input_file), said)
     if as_json:
         print_json([_record(each) | {"tensors": _tensors(each)} for each in found])
     for each in found:

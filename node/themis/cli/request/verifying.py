@@ -10,6 +10,11 @@ from themis.cli.fields import Json
 from themis.cli.home import home_of
 from themis.cli.output import print_json, print_record, say
 from themis.cli.references import prefix
+from themis.cli.request import inputs
+from themis.core import listing
+from themis.core.errors import Misconfigured
+from themis.core.spelling import hex_bytes
+from themis.core.types import Hash32, Request
 
 if TYPE_CHECKING:
     from themis.api import models
@@ -25,21 +30,49 @@ Answered = Annotated[
     ),
 ]
 OneBundle = Annotated[Path | None, typer.Option(metavar="DIR", help="The model's bundle; none: one of this home's.")]
+GivenHex = Annotated[
+    Any, typer.Option(parser=hex_bytes, metavar="HEX", help="The input of an order, whose hash alone is on the chain.")
+]
+GivenFile = Annotated[Path | None, typer.Option(help="The same, as the bytes of a file.")]
+GivenList = Annotated[
+    Path | None, typer.Option("--list", metavar="FILE", help="The inputs of an order for a list, as it was asked.")
+]
 
 app = typer.Typer(rich_markup_mode=None)
 
 
-def verifier_of(context: typer.Context, bundle: Path | None) -> "Verifier":
-    """What runs answers again: with that bundle, or with this home's."""
+def verifier_of(
+    context: typer.Context, bundle: Path | None, given: bytes | None, file: Path | None, items: Path | None = None
+) -> "Verifier":
+    """What runs answers again: with that bundle, or with this home's, and with what is given of an order's input."""
     from themis.replay.verdict import of_home
 
     home = home_of(context)
     config = home.config()
-    return of_home(wallet.connect(config), home.path, config, () if bundle is None else (bundle,))
+    client = wallet.connect(config)
+    one = inputs.of_file(file) if file is not None else given
+    many = None if items is None else listing.pack(inputs.of_list(client.rpc, items))
+
+    def input_of(_: Hash32, order: Request) -> bytes | None:
+        found = many if order.items else one
+        if found is None or listing.input_hash(order, found) == order.input_hash:
+            return found
+        raise Misconfigured("what is given is not the input of that order: its hash is another")
+
+    return of_home(client, home.path, config, input_of, () if bundle is None else (bundle,))
 
 
 @app.command()
-def verify(context: typer.Context, *, said: Answered, bundle: OneBundle = None, as_json: Json = False) -> None:
+def verify(
+    context: typer.Context,
+    *,
+    said: Answered,
+    bundle: OneBundle = None,
+    input_hex: GivenHex = None,
+    input_file: GivenFile = None,
+    items: GivenList = None,
+    as_json: Json = False,
+) -> None:
     """Run an answer of the chain again, and say whether it is what its model says.
 
     Exits with 1 where one is not. A transaction may hold several answers. Needs no key.
@@ -47,7 +80,7 @@ def verify(context: typer.Context, *, said: Answered, bundle: OneBundle = None, 
     from themis.api import views
     from themis.replay.verdict import Outcome
 
-    verdicts = verifier_of(context, bundle).verify(said)
+    verdicts = verifier_of(context, bundle, input_hex, input_file, items).verify(said)
     told = [views.verification(verdict) for verdict in verdicts]
     if as_json:
         print_json([each.model_dump() for each in told])

@@ -1,0 +1,1 @@
+"""`themis account`: the deposit that a requester's orders are paid from."""
