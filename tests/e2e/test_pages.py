@@ -172,6 +172,42 @@ def test_who_tabs_through_a_page_is_not_thrown_back_when_it_is_read_again(scene:
         assert link.evaluate("each => each === document.activeElement")
 
 
+def test_the_focus_stays_on_a_request_that_changes_while_newer_ones_come(tmp_path: Path, browser: Browser) -> None:
+    scene = Scene(tmp_path / "db")
+    with opened(scene, browser, "/") as page:
+        expect(page.locator("#all")).to_be_visible()
+        row = page.locator("#jobs tr", has_text=scene.seen.hex()[-6:])
+        link = row.get_by_role("link")
+        link.focus()
+        scene.bench.chain.ask(b"newer")
+        scene.bench.work()
+        scene.bench.mine()
+        scene.bench.settle.step()
+        expect(row).to_contain_text("done")
+        expect(page.locator("#jobs tr")).to_have_count(4)
+        assert link.evaluate("each => each === document.activeElement")
+        page.get_by_label("State").select_option("closed")
+        expect(page.locator("#jobs tr")).to_have_count(1)
+        page.get_by_label("State").select_option("queued")
+        expect(page.locator("#jobs")).to_have_text("None now.")
+    scene.close()
+
+
+def test_what_waits_to_be_withdrawn_is_shown_with_its_command(scene: Hostile, browser: Browser) -> None:
+    token = "0x" + "12" * 20
+    waiting = [(("0x" + "00" * 20), "1500000000000000000"), (token, "7"), ("0x" + "34" * 20, "0")]
+    accounts = [{"token": each, "withdrawable": amount, "withdrawn": "0"} for each, amount in waiting]
+    with opened(scene, browser, "/request?id=") as page:
+        page.route(
+            "**/v1/licensing/income?*",
+            lambda route: route.fulfill(json={"accounts": accounts, "earnings": [], "royalties": []}),
+        )
+        page.goto(scene.server.url)
+        expect(page.locator("#credit .row")).to_have_count(2)
+        expect(page.locator("#credit")).to_contain_text("1.5 ETH")
+        expect(page.get_by_role("button", name=f"Copy themis withdraw --token {token}")).to_be_visible()
+
+
 @pytest.mark.parametrize("path", ["/", "/request", "/api", "/licensing"])
 def test_everybody_can_read_it(scene: Hostile, browser: Browser, path: str) -> None:
     at = f"?id=0x{scene.asked.hex()}" if path == "/request" else ""

@@ -49,6 +49,12 @@ export function login(error) {
 }
 at("login").addEventListener("submit", (event) => { event.preventDefault(); sessionStorage.setItem("token", at("token").value) });
 
+// The wanted elements in their order; those that are there already are not taken out: that would cost them the focus.
+export function keep(parent, wanted) {
+  wanted.forEach((each, i) => { if (parent.children[i] !== each) parent.insertBefore(each, parent.children[i] ?? null) });
+  while (parent.children.length > wanted.length) parent.lastChild.remove();
+}
+
 // Whether a value is another one than last time: what has not changed stays as it is, for whoever reads, selects or tabs through it.
 const last = new Map();
 export function news(name, value) {

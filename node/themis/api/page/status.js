@@ -1,6 +1,6 @@
 // The status page: reads /v1/status and /v1/jobs every two seconds.
 import { draw } from "./charts.js";
-import { ago, ask, at, code, copied, day, ether, linked, listen, login, make, minute, moment, money, news, plain, short, since } from "./page.js";
+import { ETHER, ago, ask, at, code, copied, day, ether, keep, linked, listen, login, make, minute, moment, money, news, plain, same, short, since } from "./page.js";
 
 const RUNNING = ["seen", "waiting", "queued", "agreeing", "computed", "sending", "mined", "done"], PERIOD_MS = 2000;
 const OLD_S = 300, UNREAD = 20, MANY = 256;
@@ -87,16 +87,36 @@ function answer(j) {
 function showJobs(jobs) {
   readAlong(jobs);
   if (!news("jobs", [jobs, [...models]])) return;
-  at("jobs").replaceChildren(...jobs.map((j) => {
-    const row = make("tr"), id = document.createElement("td"), link = make("a", "");
-    link.href = "/request?id=" + j.id; link.append(make("code", short(j.id))); link.title = j.id; id.append(link);
+  if (!jobs.length) { const row = make("tr"), cell = make("td", at("filter").value ? "None now." : "None yet. To ask one: `themis request`.", "faint empty"); cell.colSpan = 9; row.append(cell); rows.clear(); at("jobs").replaceChildren(row); return }
+  for (const id of rows.keys()) if (!jobs.some((j) => j.id === id)) rows.delete(id);
+  keep(at("jobs"), jobs.map((j) => {
+    const row = rows.get(j.id) ?? begun(j.id);
+    while (row.children.length > 1) row.lastChild.remove();
     const kind = j.state === "done" ? "good" : j.state === "closed" ? "bad" : "warn";
     const state = make("td", j.reason ? j.reason.replaceAll("_", " ") : j.state, kind);
     state.title = j.detail;
-    row.append(id, state, make("td", models.get(j.model_id) ?? short(j.model_id)), code(j.requester), make("td", j.use_class), fee(j.fee, j.token), block(j.seen_block, j.seen_s), block(j.mined_block, j.mined_s), answer(j));
+    row.append(state, make("td", models.get(j.model_id) ?? short(j.model_id)), code(j.requester), make("td", j.use_class), fee(j.fee, j.token), block(j.seen_block, j.seen_s), block(j.mined_block, j.mined_s), answer(j));
     return row;
   }));
-  if (!jobs.length) { const row = make("tr"), cell = make("td", "None yet. To ask one: `themis request`.", "faint empty"); cell.colSpan = 9; row.append(cell); at("jobs").replaceChildren(row) }
+}
+
+// A row by its request: whoever has tabbed to its link stays there when the rest of it changes.
+const rows = new Map();
+function begun(id) {
+  const row = make("tr"), first = document.createElement("td"), link = make("a", "");
+  link.href = "/request?id=" + id; link.append(make("code", short(id))); link.title = id; first.append(link);
+  row.append(first); rows.set(id, row);
+  return row;
+}
+
+// What an account has earned and not taken yet, by token, and how it is taken.
+async function credit(operator) {
+  const { accounts } = await ask("/v1/licensing/income", { account: operator }), due = accounts.filter((a) => a.withdrawable !== "0");
+  if (news("credit", due)) at("credit").replaceChildren(...due.length ? due.map((a) => {
+    const e = make("div", "", "row"), command = (token) => "themis withdraw" + (same(a.token, ETHER) ? "" : " --token " + token);
+    e.append(make("b", money(a.withdrawable, a.token)), copied(command(a.token), command(short(a.token))));
+    return e;
+  }) : [make("div", "Nothing waits.", "faint")]);
 }
 
 async function chart() {
@@ -105,16 +125,20 @@ async function chart() {
   if (news("hours", hours)) draw(hours, count > MOST_HOURS);
 }
 
+const newest = () => ask("/v1/jobs", { limit: 20, ...at("filter").value ? { state: at("filter").value } : {} });
+
 async function refresh() {
   try {
-    const [status, jobs] = await Promise.all([ask("/v1/status"), ask("/v1/jobs?limit=20")]);
+    const [status, jobs] = await Promise.all([ask("/v1/status"), newest()]);
     for (const m of status.models) models.set(m.model_id, m.name);
     showStatus(status); showJobs(jobs);
-    if (since(charted_s) > CHARTS_S) { await chart(); charted_s = Date.now() / 1000 }
+    if (since(charted_s) > CHARTS_S) { await chart(); credit(status.operator).catch((error) => at("credit").replaceChildren(make("div", error.message, "faint"))); charted_s = Date.now() / 1000 }
     at("all").hidden = false; at("login").hidden = true;
     at("seen").textContent = "as of " + new Date().toLocaleTimeString();
   } catch (error) { login(error) }
   setTimeout(refresh, PERIOD_MS);
 }
 at("period").addEventListener("change", () => chart().catch(login));
+at("filter").append(...[...RUNNING, "closed"].map((state) => make("option", state)));
+at("filter").addEventListener("change", () => newest().then(showJobs).catch(login));
 refresh();
