@@ -14,7 +14,8 @@ from eth_utils.crypto import keccak
 from demo import chains
 from tests.chaos.proxy import Proxy, serving
 from tests.cli_kit import Person
-from tests.homes import RISK, SELFTEST, THEMIS, register, running, wait_until_ready, write_key
+from tests.forking import THEMIS
+from tests.homes import RISK, SELFTEST, register, running, wait_until_ready, write_key
 from tests.world import FEES, World
 from themis.chain.abi import Artifact
 from themis.chain.contracts import ORACLE

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from demo.chains import RunningChain
-from tests.homes import SELFTEST, THEMIS, make_home, register, write_key
+from tests.forking import THEMIS
+from tests.homes import SELFTEST, make_home, register, write_key
 from tests.patience import PATIENCE_S, until
 from tests.world import World
 from themis.cli.program import invoke

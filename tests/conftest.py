@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from tests import forking
 from tests.slowest import Slowest
 
 settings.register_profile("steady", deadline=None, derandomize=True)
@@ -19,6 +20,7 @@ def pytest_configure(config: pytest.Config) -> None:
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, handler)
     config.pluginmanager.register(Slowest(), "slowest")
+    forking.install()
 
 
 @pytest.fixture(scope="session", autouse=True)

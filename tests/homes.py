@@ -10,6 +10,7 @@ from typing import Final
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from tests.forking import THEMIS
 from tests.patience import PATIENCE_S, until
 from tests.world import World
 from themis.bundles.bundle import load
@@ -19,7 +20,8 @@ from themis.keys.keystore import KeystoreSigner
 ROOT: Final = Path(__file__).resolve().parents[1]
 SELFTEST: Final = ROOT / "models/selftest-moe"
 RISK: Final = ROOT / "models/evm-risk-moe"
-THEMIS: Final = (sys.executable, "-c", "from themis.cli import main; main()")
+INSTALLED: Final = (str(Path(sys.executable).with_name("themis")),)
+"""As `THEMIS`, in an interpreter of its own, under pytest too."""
 
 
 def register(world: World, bundle: Path) -> Hash32:

@@ -20,7 +20,8 @@ from rich.table import Table
 from demo import chains
 from tests.chaos import report
 from tests.committee_world import STAKE_WEI, CommitteeWorld
-from tests.homes import ROOT, SELFTEST, THEMIS, register, running, said, wait_until_ready
+from tests.forking import THEMIS
+from tests.homes import ROOT, SELFTEST, register, running, said, wait_until_ready
 from tests.world import FEES
 from themis.bundles import bundle
 from themis.chain.abi import Log, address

@@ -9,7 +9,8 @@ from tests.chaos import faults
 from tests.chaos.proxy import Fault
 from tests.chaos.stage import INPUT, Stage, must
 from tests.chaos.table import row
-from tests.homes import THEMIS, write_key
+from tests.forking import THEMIS
+from tests.homes import write_key
 
 KIND = "commands"
 SEND, RECEIPT = frozenset(("eth_sendRawTransaction",)), frozenset(("eth_getTransactionReceipt",))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.chaos.stage import Stage, must, staged
 from tests.chaos.table import row
-from tests.homes import THEMIS
+from tests.forking import THEMIS
 
 KIND = "disk"
 TRY_AGAIN, MISCONFIGURED = 75, 78

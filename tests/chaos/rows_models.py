@@ -11,7 +11,8 @@ from tests import foreign_models as foreign
 from tests.chaos.rows_commands import asking_home
 from tests.chaos.stage import Stage, must
 from tests.chaos.table import row
-from tests.homes import RISK, THEMIS, register
+from tests.forking import THEMIS
+from tests.homes import RISK, register
 from themis.adopt.adopt import Wishes, adopt
 from themis.core.types import Hash32
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.chaos import faults
 from tests.chaos.stage import Stage, must
 from tests.chaos.table import row
-from tests.homes import THEMIS
+from tests.forking import THEMIS
 
 KIND = "process"
 GRACE_S = 8.0

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.chaos.proxy import serving
 from tests.chaos.stage import Stage, must
 from tests.chaos.table import row
-from tests.homes import THEMIS
+from tests.forking import THEMIS
 
 KIND = "setup"
 MISCONFIGURED, UNAVAILABLE = 78, 75

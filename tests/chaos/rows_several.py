@@ -14,7 +14,7 @@ from tests.chaos.backends import apart
 from tests.chaos.proxy import Fault, Proxy, calm, serving
 from tests.chaos.stage import Stage, must
 from tests.chaos.table import row
-from tests.homes import THEMIS
+from tests.forking import THEMIS
 
 KIND = "several"
 

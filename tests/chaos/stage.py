@@ -17,7 +17,8 @@ from demo.chains import RunningChain
 from tests.chaos import tally
 from tests.chaos.proxy import Fault, Proxy, calm, serving
 from tests.chaos.tally import Tally
-from tests.homes import SELFTEST, THEMIS, make_home, register, said, wait_until_ready
+from tests.forking import THEMIS
+from tests.homes import SELFTEST, make_home, register, said, wait_until_ready
 from tests.world import World
 from themis.chain.contracts import ORACLE
 from themis.core.types import ETHER, Address, Hash32, UseClass

@@ -11,7 +11,8 @@ import pytest
 from demo import chains
 from tests.cli_kit import Person
 from tests.fakes import KEY
-from tests.homes import SELFTEST, THEMIS, make_home, register, running, wait_for_log, wait_until_ready, write_key
+from tests.forking import THEMIS
+from tests.homes import SELFTEST, make_home, register, running, wait_for_log, wait_until_ready, write_key
 from tests.optimize_kit import FASTER, flip, round_, started, write
 from tests.optimize_kit import SELFTEST as BUNDLE
 from tests.world import World

@@ -13,7 +13,8 @@ import pytest
 
 from demo import chains
 from tests.committee_world import CommitteeWorld
-from tests.homes import SELFTEST, THEMIS, register, running, said, wait_for_log, wait_until_ready
+from tests.forking import THEMIS
+from tests.homes import INSTALLED, SELFTEST, register, running, said, wait_for_log, wait_until_ready
 from tests.patience import PATIENCE_S, until
 from themis.core import committee as messages
 from themis.core.committee import Offer
@@ -66,7 +67,8 @@ def test_three_nodes_agree_and_one_of_them_answers(
     committee: CommitteeWorld, model_id: Hash32, homes: list[Path]
 ) -> None:
     with ExitStack() as stack:
-        processes = [stack.enter_context(running(home)) for home in homes]
+        commands = (INSTALLED, THEMIS, THEMIS)
+        processes = [stack.enter_context(running(*each)) for each in zip(homes, commands, strict=True)]
         for home, process in zip(homes, processes, strict=True):
             wait_until_ready(home, process)
         ids = {committee.ask(model_id, b"all are there", lane=lane) for lane in range(5)}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from demo import chains
-from tests.homes import SELFTEST, make_home, register, running, said, wait_for_log, wait_until_ready
+from tests.homes import INSTALLED, SELFTEST, make_home, register, running, said, wait_for_log, wait_until_ready
 from tests.patience import PATIENCE_S, until
 from tests.world import World
 from themis.config import STORE_FILE
@@ -91,7 +91,7 @@ def test_a_chain_that_restarts_is_waited_for(tmp_path: Path) -> None:
         model_id = register(world, SELFTEST)
         world.license(model_id)
         home = make_home(tmp_path / "home", world, [(SELFTEST, model_id)])
-        with running(home) as process:
+        with running(home, INSTALLED) as process:
             wait_until_ready(home, process)
             world.wait_for_answers({world.ask(model_id, b"first")})
             process.terminate()

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.homes import THEMIS
+from tests.forking import THEMIS
 from themis.api import models
 from themis.cli import output
 from themis.cli.node import panel

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.homes import THEMIS
+from tests.forking import THEMIS
 from tests.patience import PATIENCE_S
 
 VERSION = (*THEMIS, "version")
