@@ -92,6 +92,11 @@ class Market:
                 assert earned.pop(money.token, 0) == money.withdrawable + money.withdrawn
                 everything[money.token] += money.withdrawable + money.withdrawn
             assert not earned, "money in a token that the account is not said to hold"
+            for token in {each.token for each in found.earnings}:
+                months = [each for each in found.months if each.token == token]
+                of_token = [each for each in found.earnings if each.token == token]
+                assert sum(each.royalties for each in months) == sum(each.royalties for each in of_token)
+                assert sum(each.answers for each in months) == sum(each.answers for each in of_token)
             royalties: Counter[tuple[Hash32, Address]] = Counter()
             for credit in found.royalties:
                 royalties[credit.model_id, credit.token] += credit.amount
@@ -132,6 +137,13 @@ def test_each_royalty_goes_where_the_grants_say(market: Market) -> None:
     requesters, operators = fee * 1_234 // 10_000, fee * 777 // 10_000
     (licensors,) = market.income.of(world.licensor.address).earnings
     assert licensors == Earnings(market.licensed, ETHER, requesters, 0, 0, 1)
+    (user,) = market.income.of(world.licensor.address).users
+    assert (user.requester, user.model_id, user.answers, user.fees) == (
+        world.requester.address,
+        market.licensed,
+        1,
+        fee,
+    )
     (promoters,) = market.income.of(PROMOTER).royalties
     assert (promoters.amount, promoters.source) == (operators, Source.OPERATORS_ROYALTY)
     (answers,) = market.income.of(world.operator.address).earnings

@@ -146,18 +146,24 @@ def test_an_ask_is_approved_and_the_refused_request_goes_through(scene: Scene) -
         assert licensee.world.wait_for_answers({licensee.ask(fee_wei=10**12)})
         page.reload()
         expect(licensee.row(page)).to_contain_text("1 of 2")
-        _withdraw(scene, page, wallet, expected_wei=10**12 // 8 + 10**12 // 10)
+        _withdraw(scene, page, licensee, expected_wei=10**12 // 8 + 10**12 // 10)
     assert len(wallet.signed) == 1
     assert len(wallet.sent) == 2
 
 
-def _withdraw(scene: Scene, page: Page, wallet: Wallet, expected_wei: int) -> None:
+def _withdraw(scene: Scene, page: Page, licensee: Licensee, expected_wei: int) -> None:
     """Both royalties: 12.5 % of the requester's grant, 10 % of the operator's."""
     client = scene.world.client
     assert client.read("tillOf", ETHER, scene.model_id, scene.world.operator.address)[1] == expected_wei
     (earned,) = page.locator("#earnings tr").all()
     for text in ("selftest-moe", f"{expected_wei} wei"):
         expect(earned).to_contain_text(text)
+    (month,) = page.locator("#months tr").all()
+    expect(month).to_contain_text(f"{expected_wei} wei")
+    (user,) = page.locator("#users tr").all()
+    for text in (licensee.short, "selftest-moe", "0.000001 ETH"):
+        expect(user).to_contain_text(text)
+    expect(page.locator("#ending")).to_contain_text("operator of selftest-moe")
     page.get_by_text("The newest royalties, request by request").click()
     expect(page.locator("#paid tr")).to_have_count(2)
     expect(page.locator("#paid")).to_contain_text("royalty of the operator's grant")

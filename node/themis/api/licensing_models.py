@@ -122,6 +122,27 @@ class Royalty(_Model):
     block: int
 
 
+class Month(_Model):
+    """What an account earned in one month (UTC, `2026-11`), in one token. Smallest units; refunds are no income."""
+
+    month: str
+    token: str
+    royalties: str
+    answers: str
+
+
+class User(_Model):
+    """How much one requester has asked of one model, and what was paid for it in one token, royalties included."""
+
+    model_id: str
+    requester: str
+    token: str
+    answers: int
+    """How many answers to it were paid."""
+    fees: str
+    last_block: int
+
+
 class Income(_Model):
     """An account's income. Accounts and earnings have the same sums in each token."""
 
@@ -129,6 +150,10 @@ class Income(_Model):
     earnings: list[Earnings]
     royalties: list[Royalty]
     """The newest of them, newest first."""
+    months: list[Month]
+    """Newest first."""
+    users: list[User]
+    """Of the models that earned the account royalties; who asked last comes first, 100 at most."""
 
 
 class Draft(_Model):

@@ -1,6 +1,7 @@
 """What is read about licenses as the API's models."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from themis.api import licensing_models as models
 from themis.chain.uses import TermsVersion
@@ -10,6 +11,8 @@ from themis.core.spelling import shown
 from themis.core.types import Address, Hash32
 from themis.licensing.income import Statement
 from themis.licensing.licenses import AskRow, GrantRow
+
+_USERS_SHOWN: Final = 100
 
 
 def model(
@@ -98,6 +101,23 @@ def income(statement: Statement) -> models.Income:
                 block=each.block,
             )
             for each in reversed(statement.royalties)
+        ],
+        months=[
+            models.Month(
+                month=each.month, token=shown(each.token), royalties=str(each.royalties), answers=str(each.answers)
+            )
+            for each in statement.months
+        ],
+        users=[
+            models.User(
+                model_id=shown(each.model_id),
+                requester=shown(each.requester),
+                token=shown(each.token),
+                answers=each.answers,
+                fees=str(each.fees),
+                last_block=each.last_block,
+            )
+            for each in statement.users[:_USERS_SHOWN]
         ],
     )
 

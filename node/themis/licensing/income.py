@@ -1,6 +1,6 @@
 """What accounts have earned at the oracle, by model and by request, and what of it was withdrawn."""
 
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -12,6 +12,7 @@ from themis.chain.logs import DEEP
 from themis.core.errors import Denied
 from themis.core.spelling import shown
 from themis.core.types import ETHER, Address, Hash32
+from themis.licensing.calendar import Calendar
 from themis.licensing.ledger import EVENTS, ROYALTIES, Credit, Ledger, Source, Till
 
 
@@ -39,6 +40,29 @@ class Earnings:
 
 
 @dataclass(frozen=True, slots=True)
+class Month:
+    """What an account earned in one month (UTC, `2026-11`), in one token. Smallest units; refunds are no income."""
+
+    month: str
+    token: Address
+    royalties: int
+    answers: int
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """How much one requester has asked of one model, and what was paid for it in one token, royalties included."""
+
+    model_id: Hash32
+    requester: Address
+    token: Address
+    answers: int
+    """How many answers to it were paid."""
+    fees: int
+    last_block: int
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
     """An account's income at one block. Earnings and accounts have the same sums in each token."""
 
@@ -48,6 +72,10 @@ class Statement:
     """The newest, oldest first."""
     tills: list[Till]
     """With money of the account."""
+    months: list[Month]
+    """Newest first."""
+    users: list[User]
+    """Of the models that earned the account royalties; who asked last comes first."""
 
     def withdrawal(self, token: Address, account: Address) -> tuple[Any, ...]:
         """The function that pays the account all it has, and its arguments. Raises Denied where that is nothing."""
@@ -68,7 +96,7 @@ class _Owed:
     """What waits in one till. The royalties are the model's: nobody's yet."""
 
     answers: int = 0
-    royalties: dict[Source, int] = field(default_factory=lambda: defaultdict(int))
+    royalties: dict[tuple[Source, str], int] = field(default_factory=lambda: defaultdict(int))
     requests: int = 0
     newest: deque[Credit] = field(default_factory=deque)
 
@@ -79,13 +107,15 @@ class _Book:
 
     kept: int | None
     ledger: Ledger = field(default_factory=Ledger)
-    sums: dict[tuple[Address, Hash32, Address, Source], int] = field(default_factory=lambda: defaultdict(int))
+    sums: dict[tuple[Address, Hash32, Address, Source, str], int] = field(default_factory=lambda: defaultdict(int))
+    """By account, model, token, source and month."""
+    users: dict[tuple[Hash32, Address, Address], User] = field(default_factory=dict)
     requests: dict[tuple[Address, Hash32, Address], int] = field(default_factory=lambda: defaultdict(int))
     royalties: dict[Address, deque[Credit]] = field(default_factory=dict)
     tills: dict[Till, _Owed] = field(default_factory=dict)
     withdrawn: dict[tuple[Address, Address], int] = field(default_factory=lambda: defaultdict(int))
 
-    def enter(self, log: Log, block: int) -> None:
+    def enter(self, log: Log, block: int, month: str) -> None:
         values = log.values
         match log.event:
             case "Withdrawn":
@@ -96,7 +126,7 @@ class _Book:
                 till = Till(address(values["token"]), Hash32(values["modelId"]), address(values["operator"]))
                 self._collect(till, address(values["licensor"]))
             case _:
-                self._credit(self.ledger.credits(log, block))
+                self._credit(self.ledger.credits(log, block), month)
 
     def collect(self, licensors: Mapping[Hash32, Address]) -> None:
         """Credit what is in the tills to whom it belongs now."""
@@ -113,39 +143,58 @@ class _Book:
                 yield till, amount
 
     def earnings(self, account: Address) -> list[Earnings]:
-        places = dict.fromkeys((model_id, token) for who, model_id, token, _ in self.sums if who == account)
+        places = dict.fromkeys((model_id, token) for who, model_id, token, *_ in self.sums if who == account)
         return [self._earnings(account, *place) for place in places]
 
-    def _credit(self, made: list[Credit]) -> None:
+    def months(self, account: Address) -> list[Month]:
+        found: dict[tuple[str, Address], Counter[bool]] = defaultdict(Counter)
+        for (who, _, token, source, month), amount in self.sums.items():
+            if who == account and source is not Source.REFUND:
+                found[month, token][source in ROYALTIES] += amount
+        ordered = sorted(found, reverse=True)
+        return [Month(month, token, found[month, token][True], found[month, token][False]) for month, token in ordered]
+
+    def _credit(self, made: list[Credit], month: str) -> None:
+        self._use([credit for credit in made if credit.source is not Source.REFUND])
         paid: set[tuple[Address, Hash32, Address]] = set()
         for credit in made:
             if credit.account is None:
                 continue
             place = (credit.account, credit.model_id, credit.token)
-            self.sums[*place, credit.source] += credit.amount
+            self.sums[*place, credit.source, month] += credit.amount
             if credit.source in ROYALTIES:
                 paid.add(place)
                 self._remember(credit.account, credit)
         for place in paid:
             self.requests[place] += 1
         for till in {credit.till for credit in made if credit.till is not None}:
-            self._fill(till, [credit for credit in made if credit.till == till])
+            self._fill(till, [credit for credit in made if credit.till == till], month)
 
-    def _fill(self, till: Till, made: list[Credit]) -> None:
+    def _use(self, made: list[Credit]) -> None:
+        """All that was credited for one answer."""
+        if made:
+            first = made[0]
+            place = (first.model_id, first.requester, first.token)
+            answers, fees = 1, sum(credit.amount for credit in made)
+            if (before := self.users.get(place)) is not None:
+                answers, fees = answers + before.answers, fees + before.fees
+            self.users[place] = User(*place, answers, fees, first.block)
+
+    def _fill(self, till: Till, made: list[Credit], month: str) -> None:
         """What one answer leaves in a till."""
         owed = self.tills.setdefault(till, _Owed(newest=deque(maxlen=self.kept)))
         royalties = [credit for credit in made if credit.account is None]
         owed.answers += sum(credit.amount for credit in made if credit.account is not None)
         for credit in royalties:
-            owed.royalties[credit.source] += credit.amount
+            owed.royalties[credit.source, month] += credit.amount
         owed.newest.extend(royalties)
         owed.requests += bool(royalties)
 
     def _collect(self, till: Till, licensor: Address) -> None:
         owed = self.tills.pop(till)
         place = (licensor, till.model_id, till.token)
-        for source, amount in owed.royalties.items():
-            self.sums[*place, source] += amount
+        for (source, month), amount in owed.royalties.items():
+            self.sums[*place, source, month] += amount
         self.requests[place] += owed.requests
         for credit in owed.newest:
             self._remember(licensor, replace(credit, account=licensor))
@@ -155,7 +204,10 @@ class _Book:
 
     def _earnings(self, account: Address, model_id: Hash32, token: Address) -> Earnings:
         place = (account, model_id, token)
-        by_source = {source: self.sums.get((*place, source), 0) for source in Source}
+        by_source: Counter[Source] = Counter()
+        for (*at, source, _), amount in self.sums.items():
+            if tuple(at) == place:
+                by_source[source] += amount
         royalties = sum(by_source[source] for source in ROYALTIES)
         answers, refunds = by_source[Source.ANSWER], by_source[Source.REFUND]
         return Earnings(model_id, token, royalties, answers, refunds, self.requests.get(place, 0))
@@ -166,6 +218,7 @@ class Income:
 
     def __init__(self, client: OracleClient, start_block: int, *, kept: int | None = None) -> None:
         self._client = client
+        self._calendar = Calendar(client.rpc)
         self._read: tuple[int, _Book] = (start_block, _Book(kept))
         """The next block to read, and the sums before it: as deep as no reorganization reaches."""
 
@@ -177,7 +230,7 @@ class Income:
         licensors = {model: address(text) for model, (text,) in zip(models, found_licensors, strict=True)}
         owed = list(book.owed(account, licensors))
         book.collect(licensors)
-        tokens = dict.fromkeys([ETHER, *(token for _, _, token, _ in book.sums)])
+        tokens = dict.fromkeys([ETHER, *(token for _, _, token, *_ in book.sums)])
         calls = [("credits", (token, account)) for token in tokens]
         found = zip(tokens, self._client.read_all(calls, block=hex(head)), strict=True)
         accounts = []
@@ -185,10 +238,17 @@ class Income:
             withdrawable = credited + sum(amount for till, amount in owed if till.token == token)
             accounts.append(Account(token, withdrawable, book.withdrawn.get((account, token), 0)))
         royalties = sorted(book.royalties.get(account, ()), key=lambda credit: credit.block)
+        earnings = book.earnings(account)
+        paying = {each.model_id for each in earnings if each.royalties}
         return Statement(
             accounts=[each for each in accounts if each.withdrawable or each.withdrawn or each.token == ETHER],
-            earnings=book.earnings(account),
+            earnings=earnings,
             royalties=royalties,
+            months=book.months(account),
+            users=sorted(
+                (user for user in book.users.values() if user.model_id in paying),
+                key=lambda user: (-user.last_block, user.requester),
+            ),
             tills=[till for till, _ in owed],
         )
 
@@ -198,11 +258,13 @@ class Income:
         head, logs = self._client.since((*EVENTS, "Withdrawn", "DepositReleased", "Collected"), first)
         book = deepcopy(settled)
         deep = max(first, head - DEEP)
-        for log, at in logs:
-            if at.block_number < deep:
-                book.enter(log, at.block_number)
+        months = self._calendar.months([at.block_number for _, at in logs])
+        entries = [(log, at.block_number, month) for (log, at), month in zip(logs, months, strict=True)]
+        for entry in entries:
+            if entry[1] < deep:
+                book.enter(*entry)
         self._read = (deep, deepcopy(book))
-        for log, at in logs:
-            if at.block_number >= deep:
-                book.enter(log, at.block_number)
+        for entry in entries:
+            if entry[1] >= deep:
+                book.enter(*entry)
         return head, book

@@ -47,6 +47,7 @@ class Credit:
     source: Source
     amount: int
     block: int
+    requester: Address
     till: Till | None = None
     """Where it waits to be collected; None: it was credited at once."""
 
@@ -80,7 +81,7 @@ class Ledger:
                 request = self._open.pop(id_)
                 split = _refunded(request)
         made = (
-            Credit(account, id_, request.model_id, request.token, source, amount, block, till)
+            Credit(account, id_, request.model_id, request.token, source, amount, block, request.requester, till)
             for account, source, amount, till in split
         )
         return [credit for credit in made if credit.amount]

@@ -1,10 +1,11 @@
 // The licensor's page: what was asked, granted, published and earned, and the decisions that only a licensor can make.
-import { ETHER, ask, at, code, day, make, money, same, short } from "./page.js";
+import { ETHER, FOR_EVER_S, ago, ask, at, code, day, make, money, same, short, since } from "./page.js";
 import { decide } from "./decide.js";
 import { openGrant } from "./grant.js";
 import { openTerms } from "./terms.js";
 import * as wallet from "./wallet.js";
 
+const NEXT_S = 30 * 86_400, MOST_NEXT = 5;
 const PERIOD_MS = 15_000, ROLES = ["requester", "operator"];
 const KIND = { active: "good", granted: "good", "in force": "good", pending: "warn", "not yet": "warn", expired: "faint", past: "faint", outdated: "bad", revoked: "bad", refused: "bad" };
 let seen = null, account = null, walletChain = null, said = null;
@@ -31,6 +32,7 @@ function show() {
   showWallet();
   fill("asks", asks.filter((a) => a.state === "pending").map(askCard), "Nobody waits for an answer.");
   showIncome();
+  showNext(seen.grants.filter((g) => ids.has(g.model_id)));
   rows("grants", seen.grants.filter((g) => ids.has(g.model_id)).map(grantRow), "No grant was ever activated.");
   fill("models", shown.map(modelCard), "No model is registered at this oracle.");
   const past = asks.filter((a) => a.state !== "pending");
@@ -150,10 +152,13 @@ function termsBlock(t) {
 }
 
 function showIncome() {
-  at("earned").hidden = !seen.income?.earnings.length;
+  at("earned").hidden = at("overview").hidden = !seen.income?.earnings.length;
   if (!seen.income) { at("income").replaceChildren(make("div", "Connect a wallet to see what it has earned.", "card faint")); return }
   rows("earnings", seen.income.earnings.map((e) => labeled(["Model", "Royalties", "From requests", "Answers", "Refunds"],
     [cell(title(model(e.model_id)), "", e.model_id), amount(e.royalties, e.token), cell(e.requests.toLocaleString("en"), "number"), amount(e.answers, e.token), amount(e.refunds, e.token)])), "");
+  rows("months", seen.income.months.map((m) => labeled(["Month", "Royalties", "Answers"], [cell(m.month), amount(m.royalties, m.token), amount(m.answers, m.token)])), "");
+  rows("users", seen.income.users.map((u) => labeled(["Requester", "Model", "Answers", "Paid in all", "Last in block"],
+    [code(u.requester), cell(title(model(u.model_id)), "", u.model_id), cell(u.answers.toLocaleString("en"), "number"), amount(u.fees, u.token), cell(u.last_block.toLocaleString("en"), "number")])), "None yet.");
   at("royalties").hidden = !seen.income.royalties.length;
   rows("paid", seen.income.royalties.map((r) => labeled(["Block", "Model", "Request", "Royalty", "By"],
     [cell(r.block.toLocaleString("en"), "number"), cell(title(model(r.model_id)), "", r.model_id), code(r.request_id), amount(r.amount, r.token), cell(r.source, "wrap")])), "");
@@ -164,6 +169,18 @@ function showIncome() {
     b.disabled = !ready() || i.withdrawable === "0";
     card.append(b);
     return card;
+  }));
+}
+
+// What ends first, of the grants that are in force: within NEXT_S, or the first one after.
+function showNext(grants) {
+  const standing = grants.filter((g) => g.state === "active" && g.expiry_s && g.expiry_s <= FOR_EVER_S).sort((a, b) => a.expiry_s - b.expiry_s);
+  const soon = standing.filter((g, at) => at === 0 || -since(g.expiry_s) < NEXT_S).slice(0, MOST_NEXT);
+  at("next").hidden = !soon.length;
+  at("ending").replaceChildren(...soon.map((g) => {
+    const e = make("div", "", "row");
+    e.append(make("b", "in " + ago(-since(g.expiry_s)), -since(g.expiry_s) < NEXT_S ? "warn" : "faint"), code(g.licensee, "span"), make("span", g.role + " of " + title(model(g.model_id)) + ", until " + day(g.expiry_s), "faint"));
+    return e;
   }));
 }
 

@@ -9,9 +9,10 @@ export const ether = (wei) => (Number(BigInt(wei) / 10n ** 12n) / 1e6).toLocaleS
 export const ETHER = "0x" + "0".repeat(40);
 export const same = (one, other) => Boolean(one && other) && one.toLowerCase() === other.toLowerCase();
 export const money = (amount, token) => !same(token, ETHER) ? BigInt(amount).toLocaleString("en") + " of " + short(token) : BigInt(amount) < 10n ** 12n ? amount + " wei" : ether(amount);
-export const day = (s) => s > 253402300799 ? "for ever" : new Date(s * 1000).toISOString().slice(0, 10);
+export const FOR_EVER_S = 253402300799;
+export const day = (s) => s > FOR_EVER_S ? "for ever" : new Date(s * 1000).toISOString().slice(0, 10);
 export const since = (s) => Date.now() / 1000 - s;
-export const moment = (s) => s > 253402300799 ? "for ever" : new Date(s * 1000).toISOString().slice(0, 19).replace("T", " ") + " UTC";
+export const moment = (s) => s > FOR_EVER_S ? "for ever" : new Date(s * 1000).toISOString().slice(0, 19).replace("T", " ") + " UTC";
 export const minute = (s) => moment(s).slice(5, 16);
 export const span = (s) => s < 10 ? s.toFixed(2) + " s" : s < 90 ? s.toFixed(1) + " s" : ago(s);
 export const ago = (s) => s < 90 ? Math.max(0, s).toFixed(0) + " s" : s < 5400 ? (s / 60).toFixed(0) + " min" : s < 172800 ? (s / 3600).toFixed(1) + " h" : (s / 86400).toFixed(0) + " d";

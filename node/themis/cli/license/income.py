@@ -15,7 +15,7 @@ from themis.cli.table import Column, View
 from themis.core.spelling import address, shown
 
 if TYPE_CHECKING:
-    from themis.licensing.income import Account, Earnings
+    from themis.licensing.income import Account, Earnings, Month, User
     from themis.licensing.ledger import Credit
 
 app = typer.Typer(rich_markup_mode=None)
@@ -41,12 +41,18 @@ def income(
     names = Models(home, config, client).names() if found.earnings else {}
     earnings = [{"model": names.get(each.model_id)} | _earnings(each) for each in found.earnings]
     accounts = [_account(each) for each in found.accounts]
+    months = [_month(each) for each in found.months]
+    users = [{"model": names.get(each.model_id)} | _user(each) for each in found.users]
     royalties = [{"model": names.get(each.model_id)} | _royalty(each) for each in found.royalties] if requests else []
     if as_json:
-        print_json({"earnings": earnings, "accounts": accounts, "royalties": royalties})
+        print_json(
+            {"earnings": earnings, "accounts": accounts, "months": months, "users": users, "royalties": royalties}
+        )
         return
     print_list(earnings, _EARNINGS, as_json=False, wide=wide, empty="nothing was earned yet")
     print_list(accounts, _ACCOUNTS, as_json=False, wide=wide, empty="")
+    print_list(months, _MONTHS, as_json=False, wide=wide, empty="")
+    print_list(users, _users(users), as_json=False, wide=wide, empty="")
     if requests:
         nothing = "no request brought a royalty yet"
         print_list(royalties, _royalties(royalties), as_json=False, wide=wide, empty=nothing)
@@ -65,6 +71,26 @@ def _earnings(each: "Earnings") -> dict[str, Any]:
 
 def _account(each: "Account") -> dict[str, Any]:
     return {"token": shown(each.token), "withdrawable": str(each.withdrawable), "withdrawn": str(each.withdrawn)}
+
+
+def _month(each: "Month") -> dict[str, Any]:
+    return {
+        "month": each.month,
+        "token": shown(each.token),
+        "royalties": str(each.royalties),
+        "answers": str(each.answers),
+    }
+
+
+def _user(each: "User") -> dict[str, Any]:
+    return {
+        "requester": shown(each.requester),
+        "model_id": shown(each.model_id),
+        "token": shown(each.token),
+        "answers": each.answers,
+        "fees": str(each.fees),
+        "last_block": each.last_block,
+    }
 
 
 def _royalty(each: "Credit") -> dict[str, Any]:
@@ -93,6 +119,23 @@ _ACCOUNTS: Final[View] = (
     Column("withdrawable", lambda row: amount(row["withdrawable"], row["token"]), right=True),
     Column("withdrawn", lambda row: amount(row["withdrawn"], row["token"]), right=True),
 )
+
+_MONTHS: Final[View] = (
+    Column("month", lambda row: row["month"]),
+    Column("royalties", lambda row: amount(row["royalties"], row["token"]), right=True),
+    Column("answers", lambda row: amount(row["answers"], row["token"]), right=True),
+)
+
+
+def _users(rows: Sequence[Mapping[str, Any]]) -> View:
+    requesters = Ids(row["requester"] for row in rows)
+    return (
+        Column("requester", lambda row: requesters.short(row["requester"])),
+        Column("model", _model, flows=True),
+        Column("answers", lambda row: str(row["answers"]), right=True),
+        Column("fees", lambda row: amount(row["fees"], row["token"]), right=True),
+        Column("last block", lambda row: str(row["last_block"]), right=True, spare=True),
+    )
 
 
 def _royalties(rows: Sequence[Mapping[str, Any]]) -> View:
