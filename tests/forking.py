@@ -1,7 +1,7 @@
 """`themis` processes by fork: real ones (pid, signals, streams, exit status), whose imports a server has made before.
 
 The interpreter of a node spends 1.5 s of processor time on imports. Under pytest `subprocess` starts without them what
-`is_themis` knows; what a shell, make or the installed `themis` starts has an interpreter of its own.
+`is_themis` knows; `INSTALLED`, and what a shell or make starts, has an interpreter of its own.
 """
 
 import atexit
@@ -25,6 +25,9 @@ from types import ModuleType
 from typing import Any, Final
 
 THEMIS: Final = (sys.executable, "-c", "from themis.cli import main; main()")
+SCRIPT: Final = str(Path(sys.executable).with_name("themis"))
+INSTALLED: Final = ("env", SCRIPT)
+"""`themis` in an interpreter of its own, under pytest too; `env` becomes it."""
 _ROOT: Final = Path(__file__).resolve().parents[1]
 _IMPORTED_LATE: Final = (
     "anyio._backends._asyncio",
@@ -51,10 +54,12 @@ def install() -> None:
 
 
 def is_themis(args: object) -> bool:
-    """Whether a command line is `THEMIS`, or a program of the tests that is `themis` with a fault."""
+    """Whether a command line is `themis`, or a program of tests or demo that is `themis` with a fault."""
     if not isinstance(args, list | tuple):
         return False
-    return tuple(args[:3]) == THEMIS or (args[0] == sys.executable and Path(args[1]).parent == _ROOT / "tests/e2e")
+    program, *rest = map(str, args)
+    faulty = rest[:2] == ["-m", "demo.changed_weight"] or (rest and Path(rest[0]).parent == _ROOT / "tests/e2e")
+    return program == SCRIPT or (program == sys.executable and (tuple(rest[:2]) == THEMIS[1:] or bool(faulty)))
 
 
 def _execute_or_fork(process: Any, args: Any, *rest: Any) -> None:
@@ -66,7 +71,7 @@ def _execute_or_fork(process: Any, args: Any, *rest: Any) -> None:
         _execute_child(process, args, *rest)
         return
     wanted = {
-        "args": [str(each) for each in args[1:]],
+        "args": [str(each) for each in args],
         "cwd": os.fspath(cwd or Path.cwd()),
         "env": dict(os.environ if env is None else env),
     }
@@ -104,7 +109,7 @@ def _adopting() -> Iterator[None]:
 
 
 def _serve(line: socket.socket) -> list[str]:
-    """Fork whenever somebody asks for it. Returns in children alone: their arguments."""
+    """Fork whenever somebody asks for it. Returns in children alone: their command lines."""
     while True:
         message, streams, _, _ = socket.recv_fds(line, _MESSAGE_BYTES, 3)
         if not message:
@@ -136,15 +141,19 @@ def _become(wanted: dict[str, Any], streams: Sequence[int]) -> list[str]:
     return arguments
 
 
-def _execute(args: list[str]) -> None:
+def _execute(program: str, *args: str) -> None:
     """What an interpreter does with its command line."""
-    if args[0] == "-c":
-        sys.argv, module = ["-c", *args[2:]], ModuleType("__main__")
-        sys.modules["__main__"] = module
-        exec(args[1], module.__dict__)  # noqa: S102 (what `-c` is for)
-    else:
-        sys.argv = args
-        runpy.run_path(args[0], run_name="__main__")
+    match args:
+        case "-c", code, *rest if program == sys.executable:
+            sys.argv, module = ["-c", *rest], ModuleType("__main__")
+            sys.modules["__main__"] = module
+            exec(code, module.__dict__)  # noqa: S102 (what `-c` is for)
+        case "-m", name, *rest if program == sys.executable:
+            sys.argv = [name, *rest]
+            runpy.run_module(name, run_name="__main__", alter_sys=True)
+        case _:
+            sys.argv = list(args if program == sys.executable else (program, *args))
+            runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 def _load() -> None:
@@ -159,4 +168,4 @@ def _load() -> None:
 
 if __name__ == "__main__":
     _load()
-    _execute(_serve(socket.socket(fileno=int(sys.argv[1]))))
+    _execute(*_serve(socket.socket(fileno=int(sys.argv[1]))))

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,8 +19,6 @@ from themis.keys.keystore import KeystoreSigner
 ROOT: Final = Path(__file__).resolve().parents[1]
 SELFTEST: Final = ROOT / "models/selftest-moe"
 RISK: Final = ROOT / "models/evm-risk-moe"
-INSTALLED: Final = (str(Path(sys.executable).with_name("themis")),)
-"""As `THEMIS`, in an interpreter of its own, under pytest too."""
 
 
 def register(world: World, bundle: Path) -> Hash32:

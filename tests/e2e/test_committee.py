@@ -13,8 +13,8 @@ import pytest
 
 from demo import chains
 from tests.committee_world import CommitteeWorld
-from tests.forking import THEMIS
-from tests.homes import INSTALLED, SELFTEST, register, running, said, wait_for_log, wait_until_ready
+from tests.forking import INSTALLED, THEMIS
+from tests.homes import SELFTEST, register, running, said, wait_for_log, wait_until_ready
 from tests.patience import PATIENCE_S, until
 from themis.core import committee as messages
 from themis.core.committee import Offer

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from demo import chains
-from tests.homes import INSTALLED, SELFTEST, make_home, register, running, said, wait_for_log, wait_until_ready
+from tests.forking import INSTALLED
+from tests.homes import SELFTEST, make_home, register, running, said, wait_for_log, wait_until_ready
 from tests.patience import PATIENCE_S, until
 from tests.world import World
 from themis.config import STORE_FILE

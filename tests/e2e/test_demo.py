@@ -1,9 +1,11 @@
 """`make demo` tells its whole story on each chain, with real parts, and fails when a part of it does not happen."""
 
+import io
 import json
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,10 +50,12 @@ class Told:
 
 @pytest.fixture(scope="module", params=list(Kind))
 def told(request: pytest.FixtureRequest) -> Told:
-    return Told(request.param, _demo(f"CHAIN={request.param}"))
+    """On Anvil told by `make demo` itself; on the others by what it runs there, in this process."""
+    kind: Kind = request.param
+    return Told(kind, _made(f"CHAIN={kind}") if kind is Kind.ANVIL else _told("--chain", kind))
 
 
-def _demo(*variables: str) -> list[str]:
+def _made(*variables: str) -> list[str]:
     """As from a shell, although `make test` runs this."""
     shell = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     line = ["make", "demo", *variables]
@@ -59,6 +63,15 @@ def _demo(*variables: str) -> list[str]:
     assert done.returncode == 0, done.stderr
     assert not done.stderr
     return done.stdout.splitlines()
+
+
+def _told(*arguments: str) -> list[str]:
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patched, redirect_stdout(out), redirect_stderr(err):
+        patched.setattr(sys, "argv", ["demo", *arguments])
+        assert command.main() == 0, err.getvalue()
+    assert not err.getvalue()
+    return out.getvalue().splitlines()
 
 
 def test_the_last_line_is_the_outcome(told: Told) -> None:
@@ -113,8 +126,12 @@ def test_the_transcript_is_plain_and_short(told: Told) -> None:
 
 
 def test_json_prints_one_line_only() -> None:
-    (line,) = _demo("JSON=1")
+    (line,) = _told("--json")
     assert list(json.loads(line)) == KEYS
+
+
+def test_make_says_which_chain_and_how_it_is_told() -> None:
+    assert _made("CHAIN=hardhat", "JSON=1", "--dry-run")[-1] == "python -m demo --chain hardhat  --json"
 
 
 def test_it_fails_when_something_does_not_happen(

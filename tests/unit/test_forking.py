@@ -6,16 +6,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.forking import THEMIS, is_themis
-from tests.homes import INSTALLED, ROOT
+from tests.forking import INSTALLED, SCRIPT, THEMIS, is_themis
+from tests.homes import ROOT
 from tests.patience import PATIENCE_S
 
 FAULTY = [sys.executable, str(ROOT / "tests/e2e/faulty_member.py"), "lie"]
 
 
 def test_lines_of_themis_are_forked_and_no_others() -> None:
-    assert is_themis([*THEMIS, "run"])
-    assert is_themis(FAULTY)
+    for line in ([*THEMIS, "run"], FAULTY, [SCRIPT, "run"], [sys.executable, "-m", "demo.changed_weight"]):
+        assert is_themis(line)
     for line in (INSTALLED, [sys.executable, "-c", "pass"], [sys.executable, "-m", "tests.chaos"], "themis", ["make"]):
         assert not is_themis(line)
 
@@ -30,7 +30,7 @@ def test_it_says_the_same_and_ends_with_the_same_status(tmp_path: Path) -> None:
                 capture_output=True,
                 check=False,
             )
-            for program in (THEMIS, INSTALLED, FAULTY)
+            for program in (INSTALLED, [SCRIPT], THEMIS, FAULTY)
         ]
         assert len({(each.returncode, each.stdout, each.stderr) for each in done}) == 1, done
 
