@@ -19,7 +19,7 @@ export const ago = (s) => s < 90 ? Math.max(0, s).toFixed(0) + " s" : s < 5400 ?
 
 // A value with a button that copies all of it. Outside of https and loopback browsers give no clipboard.
 export function copied(value, shown = short(value)) {
-  const e = make("span", "", "nowrap"), c = make("code", shown), button = make("button", "copy", "copy");
+  const e = make("span", "", "copied"), c = make("code", shown), button = make("button", "copy", "copy");
   c.title = value; e.append(c);
   if (!navigator.clipboard) return e;
   button.type = "button"; button.setAttribute("aria-label", "Copy " + value);
