@@ -189,20 +189,21 @@ def _be_killed(scene: Scene, outcome: Outcome, out: Transcript) -> None:
 
 
 def _equivocate(scene: Scene, outcome: Outcome, out: Transcript) -> None:
-    ada, _, cy = scene.members
+    ada, bo, cy = scene.members
     out.act("Cy signs the right answer of the first request as well, to be paid for it after all")
     id_ = outcome.request_ids[0]
     result_hash = ada.node.get(f"/v1/jobs/{id_}")["result_hash"]
     _send_second(scene, cy, ada, Hash32(_bytes(id_)), Hash32(_bytes(result_hash)))
-    (told,) = ada.themis_json("committee", "report", id_)
+    told = until(lambda: _slashed(scene), bool, "the nodes to report it")
     check(told["member"].lower() == _hex(cy.address), "the liar is convicted")
     after = ada.themis_json("committee", "show")
-    lost = next(each for each in after["members"] if each["member"] == told["member"])
+    lost = next(each for each in after["members"] if each["member"].lower() == told["member"].lower())
     check(lost["slashed"] and lost["stake_wei"] == "0", "its stake is gone")
     outcome.slashed, outcome.committee_after = told, after
-    out.say("two results of one request, both signed by Cy: Ada shows them to the committee's contract,")
-    out.say(f"and in transaction {short(_bytes(told['tx_hash']))} Cy's {ether(STAKE_WEI)} are gone:")
-    out.say("45 % to Ada, 5 % to whoever asked, the rest is burnt")
+    reporter = next(each.actor.name for each in (ada, bo) if _hex(each.address) == told["reporter"].lower())
+    out.say(f"two results of one request, both signed by Cy: {reporter}'s node shows them to the committee's contract")
+    out.say(f"by itself, and in transaction {short(_bytes(told['tx_hash']))} Cy's {ether(STAKE_WEI)} are gone:")
+    out.say(f"45 % to {reporter}, 5 % to whoever asked, the rest is burnt")
 
 
 def _send_second(scene: Scene, liar: Member, to: Member, id_: Hash32, result_hash: Hash32) -> None:
@@ -256,6 +257,20 @@ def _signers(scene: Scene, id_: Hash32) -> list[str]:
     raws = scene.rpc.call("eth_getLogs", query)
     logs = (COMMITTEE.log([_bytes(topic) for topic in raw["topics"]], _bytes(raw["data"])) for raw in raws)
     return [signer for log in logs if log is not None for signer in log.values["signers"]]
+
+
+def _slashed(scene: Scene) -> dict[str, Any]:
+    """Who lost its stake, for which two results, and who reported it; empty while nobody has."""
+    topics = ["0x" + COMMITTEE.topic("Slashed").hex()]
+    raws = scene.rpc.call("eth_getLogs", {"address": scene.committee.lower(), "topics": topics, "fromBlock": "0x0"})
+    for raw in raws:
+        log = COMMITTEE.log([_bytes(topic) for topic in raw["topics"]], _bytes(raw["data"]))
+        if log is not None:
+            values = log.values
+            results = [_hex(values["resultHash"]), _hex(values["otherHash"])]
+            whose = {"member": values["member"], "reporter": values["reporter"]}
+            return {**whose, "results": results, "tx_hash": raw["transactionHash"]}
+    return {}
 
 
 def _log(member: Member) -> str:

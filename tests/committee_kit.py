@@ -1,5 +1,6 @@
 """Members of one committee on fakes: stores on disk, messages through real envelopes, lives that end at any point."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -18,9 +19,11 @@ from themis.core.errors import Unavailable
 from themis.core.fees import FeePolicy
 from themis.core.job import Accepted, Answer, Job, Proposed
 from themis.core.pricing import Pricing, Rule
+from themis.core.recourse import Round
 from themis.core.requesters import Requesters
 from themis.core.types import Address, BlockRef, Hash32, LogPosition, Request, Requested
 from themis.daemon.agree import Agree
+from themis.daemon.insist import Insist
 from themis.daemon.node import Node, Settings
 from themis.keys.keystore import KeystoreSigner
 from themis.store.store import SqliteStore
@@ -31,6 +34,8 @@ FORUM: Final = Forum(CHAIN_ID, COMMITTEE)
 GOLDENS: Final = {MODEL: Hash32(b"\x99" * 32)}
 RIGHT, WRONG = b"right", b"wrong"
 TURN_S: Final = 6.0
+WINDOW_S: Final = 60
+STAKE_WEI: Final = 10**18
 PLACE: Final = LogPosition(5, Hash32(b"\x05" * 32), 0, Hash32(b"\x06" * 32))
 
 
@@ -87,11 +92,22 @@ class Chamber:
 
     shown: Assembly
     down: bool = False
+    taken: dict[Hash32, Round] = field(default_factory=dict)
+    """Rounds on chain."""
+    slashed: set[Address] = field(default_factory=set)
+    looks: int = 0
 
     def assembly(self) -> Assembly:
         if self.down:
             raise Unavailable("the chain is down")
         return self.shown
+
+    def stake_wei(self, member: Address) -> int:
+        return 0 if member in self.slashed else STAKE_WEI
+
+    def rounds(self, requests: Sequence[Hash32], first_block: int) -> dict[Hash32, Round]:
+        self.looks += 1
+        return {id_: self.taken[id_] for id_ in requests if id_ in self.taken and first_block <= PLACE.block_number}
 
 
 class Member:
@@ -124,6 +140,7 @@ class Member:
             pricing=Pricing(Rule.FREE),
             requesters=Requesters(),
             max_spend_wei=None,
+            errand_gas_per_day=5_000_000,
         )
         engine = FakeEngine()
         self.node = Node(chain, store, engine, self.signer, self._clock, settings, Telemetry(engine.models()))
@@ -135,6 +152,7 @@ class Member:
         post: Any = Postman(self._wires, self)
         self.talk = Talk(self.table, post, start=lambda call: call())
         self.agree = Agree(self.node, self.talk)
+        self.insist = Insist(self.node, self.table, report=True)
 
     def die(self) -> None:
         self.up = False
@@ -169,7 +187,7 @@ class House:
             member.address: Seat(member.address, "" if place >= size - unreachable else f"http://{place}", signing=True)
             for place, member in enumerate(self.members)
         }
-        self.chamber.shown = Assembly(quorum, seats)
+        self.chamber.shown = Assembly(quorum, seats, WINDOW_S, STAKE_WEI // 10)
 
     def ask(self, **changes: Any) -> Request:
         return self.chain.request(b"in", operator=COMMITTEE, **changes)

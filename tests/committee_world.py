@@ -10,7 +10,7 @@ from demo.chains import RunningChain
 from tests.homes import write_config, write_key
 from tests.world import FEES, World
 from themis.chain import contracts
-from themis.chain.abi import address
+from themis.chain.abi import Log, address
 from themis.chain.client import deploy, transact
 from themis.chain.contracts import COMMITTEE, FACTORY
 from themis.core import committee
@@ -111,13 +111,18 @@ class CommitteeWorld:
 
     def signers(self, id_: Hash32) -> list[Address]:
         """Who signed the answer, by the committee's event."""
-        topic = "0x" + COMMITTEE.topic("Answered").hex()
+        (log,) = self.events("Answered", id_)
+        return [address(text) for text in log.values["signers"]]
+
+    def events(self, event: str, id_: Hash32) -> list[Log]:
+        """What the committee has logged of a request, in an event whose first topic it is."""
         query = {
             "address": "0x" + self.forum.committee.hex(),
-            "topics": [topic, "0x" + id_.hex()],
+            "topics": ["0x" + COMMITTEE.topic(event).hex(), "0x" + id_.hex()],
             "fromBlock": hex(self.world.start_block),
         }
-        (raw,) = self.world.client.rpc.call("eth_getLogs", query)
-        log = COMMITTEE.log([bytes.fromhex(t[2:]) for t in raw["topics"]], bytes.fromhex(raw["data"][2:]))
-        assert log is not None
-        return [address(text) for text in log.values["signers"]]
+        raws = self.world.client.rpc.call("eth_getLogs", query)
+        found = (
+            COMMITTEE.log([bytes.fromhex(t[2:]) for t in raw["topics"]], bytes.fromhex(raw["data"][2:])) for raw in raws
+        )
+        return [log for log in found if log is not None]

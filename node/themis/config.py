@@ -179,6 +179,10 @@ class CommitteeConfig(_Section):
     """Where committees are made and listed."""
     turn_s: Annotated[float, Field(ge=0.1, le=3_600)] = 6
     """Who is next by rank sends what is agreed so much later, if nobody has: some blocks of the chain."""
+    report: bool = True
+    """Whether the node reports a member that signed two results of one request: it is paid for that."""
+    gas_per_day: Annotated[int, Field(ge=0)] = 5_000_000
+    """What reports and rounds on chain may take in 24 hours, by their limits; 0: the node sends none."""
 
 
 class EngineConfig(_Section):

@@ -9,6 +9,7 @@ from themis.core.errors import Unavailable
 from themis.core.job import Counts, Fact, HistoryEntry, Job, State
 from themis.core.permission import Standing
 from themis.core.pool import Nonces, Said
+from themis.core.recourse import Round
 from themis.core.transaction import SentTransaction, Transaction
 from themis.core.types import (
     Address,
@@ -196,6 +197,14 @@ class Committee(Protocol):
 
     def assembly(self) -> Assembly:
         """Its members, and how many must sign the same. Raises Unavailable where it cannot be read now."""
+        ...
+
+    def stake_wei(self, member: Address) -> int:
+        """What a member has at stake, also while it leaves; 0 once it is slashed or released. Raises Unavailable."""
+        ...
+
+    def rounds(self, requests: Sequence[Hash32], first_block: int) -> Mapping[Hash32, Round]:
+        """Those of these requests that were taken to the chain, by its logs from a block on. Raises Unavailable."""
         ...
 
 

@@ -11,7 +11,7 @@ from themis.core.spelling import shown
 from themis.core.trouble import Trouble
 from themis.core.types import ETHER, Address, Hash32
 
-LOOPS: Final = ("watch", "judge", "infer", "send", "settle", "tend", "keep", "listen", "agree")
+LOOPS: Final = ("watch", "judge", "infer", "send", "settle", "tend", "keep", "listen", "agree", "insist")
 ERROR_CODES: Final = ("unavailable", "rpc_error")
 STAGES: Final = ("seen", "judged", "computed", "agreed", "sent", "mined", "final")
 """What a request goes through, in this order; `agreed` only where a committee was asked."""

@@ -12,6 +12,7 @@ from demo.chains import RunningChain
 from tests.cli_kit import Person
 from tests.committee_world import FIRST_ACCOUNT
 from tests.homes import SELFTEST, register, running, wait_until_ready
+from tests.patience import until
 from tests.world import FEES, World
 from themis.config import STORE_FILE
 from themis.core import canonical, committee
@@ -22,6 +23,7 @@ from themis.keys.keystore import KeystoreSigner
 from themis.store.store import SqliteStore
 
 STAKE = 5 * 10**18
+RULES = ("--threshold", "2", "--stake-wei", str(STAKE), "--fine-wei", "1000", "--unbonding-days", "0.5")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,16 @@ def scene(chain: RunningChain, tmp_path_factory: pytest.TempPathFactory) -> Scen
     keys = [bytes.fromhex(each.private_key[2:]) for each in chain.accounts[FIRST_ACCOUNT : FIRST_ACCOUNT + 3]]
     people = [Person.settle(homes / str(n), KeystoreSigner(key), chain.rpc_url, *options) for n, key in enumerate(keys)]
     made = people[0].tell(
-        "committee", "create", "--threshold", "2", "--stake-wei", str(STAKE), "--unbonding-days", "0.5"
+        "committee",
+        "create",
+        "--threshold",
+        "2",
+        "--stake-wei",
+        str(STAKE),
+        "--fine-wei",
+        "1000",
+        "--unbonding-days",
+        "0.5",
     )
     for person in people:
         port = chains.free_port()
@@ -71,10 +82,10 @@ def scene(chain: RunningChain, tmp_path_factory: pytest.TempPathFactory) -> Scen
     return Scene(world, model, people, made["committee"], made["factory"])
 
 
-def ask(scene: Scene, lane: int) -> Hash32:
+def ask(scene: Scene, lane: int, window_s: int = 600) -> Hash32:
     world, operator = scene.world, bytes.fromhex(scene.committee[2:])
     model = bytes.fromhex(scene.model[2:])
-    said = (model, operator, UseClass.COMMERCIAL, lane, world.now_s() + 600, 0)
+    said = (model, operator, UseClass.COMMERCIAL, lane, world.now_s() + window_s, 0)
     _, logs = world.client.transact(world.requester, FEES, "request", said, b"a question", value_wei=10**9)
     return Hash32(logs[0].values["id"])
 
@@ -90,7 +101,18 @@ def test_what_stands_behind_it_is_shown(scene: Scene) -> None:
 
 
 def test_making_the_same_one_again_finds_it(scene: Scene) -> None:
-    again = ("committee", "create", "--threshold", "2", "--stake-wei", str(STAKE), "--unbonding-days", "0.5")
+    again = (
+        "committee",
+        "create",
+        "--threshold",
+        "2",
+        "--stake-wei",
+        str(STAKE),
+        "--fine-wei",
+        "1000",
+        "--unbonding-days",
+        "0.5",
+    )
     assert scene.people[0].tell(*again)["committee"] == scene.committee
     other = scene.people[0].tell("committee", "create", "--threshold", "3", "--stake-wei", "1")
     assert other["committee"] != scene.committee
@@ -156,6 +178,33 @@ def _sign_both(scene: Scene, witness: Person, liar: Person, id_: Hash32) -> None
         signature = liar.signer.sign_typed(committee.typed(forum, RESULT_TYPE, id_, result))
         store.hear([Heard(Result(liar.signer.address, id_, result, result, signature), 1.0)])
     store.close()
+
+
+def test_what_is_due_on_chain_can_be_pushed_on_by_anybody(scene: Scene) -> None:
+    first, second, _ = scene.people
+    chain = scene.world.chain
+    with running(first.home):
+        ids = ["0x" + ask(scene, lane, 3_600).hex() for lane in (50, 51)]
+        until(lambda: first.tell("jobs"), lambda jobs: [each["state"] for each in jobs].count("agreeing") == len(ids))
+
+    def did(person: Person, id_: str) -> list[str]:
+        return [each["did"] for each in person.tell("committee", "push", id_)]
+
+    def pass_by(seconds: int) -> None:
+        chain.rpc("evm_increaseTime", seconds)
+        chain.rpc("evm_mine")
+
+    assert [did(first, id_) for id_ in ids] == [["commitments of 1 on chain"]] * 2
+    assert did(second, ids[0]) == [], "it has heard nothing, and more than its own is not due"
+    pass_by(301)
+    assert did(first, ids[0]) == [f"what {first.address} committed to is revealed"]
+    pass_by(301)
+    assert [did(second, id_) for id_ in ids] == [[], [f"{first.address} is fined, for it did not reveal"]]
+    found = {each["member"]: each for each in second.tell("committee", "show")["members"]}
+    assert (found[first.address]["fined"], found[first.address]["stake_wei"]) == (1, str(STAKE - 1_000))
+    pass_by(3_000)
+    assert did(second, ids[0]) == ["the fee is the requester's credit again"]
+    assert "is not open" in first.fails(78, "committee", "push", ids[0])
 
 
 def test_who_leaves_has_the_stake_back_when_it_is_bound_no_longer(scene: Scene) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from demo import chains
-from tests.committee_world import CommitteeWorld
+from tests.committee_world import RULES, STAKE_WEI, CommitteeWorld
 from tests.forking import INSTALLED, THEMIS
 from tests.homes import SELFTEST, register, running, said, wait_for_log, wait_until_ready
 from tests.patience import PATIENCE_S, until
@@ -97,6 +97,31 @@ def test_a_liar_is_outvoted_named_and_recognized_before_the_first_request(
             assert set(committee.signers(id_)) == {place.signer.address for place in honest}
         wait_for_log(homes[1], "is outvoted")
         wait_for_log(homes[0], "do not go on serving")
+
+
+def test_members_that_cannot_call_each_other_settle_it_on_chain(
+    committee: CommitteeWorld, model_id: Hash32, homes: list[Path]
+) -> None:
+    """Commitments, reveals and the count come from the nodes; time is made to pass for them."""
+    chain, addresses = committee.world.chain, ["0x" + place.signer.address.hex() for place in committee.places]
+    with ExitStack() as stack:
+        for home, own in zip(homes, addresses, strict=True):
+            cut = ",".join(f"cut={each}" for each in addresses if each != own)
+            stack.enter_context(running(home, (*FAULTY, cut)))
+        id_ = committee.ask(model_id, b"nobody calls anybody", lane=300, window_s=3_600)
+        for home in homes:
+            wait_for_log(home, "the line is cut")
+        time.sleep(1)
+        chain.rpc("evm_increaseTime", RULES["window"] + 1)
+        chain.rpc("evm_mine")
+        until(lambda: committee.events("Committed", id_), lambda found: len(found) == 3, lambda: told(homes))
+        chain.rpc("evm_increaseTime", RULES["window"] + 1)
+        chain.rpc("evm_mine")
+        committee.world.wait_for_answers({id_}, lambda: told(homes))
+        assert len(committee.signers(id_)) == 2
+        assert len(committee.events("Revealed", id_)) >= 2
+    for place in committee.places:
+        assert committee.read("memberOf", place.signer.address)[0] == STAKE_WEI, "nobody is fined"
 
 
 def test_two_of_three_are_enough(committee: CommitteeWorld, model_id: Hash32, homes: list[Path]) -> None:

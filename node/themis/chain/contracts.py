@@ -7,9 +7,11 @@ from typing import Any, Final
 from themis.chain.abi import Artifact, Log, address
 from themis.core import canonical
 from themis.core.abi import encode
+from themis.core.agreement import Equivocation
 from themis.core.bloom import Sieve
 from themis.core.canonical import Grant
 from themis.core.keccak import keccak
+from themis.core.recourse import Commit, Count, Fine, Move, Reveal
 from themis.core.types import (
     ETHER,
     Address,
@@ -66,6 +68,28 @@ def fulfill_many(answers: Sequence[tuple[Request, bytes, int]]) -> bytes:
 def committee_answer(request: Request, output: bytes, signatures: Sequence[bytes]) -> bytes:
     """Calldata of a committee's answer: signatures of 65 bytes, by ascending address of their members."""
     return COMMITTEE.call("answer", canonical.request_words(request), output, [compact(each) for each in signatures])
+
+
+def committee_move(request: Request, id_: Hash32, move: Move, output: bytes) -> bytes:
+    """Calldata of what is due in a committee about a request. `output`: what is counted, where it is a count."""
+    words = canonical.request_words(request)
+    match move:
+        case Commit(commitments):
+            signatures = [compact(each.signature) for each in commitments]
+            return COMMITTEE.call("commit", words, [each.commitment for each in commitments], signatures)
+        case Reveal(member, opening):
+            return COMMITTEE.call("reveal", id_, member, opening.result_hash, opening.salt)
+        case Count():
+            return COMMITTEE.call("count", words, output)
+        case Fine(member):
+            return COMMITTEE.call("fine", words, member)
+
+
+def committee_slash(request: Request, proof: Equivocation) -> bytes:
+    """Calldata that shows a committee two results which one member signed of one request, each alone."""
+    alone: tuple[Any, ...] = bytes(32), 0, 0, []  # in no batch
+    one, other = ((each.result_hash, compact(each.signature), *alone) for each in (proof.one, proof.other))
+    return COMMITTEE.call("slash", canonical.request_words(request), proof.one.member, one, other)
 
 
 def compact(signature: bytes) -> tuple[bytes, bytes]:

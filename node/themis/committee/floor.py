@@ -31,6 +31,8 @@ class Floor:
         self._lock = threading.Lock()
         self._assembly = Assembly(1, {})
         self._read_at_s = 0.0
+        self.proofs: set[Hash32] = set()
+        """Requests of which one member is known to have signed two results."""
         self.wake: Callable[[], None] = lambda: None
         """Called when something new was heard."""
 
@@ -67,6 +69,8 @@ class Floor:
                 against = self._against(heard, message)
                 if against is None:
                     new += self._store.hear([Heard(message, self._clock.now_s())])
+                    if _is_proof(heard, message):
+                        self.proofs.add(message.request)
                 else:
                     refused[place] = against
         if new:

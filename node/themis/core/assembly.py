@@ -24,6 +24,10 @@ class Assembly:
 
     quorum: int
     seats: Mapping[Address, Seat]
+    window_s: int = 0
+    """For commitments on chain, and as long for their reveals."""
+    fine_wei: int = 0
+    """Of a member that commits on chain and does not reveal."""
 
     @property
     def roster(self) -> Roster:

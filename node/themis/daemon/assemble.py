@@ -16,6 +16,7 @@ from themis.core.types import Address
 from themis.daemon.agree import Agree
 from themis.daemon.clock import SystemClock
 from themis.daemon.infer import Infer, InferApart, lane
+from themis.daemon.insist import Insist
 from themis.daemon.judge import Judge
 from themis.daemon.keep import Keep
 from themis.daemon.listen import Listen
@@ -74,6 +75,7 @@ def assemble(home: Path, config: Config, preflight: Preflight) -> Running:
             requesters=config.requesters.limits(),
             max_spend_wei=config.fees.max_spend_wei_per_day,
             gather_s=config.fees.gather_s,
+            errand_gas_per_day=config.committee.gas_per_day,
         ),
         telemetry=Telemetry(engine.models(), (*LOOPS, *map(lane, apart)), config.fees.pricing(chain_id).token_wei),
     )
@@ -91,6 +93,7 @@ def assemble(home: Path, config: Config, preflight: Preflight) -> Running:
         table = _table(node, config, preflight, config.committee.address)
         post = Post(table.forum, signer, table.numbers)
         loops.append(Agree(node, Talk(table, post)))
+        loops.append(Insist(node, table, report=config.committee.report))
     if config.chain.ws_url is not None:
         loops.append(Listen(node, Heads(config.chain.ws_url, chain_id), wake))
     supervisor = Supervisor(node, loops, poll_interval_s=config.chain.poll_interval_s, let_go=engine.close)

@@ -147,7 +147,9 @@ class Caretaker:
     def _measure(self, sent: Sequence[SentTransaction], receipt: Receipt) -> None:
         """A transaction without an answer costs too; what an answer costs is counted when it is final."""
         job = next(filter(None, map(self._node.store.job, holders(sent))), None)
-        if job is not None:
+        if job is None:
+            measure.errand(self._node, receipt)
+        else:
             measure.spent(self._node, job, receipt)
 
     def _jobs(self, nonce: int, sent: Sequence[SentTransaction], newest: Newest) -> list[Job]:

@@ -13,6 +13,7 @@ from themis.core.transaction import SentTransaction, Transaction
 from themis.core.trouble import Trouble
 from themis.core.types import Hash32
 from themis.daemon import told
+from themis.daemon.errands import Errand
 from themis.daemon.gather import answer_gas, answers_gas
 from themis.daemon.node import Node
 
@@ -38,6 +39,13 @@ def sign_answers(node: Node, jobs: Sequence[Job], nonce: int, fees: Fees, now_s:
     ids = tuple(job.id for job in jobs)
     hash_ = Hash32(keccak(raw))  # whatever its type (EIP-2718)
     return SentTransaction(hash_, raw, nonce, fees, ids, now_s, now_s, gas * fees.max_fee_wei)
+
+
+def sign_errand(node: Node, errand: Errand, nonce: int, fees: Fees, now_s: float) -> SentTransaction:
+    """A call that answers nothing, ready to be stored. If no block takes it, an empty one uses up its nonce."""
+    raw = node.signer.sign(Transaction(node.settings.chain_id, nonce, errand.to, errand.data, errand.gas, fees))
+    most_wei = errand.gas * fees.max_fee_wei
+    return SentTransaction(Hash32(keccak(raw)), raw, nonce, fees, (), now_s, now_s, most_wei)
 
 
 def _output(job: Job) -> bytes:

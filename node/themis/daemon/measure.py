@@ -5,7 +5,7 @@ from typing import Final
 
 from themis.core.errors import Reason
 from themis.core.job import HistoryEntry, Job
-from themis.core.types import Block, ChainEvent, Fulfilled, Receipt, Requested
+from themis.core.types import Block, ChainEvent, Fulfilled, Hash32, Receipt, Requested
 from themis.daemon.node import Node
 
 _STAGES: Final[Mapping[str, str]] = {
@@ -52,6 +52,11 @@ def spent(node: Node, job: Job, receipt: Receipt) -> None:
     """A transaction of ours was mined, for a job and others; where the chain tells no price, nobody knows its cost."""
     gas = receipt.gas_used / answers_in(receipt)
     node.telemetry.spent(job.request.model_id, gas, gas * (receipt.price_wei or 0))
+
+
+def errand(node: Node, receipt: Receipt) -> None:
+    """One of no request was mined: it only used up its nonce, or had to do with a committee."""
+    node.telemetry.spent(Hash32(bytes(32)), receipt.gas_used, receipt.gas_used * (receipt.price_wei or 0))
 
 
 def answers_in(receipt: Receipt) -> int:

@@ -9,6 +9,7 @@ from themis.core.requesters import Requesters
 from themis.core.types import Address, Hash32
 from themis.daemon.account import Account
 from themis.daemon.chaintime import ChainTime
+from themis.daemon.errands import Errands
 from themis.daemon.flight import Flight
 from themis.daemon.live import Live
 from themis.daemon.troubles import Troubles
@@ -35,6 +36,8 @@ class Settings:
     """So long an answer may wait for others to share a transaction with."""
     reread_blocks: int = 12
     """So deep a block must be until its logs are not read again: an endpoint's backends may lie so far apart."""
+    errand_gas_per_day: int = 0
+    """What transactions that answer nothing may take together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +56,13 @@ class Node:
     troubles: Troubles = field(init=False)
     flight: Flight = field(init=False, default_factory=Flight)
     live: Live = field(init=False, default_factory=Live)
+    errands: Errands = field(init=False)
     standing: dict[Hash32, Standing] = field(init=False, default_factory=dict)
     """By model, as the settling loop read it last."""
 
     def __post_init__(self) -> None:
         time = ChainTime(self.clock)
         object.__setattr__(self, "time", time)
+        object.__setattr__(self, "errands", Errands(self.settings.errand_gas_per_day))
         object.__setattr__(self, "account", Account(self.chain, self.signer.address, self.clock, time))
         object.__setattr__(self, "troubles", Troubles(self.telemetry.troubles))

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from themis.core.errors import Reason
+from themis.core.fees import Fees
 from themis.core.job import Closed, Job, State
 from themis.core.transaction import SentTransaction
 from themis.core.types import Block
 from themis.daemon import told
 from themis.daemon.afford import Choice, choose
-from themis.daemon.broadcast import broadcast, sign_answers
+from themis.daemon.broadcast import broadcast, sign_answers, sign_errand
 from themis.daemon.gather import Patience, by_itself, sent_before, together
 from themis.daemon.node import Node
 
@@ -36,7 +37,7 @@ class Send:
         """Send what is ready. False when nothing could be sent, or it waits for others; `pause_s` says how long."""
         node, self.pause_s = self._node, None
         head = node.time.head
-        if head is None or not node.store.jobs(State.COMPUTED, limit=1):
+        if head is None or not (node.errands.waiting or node.store.jobs(State.COMPUTED, limit=1)):
             return False
         unsettled = node.store.unsettled()
         room = node.flight.limit - len({transaction.nonce for transaction in unsettled})
@@ -47,8 +48,29 @@ class Send:
             told.record(node, [(job, Closed(Reason.EXPIRED, detail)) for job, detail in choice.late])
         sent = self._signed(choice, unsettled, head, room)
         node.store.record_sent(sent)
-        broadcast(node, sent)
-        return bool(sent or choice.late)
+        errands = self._run_errands(choice.fees, room - len(sent))
+        broadcast(node, [*sent, *errands])
+        return bool(sent or errands or choice.late)
+
+    def _run_errands(self, fees: Fees, room: int) -> list[SentTransaction]:
+        """Sign and store what waits beside answers, which come first. What is not covered now is wanted again."""
+        node, now_s = self._node, self._node.clock.now_s()
+        taken = node.errands.take(max(0, room))
+        if not taken:
+            return []
+        spare_wei = (node.account.balance_wei or 0) - sum(each.most_wei for each in node.store.unsettled())
+        nonce = max(node.store.next_nonce(), node.account.nonce())
+        sent: list[SentTransaction] = []
+        for errand in taken:
+            signed = sign_errand(node, errand, nonce + len(sent), fees, now_s)
+            spare_wei -= signed.most_wei
+            if spare_wei < 0:
+                log.warning("not sent, for the balance does not cover it: %s", errand.what)
+                break
+            log.info("sent, in transaction 0x%s: %s", signed.hash.hex(), errand.what)
+            sent.append(signed)
+        node.store.record_sent(sent)
+        return sent
 
     def _ask_for_room(self, unsettled: Sequence[SentTransaction]) -> bool:
         """Whether the pool has room for more: it has, as long as it puts nothing of ours aside."""

@@ -61,6 +61,8 @@ CASES: Final[Mapping[str, Case]] = {
     "ThemisSpendCapReached": trouble("spent"),
     "ThemisTransactionsRefused": trouble("refused"),
     "ThemisForeignTransaction": trouble("foreign"),
+    "ThemisTwoResultsSigned": trouble("two_faced"),
+    "ThemisRecourseGasUsedUp": trouble("bound"),
     "ThemisWebSocketAway": trouble("unheard", "20m"),
     "ThemisEndpointBad": Case(
         {_named("themis_endpoint_fit", place="1", url="http://two"): "1x5 0x20"},

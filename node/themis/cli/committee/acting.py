@@ -57,10 +57,15 @@ def transact(
     here: Wallet, artifact: "Artifact", place: Address, function: str, *arguments: Any, value_wei: int = 0
 ) -> Done:
     """Send one to another contract than the oracle, and wait for it. Raises ContractDenied before it costs anything."""
+    return send_to(here, place, artifact.call(function, *arguments), value_wei)
+
+
+def send_to(here: Wallet, place: Address, data: bytes, value_wei: int = 0) -> Done:
+    """As `transact`, of calldata."""
     from themis.chain.client import transact as send
 
     whole = (here.client.rpc, here.client.chain_id, here.signer, here.config.fees.limits(), place)
-    return Done(send(*whole, artifact.call(function, *arguments), value_wei, outbox=here.outbox), [])
+    return Done(send(*whole, data, value_wei, outbox=here.outbox), [])
 
 
 def logs_of(done: Done, artifact: "Artifact", place: Address) -> "list[Log]":

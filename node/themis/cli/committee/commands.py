@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from themis.cli import wallet
-from themis.cli.committee import acting, claiming, offering, reporting
+from themis.cli.committee import acting, claiming, offering, pushing, reporting
 from themis.cli.committee.acting import CommitteeArgument, committee_of
 from themis.cli.fields import Json, Wide
 from themis.cli.home import home_of
@@ -23,7 +23,7 @@ committee = typer.Typer(
     rich_markup_mode=None, help="Operators of several members, of which so many must sign the same answer."
 )
 app.add_typer(committee, name="committee")
-for part in (offering, claiming, reporting):
+for part in (offering, claiming, pushing, reporting):
     committee.add_typer(part.app)
 
 Factory = Annotated[

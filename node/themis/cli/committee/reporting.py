@@ -1,7 +1,7 @@
 """`themis committee report`: a member that signed two results loses its stake; whoever shows it is paid."""
 
 from contextlib import closing
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -14,9 +14,6 @@ from themis.cli.references import ID_DIGITS, prefix
 from themis.core.errors import Misconfigured
 from themis.core.spelling import shown
 from themis.core.types import Hash32
-
-if TYPE_CHECKING:
-    from themis.core.committee import Result
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -31,9 +28,9 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Show the committee what this node has heard: two results that one member signed of one request."""
+    from themis.chain import contracts
     from themis.config import STORE_FILE
     from themis.core.agreement import Roster, fold
-    from themis.core.canonical import request_words
     from themis.store.store import SqliteStore
 
     here = wallet.open_wallet(home_of(context))
@@ -53,8 +50,7 @@ def report(
     told = []
     for proof in fold(job.id, everybody, heard).equivocations:
         member = proof.one.member
-        statements = [_statement(each) for each in (proof.one, proof.other)]
-        done = acting.on_committee(here, job.request.operator, "slash", request_words(job.request), member, *statements)
+        done = acting.send_to(here, job.request.operator, contracts.committee_slash(job.request, proof))
         told.append(
             {"member": shown(member), "results": [shown(proof.one.result_hash), shown(proof.other.result_hash)]}
         )
@@ -64,10 +60,3 @@ def report(
         raise Misconfigured("no member is known here to have signed two results of it")
     if as_json:
         print_json(told)
-
-
-def _statement(result: "Result") -> tuple[Any, ...]:
-    """`Statement` in ICommittee.sol: signed alone, in no batch."""
-    from themis.chain.contracts import compact
-
-    return result.result_hash, compact(result.signature), bytes(32), 0, 0, []

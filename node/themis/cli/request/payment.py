@@ -48,7 +48,7 @@ def refund(
 ) -> None:
     """Return the fee of a request that was not answered in time to its requester's credit."""
     here = wallet.open_wallet(home_of(context))
-    request_id, asked = _requested(here, request)
+    request_id, asked = requested(here, request)
     done = here.transact("refund", request_words(asked))
     record = {
         "request_id": shown(request_id),
@@ -61,7 +61,7 @@ def refund(
     say(f"it is a credit now: `themis withdraw{option}` pays it out")
 
 
-def _requested(here: Wallet, said: str) -> tuple[Hash32, Request]:
+def requested(here: Wallet, said: str) -> tuple[Hash32, Request]:
     """The request that is meant. Raises Misconfigured, with the candidates where there are several."""
     from themis.chain.contracts import decode_request
 
