@@ -20,6 +20,8 @@ TOO_LATE: Final = "too_late"
 PASSING: Final = frozenset({UNKNOWN_REQUEST, str(Objection.TOO_EARLY), str(Objection.NOT_COMMITTED)})
 """Refusals after which the same message may be kept."""
 _OVER: Final = frozenset((State.DONE, State.CLOSED))
+_GRACE_S: Final = 30.0
+"""What is said so long after that is heard still: a slow liar is to be named, and a slow member not forgotten."""
 
 
 class Floor:
@@ -33,6 +35,7 @@ class Floor:
         self._read_at_s = 0.0
         self.proofs: set[Hash32] = set()
         """Requests of which one member is known to have signed two results."""
+        self._afterwards: set[Hash32] = set()
         self.wake: Callable[[], None] = lambda: None
         """Called when something new was heard."""
 
@@ -40,6 +43,12 @@ class Floor:
     def assembly(self) -> Assembly:
         """As it was read last; nobody, before that."""
         return self._assembly
+
+    def heard_afterwards(self) -> set[Hash32]:
+        """Requests of which something was heard, since this was asked last, when their answer was there already."""
+        with self._lock:
+            found, self._afterwards = self._afterwards, set()
+        return found
 
     def refresh(self, after_s: float) -> None:
         """Read the members again if they are so old. Raises Unavailable where they were never read."""
@@ -96,14 +105,15 @@ class Floor:
         job = self._store.job(message.request)
         if job is None or job.request.operator != self.forum.committee:
             return UNKNOWN_REQUEST
-        if _is_over(job) and not _is_proof(heard, message):
+        if self._is_over(job) and not _is_proof(heard, message):
             return TOO_LATE
         found = objection(self.forum, self._assembly.roster, heard, message)
+        if found is None and job.mined_at is not None:
+            self._afterwards.add(job.id)
         return None if found is None else str(found)
 
-
-def _is_over(job: Job) -> bool:
-    return job.state in _OVER
+    def _is_over(self, job: Job) -> bool:
+        return job.state in _OVER and self._clock.now_s() - self._store.history(job.id)[-1].at_s > _GRACE_S
 
 
 def _is_proof(heard: Sequence[Heard], message: Message) -> bool:

@@ -42,6 +42,8 @@ class Agree:
         jobs = node.store.jobs(State.AGREEING, limit=_BATCH)
         self._table.floor.refresh(_FRESH_S if jobs else _IDLE_S)
         facts = [(job, fact) for job in jobs if (fact := self._advanced(job)) is not None]
+        for id_ in self._table.floor.heard_afterwards():
+            self._name(self._table.floor.agreement(id_))
         self._talk.about([job.id for job in jobs])
         self._tell_apart()
         if facts:

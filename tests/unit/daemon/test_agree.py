@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.committee_kit import FORUM, GOLDENS, RIGHT, TURN_S, WRONG, Chamber, House, Member
+from tests.committee_kit import FORUM, GOLDENS, PLACE, RIGHT, TURN_S, WRONG, Chamber, House, Member
 from tests.daemon_kit import Killed
 from tests.fakes import MODEL
 from themis.core import committee, signature
@@ -12,7 +12,8 @@ from themis.core.agreement import Fault
 from themis.core.assembly import Assembly, Seat
 from themis.core.committee import RESULT_TYPE, Commitment, Result
 from themis.core.errors import Reason
-from themis.core.job import State
+from themis.core.job import Finalized, Mined, State
+from themis.core.spelling import shown
 from themis.core.types import Hash32
 
 
@@ -208,6 +209,27 @@ def test_two_results_of_a_member_are_kept_as_proof_even_when_all_is_over(
     assert witness.table.floor.receive([second]) == {}
     (proof,) = witness.table.floor.agreement(id_).equivocations
     assert {proof.one.result_hash, proof.other.result_hash} == {wrong, liar.answer(id_, RIGHT).result_hash}
+
+
+def test_a_liar_that_is_slow_is_named_after_the_answer_is_final(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    house = House(tmp_path, 2, 3)
+    request = house.ask()
+    *honest, liar = house.members
+    (id_,) = {member.compute(request, RIGHT) for member in honest}
+    house.work(2)
+    answer = honest[0].answer(id_, RIGHT)
+    for member in honest:
+        member.store.record([(member.job(id_), Mined(answer, PLACE))], house.clock.now)
+        member.store.record([(member.job(id_), Finalized())], house.clock.now)
+    liar.compute(request, WRONG)
+    house.work(4)
+    assert honest[0].job(id_).state is State.DONE
+    assert f"member {shown(liar.address)} is outvoted" in caplog.text
+    house.clock.now += 60
+    late = Commitment(liar.address, id_, id_, bytes(65))
+    assert honest[0].table.floor.receive([late]) == {0: "too_late"}
 
 
 def test_members_that_differ_say_so_before_the_first_request(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
