@@ -3,16 +3,20 @@
 import json
 import os
 import subprocess
+import sys
 
+import pytest
+
+import demo.__main__ as command
 from demo.programs import ROOT
 
 
-def test_a_committee_answers_rightly_with_a_liar_in_it_and_one_killed() -> None:
-    shell = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
-    line = ["make", "demo", "NODES=3"]
-    done = subprocess.run(line, cwd=ROOT, env=shell, capture_output=True, text=True, timeout=900, check=False)
-    assert done.returncode == 0, done.stderr
-    *transcript, last = done.stdout.splitlines()
+def test_a_committee_answers_rightly_with_a_liar_in_it_and_one_killed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", command_of("make", "demo", "NODES=3"))
+    assert command.main() == 0, capsys.readouterr().err
+    *transcript, last = capsys.readouterr().out.splitlines()
     outcome = json.loads(last)
     assert len(outcome["request_ids"]) == 2
     assert all(score > 9_000 for score in outcome["reentrancy_bps"])
@@ -28,3 +32,12 @@ def test_a_committee_answers_rightly_with_a_liar_in_it_and_one_killed() -> None:
     assert all(len(each) <= 120 for each in transcript)
     for told in ("Cy's node answers otherwise", "it is outvoted", "stands by what she has signed", "are gone"):
         assert told in text
+
+
+def command_of(*line: str) -> list[str]:
+    """What make would run, as Python's arguments."""
+    shell = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    planned = subprocess.check_output([*line, "--dry-run"], cwd=ROOT, env=shell, text=True).splitlines()[-1]
+    python, m, *arguments = planned.split()
+    assert (python, m) == ("python", "-m")
+    return arguments
