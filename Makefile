@@ -58,6 +58,7 @@ test: chains browser $(TYPESCRIPT) ## everything that must pass: lint, types, la
 solidity: setup $(if $(CI),$(AUDIT)) ## the Solidity tests
 	$(if $(CI),python contracts/audit.py)
 	cd contracts && $(FORGE) test
+	cd contracts && FOUNDRY_PROFILE=dispute $(FORGE) test
 	cd contracts/referee && ../$(FORGE) test
 
 .PHONY: python
@@ -140,6 +141,7 @@ referee: setup ## hold the referee's contracts to its specification: 10,000 elem
 .PHONY: contracts
 contracts: setup ## format, test and recompile the contracts; package them; measure gas
 	cd contracts && $(FORGE) fmt && $(FORGE) test
+	cd contracts && FOUNDRY_PROFILE=dispute $(FORGE) test
 	cd contracts/referee && ../$(FORGE) fmt && ../$(FORGE) test
 	python contracts/compile.py
 	python contracts/typescript.py

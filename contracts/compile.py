@@ -26,14 +26,20 @@ _IMPORT: Final = re.compile(r'^import\b[^;]*?"([^"]+)";', re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One contract to package. Demo targets are compiled as strangers' contracts are: default pipeline."""
+    """One contract to package."""
 
     name: str
     source: str
     demo: bool = False
+    """Compiled as strangers' contracts are: default pipeline."""
+    plain: bool = False
+    """Compiled by forge's profile `dispute`: without the IR."""
     typed: bool = True
     """Its ABI is in the npm package, unless it is a demo's: 40 kB are for what consumers call."""
 
+
+REFEREES: Final = ("Moves", "Pointwise", "Reductions", "Products", "Orders", "Shapes", "Integrity")
+"""As `Judge` in IDispute.sol counts them."""
 
 TARGETS: Final = (
     Target("Registry", "src/Registry.sol"),
@@ -42,6 +48,10 @@ TARGETS: Final = (
     Target("Committee", "src/committee/Committee.sol", typed=False),
     Target("CommitteeFactory", "src/committee/CommitteeFactory.sol", typed=False),
     Target("TimelockGuard", "src/consumers/TimelockGuard.sol"),
+    Target("Warranty", "dispute/src/Warranty.sol", plain=True, typed=False),
+    Target("Dispute", "dispute/src/Dispute.sol", plain=True, typed=False),
+    Target("BytesAdaptor", "dispute/src/BytesAdaptor.sol", plain=True, typed=False),
+    *(Target(name, f"referee/src/{name}.sol", plain=True, typed=False) for name in REFEREES),
     Target("EthVault", "src/demo/EthVault.sol", demo=True),
     Target("SafeEthVault", "src/demo/SafeEthVault.sol", demo=True),
 )
@@ -67,7 +77,7 @@ def artifact(target: Target, binary: Path, bytecode: str | None = None) -> dict[
     asked = {
         "language": "Solidity",
         "sources": {name: {"content": content} for name, content in sources.items()},
-        "settings": _settings(demo=target.demo)
+        "settings": _settings(demo=target.demo, plain=target.plain)
         | {"outputSelection": {target.source: {target.name: ["abi"] if bytecode else ["abi", "evm.bytecode.object"]}}},
     }
     contract = _said(json.dumps(asked), binary)["contracts"][target.source][target.name]
@@ -87,7 +97,7 @@ def abstract() -> tuple[dict[str, str], dict[str, Any]]:
     asked = {
         "language": "Solidity",
         "sources": {name: {"content": content} for name, content in sources.items()},
-        "settings": _settings(demo=False) | {"outputSelection": {"*": {"*": ["abi"], "": ["ast"]}}},
+        "settings": _settings() | {"outputSelection": {"*": {"*": ["abi"], "": ["ast"]}}},
     }
     return sources, _said(json.dumps(asked), solc_binary())
 
@@ -124,9 +134,10 @@ def _said(asked: str, binary: Path) -> Any:
     return solcx.compile_standard(json.loads(asked), solc_binary=binary)
 
 
-def _settings(*, demo: bool) -> dict[str, Any]:
+def _settings(*, demo: bool = False, plain: bool = False) -> dict[str, Any]:
     """Read what forge uses (foundry.toml), so that what is tested is what is packaged."""
-    profile = tomllib.loads((CONTRACTS / "foundry.toml").read_text())["profile"]["default"]
+    profiles = tomllib.loads((CONTRACTS / "foundry.toml").read_text())["profile"]
+    profile = profiles["default"] | (profiles["dispute"] if plain else {})
     if demo:
         return {"optimizer": {"enabled": True, "runs": 200}, "evmVersion": profile["evm_version"]}
     return {

@@ -18,7 +18,8 @@ def binary() -> Path:
 @pytest.fixture(scope="module")
 def compared() -> list[str]:
     """Whose bytecode Solidity holds against what forge has made of the same sources: a minute's work for the oracle."""
-    judge = (compiler.CONTRACTS / "test/Deployed.t.sol").read_text()
+    judges = ("test/Deployed.t.sol", "dispute/test/Packaged.t.sol")
+    judge = "".join((compiler.CONTRACTS / each).read_text() for each in judges)
     return [target.name for target in compiler.TARGETS if f'_packaged("{target.name}")' in judge]
 
 

@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {Request} from "../../../src/interfaces/IInferenceOracle.sol";
 import {Opening} from "../../../referee/src/Types.sol";
 import {Link} from "./IAdaptor.sol";
+import {IPurse} from "./IPurse.sol";
 import {Cover, IWarranty} from "./IWarranty.sol";
 
 /// @notice What a game is about. Nothing of it is stored: its hash with the challenger is the game's id.
@@ -86,7 +87,7 @@ struct Place {
 ///
 /// Copied proofs: only the game's challenger proves in it, after the second of its last move. If another game about the answer is open
 /// from an earlier second, the proof has to be committed to before the second in which it is made: `commit`.
-interface IDispute {
+interface IDispute is IPurse {
     /// @notice An answer was challenged: the guarantor has until `revealBy`, that second included. What a `Claim` says besides is in
     /// `CoverBegun` of the cover and in the request's event.
     event Challenged(
@@ -193,15 +194,6 @@ interface IDispute {
     /// @notice Ends a game about an answer that was convicted in another one: the challenger has its bond back. Anybody.
     function settle(Claim calldata claim, address challenger) external;
 
-    /// @notice Pays an account its credit. Anyone may call it; the money goes to the account alone.
-    function withdraw(address account) external returns (uint256 amount);
-
-    /// @notice Pays the caller's credit to another account.
-    function withdrawTo(address to) external returns (uint256 amount);
-
-    /// @notice Sends what is forfeited for good to the zero address. Anyone.
-    function burn() external returns (uint256 amount);
-
     /// @notice The money behind answers.
     function WARRANTY() external view returns (IWarranty);
 
@@ -219,10 +211,4 @@ interface IDispute {
 
     /// @notice A game as it stands; all zero for none.
     function stateOf(bytes32 game) external view returns (Game memory);
-
-    /// @notice What `withdraw` would pay, wei.
-    function credits(address account) external view returns (uint256);
-
-    /// @notice What `burn` would burn, wei.
-    function forfeited() external view returns (uint256);
 }

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {IInferenceOracle, Request} from "../../../src/interfaces/IInferenceOracle.sol";
+import {IPurse} from "./IPurse.sol";
 
 /// @notice That somebody stands for an operator's answers with a model. Travels in the event and in calldata; its hash is the cover's id.
 struct Cover {
@@ -55,7 +56,7 @@ struct Covered {
 /// Warning: what is proved of an answer is what the adaptor can say of its model: see the adaptor.
 /// Warning: the bond may be smaller than the answers it stands for together.
 /// Orders are covered as requests are. A list under one root (`Facts.items` above zero) is not covered yet.
-interface IWarranty {
+interface IWarranty is IPurse {
     /// @notice A guarantor covers answers from now on, and those given before that can still be challenged.
     event CoverBegun(bytes32 indexed coverId, address indexed operator, bytes32 indexed modelId, Cover cover);
     /// @notice A guarantor covers no more. Challenges are taken until then.
@@ -110,6 +111,8 @@ interface IWarranty {
     error BondSpent(address guarantor, uint256 free, uint256 needed);
     /// @notice It is registered already.
     error AlreadyRegistered(bytes32 answer);
+    /// @notice The answer's bond is not set aside, or free again.
+    error NothingReserved(bytes32 answer);
     /// @notice The answer was convicted before: there is nothing more to take.
     error AlreadyConvicted(bytes32 answer);
     /// @notice Only the dispute contract that the cover names.
@@ -163,17 +166,6 @@ interface IWarranty {
     /// @notice A game ended with a conviction: takes the bond and divides it. `fee` in wei, zero for one in a token.
     function convict(Cover calldata cover_, bytes32 answer, address challenger, address requester, uint96 fee) external;
 
-    // payouts
-
-    /// @notice Pays an account its credit. Anyone may call it; the money goes to the account alone.
-    function withdraw(address account) external returns (uint256 amount);
-
-    /// @notice Pays the caller's credit to another account.
-    function withdrawTo(address to) external returns (uint256 amount);
-
-    /// @notice Sends what is forfeited for good to the zero address. Anyone.
-    function burn() external returns (uint256 amount);
-
     // views
 
     /// @notice The market whose answers are covered.
@@ -199,10 +191,4 @@ interface IWarranty {
         external
         view
         returns (uint256 until);
-
-    /// @notice What `withdraw` would pay, wei.
-    function credits(address account) external view returns (uint256);
-
-    /// @notice What `burn` would burn, wei.
-    function forfeited() external view returns (uint256);
 }

@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {Trees} from "../../referee/src/Trees.sol";
+import {Roots} from "../../referee/src/Types.sol";
+import {IInferenceOracle, Request} from "../../src/interfaces/IInferenceOracle.sol";
+import {Requests} from "../../src/libraries/Requests.sol";
+import {Places} from "./Places.sol";
+import {Purse} from "./Purse.sol";
+import {IAdaptor, Link} from "./interfaces/IAdaptor.sol";
+import {Claim, Game, IDispute, Judge, Phase, Place} from "./interfaces/IDispute.sol";
+import {Cover, Covered, IWarranty} from "./interfaces/IWarranty.sol";
+
+/// @title Games about covered answers
+/// @dev Holds the bonds of challengers alone. Of a game it stores whose move it is, the clocks and the roots; the claim is in calldata.
+contract Dispute is IDispute, Purse {
+    /// @dev Levels above leaves from which they are asked: headers have some 200 bytes, leaves of tensors at most 256.
+    uint256 private constant ABOVE_HEADERS = 4;
+    uint256 private constant ABOVE_LEAVES = 2;
+    /// @dev Of a header, behind word, type and the place of the shape.
+    uint256 private constant TENSOR_ROOT = 96;
+    uint256 private constant TIME_BITS = 40;
+
+    /// @inheritdoc IDispute
+    IWarranty public immutable WARRANTY;
+    /// @inheritdoc IDispute
+    uint40 public immutable REVEAL_TIME;
+    /// @inheritdoc IDispute
+    uint24 public immutable CLOCK;
+
+    IInferenceOracle private immutable ORACLE;
+    address private immutable MOVES;
+    address private immutable POINTWISE;
+    address private immutable REDUCTIONS;
+    address private immutable PRODUCTS;
+    address private immutable ORDERS;
+    address private immutable SHAPES;
+    address private immutable INTEGRITY;
+
+    /// @dev Whose move it is: one word.
+    struct Turn {
+        address challenger;
+        uint40 since;
+        uint24 challengers;
+        uint24 guarantors;
+        Phase phase;
+    }
+
+    /// @dev What is behind the turn outlives the game: whoever plays the same one again writes over it.
+    struct Play {
+        Turn turn;
+        bytes32 traceRoot;
+        bytes32 witness;
+        bytes32 asked;
+        bytes32 committed;
+    }
+
+    mapping(bytes32 game => Play) private _plays;
+
+    constructor(IWarranty warranty, address[7] memory referees_, uint40 revealTime, uint24 clock) {
+        for (uint256 i; i < referees_.length; ++i) {
+            if (referees_[i].code.length == 0) revert IWarranty.NotAContract(referees_[i]);
+        }
+        (WARRANTY, ORACLE, REVEAL_TIME, CLOCK) = (warranty, warranty.ORACLE(), revealTime, clock);
+        (MOVES, POINTWISE, REDUCTIONS, PRODUCTS) = (referees_[0], referees_[1], referees_[2], referees_[3]);
+        (ORDERS, SHAPES, INTEGRITY) = (referees_[4], referees_[5], referees_[6]);
+    }
+
+    /// @inheritdoc IDispute
+    function challenge(Cover calldata cover, Request calldata request, bytes calldata output)
+        external
+        payable
+        returns (bytes32 game)
+    {
+        if (msg.value != cover.challengeBond) revert WrongBond(msg.value, cover.challengeBond);
+        (bytes32 coverId, bytes32 requestId, bytes32 answer) = WARRANTY.openGame(cover, request, output);
+        uint96 fee = request.token == address(0) ? request.fee : 0;
+        game = keccak256(
+            abi.encode(Claim(cover, requestId, answer, request.inputHash, request.requester, fee), msg.sender)
+        );
+        if (_plays[game].turn.phase != Phase.NONE) revert GameRunning(game);
+
+        uint40 now_ = uint40(block.timestamp);
+        _plays[game].turn = Turn(msg.sender, now_, CLOCK, CLOCK, Phase.REVEAL);
+
+        emit Challenged(game, cover.guarantor, requestId, coverId, answer, msg.sender, now_ + REVEAL_TIME);
+    }
+
+    /// @inheritdoc IDispute
+    function reveal(Claim calldata claim, address challenger, bytes32 traceRoot, bytes32 witness) external {
+        (bytes32 game, Turn memory turn) = _find(claim, challenger);
+        if (msg.sender != claim.cover.guarantor) revert NotGuarantor(msg.sender, claim.cover.guarantor);
+        if (turn.phase != Phase.REVEAL) revert NotNow(turn.phase);
+        if (block.timestamp > turn.since + REVEAL_TIME) revert TooLate(turn.since + REVEAL_TIME);
+        if (traceRoot == 0) revert NoTrace();
+
+        (turn.phase, turn.since) = (Phase.CHALLENGER, uint40(block.timestamp));
+        Play storage play = _plays[game];
+        (play.turn, play.traceRoot) = (turn, traceRoot);
+        if (witness != 0) play.witness = witness; // the guarantor's own, whoever played before
+
+        emit Revealed(game, traceRoot, witness);
+    }
+
+    /// @inheritdoc IDispute
+    function prove(Claim calldata claim, Judge judge, bytes calldata call) external {
+        bytes32 game = _provable(claim);
+        _require(_ruling(_referee(judge), _roots(claim, game), call));
+        _convict(claim, msg.sender, game, false);
+    }
+
+    /// @inheritdoc IDispute
+    function proveInput(Claim calldata claim, bytes calldata input, Link calldata link) external {
+        bytes32 game = _provable(claim);
+        if (keccak256(input) != claim.inputHash) revert WrongInput(claim.inputHash);
+        _require(IAdaptor(claim.cover.adaptor).refutesInput(_roots(claim, game), input, link));
+        _convict(claim, msg.sender, game, false);
+    }
+
+    /// @inheritdoc IDispute
+    function proveOutput(Claim calldata claim, bytes calldata output, Link calldata link) external {
+        bytes32 game = _provable(claim);
+        bytes32 answer = Requests.resultHash(address(ORACLE), claim.requestId, claim.cover.modelId, output);
+        if (answer != claim.answer) revert WrongOutput(claim.answer);
+        _require(IAdaptor(claim.cover.adaptor).refutesOutput(_roots(claim, game), _plays[game].witness, output, link));
+        _convict(claim, msg.sender, game, false);
+    }
+
+    /// @inheritdoc IDispute
+    function commit(bytes32 game, bytes32 commitment) external {
+        Turn memory turn = _ofChallenger(game);
+        if (turn.phase == Phase.REVEAL) revert NotNow(turn.phase);
+        _plays[game].committed = _stamped(commitment, block.timestamp);
+        emit Committed(game, commitment);
+    }
+
+    /// @inheritdoc IDispute
+    function ask(bytes32 game, Place calldata place) external {
+        Turn memory turn = _ofChallenger(game);
+        if (turn.phase != Phase.CHALLENGER) revert NotNow(turn.phase);
+        uint24 left = _left(turn.challengers, turn.since);
+        bool isTensor = place.header.count > 0;
+        bytes32 root = _plays[game].traceRoot;
+        if (isTensor) {
+            if (!Trees.opens(root, place.header, true) || place.header.leaf.length < TENSOR_ROOT + 32) {
+                revert NotInTrace();
+            }
+            root = bytes32(place.header.leaf[TENSOR_ROOT:TENSOR_ROOT + 32]);
+        }
+        (bool leaves, uint256 number, bytes32 node) = (false, 0, root);
+        if (place.count > 0) {
+            node = place.node;
+            if (!Places.leads(root, place.count, place.level, place.index, node, place.siblings)) revert NotInTrace();
+            leaves = place.level <= (isTensor ? ABOVE_LEAVES : ABOVE_HEADERS);
+            uint256 levels = leaves || place.level < Places.LEVELS ? place.level : Places.LEVELS;
+            number = Places.beneath(place.count, place.level - levels, place.index, levels);
+        }
+
+        (turn.phase, turn.since, turn.challengers) = (Phase.GUARANTOR, uint40(block.timestamp), left);
+        (_plays[game].turn, _plays[game].asked) = (turn, _asked(leaves, number, node));
+
+        emit Asked(game, node, leaves, number);
+    }
+
+    /// @inheritdoc IDispute
+    function open(bytes32 game, uint256 count, bytes32[] calldata nodes) external {
+        if (nodes.length == 0) revert WrongOpening();
+        bytes32 top = Places.top(nodes);
+        uint256 number = nodes.length;
+        if (count > 0) {
+            if (count > Places.MOST_LEAVES || number != Places.width(count, Places.upper(count))) {
+                revert WrongOpening();
+            }
+            (top, number) = (Places.hash(2, bytes32(count), top), 0);
+        }
+        _answer(game, _asked(false, number, top));
+    }
+
+    /// @inheritdoc IDispute
+    function openLeaves(bytes32 game, bytes[] calldata leaves) external {
+        if (leaves.length == 0) revert WrongOpening();
+        bytes32[] memory nodes = new bytes32[](leaves.length);
+        for (uint256 i; i < leaves.length; ++i) {
+            nodes[i] = sha256(abi.encodePacked(bytes1(0x00), leaves[i]));
+        }
+        _answer(game, _asked(true, leaves.length, Places.top(nodes)));
+    }
+
+    /// @inheritdoc IDispute
+    function timeout(Claim calldata claim, address challenger) external {
+        (bytes32 game, Turn memory turn) = _find(claim, challenger);
+        uint256 by = turn.since;
+        if (turn.phase == Phase.REVEAL) by += REVEAL_TIME;
+        else by += turn.phase == Phase.CHALLENGER ? turn.challengers : turn.guarantors;
+        if (block.timestamp <= by) revert TooEarly(by);
+        if (_covered(claim).convicted) return _settle(claim, challenger, game);
+        if (turn.phase != Phase.CHALLENGER) return _convict(claim, challenger, game, true);
+
+        delete _plays[game].turn;
+        uint256 lost = claim.cover.challengeBond;
+        _forfeit(lost / 10);
+        emit Dismissed(game, claim.answer);
+        WARRANTY.closeGame(claim.cover, claim.answer);
+        _send(claim.cover.guarantor, lost - lost / 10);
+    }
+
+    /// @inheritdoc IDispute
+    function settle(Claim calldata claim, address challenger) external {
+        (bytes32 game,) = _find(claim, challenger);
+        if (!_covered(claim).convicted) revert NotConvicted(claim.answer);
+        _settle(claim, challenger, game);
+    }
+
+    /// @inheritdoc IDispute
+    function referees() external view returns (address[7] memory) {
+        return [MOVES, POINTWISE, REDUCTIONS, PRODUCTS, ORDERS, SHAPES, INTEGRITY];
+    }
+
+    /// @inheritdoc IDispute
+    function stateOf(bytes32 game) external view returns (Game memory state) {
+        Play storage play = _plays[game];
+        Turn memory turn = play.turn;
+        if (turn.phase == Phase.NONE) return state;
+        (state.challenger, state.since, state.phase) = (turn.challenger, turn.since, turn.phase);
+        (state.challengers, state.guarantors) = (turn.challengers, turn.guarantors);
+        if (turn.phase == Phase.REVEAL) return state;
+        (state.traceRoot, state.witness) = (play.traceRoot, play.witness);
+        (state.asked, state.committed) = (play.asked, play.committed);
+    }
+
+    /// @inheritdoc IDispute
+    function gameOf(Claim calldata claim, address challenger) public pure returns (bytes32) {
+        return keccak256(abi.encode(claim, challenger));
+    }
+
+    function _find(Claim calldata claim, address challenger) private view returns (bytes32 game, Turn memory turn) {
+        game = gameOf(claim, challenger);
+        turn = _turn(game);
+    }
+
+    function _turn(bytes32 game) private view returns (Turn memory turn) {
+        turn = _plays[game].turn;
+        if (turn.phase == Phase.NONE) revert NoGame(game);
+    }
+
+    function _ofChallenger(bytes32 game) private view returns (Turn memory turn) {
+        turn = _turn(game);
+        if (msg.sender != turn.challenger) revert NotChallenger(msg.sender, turn.challenger);
+    }
+
+    /// @dev The caller's game, where a proof is taken now.
+    function _provable(Claim calldata claim) private view returns (bytes32) {
+        (bytes32 game, Turn memory turn) = _find(claim, msg.sender);
+        if (turn.phase == Phase.REVEAL) revert NotNow(turn.phase);
+        if (turn.phase == Phase.CHALLENGER) _left(turn.challengers, turn.since);
+        if (block.timestamp <= turn.since) revert TooEarly(turn.since);
+        Covered memory covered = _covered(claim);
+        uint256 rivals = covered.openedAt < block.timestamp ? covered.games : covered.earlier;
+        if (rivals > 1 && !_isCommitted(game)) revert NotCommitted(game);
+        return game;
+    }
+
+    /// @dev Whether this very call was committed to in an earlier second.
+    function _isCommitted(bytes32 game) private view returns (bool) {
+        bytes32 committed = _plays[game].committed;
+        uint256 time = uint256(committed) & ((1 << TIME_BITS) - 1);
+        bytes32 commitment = keccak256(abi.encode(game, keccak256(msg.data)));
+        return time < block.timestamp && committed == _stamped(commitment, time);
+    }
+
+    function _stamped(bytes32 commitment, uint256 time) private pure returns (bytes32) {
+        return bytes32(uint256(commitment) >> TIME_BITS << TIME_BITS | time);
+    }
+
+    /// @dev Of a clock that runs since then. Reverts where nothing is.
+    function _left(uint24 clock, uint40 since) private view returns (uint24) {
+        uint256 gone = block.timestamp - since;
+        if (gone > clock) revert TooLate(uint256(since) + clock);
+        return clock - uint24(gone);
+    }
+
+    function _asked(bool leaves, uint256 number, bytes32 node) private pure returns (bytes32) {
+        return keccak256(abi.encode(leaves, number, node));
+    }
+
+    function _answer(bytes32 game, bytes32 shown) private {
+        Turn memory turn = _turn(game);
+        if (turn.phase != Phase.GUARANTOR) revert NotNow(turn.phase);
+        uint24 left = _left(turn.guarantors, turn.since);
+        if (shown != _plays[game].asked) revert WrongOpening();
+        (turn.phase, turn.since, turn.guarantors) = (Phase.CHALLENGER, uint40(block.timestamp), left);
+        _plays[game].turn = turn;
+        emit Opened(game);
+    }
+
+    function _roots(Claim calldata claim, bytes32 game) private view returns (Roots memory) {
+        return Roots(claim.cover.programRoot, claim.cover.weightsRoot, _plays[game].traceRoot);
+    }
+
+    function _covered(Claim calldata claim) private view returns (Covered memory) {
+        return WARRANTY.coveredOf(keccak256(abi.encode(claim.cover)), claim.answer);
+    }
+
+    function _referee(Judge judge) private view returns (address) {
+        if (judge == Judge.MOVES) return MOVES;
+        if (judge == Judge.POINTWISE) return POINTWISE;
+        if (judge == Judge.REDUCTIONS) return REDUCTIONS;
+        if (judge == Judge.PRODUCTS) return PRODUCTS;
+        if (judge == Judge.ORDERS) return ORDERS;
+        return judge == Judge.SHAPES ? SHAPES : INTEGRITY;
+    }
+
+    /// @dev What a referee says of a call whose roots are put behind its selector. Reverts with what it reverts with.
+    function _ruling(address referee, Roots memory roots, bytes calldata call) private view returns (bool convicted) {
+        bytes memory whole = abi.encodePacked(call[:4], roots.program, roots.weights, roots.trace, call[4:]);
+        (bool ruled, bytes memory said) = referee.staticcall(whole);
+        if (!ruled) {
+            assembly ("memory-safe") {
+                revert(add(said, 32), mload(said))
+            }
+        }
+        return abi.decode(said, (bool));
+    }
+
+    function _require(bool convicted) private pure {
+        if (!convicted) revert NotRefuted();
+    }
+
+    function _convict(Claim calldata claim, address challenger, bytes32 game, bool silent) private {
+        delete _plays[game].turn;
+        emit Convicted(game, claim.answer, silent);
+        WARRANTY.convict(claim.cover, claim.answer, challenger, claim.requester, claim.fee);
+        _send(challenger, claim.cover.challengeBond);
+    }
+
+    function _settle(Claim calldata claim, address challenger, bytes32 game) private {
+        delete _plays[game].turn;
+        emit Settled(game, claim.answer);
+        WARRANTY.closeGame(claim.cover, claim.answer);
+        _send(challenger, claim.cover.challengeBond);
+    }
+}

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {IInferenceOracle, Request} from "../../src/interfaces/IInferenceOracle.sol";
+import {IModelRegistry} from "../../src/interfaces/IModelRegistry.sol";
+import {Requests} from "../../src/libraries/Requests.sol";
+import {Purse} from "./Purse.sol";
+import {Bond, Cover, Covered, IWarranty} from "./interfaces/IWarranty.sol";
+
+/// @title Money behind answers
+/// @dev The balance is all bonds, credits and what is forfeited. A cover is stored as the time until which it takes challenges, an
+/// answer as one word. Nothing has an owner.
+contract Warranty is IWarranty, Purse {
+    uint40 private constant LEAST_WINDOW = 1 hours;
+    uint40 private constant MOST_WINDOW = 7 days;
+    uint256 private constant LEAST_BONDS_A_CHALLENGE = 5;
+
+    /// @inheritdoc IWarranty
+    uint40 public constant UNBONDING = MOST_WINDOW + 1 days;
+
+    /// @inheritdoc IWarranty
+    IInferenceOracle public immutable ORACLE;
+
+    /// @notice Where the models of that market are registered.
+    IModelRegistry public immutable REGISTRY;
+
+    /// @inheritdoc IWarranty
+    mapping(bytes32 coverId => uint40) public coveringUntil;
+
+    mapping(address guarantor => Bond) private _bonds;
+    mapping(bytes32 coverId => mapping(bytes32 answer => Covered)) private _covered;
+
+    constructor(IInferenceOracle oracle, IModelRegistry registry) {
+        if (address(oracle).code.length == 0) revert NotAContract(address(oracle));
+        if (address(registry).code.length == 0) revert NotAContract(address(registry));
+        (ORACLE, REGISTRY) = (oracle, registry);
+    }
+
+    modifier onlyDispute(Cover calldata cover_) {
+        if (msg.sender != cover_.dispute) revert NotDispute(msg.sender, cover_.dispute);
+        _;
+    }
+
+    /// @inheritdoc IWarranty
+    function bond(address guarantor) external payable {
+        if (msg.value == 0) revert NoBond();
+        _bonds[guarantor].amount += uint96(msg.value); // there is not that much ether
+        emit Bonded(guarantor, msg.value);
+    }
+
+    /// @inheritdoc IWarranty
+    function unbond(uint96 amount) external {
+        Bond storage money = _bonds[msg.sender];
+        uint40 leavesAt = amount == 0 ? 0 : uint40(block.timestamp) + UNBONDING;
+        (money.leaving, money.leavesAt) = (amount, leavesAt);
+        emit Unbonding(msg.sender, amount, leavesAt);
+    }
+
+    /// @inheritdoc IWarranty
+    function withdrawBond(address to) external returns (uint256 amount) {
+        Bond storage money = _bonds[msg.sender];
+        if (money.leavesAt == 0 || block.timestamp < money.leavesAt) revert StillBonded(money.leavesAt);
+        uint96 free = money.amount - money.reserved;
+        uint96 paid = money.leaving < free ? money.leaving : free;
+        money.amount -= paid;
+        money.leaving -= paid;
+        if (money.leaving == 0 || money.amount == 0) (money.leaving, money.leavesAt) = (0, 0);
+        emit Unbonded(msg.sender, to, paid);
+        _pay(to, paid);
+        return paid;
+    }
+
+    /// @inheritdoc IWarranty
+    function cover(Cover calldata cover_, bytes32 manifestHash) external returns (bytes32 coverId) {
+        if (msg.sender != cover_.guarantor) revert NotGuarantor(msg.sender, cover_.guarantor);
+        if (cover_.dispute.code.length == 0) revert NotAContract(cover_.dispute);
+        if (cover_.adaptor.code.length == 0) revert NotAContract(cover_.adaptor);
+        if (cover_.bond == 0 || cover_.challengeBond == 0) revert NoBond();
+        uint256 most = cover_.bond / LEAST_BONDS_A_CHALLENGE;
+        if (cover_.challengeBond > most) revert ChallengeBondTooHigh(cover_.challengeBond, most);
+        if (cover_.window < LEAST_WINDOW || cover_.window > MOST_WINDOW) {
+            revert WindowOutOfBounds(cover_.window, LEAST_WINDOW, MOST_WINDOW);
+        }
+        bytes32 modelId = cover_.modelId;
+        address registrant = REGISTRY.registrantOf(modelId);
+        if (
+            registrant == address(0)
+                || REGISTRY.modelIdOf(registrant, cover_.programRoot, cover_.weightsRoot, manifestHash) != modelId
+        ) revert WrongRoots(modelId);
+        coverId = coverIdOf(cover_);
+        if (coveringUntil[coverId] == type(uint40).max) revert AlreadyCovering(coverId);
+
+        coveringUntil[coverId] = type(uint40).max;
+
+        emit CoverBegun(coverId, cover_.operator, modelId, cover_);
+    }
+
+    /// @inheritdoc IWarranty
+    function endCover(Cover calldata cover_) external {
+        if (msg.sender != cover_.guarantor) revert NotGuarantor(msg.sender, cover_.guarantor);
+        bytes32 coverId = coverIdOf(cover_);
+        if (coveringUntil[coverId] != type(uint40).max) revert NotCovering(coverId);
+        uint40 until = uint40(block.timestamp) + cover_.window;
+        coveringUntil[coverId] = until;
+        emit CoverEnds(coverId, until);
+    }
+
+    /// @inheritdoc IWarranty
+    function register(Cover calldata cover_, Request calldata request, bytes calldata output) external {
+        (bytes32 coverId,, bytes32 answer, Covered memory covered,) = _admit(cover_, request, output);
+        if (covered.registeredUntil != 0) revert AlreadyRegistered(answer);
+        _reserve(cover_, covered);
+        uint256 from = request.facts.deadline() < block.timestamp ? request.facts.deadline() : block.timestamp;
+        covered.registeredUntil = uint40(from) + cover_.window;
+        _covered[coverId][answer] = covered;
+        emit Registered(coverId, answer, covered.registeredUntil);
+    }
+
+    /// @inheritdoc IWarranty
+    function release(Cover calldata cover_, bytes32 answer) external {
+        bytes32 coverId = coverIdOf(cover_);
+        Covered storage covered = _covered[coverId][answer];
+        if (!covered.reserved) revert NothingReserved(answer);
+        if (covered.games > 0) revert StillNeeded(answer, 0);
+        if (block.timestamp <= covered.registeredUntil) revert StillNeeded(answer, covered.registeredUntil);
+        covered.reserved = false;
+        _free(cover_, coverId, answer);
+    }
+
+    /// @inheritdoc IWarranty
+    function openGame(Cover calldata cover_, Request calldata request, bytes calldata output)
+        external
+        onlyDispute(cover_)
+        returns (bytes32 coverId, bytes32 requestId, bytes32 answer)
+    {
+        Covered memory covered;
+        (coverId, requestId, answer, covered,) = _admit(cover_, request, output);
+        _reserve(cover_, covered);
+        if (covered.openedAt != block.timestamp) {
+            (covered.openedAt, covered.earlier) = (uint40(block.timestamp), covered.games);
+        }
+        ++covered.games;
+        _covered[coverId][answer] = covered;
+    }
+
+    /// @inheritdoc IWarranty
+    function closeGame(Cover calldata cover_, bytes32 answer) external onlyDispute(cover_) {
+        (bytes32 coverId, Covered memory covered) = _inGame(cover_, answer);
+        bool isFree = covered.reserved && covered.games == 0 && block.timestamp > covered.registeredUntil;
+        if (isFree) covered.reserved = false;
+        _covered[coverId][answer] = covered;
+        if (isFree) _free(cover_, coverId, answer);
+    }
+
+    /// @inheritdoc IWarranty
+    function convict(Cover calldata cover_, bytes32 answer, address challenger, address requester, uint96 fee)
+        external
+        onlyDispute(cover_)
+    {
+        (bytes32 coverId, Covered memory covered) = _inGame(cover_, answer);
+        if (covered.convicted) revert AlreadyConvicted(answer);
+        (covered.convicted, covered.reserved) = (true, false);
+        _covered[coverId][answer] = covered;
+        uint256 taken = cover_.bond;
+        Bond storage money = _bonds[cover_.guarantor];
+        (money.amount, money.reserved) = (money.amount - uint96(taken), money.reserved - uint96(taken));
+        uint256 challengers = taken * 45 / 100;
+        uint256 requesters = taken * 5 / 100 + (fee < taken / 2 ? fee : taken / 2);
+        uint256 burnt = taken - challengers - requesters;
+        _forfeit(burnt);
+
+        emit BondTaken(coverId, answer, challenger, challengers, requester, requesters, burnt);
+
+        _send(challenger, challengers);
+        _send(requester, requesters);
+    }
+
+    /// @inheritdoc IWarranty
+    function bondOf(address guarantor) external view returns (Bond memory) {
+        return _bonds[guarantor];
+    }
+
+    /// @inheritdoc IWarranty
+    function coveredOf(bytes32 coverId, bytes32 answer) external view returns (Covered memory) {
+        return _covered[coverId][answer];
+    }
+
+    /// @inheritdoc IWarranty
+    function challengeableUntil(Cover calldata cover_, Request calldata request, bytes calldata output)
+        external
+        view
+        returns (uint256 until)
+    {
+        (,,,, until) = _admit(cover_, request, output);
+    }
+
+    /// @inheritdoc IWarranty
+    function coverIdOf(Cover calldata cover_) public pure returns (bytes32) {
+        return keccak256(abi.encode(cover_));
+    }
+
+    /// @dev Whether an answer can be challenged now. What is registered was found in the oracle before, with its bond.
+    function _admit(Cover calldata cover_, Request calldata request, bytes calldata output)
+        private
+        view
+        returns (bytes32 coverId, bytes32 requestId, bytes32 answer, Covered memory covered, uint256 until)
+    {
+        if (request.operator != cover_.operator || request.modelId != cover_.modelId) {
+            revert OtherAnswer(request.operator, request.modelId);
+        }
+        if (request.facts.items() > 0) revert ListNotCovered();
+        coverId = coverIdOf(cover_);
+        requestId = Requests.madeIn(address(ORACLE), request, block.chainid);
+        answer = Requests.resultHash(address(ORACLE), requestId, request.modelId, output);
+        covered = _covered[coverId][answer];
+        if (covered.convicted) revert AlreadyConvicted(answer);
+        until = covered.registeredUntil;
+        if (until == 0) {
+            uint256 covering = coveringUntil[coverId];
+            if (block.timestamp > covering) revert NotCovering(coverId);
+            if (!ORACLE.finalized(request, output)) revert NotFinal(answer);
+            until = uint256(request.facts.deadline()) + cover_.window;
+            if (covering < until) until = covering;
+        }
+        if (block.timestamp > until) revert WindowOver(until);
+        if (!covered.reserved) _requireBond(cover_);
+    }
+
+    function _requireBond(Cover calldata cover_) private view {
+        Bond storage money = _bonds[cover_.guarantor];
+        uint256 free = money.amount - money.reserved;
+        if (free < cover_.bond) revert BondSpent(cover_.guarantor, free, cover_.bond);
+    }
+
+    /// @dev Once for each answer, however many games there are. `_admit` has looked that the bond reaches.
+    function _reserve(Cover calldata cover_, Covered memory covered) private {
+        if (covered.reserved) return;
+        covered.reserved = true;
+        _bonds[cover_.guarantor].reserved += cover_.bond;
+    }
+
+    function _free(Cover calldata cover_, bytes32 coverId, bytes32 answer) private {
+        _bonds[cover_.guarantor].reserved -= cover_.bond;
+        emit Released(coverId, answer);
+    }
+
+    /// @dev With one game less, not stored yet.
+    function _inGame(Cover calldata cover_, bytes32 answer)
+        private
+        view
+        returns (bytes32 coverId, Covered memory covered)
+    {
+        coverId = coverIdOf(cover_);
+        covered = _covered[coverId][answer];
+        if (covered.games == 0) revert NotInDispute(answer);
+        --covered.games;
+        if (covered.earlier > covered.games) covered.earlier = covered.games;
+    }
+}
