@@ -31,6 +31,7 @@ TYPESCRIPT := models/evm-risk-moe/preprocess/node_modules/.stamp
 CHAINS := demo/node_modules/.stamp
 BROWSER := $(VENV)/.browser
 AUDIT := $(VENV)/.audit
+POSTGRES := $(VENV)/.postgres
 
 .PHONY: help
 help: ## this manual
@@ -62,7 +63,7 @@ solidity: setup $(if $(CI),$(AUDIT)) ## the Solidity tests
 	cd contracts/referee && ../$(FORGE) test
 
 .PHONY: python
-python: chains browser $(TYPESCRIPT) ## the Python tests, files side by side
+python: chains browser $(TYPESCRIPT) $(if $(CI),$(POSTGRES)) ## the Python tests, files side by side
 	$(if $(CI),python -m benchmarks.isa --short)
 	PYTEST_ADDOPTS="$$(test -e $(BROWSER) || echo "-m 'not browser'")" pytest $(SIDE_BY_SIDE)
 
@@ -204,6 +205,13 @@ $(CHAINS): demo/package-lock.json demo/lean.js | $(NODE)
 $(AUDIT): contracts/audit.txt | $(PACKAGES)
 	@echo "setup: Slither and halmos into $(VENV)/audit" >&2
 	@python -m venv --clear $(VENV)/audit && $(VENV)/audit/bin/pip install --quiet --requirement contracts/audit.txt >&2
+	@touch $@
+
+$(POSTGRES): | $(PACKAGES)
+	@if ! command -v initdb /usr/lib/postgresql/*/bin/initdb > /dev/null && test "$$(id -u)" = 0 && command -v apt-get > /dev/null; then \
+	  echo "setup: postgresql, from Debian's packages" >&2; \
+	  { apt-get update && apt-get install --yes --no-install-recommends postgresql; } > $@.log 2>&1 || cat $@.log >&2; \
+	fi # its tests say that they are left out where it is not there
 	@touch $@
 
 $(BROWSER): | $(PACKAGES)

@@ -48,7 +48,7 @@ from themis.optimize.paired import Timed
 from themis.optimize.profile import samples_of
 from themis.optimize.traffic import Traffic
 from themis.optimize.trial import PIECE, rehearsed, timed
-from themis.store.store import SqliteStore
+from themis.store.store import SqlStore
 from themis.telemetry import Telemetry
 
 FILE: Final = Path(__file__)
@@ -91,7 +91,7 @@ def main() -> int:
 def record(loaded: Bundle, store_path: Path) -> Traffic:
     """Let a node answer, and read from its store what it was asked, as `themis optimize` does."""
     chain, draw = FakeChain(), random.Random(1)  # noqa: S311 (the same traffic each time)
-    store = SqliteStore(store_path, chain_id=CHAIN_ID, oracle=ORACLE_ADDRESS, operator=OPERATOR)
+    store = SqlStore(store_path, chain_id=CHAIN_ID, oracle=ORACLE_ADDRESS, operator=OPERATOR)
     with closing(store), closing(OnnxEngine({MODEL: loaded}, threads=1)) as engine:
         everything = Pricing(Rule.FREE), Requesters(), None
         settings = Settings(CHAIN_ID, ORACLE_ADDRESS, 0, 1, 0, FeePolicy(200 * GWEI, GWEI), *everything)

@@ -32,7 +32,7 @@ from themis.core.types import Address, Hash32
 from themis.daemon.clock import SystemClock
 from themis.keys import opened
 from themis.keys.keystore import KeystoreSigner
-from themis.store.store import SqliteStore
+from themis.store.store import SqlStore
 
 THRESHOLD: Final = 2
 STAKE_WEI: Final = 10 * 10**18
@@ -245,7 +245,7 @@ def _results(scene: Scene, member: Member, id_: Hash32) -> dict[Address, Result]
     """The results that a member's node has on disk, its own among them."""
     known = config.load(member.actor.home)
     file, oracle = member.actor.home / config.STORE_FILE, known.oracle()
-    with closing(SqliteStore(file, chain_id=scene.forum.chain_id, oracle=oracle, operator=member.address)) as store:
+    with closing(SqlStore(file, chain_id=scene.forum.chain_id, oracle=oracle, operator=member.address)) as store:
         heard = [each.message for each in store.heard(id_)]
     return {each.member: each for each in heard if isinstance(each, Result)}
 

@@ -26,7 +26,7 @@ from themis.daemon.agree import Agree
 from themis.daemon.insist import Insist
 from themis.daemon.node import Node, Settings
 from themis.keys.keystore import KeystoreSigner
-from themis.store.store import SqliteStore
+from themis.store.store import SqlStore
 from themis.telemetry import Telemetry
 
 COMMITTEE: Final = Address(b"\x0c" * 20)
@@ -127,7 +127,7 @@ class Member:
 
     def start(self) -> None:
         self.up, self.life.left = True, None
-        self.store = SqliteStore(self._path, chain_id=CHAIN_ID, oracle=ORACLE_ADDRESS, operator=self.address)
+        self.store = SqlStore(self._path, chain_id=CHAIN_ID, oracle=ORACLE_ADDRESS, operator=self.address)
         store: Any = Mortal(self.store, self.life)
         chain: Any = self._chain
         settings = Settings(

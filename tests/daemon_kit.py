@@ -18,7 +18,7 @@ from themis.daemon.settle import Settle
 from themis.daemon.supervisor import Loop
 from themis.daemon.watch import Watch
 from themis.keys.keystore import KeystoreSigner
-from themis.store.store import SqliteStore
+from themis.store.store import SqlStore
 from themis.telemetry import Telemetry
 
 GWEI = 10**9
@@ -135,7 +135,7 @@ class Bench:
         self._start()
 
     def _start(self) -> None:
-        self.store = SqliteStore(self._path, chain_id=CHAIN_ID, oracle=ORACLE_ADDRESS, operator=OPERATOR)
+        self.store = SqlStore(self._path, chain_id=CHAIN_ID, oracle=ORACLE_ADDRESS, operator=OPERATOR)
         signer = KeystoreSigner(KEY.key)
         chain: Any = Mortal(self.chain, self.life)
         store: Any = Mortal(self.store, self.life)

@@ -185,6 +185,13 @@ class CommitteeConfig(_Section):
     """What reports and rounds on chain may take in 24 hours, by their limits; 0: the node sends none."""
 
 
+class StoreConfig(_Section):
+    """Where the node remembers what it has done."""
+
+    url: Annotated[str, AfterValidator(spelling.database)] | None = None
+    """A PostgreSQL database, which nodes with one key share: one leads, others stand by. None: a file in the home."""
+
+
 class EngineConfig(_Section):
     """How models run."""
 
@@ -217,6 +224,7 @@ class Config(BaseSettings):
     api: ApiConfig = ApiConfig()
     committee: CommitteeConfig = CommitteeConfig()
     engine: EngineConfig = EngineConfig()
+    store: StoreConfig = StoreConfig()
     log: LogConfig = LogConfig()
 
     def oracle(self) -> Address:
@@ -224,6 +232,10 @@ class Config(BaseSettings):
         if self.chain.oracle is None:
             raise Misconfigured("chain.oracle is not set: run `themis deploy`, or put the contract's address there")
         return self.chain.oracle
+
+    def store_of(self, home: Path) -> Path | str:
+        """The file of a home, or the URL of a database."""
+        return self.store.url or home / STORE_FILE
 
 
 def load(home: Path, **overrides: Any) -> Config:

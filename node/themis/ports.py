@@ -347,6 +347,6 @@ class Store(Protocol):
         """What was recorded of each hour from this one on, by series."""
         ...
 
-    def room(self) -> tuple[int, int]:
-        """Bytes that it takes on its disk, and bytes that are free there."""
+    def room(self) -> tuple[int, int | None]:
+        """Bytes that it takes on its disk, and bytes that are free there; None where that is not known."""
         ...

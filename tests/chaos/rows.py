@@ -11,6 +11,7 @@ from tests.chaos import (
     rows_setup,
     rows_several,
     rows_spam,
+    rows_standby,
     rows_transactions,
 )
 from tests.chaos.table import ROWS
@@ -27,5 +28,6 @@ __all__ = [
     "rows_setup",
     "rows_several",
     "rows_spam",
+    "rows_standby",
     "rows_transactions",
 ]

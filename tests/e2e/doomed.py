@@ -15,7 +15,7 @@ from themis.chain.oracle import RpcChain
 from themis.cli import main
 from themis.core.job import Fact
 from themis.core.types import Fulfilled, Requested
-from themis.store.store import SqliteStore
+from themis.store.store import SqlStore
 
 
 def die(*_: Any) -> None:
@@ -53,19 +53,19 @@ def on_event(kind: type) -> Callable[..., None]:
 def arm(point: str) -> None:
     match point:
         case "tail":
-            after(SqliteStore, "record_events", on_event(Requested))
+            after(SqlStore, "record_events", on_event(Requested))
         case "Mined":
-            after(SqliteStore, "record_events", on_event(Fulfilled))
+            after(SqlStore, "record_events", on_event(Fulfilled))
         case "unsent":
-            after(SqliteStore, "record_sent", die)
+            after(SqlStore, "record_sent", die)
         case "vowed":
-            after(SqliteStore, "vow", die)
+            after(SqlStore, "vow", die)
         case "heard":
-            after(SqliteStore, "hear", die)
+            after(SqlStore, "hear", die)
         case "broadcast":
             after(RpcChain, "send", die)
         case _:
-            after(SqliteStore, "record", on_fact(point))
+            after(SqlStore, "record", on_fact(point))
 
 
 if __name__ == "__main__":

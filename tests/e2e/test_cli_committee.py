@@ -20,7 +20,7 @@ from themis.core.agreement import Heard
 from themis.core.committee import RESULT_TYPE, Forum, Result
 from themis.core.types import Address, Hash32, Role, UseClass
 from themis.keys.keystore import KeystoreSigner
-from themis.store.store import SqliteStore
+from themis.store.store import SqlStore
 
 STAKE = 5 * 10**18
 RULES = ("--threshold", "2", "--stake-wei", str(STAKE), "--fine-wei", "1000", "--unbonding-days", "0.5")
@@ -171,7 +171,7 @@ def _sign_both(scene: Scene, witness: Person, liar: Person, id_: Hash32) -> None
     client = scene.world.client
     forum = Forum(client.chain_id, Address(bytes.fromhex(scene.committee[2:])))
     file, operator = witness.home / STORE_FILE, witness.signer.address
-    store = SqliteStore(file, chain_id=client.chain_id, oracle=client.oracle, operator=operator)
+    store = SqlStore(file, chain_id=client.chain_id, oracle=client.oracle, operator=operator)
     model = Hash32(bytes.fromhex(scene.model[2:]))
     for output in (b"right", b"wrong"):
         result = canonical.result_hash(id_, model, output, client.chain_id, client.oracle)

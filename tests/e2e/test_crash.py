@@ -15,7 +15,7 @@ from tests.world import World
 from themis.config import STORE_FILE
 from themis.core.job import State
 from themis.core.types import Hash32
-from themis.store.store import SqliteStore
+from themis.store.store import SqlStore
 
 DOOMED = Path(__file__).with_name("doomed.py")
 POINTS = ("tail", "Accepted", "Computed", "unsent", "broadcast", "Mined", "Finalized")
@@ -70,7 +70,7 @@ def test_a_node_killed_again_and_again_still_answers_all(world: World, model_id:
 def _told(world: World, home: Path) -> str:
     """For whoever has to find out why: the node's log, its jobs and transactions, the chain's view of its account."""
     client, operator = world.client, world.operator.address
-    store = SqliteStore(home / STORE_FILE, chain_id=client.chain_id, oracle=client.oracle, operator=operator)
+    store = SqlStore(home / STORE_FILE, chain_id=client.chain_id, oracle=client.oracle, operator=operator)
     next_nonce = int(world.chain.rpc("eth_getTransactionCount", f"0x{operator.hex()}", "latest"), 16)
     unanswered = [job for job in store.jobs(limit=1_000) if job.state not in {State.DONE, State.CLOSED}]
     return "\n".join(

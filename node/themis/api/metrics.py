@@ -87,7 +87,11 @@ class NodeCollector(Collector):
         yield restarts
         taken, free = node.store.room()
         yield GaugeMetricFamily("themis_store_bytes", "What the store takes on its disk.", value=taken)
-        yield GaugeMetricFamily("themis_disk_free_bytes", "What is free on the disk of the store.", value=free)
+        yield GaugeMetricFamily(
+            "themis_disk_free_bytes",
+            "What is free on the disk of the store; NaN for a database.",
+            value=math.nan if free is None else free,
+        )
         built = GaugeMetricFamily("themis_build_info", "1, for the version that runs.", labels=["version"])
         built.add_metric([version(DISTRIBUTION)], 1)
         yield built

@@ -2,6 +2,7 @@
 
 ThemisError
 ├── Misconfigured   exit 78   the operator must change something
+│   └── Superseded   exit 75   another node with this key leads: ends, to be started again and stand by
 ├── Denied          exit 77   a license or permission says no
 ├── Unavailable     exit 75   outside fault; retrying helps
 ├── Refused         exit 65   this request will never be served by us; carries a `Reason`
@@ -43,6 +44,11 @@ class ThemisError(Exception):
 class Misconfigured(ThemisError):  # noqa: N818
     code = "misconfigured"
     exit_status = 78
+
+
+class Superseded(Misconfigured):
+    code = "superseded"
+    exit_status = 75
 
 
 class Denied(ThemisError):  # noqa: N818

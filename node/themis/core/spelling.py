@@ -69,7 +69,12 @@ def websocket(text: str) -> str:
     return _url(text, "ws", "wss")
 
 
-def _url(text: str, *schemes: str) -> str:
+def database(text: str) -> str:
+    """A URL of PostgreSQL as libpq reads it; its host may be missing, or be a directory in the query."""
+    return _url(text, "postgresql", "postgres", needs_host=False)
+
+
+def _url(text: str, *schemes: str, needs_host: bool = True) -> str:
     url = cleaned(text)
     if _UNFIT.search(url):
         raise ValueError("has a space or another character in it that no URL has: copy it again")
@@ -80,7 +85,7 @@ def _url(text: str, *schemes: str) -> str:
         raise ValueError("is no URL: its host or port cannot be read") from None
     if parts.scheme not in schemes:
         raise ValueError(f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
-    if not host:
+    if needs_host and not host:
         raise ValueError("names no host")
     return url
 

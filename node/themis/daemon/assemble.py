@@ -1,7 +1,6 @@
 """Puts a node together from a home directory."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from themis.chain.committee import RpcCommittee
 from themis.chain.heads import Heads
@@ -9,7 +8,7 @@ from themis.chain.oracle import RpcChain
 from themis.committee.post import Post
 from themis.committee.table import Table
 from themis.committee.talk import Talk
-from themis.config import STORE_FILE, Config
+from themis.config import Config
 from themis.core.committee import Forum
 from themis.core.errors import Broken
 from themis.core.types import Address
@@ -29,8 +28,8 @@ from themis.daemon.tend import Tend
 from themis.daemon.watch import Watch
 from themis.engine.engine import OnnxEngine
 from themis.optimize.guard import Guard
-from themis.store.lock import InstanceLock, Place
-from themis.store.store import SqliteStore
+from themis.store.lock import InstanceLock
+from themis.store.store import SqlStore
 from themis.telemetry import LOOPS, Telemetry
 
 
@@ -47,19 +46,18 @@ class Running:
     """Where the key is a member of a committee."""
 
 
-def assemble(home: Path, config: Config, preflight: Preflight) -> Running:
-    """Take the lock, open the store, make the loops. `preflight` must have passed."""
+def assemble(config: Config, preflight: Preflight, lock: InstanceLock, store: SqlStore) -> Running:
+    """Make the loops, on what `lead.taken` gave. `preflight` must have passed."""
     signer, engine = preflight.signer, preflight.engine
     if signer is None or engine is None:
         raise Broken("the preflight did not pass: report this as a bug")
     chain_id, oracle = config.chain.chain_id, config.oracle()
-    lock = InstanceLock(home, Place(chain_id, preflight.genesis, oracle, signer.address))
     Guard(engine, preflight.tuned.changes)
     operator = config.committee.address or signer.address
     apart = [info for info in engine.models().values() if not info.batched]
     node = Node(
         chain=RpcChain(preflight.client(), operator),
-        store=SqliteStore(home / STORE_FILE, chain_id=chain_id, oracle=oracle, operator=signer.address),
+        store=store,
         engine=engine,
         signer=signer,
         clock=SystemClock(),
@@ -81,7 +79,7 @@ def assemble(home: Path, config: Config, preflight: Preflight) -> Running:
     )
     lanes = [InferApart(node, info) for info in apart]
     tend = Tend(preflight.rpc, chain_id, oracle, node.clock)
-    keep = Keep(home / STORE_FILE)
+    keep = Keep(config.store_of(preflight.home))
     loops: list[Loop] = [watch := Watch(node), Judge(node), Infer(node), *lanes, Send(node), Settle(node), tend, keep]
 
     def wake() -> None:

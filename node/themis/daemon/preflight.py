@@ -15,7 +15,7 @@ from themis.chain.client import ContractDenied, OracleClient
 from themis.chain.heads import Heads
 from themis.chain.rpc import Rpc, redacted
 from themis.chain.uses import Uses
-from themis.config import STORE_FILE, Config, ModelConfig
+from themis.config import Config, ModelConfig
 from themis.core.committee import Forum
 from themis.core.errors import Misconfigured, ThemisError, Unavailable
 from themis.core.fees import ANSWER_GAS, LOW_BALANCE_ANSWERS, answers_paid
@@ -33,7 +33,8 @@ from themis.optimize.inforce import InForce
 from themis.ports import Signer
 from themis.replay.rerun import limits_of
 from themis.store import upkeep
-from themis.store.store import SqliteStore
+from themis.store.location import is_there
+from themis.store.store import SqlStore
 
 _LOOKS: Final = 5
 _LOOK_AGAIN_S: Final = 1
@@ -145,6 +146,10 @@ class Preflight:
         except ThemisError as error:
             return Check(step.name, Status.FAIL, str(error), error)
 
+    def account(self) -> tuple[Address, Hash32]:
+        """Who signs, and the genesis block of the chain."""
+        return self._signer().address, self.genesis
+
     def client(self) -> OracleClient:
         return OracleClient(self.rpc, self.config.chain.chain_id, self.config.oracle())
 
@@ -212,13 +217,13 @@ class Preflight:
 
     def _store(self) -> str:
         """A store that exists must be ours, and whole. `check` makes none."""
-        path = self.home / STORE_FILE
-        if not path.exists():
+        place = self.config.store_of(self.home)
+        if not is_there(place):
             return "none yet: the first run makes it"
-        if path.stat().st_size <= upkeep.SMALL_BYTES:
-            upkeep.check(path)
+        if isinstance(place, Path) and place.stat().st_size <= upkeep.SMALL_BYTES:
+            upkeep.check(place)
         chain_id, operator = self.config.chain.chain_id, self._signer().address
-        store = SqliteStore(path, chain_id=chain_id, oracle=self.config.oracle(), operator=operator)
+        store = SqlStore(place, chain_id=chain_id, oracle=self.config.oracle(), operator=operator)
         jobs = sum(store.counts().by_state.values())
         store.close()
         return f"{jobs} jobs"

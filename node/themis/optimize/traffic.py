@@ -1,13 +1,9 @@
 """What a node was asked before: read from its store, never written."""
 
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
 from themis.bundles.bundle import Bundle
 from themis.core.errors import Misconfigured, Refused, Unavailable
@@ -16,7 +12,7 @@ from themis.core.keccak import keccak
 from themis.core.types import Address, BlockId, CodeRef, Hash32
 from themis.engine import preprocess
 from themis.store import rows
-from themis.store.schema import SCHEMA_VERSION
+from themis.store.location import Location, is_there, reading
 
 NEWEST: Final = 512
 """Answered requests that are looked at: more would not change the picture, and each is answered in every round."""
@@ -41,9 +37,9 @@ class Traffic:
     """There was no traffic: these are the publisher's golden inputs."""
 
 
-def recorded(store: Path, model_id: Hash32, bundle: Bundle, fetch: Fetch) -> Traffic:
+def recorded(store: Location, model_id: Hash32, bundle: Bundle, fetch: Fetch) -> Traffic:
     """Read the newest answered requests, or the golden inputs where there are none. Raises Misconfigured."""
-    jobs, steps = _read(store, model_id) if store.exists() else ([], Counter())
+    jobs, steps = _read(store, model_id) if is_there(store) else ([], Counter())
     work = _with_code(jobs, bundle, fetch)
     if not work:
         golden = tuple((each.input, each.code) for each in bundle.golden)
@@ -51,21 +47,15 @@ def recorded(store: Path, model_id: Hash32, bundle: Bundle, fetch: Fetch) -> Tra
     return Traffic(tuple(work), steps, left_out=len(jobs) - len(work))
 
 
-def _read(store: Path, model_id: Hash32) -> tuple[list[Job], Counter[int]]:
+def _read(store: Location, model_id: Hash32) -> tuple[list[Job], Counter[int]]:
     """Answered jobs of a model, oldest first, and the sizes of the steps they were answered in."""
-    try:
-        with closing(sqlite3.connect(f"file:{quote(str(store))}?mode=ro", uri=True)) as db:
-            ((version,),) = db.execute("PRAGMA user_version").fetchall()
-            if version != SCHEMA_VERSION:
-                raise Misconfigured(f"{store} was written by another version of themis: run `themis check`")
-            newest = db.execute(
-                f"SELECT {rows.JOB} FROM jobs WHERE output IS NOT NULL ORDER BY seq DESC LIMIT ?",  # noqa: S608
-                (NEWEST,),
-            )
-            jobs = [job for job in map(rows.to_job, newest) if job.request.model_id == model_id][::-1]
-            times = dict(db.execute("SELECT job_id, at_s FROM facts WHERE fact IN ('Computed', 'Proposed')"))
-    except sqlite3.Error as error:
-        raise Misconfigured(f"{store} cannot be read ({error}): run `themis check`") from error
+    with reading(store) as query:
+        newest = query(
+            f"SELECT {rows.JOB} FROM jobs WHERE output IS NOT NULL ORDER BY seq DESC LIMIT ?",  # noqa: S608
+            NEWEST,
+        )
+        jobs = [job for job in map(rows.to_job, newest) if job.request.model_id == model_id][::-1]
+        times = dict(query("SELECT job_id, at_s FROM facts WHERE fact IN ('Computed', 'Proposed')"))
     together = Counter(times[job.id] for job in jobs if job.id in times)
     return jobs, Counter(together.values())
 

@@ -4,7 +4,7 @@ import shutil
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -13,9 +13,8 @@ from themis.core.errors import Misconfigured
 from themis.store import schema
 from themis.store.faults import told
 from themis.store.presence import Presence, beside, size
+from themis.store.schema import Binding, require_version
 
-Binding = tuple[int, bytes, bytes]
-"""Chain id, oracle and operator: a store belongs to one of each."""
 _LOOK_S: Final = 0.5
 """Readers see after so long that the store was deleted or overwritten; writers before each write."""
 
@@ -46,6 +45,18 @@ class Database:
             if time.monotonic() - self._looked_s > _LOOK_S:
                 self._look()
             return self.db.execute(query, values).fetchall()
+
+    def lead(self) -> bool:
+        """Always: files have locks of their own, `lock`."""
+        return True
+
+    def execute(self, statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> int:
+        """Within a transaction: how many rows it changed."""
+        return self.db.execute(statement, values).rowcount
+
+    def executemany(self, statement: str, rows: Sequence[Sequence[Any]]) -> int:
+        """Within a transaction, for each of these: how many rows they changed together."""
+        return self.db.executemany(statement, rows).rowcount
 
     def room(self) -> tuple[int, int]:
         """Bytes of its files, and bytes that are free on their disk."""
@@ -89,16 +100,3 @@ class Database:
             raise Misconfigured(
                 f"{self._path} belongs to another chain, oracle or key: use another --home, or move it away"
             )
-
-
-def require_version(path: Path, version: int) -> None:
-    """Raises Misconfigured for a store that this version of themis cannot read as it is."""
-    if version in schema.MIGRATIONS:
-        raise Misconfigured(
-            f"{path} has schema {version}, this version of themis needs {schema.SCHEMA_VERSION}: stop the node, then "
-            "`themis db migrate` (it keeps the old one beside it)"
-        )
-    if version != schema.SCHEMA_VERSION:
-        raise Misconfigured(
-            f"{path} has schema {version}, this version of themis needs {schema.SCHEMA_VERSION}: move it away"
-        )

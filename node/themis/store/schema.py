@@ -7,9 +7,21 @@ query plans. Jobs are counted as they move, by triggers.
 import json
 import sqlite3
 from collections.abc import Callable, Mapping
-from typing import Final
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from themis.core.errors import Misconfigured
 
 SCHEMA_VERSION: Final = 8
+Binding = tuple[int, bytes, bytes]
+"""Chain id, oracle and operator: a store belongs to one of each."""
+
+
+class Executes(Protocol):
+    """What a migration is done with: a connection to SQLite, or one to PostgreSQL that translates."""
+
+    def execute(self, statement: str, /) -> Any: ...
+
 
 TALLIES: Final = (
     """CREATE TABLE tallies (
@@ -85,9 +97,13 @@ TABLES: Final = (
 )
 
 
+STATEMENTS: Final = (*TABLES, *INDEXES, *TALLIES, *ACCOUNTS, *AGREEMENTS, *HOURS)
+"""What makes the newest tables. PostgreSQL has them too: `postgres_schema`."""
+
+
 def create(db: sqlite3.Connection) -> None:
     """Make the newest tables in an empty file, inside the caller's transaction."""
-    for statement in (*TABLES, *INDEXES, *TALLIES, *ACCOUNTS, *AGREEMENTS, *HOURS):
+    for statement in STATEMENTS:
         db.execute(statement)
 
 
@@ -115,20 +131,20 @@ def _from_2(db: sqlite3.Connection) -> None:
     db.execute("INSERT INTO tallies SELECT state, ifnull(reason, ''), count(*) FROM jobs GROUP BY state, reason")
 
 
-def _from_3(db: sqlite3.Connection) -> None:
+def _from_3(db: Executes) -> None:
     db.execute("ALTER TABLE jobs ADD COLUMN royalty_bps INTEGER NOT NULL DEFAULT 5000")
 
 
-def _from_4(db: sqlite3.Connection) -> None:
+def _from_4(db: Executes) -> None:
     for statement in AGREEMENTS:
         db.execute(statement)
 
 
-def _from_5(db: sqlite3.Connection) -> None:
+def _from_5(db: Executes) -> None:
     db.execute("ALTER TABLE jobs ADD COLUMN signatures BLOB NOT NULL DEFAULT x''")
 
 
-def _from_6(db: sqlite3.Connection) -> None:
+def _from_6(db: Executes) -> None:
     """A transaction answers any number of requests; none: it only uses up its nonce."""
     db.execute("ALTER TABLE jobs ADD COLUMN alone INTEGER NOT NULL DEFAULT 0")
     db.execute("DROP INDEX transactions_by_job")
@@ -137,7 +153,7 @@ def _from_6(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE transactions DROP COLUMN cancels")
 
 
-def _from_7(db: sqlite3.Connection) -> None:
+def _from_7(db: Executes) -> None:
     for statement in HOURS:
         db.execute(statement)
 
@@ -146,7 +162,7 @@ def _model_of(request: str) -> bytes:
     return bytes.fromhex(json.loads(request)["model_id"])
 
 
-MIGRATIONS: Final[Mapping[int, Callable[[sqlite3.Connection], None]]] = {
+MIGRATIONS: Final[Mapping[int, Callable[[Any], None]]] = {
     2: _from_2,
     3: _from_3,
     4: _from_4,
@@ -155,3 +171,16 @@ MIGRATIONS: Final[Mapping[int, Callable[[sqlite3.Connection], None]]] = {
     7: _from_7,
 }
 """By the version they start from; each leads to the next."""
+
+
+def require_version(place: Path | str, version: int) -> None:
+    """Raises Misconfigured for a store that this version of themis cannot read as it is."""
+    if version in MIGRATIONS:
+        raise Misconfigured(
+            f"{place} has schema {version}, this version of themis needs {SCHEMA_VERSION}: stop the node, then "
+            "`themis db migrate` (it keeps the old one beside it)"
+        )
+    if version != SCHEMA_VERSION:
+        raise Misconfigured(
+            f"{place} has schema {version}, this version of themis needs {SCHEMA_VERSION}: move it away"
+        )

@@ -1,7 +1,6 @@
-"""The store: SQLite in WAL mode, one transaction per call, flushed to disk before the call returns."""
+"""The store: one transaction per call, on disk before the call returns. In words that SQLite and PostgreSQL share."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Final
 
 from themis.core.agreement import Heard
@@ -27,23 +26,29 @@ from themis.core.requesters import DAY_HOURS, HOUR_S
 from themis.core.transaction import SentTransaction
 from themis.core.types import Address, BlockRef, ChainEvent, Fulfilled, Hash32, Requested, Terms, TermsKey
 from themis.store import rows
-from themis.store.database import Database
+from themis.store.location import Location, opened
 
 _SETTLE: Final = "UPDATE transactions SET settled = ? WHERE nonce = ?"
 
 
-class SqliteStore:
-    """One file, one operator, one oracle contract."""
+class SqlStore:
+    """One place, one operator, one oracle contract."""
 
-    def __init__(self, path: Path, *, chain_id: int, oracle: bytes, operator: bytes) -> None:
-        """Open or create. Raises Misconfigured for a file that is not ours, or of another chain, contract or key."""
-        self._database = Database(path, (chain_id, oracle, operator))
-        self._db = self._database.db
-        self._all = self._database.all
-        self._transaction = self._database.transaction
+    def __init__(self, location: Location, *, chain_id: int, oracle: bytes, operator: bytes) -> None:
+        """Open; a file is made where there is none.
+
+        Raises Misconfigured for what is not ours, or of another chain, contract or key, Unavailable where it is away.
+        """
+        self._db = opened(location, (chain_id, oracle, operator))
+        self._all = self._db.all
+        self._transaction = self._db.transaction
+
+    def lead(self) -> bool:
+        """Become the one that writes; False while another node does."""
+        return self._db.lead()
 
     def close(self) -> None:
-        self._database.close()
+        self._db.close()
 
     def tail(self) -> list[BlockRef]:
         return [
@@ -93,7 +98,7 @@ class SqliteStore:
     def record_terms(self, terms: Mapping[TermsKey, Terms], block_number: int) -> None:
         with self._transaction():
             self._db.executemany(
-                "INSERT OR IGNORE INTO terms VALUES (?, ?, ?, ?, ?)",
+                "INSERT INTO terms VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 [(key.model_id, key.version, t.hash, t.attribution, block_number) for key, t in terms.items()],
             )
 
@@ -108,7 +113,8 @@ class SqliteStore:
                 columns = rows.of_transaction(transaction)
                 names, values = ", ".join(columns), ", ".join(f":{name}" for name in columns)
                 self._db.execute(_SETTLE, (0, transaction.nonce))
-                self._db.execute(f"INSERT OR IGNORE INTO transactions ({names}) VALUES ({values})", columns)  # noqa: S608
+                insert = f"INSERT INTO transactions ({names}) VALUES ({values}) ON CONFLICT DO NOTHING"  # noqa: S608
+                self._db.execute(insert, columns)
                 for job_id in transaction.job_ids:
                     if self._require(job_id).state is State.COMPUTED:
                         self._apply(job_id, Sent(), transaction.sent_at_s)
@@ -137,7 +143,7 @@ class SqliteStore:
         return counts.get(hour, 0), sum(counts.values())
 
     def spent_wei(self, since_s: float) -> int:
-        query = "SELECT ifnull(cost_wei, most_wei) FROM transactions WHERE signed_at_s >= ?"
+        query = "SELECT coalesce(cost_wei, most_wei) FROM transactions WHERE signed_at_s >= ?"
         return sum(int(wei) for (wei,) in self._all(query, since_s))
 
     def uncosted(self, since_s: float, limit: int) -> list[SentTransaction]:
@@ -157,7 +163,8 @@ class SqliteStore:
 
     def vow(self, committee: Address, request: Hash32, result_hash: Hash32, salt: Hash32) -> Hash32:
         with self._transaction():
-            self._db.execute("INSERT OR IGNORE INTO vows VALUES (?, ?, ?, ?)", (committee, request, result_hash, salt))
+            vow = "INSERT INTO vows VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+            self._db.execute(vow, (committee, request, result_hash, salt))
             query = "SELECT result_hash, salt FROM vows WHERE committee = ? AND request = ?"
             ((vowed, stands),) = self._all(query, committee, request)
         if vowed != result_hash:
@@ -168,16 +175,12 @@ class SqliteStore:
         return Hash32(stands)
 
     def hear(self, said: Sequence[Heard]) -> int:
-        before = self._db.total_changes
+        insert = f"INSERT INTO heard ({rows.HEARD}) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"  # noqa: S608
         with self._transaction():
-            self._db.executemany(
-                f"INSERT OR IGNORE INTO heard ({rows.HEARD}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 (our own names)
-                [rows.of_heard(each) for each in said],
-            )
-            return self._db.total_changes - before
+            return self._db.executemany(insert, [rows.of_heard(each) for each in said])
 
     def heard(self, request: Hash32) -> list[Heard]:
-        query = f"SELECT {rows.HEARD} FROM heard WHERE request = ? ORDER BY rowid"  # noqa: S608 (our own names)
+        query = f"SELECT {rows.HEARD} FROM heard WHERE request = ? ORDER BY seq"  # noqa: S608 (our own names)
         return [rows.to_heard(row) for row in self._all(query, request)]
 
     def job(self, job_id: Hash32) -> Job | None:
@@ -195,7 +198,7 @@ class SqliteStore:
         return [rows.to_job(row) for row in self._all(query, *([] if state is None else [str(state)]), limit)]
 
     def queued(self, limit: int, *, of: Hash32 | None = None, without: Collection[Hash32] = ()) -> list[Job]:
-        models = "model_id = ?" if of else f"model_id NOT IN ({', '.join('?' * len(without))})"
+        models = "model_id = ?" if of else " AND ".join(["1 = 1", *["model_id != ?"] * len(without)])
         query = f"SELECT {rows.JOB} FROM jobs WHERE state = 'queued' AND {models} ORDER BY seq LIMIT ?"  # noqa: S608
         return [rows.to_job(row) for row in self._all(query, *([of] if of else without), limit)]
 
@@ -210,14 +213,15 @@ class SqliteStore:
         return [HistoryEntry(*row) for row in found]
 
     def counts(self) -> Counts:
-        states = dict(self._all("SELECT state, sum(jobs) FROM tallies GROUP BY state"))
+        states = dict(self._all("SELECT state, CAST(sum(jobs) AS BIGINT) FROM tallies GROUP BY state"))
         reasons = dict(self._all("SELECT reason, jobs FROM tallies WHERE state = 'closed'"))
         return Counts({s: states.get(s, 0) for s in State}, {r: reasons.get(r, 0) for r in Reason})
 
     def record_hour(self, hour: int, sums: Mapping[str, float], peaks: Mapping[str, float]) -> None:
-        upsert = "INSERT INTO hours VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = "
+        upsert = "INSERT INTO hours VALUES (?, ?, ?) ON CONFLICT (hour, series) DO UPDATE SET value = "
+        higher = "CASE WHEN excluded.value > hours.value THEN excluded.value ELSE hours.value END"
         with self._transaction():
-            for what, values in (("value + excluded.value", sums), ("max(value, excluded.value)", peaks)):
+            for what, values in (("hours.value + excluded.value", sums), (higher, peaks)):
                 self._db.executemany(upsert + what, [(hour, series, value) for series, value in values.items()])
 
     def hours(self, first: int) -> dict[int, dict[str, float]]:
@@ -226,15 +230,16 @@ class SqliteStore:
             found.setdefault(hour, {})[series] = value
         return found
 
-    def room(self) -> tuple[int, int]:
-        return self._database.room()
+    def room(self) -> tuple[int, int | None]:
+        return self._db.room()
 
     def _count_accepted(self, requester: Address, now_s: float) -> None:
         hour = int(now_s) // HOUR_S
         self._db.execute("DELETE FROM accepted WHERE hour <= ?", (hour - DAY_HOURS,))
-        self._db.execute(
-            "INSERT INTO accepted VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET jobs = jobs + 1", (hour, requester)
+        count = (
+            "INSERT INTO accepted VALUES (?, ?, 1) ON CONFLICT (hour, requester) DO UPDATE SET jobs = accepted.jobs + 1"
         )
+        self._db.execute(count, (hour, requester))
 
     def _record_event(self, event: ChainEvent, now_s: float) -> bool:
         known = self.job(event.id)

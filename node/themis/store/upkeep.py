@@ -10,8 +10,8 @@ from typing import Final
 
 from themis.core.errors import Misconfigured
 from themis.store import schema
-from themis.store.database import Binding, require_version
 from themis.store.faults import DAMAGED, os_fault, told
+from themis.store.schema import Binding, require_version
 
 QUICK, WHOLE = "quick_check", "integrity_check"
 """SQLite's two checks: the second also compares indexes with their tables, and takes several times as long."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from benchmarks.growth import grow
 from benchmarks.trips import Trip, in_a_row
-from themis.store.store import SqliteStore
+from themis.store.store import SqlStore
 
 
 def test_trips_at_one_time_count_once() -> None:
@@ -26,7 +26,7 @@ def test_without_a_broadcast_there_is_nothing_to_count() -> None:
 
 def test_a_store_is_multiplied_with_its_history(tmp_path: Path) -> None:
     path = tmp_path / "themis.db"
-    SqliteStore(path, chain_id=1, oracle=bytes(20), operator=bytes(20)).close()
+    SqlStore(path, chain_id=1, oracle=bytes(20), operator=bytes(20)).close()
     with sqlite3.connect(path) as db:
         for index in range(4):
             id_ = bytes([index]) * 32

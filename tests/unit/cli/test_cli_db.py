@@ -15,7 +15,7 @@ from themis.config import STORE_FILE
 from themis.keys.keystore import KeystoreSigner
 from themis.store.lock import resting
 from themis.store.schema import SCHEMA_VERSION
-from themis.store.store import SqliteStore
+from themis.store.store import SqlStore
 
 OLD = Path(__file__).parents[2] / "vectors" / "store-schema-2.sql"
 
@@ -37,7 +37,7 @@ def person(tmp_path: Path) -> Person:
 
 def filled(person: Person, *inputs: bytes) -> None:
     path = person.home / STORE_FILE
-    with closing(SqliteStore(path, chain_id=CHAIN_ID, oracle=ORACLE_ADDRESS, operator=OPERATOR)) as store:
+    with closing(SqlStore(path, chain_id=CHAIN_ID, oracle=ORACLE_ADDRESS, operator=OPERATOR)) as store:
         store.record_events([requested(each) for each in inputs], [REF], 0)
 
 

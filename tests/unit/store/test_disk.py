@@ -12,7 +12,7 @@ from tests.fakes import CHAIN_ID, OPERATOR, ORACLE_ADDRESS
 from tests.port.test_store import REF, open_store, requested
 from themis.core.errors import Misconfigured, Unavailable
 from themis.store import database, upkeep
-from themis.store.store import SqliteStore
+from themis.store.store import SqlStore
 
 BINDING = (CHAIN_ID, bytes(ORACLE_ADDRESS), bytes(OPERATOR))
 
@@ -22,7 +22,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "themis.db"
 
 
-def filled(path: Path, number: int = 40) -> SqliteStore:
+def filled(path: Path, number: int = 40) -> SqlStore:
     store = open_store(path)
     store.record_events([requested(bytes([n]) * 500) for n in range(number)], [REF], 0)
     return store

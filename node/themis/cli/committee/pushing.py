@@ -18,7 +18,7 @@ from themis.core.spelling import instant, shown
 
 if TYPE_CHECKING:
     from themis.cli.wallet import Wallet
-    from themis.store.store import SqliteStore
+    from themis.store.store import SqlStore
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -87,16 +87,16 @@ def push(
 
 
 @contextmanager
-def _store(here: "Wallet") -> "Iterator[SqliteStore | None]":
+def _store(here: "Wallet") -> "Iterator[SqlStore | None]":
     """What this home's node has heard, beside it; None where there never was one."""
-    from themis.config import STORE_FILE
-    from themis.store.store import SqliteStore
+    from themis.store.location import is_there
+    from themis.store.store import SqlStore
 
-    file, client = here.home.path / STORE_FILE, here.client
-    if not file.exists():
+    location, client = here.config.store_of(here.home.path), here.client
+    if not is_there(location):
         yield None
         return
-    store = SqliteStore(file, chain_id=client.chain_id, oracle=client.oracle, operator=here.signer.address)
+    store = SqlStore(location, chain_id=client.chain_id, oracle=client.oracle, operator=here.signer.address)
     try:
         yield store
     finally:

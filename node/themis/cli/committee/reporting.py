@@ -29,15 +29,14 @@ def report(
 ) -> None:
     """Show the committee what this node has heard: two results that one member signed of one request."""
     from themis.chain import contracts
-    from themis.config import STORE_FILE
     from themis.core.agreement import Roster, fold
-    from themis.store.store import SqliteStore
+    from themis.store.store import SqlStore
 
     here = wallet.open_wallet(home_of(context))
     config, client = here.config, here.client
     low, high = (Hash32(bytes.fromhex(request[2:].ljust(ID_DIGITS, digit))) for digit in "0f")
-    store = SqliteStore(
-        here.home.path / STORE_FILE, chain_id=client.chain_id, oracle=client.oracle, operator=here.signer.address
+    store = SqlStore(
+        config.store_of(here.home.path), chain_id=client.chain_id, oracle=client.oracle, operator=here.signer.address
     )
     with closing(store):
         found = store.ids(low, high, limit=2)

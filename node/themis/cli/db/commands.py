@@ -53,13 +53,12 @@ def restore(
     as_json: Json = False,
 ) -> None:
     """Put a copy in the store's place; what was there moves aside. The node reads on from the copy's last block."""
-    from themis.config import STORE_FILE
     from themis.store import upkeep
     from themis.store.lock import resting
 
     home = home_of(context)
     config = home.config()
-    path = home.path / STORE_FILE
+    path = _file(home)
     aside = _free(path, "replaced")
     binding = (config.chain.chain_id, config.oracle(), wallet.own_address(home, config))
     with resting(home.path):
@@ -72,12 +71,18 @@ def restore(
 
 @db.command()
 def migrate(context: typer.Context, as_json: Json = False) -> None:
-    """Bring the store of an earlier version of themis up to date; the old one is kept beside it."""
-    from themis.store import upkeep
+    """Bring the store of an earlier version of themis up to date; an old file is kept beside it."""
+    from themis.store import location, upkeep
     from themis.store.lock import resting
     from themis.store.schema import SCHEMA_VERSION
 
     home = home_of(context)
+    config = home.config()
+    if config.store.url is not None:
+        binding = (config.chain.chain_id, config.oracle(), wallet.own_address(home, config))
+        before = location.migrate(config.store.url, binding)
+        print_record({"store": "store.url", "schema_before": before, "schema": SCHEMA_VERSION}, as_json=as_json)
+        return
     path = _store(home)
     with resting(home.path):
         kept = _free(path, "before-migration")
@@ -91,12 +96,18 @@ def migrate(context: typer.Context, as_json: Json = False) -> None:
 
 def _store(home: Home) -> Path:
     """Raises Misconfigured where no node ever ran."""
-    from themis.config import STORE_FILE
-
-    path = home.path / STORE_FILE
+    path = _file(home)
     if not path.exists():
         raise Misconfigured(f"{path} does not exist: the first `themis run` makes it")
     return path
+
+
+def _file(home: Home) -> Path:
+    """Raises Misconfigured where the store is a database: those have programs of their own for it."""
+    found = home.config().store_of(home.path)
+    if isinstance(found, str):
+        raise Misconfigured("store.url names a database: copy it with pg_dump, put a copy back with pg_restore")
+    return found
 
 
 def _free(path: Path, word: str) -> Path:

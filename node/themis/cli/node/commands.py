@@ -16,6 +16,7 @@ from themis.core.types import Hash32, Request
 
 if TYPE_CHECKING:
     from themis.api.licensing import Licensing
+    from themis.daemon.lead import Held
     from themis.daemon.preflight import Check, Preflight
 
 _NAME_WIDTH: Final = len("license of evm-risk-moe")
@@ -48,6 +49,7 @@ def run(context: typer.Context) -> None:
     """Run the node until it is told to stop (SIGTERM or Ctrl-C)."""
     from themis.api.access import token_of
     from themis.cli.node import log
+    from themis.daemon.lead import taken
     from themis.daemon.preflight import Preflight
 
     home = home_of(context)
@@ -56,12 +58,12 @@ def run(context: typer.Context) -> None:
         log.start(config.log)
         token = token_of(home.path, config.api)
         preflight = Preflight(home.path, config)
-        if _passed(preflight, stop):
-            _serve(home, preflight, token, stop)
+        if _passed(preflight, stop) and (held := taken(home.path, config, preflight, stop.wait)):
+            _serve(home, preflight, held, token, stop)
     say("stopped")
 
 
-def _serve(home: Home, preflight: "Preflight", token: str | None, stop: Stop) -> None:
+def _serve(home: Home, preflight: "Preflight", held: "Held", token: str | None, stop: Stop) -> None:
     """Run the loops in this thread and the API in another, until told to stop."""
     from themis.api import app as api
     from themis.api.access import hosts_of
@@ -70,7 +72,7 @@ def _serve(home: Home, preflight: "Preflight", token: str | None, stop: Stop) ->
     from themis.daemon.assemble import assemble
     from themis.replay.verdict import of_home
 
-    running = assemble(home.path, preflight.config, preflight)
+    running = assemble(preflight.config, preflight, *held)
     server = Server(preflight.config.api)
     reading = Reading(
         running.node,

@@ -27,21 +27,23 @@ def rescan(
 ) -> None:
     """Read the chain again for requests that the node has missed. Stop the node first; it answers what was found."""
     from themis.chain.oracle import RpcChain
-    from themis.config import STORE_FILE
     from themis.daemon.rescan import rescan as read_again
+    from themis.store.location import is_there
     from themis.store.lock import resting
-    from themis.store.store import SqliteStore
+    from themis.store.store import SqlStore
 
     home = home_of(context)
     config = home.config()
-    path = home.path / STORE_FILE
+    place = config.store_of(home.path)
     operator = wallet.own_address(home, config)
-    if not path.exists():
-        raise Misconfigured(f"{path} does not exist: the first `themis run` reads the chain")
+    if not is_there(place):
+        raise Misconfigured("there is no store yet: the first `themis run` reads the chain")
     with resting(home.path):
         client = wallet.connect(config)
-        store = SqliteStore(path, chain_id=client.chain_id, oracle=client.oracle, operator=operator)
+        store = SqlStore(place, chain_id=client.chain_id, oracle=client.oracle, operator=operator)
         with closing(store):
+            if not store.lead():
+                raise Misconfigured("a node with this key uses the database: stop it first")
             start = config.chain.start_block if first is None else max(first, config.chain.start_block)
             found = read_again(
                 RpcChain(client, config.committee.address or operator), store, start, time.time(), progress

@@ -41,9 +41,9 @@ class Stop:
     def wanted(self) -> bool:
         return self._wanted.is_set()
 
-    def wait(self, timeout_s: float) -> None:
-        """Sleep until asked to stop, or for a while."""
-        self._wanted.wait(timeout_s)
+    def wait(self, timeout_s: float) -> bool:
+        """Sleep until asked to stop, or for a while. Whether it was asked."""
+        return self._wanted.wait(timeout_s)
 
     @contextmanager
     def calling(self, call: Callable[[], None]) -> Iterator[None]:

@@ -16,13 +16,14 @@ from themis.api.access import token_of
 from themis.api.reading import stored
 from themis.cli import wallet
 from themis.cli.home import PORT_FILE, Home
-from themis.config import STORE_FILE, Config
+from themis.config import Config
 from themis.core.errors import Misconfigured, Unavailable
 from themis.core.job import State
 from themis.core.spelling import shown
 from themis.core.types import Address
 from themis.ports import Store
-from themis.store.store import SqliteStore
+from themis.store.location import Location, is_there
+from themis.store.store import SqlStore
 
 _TIMEOUT_S: Final = 10
 _ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (compared with, not bound to)
@@ -54,7 +55,7 @@ def of_home(home: Home) -> Source:
         found = running.status()
         if (found.operator, found.oracle) == (shown(operator), shown(config.oracle())):
             return running
-    return _Stored(config, operator, _store(home.path / STORE_FILE, config, operator))
+    return _Stored(config, operator, _store(config.store_of(home.path), config, operator))
 
 
 def is_running(home: Home) -> bool:
@@ -149,7 +150,7 @@ def _said(error: HTTPError) -> str:
         return str(error)
 
 
-def _store(path: Path, config: Config, operator: Address) -> Store:
+def _store(location: Location, config: Config, operator: Address) -> Store:
     """The home's store, or an empty one where no node ever ran: reading must not make a file."""
-    place = path if path.exists() else Path(":memory:")
-    return SqliteStore(place, chain_id=config.chain.chain_id, oracle=config.oracle(), operator=operator)
+    location = location if is_there(location) else Path(":memory:")
+    return SqlStore(location, chain_id=config.chain.chain_id, oracle=config.oracle(), operator=operator)

@@ -139,7 +139,6 @@ def _traffic(home: Home, config: "Config", model: _Model) -> "Traffic":
     from themis.chain.client import OracleClient
     from themis.chain.oracle import RpcChain
     from themis.chain.rpc import Rpc
-    from themis.config import STORE_FILE
     from themis.optimize import traffic
 
     def fetch(places: Sequence[tuple[Address, BlockId]]) -> Sequence[bytes | Unavailable]:
@@ -154,7 +153,7 @@ def _traffic(home: Home, config: "Config", model: _Model) -> "Traffic":
             say(f"requests that name deployed code are left out: {error}")
             return [error] * len(places)
 
-    return traffic.recorded(home.path / STORE_FILE, model.model_id, model.bundle, fetch)
+    return traffic.recorded(config.store_of(home.path), model.model_id, model.bundle, fetch)
 
 
 def _history(home: Home, loaded: "Bundle") -> "History":
