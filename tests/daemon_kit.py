@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.fakes import CHAIN_ID, KEY, OPERATOR, ORACLE_ADDRESS, FakeChain, FakeClock, FakeEngine
+from tests.fakes import CHAIN_ID, KEY, OPERATOR, ORACLE_ADDRESS, SIGNATURE, FakeChain, FakeClock, FakeEngine
+from themis.core import listing
 from themis.core.fees import FeePolicy
 from themis.core.job import Job
 from themis.core.pricing import Pricing, Rule
@@ -13,6 +14,7 @@ from themis.core.types import Hash32
 from themis.daemon.infer import Infer
 from themis.daemon.judge import Judge
 from themis.daemon.node import Node, Settings
+from themis.daemon.orders import Door
 from themis.daemon.send import Send
 from themis.daemon.settle import Settle
 from themis.daemon.supervisor import Loop
@@ -30,6 +32,7 @@ EFFECTS = frozenset(
         "rewind",
         "record",
         "record_terms",
+        "record_order",
         "record_sent",
         "record_broadcast",
         "record_costs",
@@ -143,6 +146,7 @@ class Bench:
         self.node = Node(chain, store, self.engine, signer, self.clock, self._settings, telemetry)
         self.watch, self.judge, self.infer = Watch(self.node), Judge(self.node), Infer(self.node)
         self.send, self.settle = Send(self.node), Settle(self.node)
+        self.door = Door(self.node, lambda: None)
         self.loops: tuple[Loop, ...] = (self.watch, self.judge, self.infer, self.send, self.settle)
 
     def work(self) -> None:
@@ -159,6 +163,12 @@ class Bench:
         """Run the watcher alone until everything is recorded."""
         while self.watch.step():
             pass
+
+    def order(self, input_: bytes = b"in", **changes: object) -> Hash32:
+        """Bring an order to the door; its id."""
+        order = self.chain.order(input_, **changes)
+        job, _ = self.door.take(order, SIGNATURE, listing.questions(order, input_))
+        return job.id
 
     def wait(self, seconds: float) -> None:
         self.clock.now += seconds

@@ -9,8 +9,10 @@ from eth_account import Account
 from eth_utils.crypto import keccak
 
 from themis.chain import contracts
-from themis.core import canonical
+from themis.chain.contracts import ORACLE
+from themis.core import canonical, listing
 from themis.core.errors import Reason, Refused, Unavailable
+from themis.core.order import Standing as OrderStanding
 from themis.core.permission import Explanation, Standing
 from themis.core.policy import operators_use
 from themis.core.pool import TAKEN, Nonces, Said, understood
@@ -46,6 +48,8 @@ LICENSOR = Address(b"\x0c" * 20)
 MODEL = Hash32(b"\x0d" * 32)
 OPEN = Standing(Explanation(allowed=True, rule="open", denial=None, next_step="", expiry_s=None), asks_fee=True)
 """Nothing stands in the operator's way."""
+SIGNATURE = b"\x05" * 65
+"""Of every requester, under every order."""
 GAS_USED = 60_000
 """By every transaction."""
 STARVED = Denial("InsufficientGas", "available=1, required=2")
@@ -147,6 +151,8 @@ class FakeBlock:
     receipts: dict[Hash32, Receipt] = field(default_factory=dict)
     nonce: int = 0
     """The operator's next nonce after this block."""
+    orders: list[Request] = field(default_factory=list)
+    """That were answered in it."""
 
     @property
     def shown(self) -> Block:
@@ -186,6 +192,11 @@ class FakeChain:
         self.balance = 10**18
         self.least_tip_wei = 0
         self.gas_limit = 30_000_000
+        self.deposit = 10**18
+        """Of every requester, before it paid for orders."""
+        self.canceled: set[Hash32] = set()
+        """Orders whose requester wants them no more."""
+        self.min_fee = 0
         self.fail_next_fulfillments = 0
         self.foretold: Denial | None = NOT_OPEN
         """What the oracle says to an answer by itself, after a block that did not take it."""
@@ -230,6 +241,13 @@ class FakeChain:
             callback_gas=0,
         )
         return replace(request, **changes)  # type: ignore[arg-type]
+
+    def order(self, input_: bytes = b"in", **changes: object) -> Request:
+        """A well-formed order, in a lane of its own."""
+        self._salt += 1
+        nobody: dict[str, object] = {"pay_to": ETHER, "royalty_bps": 0, "grant_seq": 0, "lane": 1_000 + self._salt}
+        order = self.request(input_, **(nobody | changes))
+        return replace(order, input_hash=listing.input_hash(order, input_))
 
     def ask(self, input_: bytes = b"in", **changes: object) -> Hash32:
         """Mine a block with one request in it; the request's id."""
@@ -361,6 +379,30 @@ class FakeChain:
         self._require_up()
         return self.foretold
 
+    def order_standing(self, order: Request, block: BlockId) -> OrderStanding:
+        self._require_up()
+        return OrderStanding(self._deposit(), True, self.min_fee, 1_000_000)  # noqa: FBT003 (serving)
+
+    def order_pay(
+        self, order: Request, signature: bytes, output: bytes, min_pay: int, block: BlockId
+    ) -> int | Denial | Unavailable:
+        self._require_up()
+        id_ = canonical.request_id(order, CHAIN_ID, ORACLE_ADDRESS)
+        pay = order.fee - 2 * (order.fee * ROYALTY_BPS // 10_000)
+        held, refused = self._deposit(), [self.denials.get(each) for each in (order.requester, order.operator)]
+        refusals = (
+            (self.chain[-1].header.timestamp_s > order.deadline_s, Denial("DeadlinePassed", "")),
+            (id_ in self.answers() or id_ in self.canceled, Denial("NotNext", "seq=1, next=2")),
+            (signature != SIGNATURE, Denial("InvalidSignature", "")),
+            *((each is not None, each) for each in refused),
+            (held < order.fee, Denial("DepositTooLow", f"held={held}, amount={order.fee}")),
+            (pay < min_pay, Denial("PayTooLow", "")),
+        )
+        return next((denial for applies, denial in refusals if applies and denial is not None), pay)
+
+    def _deposit(self) -> int:
+        return self.deposit - sum(order.fee for block in self.chain for order in block.orders)
+
     def balance_wei(self, account: Address) -> int:
         self._require_up()
         return self.balance
@@ -414,8 +456,14 @@ class FakeChain:
         """Commercial answers up to a block."""
         events = [event for block in self.chain for event in block.events]
         asked = {event.id: event.request for event in events if isinstance(event, Requested)}
-        answered = [asked[e.id] for e in events if isinstance(e, Fulfilled) and e.at.block_number <= block_number]
-        return [operators_use(each.fee, each.use_class) for each in answered].count(UseClass.COMMERCIAL)
+        answered = [
+            asked[e.id]
+            for e in events
+            if isinstance(e, Fulfilled) and e.at.block_number <= block_number and e.id in asked
+        ]
+        answered += [each for b in self.chain if b.header.number <= block_number for each in b.orders]
+        uses = [operators_use(each.fee, each.use_class) for each in answered for _ in range(max(1, each.items))]
+        return uses.count(UseClass.COMMERCIAL)
 
     def _require_up(self) -> None:
         if self.down:
@@ -440,7 +488,10 @@ class FakeChain:
         for request, output in answers:
             id_ = canonical.request_id(request, CHAIN_ID, ORACLE_ADDRESS)
             starved = len(answers) > 1 and self.starved(request)
-            denial = STARVED if starved else self._fulfill(block, tx_hash, id_, request, output)
+            ordered = data[:4] == ORACLE.selector("fulfillOrder")
+            good = self._good_order(data) if ordered else self._good(block, id_, request)
+            denial = STARVED if starved else self._fulfill(block, tx_hash, request, output, good=good)
+            block.orders += [request] if ordered and denial is None else []
             if denial is None:
                 events.append(block.events[-1])
             else:
@@ -449,12 +500,19 @@ class FakeChain:
             return self._receipt(block, tx_hash, succeeded=False)
         return replace(self._receipt(block, tx_hash, succeeded=True, events=tuple(events)), denials=denials)
 
+    def _good(self, block: FakeBlock, id_: Hash32, request: Request) -> bool:
+        asked = any(isinstance(e, Requested) and e.id == id_ for b in self.chain for e in b.events)
+        return asked and id_ not in self.answers() and block.header.timestamp_s <= request.deadline_s
+
+    def _good_order(self, data: bytes) -> bool:
+        order, signature, output, min_pay = ORACLE.arguments("fulfillOrder", data)
+        tried = contracts.decode_request(order), signature, output, min_pay
+        return isinstance(self.order_pay(*tried, self.chain[-1].header.ref.id), int)
+
     def _fulfill(
-        self, block: FakeBlock, tx_hash: Hash32, id_: Hash32, request: Request, output: bytes
+        self, block: FakeBlock, tx_hash: Hash32, request: Request, output: bytes, *, good: bool
     ) -> Denial | None:
         """One answer; why the oracle does not take it."""
-        asked = any(isinstance(e, Requested) and e.id == id_ for b in self.chain for e in b.events)
-        good = asked and id_ not in self.answers() and block.header.timestamp_s <= request.deadline_s
         if operators_use(request.fee, request.use_class) is UseClass.COMMERCIAL and self.quota is not None:
             good = good and self._spent(block.header.number) < self.quota
         if self.fail_next_fulfillments:
@@ -462,6 +520,7 @@ class FakeChain:
             good = False
         if not good:
             return NOT_OPEN
+        id_ = canonical.request_id(request, CHAIN_ID, ORACLE_ADDRESS)
         result_hash = canonical.result_hash(id_, request.model_id, output, CHAIN_ID, ORACLE_ADDRESS)
         place = self._place(block, tx_hash)
         block.events.append(Fulfilled(id_, result_hash, request.terms_version, output, place))

@@ -7,6 +7,7 @@ from themis.core.agreement import Heard
 from themis.core.assembly import Assembly
 from themis.core.errors import Unavailable
 from themis.core.job import Counts, Fact, HistoryEntry, Job, State
+from themis.core.order import Standing as OrderStanding
 from themis.core.permission import Standing
 from themis.core.pool import Nonces, Said
 from themis.core.recourse import Round
@@ -102,6 +103,19 @@ class Chain(Protocol):
         self, request: Request, output: bytes, min_pay: int, block_number: int
     ) -> Denial | Unavailable | None:
         """What the contract says to an answer after that block: why it was refused, None where it would be taken."""
+        ...
+
+    def order_standing(self, order: Request, block: BlockId) -> OrderStanding:
+        """What an order stands on after that block."""
+        ...
+
+    def order_pay(
+        self, order: Request, signature: bytes, output: bytes, min_pay: int, block: BlockId
+    ) -> int | Denial | Unavailable:
+        """What an order's answer after that block would earn, smallest units, for so much at least.
+
+        Or why it would be refused: everything is tried as it will be, with the gas limit that it will have.
+        """
         ...
 
     def balance_wei(self, account: Address) -> int:
@@ -234,6 +248,8 @@ class Store(Protocol):
     def rewind(self, fork: BlockRef, now_s: float) -> list[Hash32]:
         """Forget blocks above `fork`: jobs seen there close as reorged, answers mined there are unmined.
 
+        Orders that were taken there are taken at `fork` instead.
+
         Those of transactions that are not kept here are to be sent.
 
         Returns the ids of those that it closed.
@@ -247,6 +263,14 @@ class Store(Protocol):
 
         A job that has moved on since is left alone: the chain was faster, and what was found out about it is stale.
         """
+        ...
+
+    def record_order(self, job: Job, now_s: float) -> bool:
+        """Take an order; False where it is here already, whatever has become of it."""
+        ...
+
+    def orders(self) -> list[Job]:
+        """Orders that are open: not closed, and answered by no block that is recorded; oldest first."""
         ...
 
     def record_terms(self, terms: Mapping[TermsKey, Terms], block_number: int) -> None:

@@ -10,7 +10,7 @@ import pytest
 from demo import chains
 from tests.chaos import faults
 from tests.chaos.proxy import serving
-from tests.fakes import CHAIN_ID, KEY, MODEL, ORACLE_ADDRESS, REQUESTER, FakeChain
+from tests.fakes import CHAIN_ID, KEY, MODEL, ORACLE_ADDRESS, REQUESTER, SIGNATURE, FakeChain
 from tests.world import World
 from themis.chain import contracts
 from themis.chain.client import OracleClient
@@ -23,7 +23,7 @@ from themis.core.job import Job
 from themis.core.keccak import keccak
 from themis.core.pool import TAKEN, Reply
 from themis.core.transaction import Transaction
-from themis.core.types import Address, BlockId, Denial, Fulfilled, Hash32, Requested, Role, Terms, TermsKey
+from themis.core.types import Address, BlockId, Denial, Fulfilled, Hash32, Request, Requested, Role, Terms, TermsKey
 from themis.keys.keystore import KeystoreSigner
 from themis.ports import Chain
 
@@ -42,6 +42,7 @@ class Stage(Protocol):
     @property
     def domain(self) -> tuple[int, Address]: ...
     def ask(self, input_: bytes) -> Hash32: ...
+    def order(self, input_: bytes) -> tuple[Request, bytes]: ...
     def mine(self) -> None: ...
     def put_code(self) -> None: ...
     def unlicense(self) -> None: ...
@@ -57,6 +58,9 @@ class FakeStage:
 
     def ask(self, input_: bytes) -> Hash32:
         return self.chain.ask(input_)
+
+    def order(self, input_: bytes) -> tuple[Request, bytes]:
+        return self.chain.order(input_), SIGNATURE
 
     def mine(self) -> None:
         self.chain.mine()
@@ -87,6 +91,11 @@ class AnvilStage:
     def ask(self, input_: bytes) -> Hash32:
         self._lane += 1
         return self._world.ask(self._model, input_, lane=self._lane)
+
+    def order(self, input_: bytes) -> tuple[Request, bytes]:
+        order = self._world.order(self._model, input_)
+        self._world.deposit(order.fee)
+        return order, self._world.signed(order)
 
     def mine(self) -> None:
         self._world.chain.rpc("evm_mine")
@@ -318,6 +327,45 @@ def test_of_answers_that_are_all_refused_the_transaction_fails(stage: Stage) -> 
     (receipt,) = stage.chain.receipts([Hash32(keccak(raw))])
     assert receipt is not None
     assert (receipt.succeeded, receipt.events, receipt.denials) == (False, (), {})
+
+
+def test_an_order_is_tried_answered_and_read(stage: Stage) -> None:
+    order, signature = stage.order(b"in")
+    block = stage.chain.head().ref.id
+    standing = stage.chain.order_standing(order, block)
+    assert (standing.deposit >= order.fee, standing.serving, standing.max_callback_gas) == (True, True, 1_000_000)
+    pay = stage.chain.order_pay(order, signature, bytes(32), 0, block)
+    assert pay == order.fee * 8 // 10, "both royalties are off it"
+    denials = [
+        stage.chain.order_pay(order, signature, bytes(32), order.fee, block),
+        stage.chain.order_pay(order, b"another", bytes(32), 0, block),
+        stage.chain.order_pay(replace(order, deadline_s=1), signature, bytes(32), 0, block),
+    ]
+    assert [each.error for each in denials if isinstance(each, Denial)] == [
+        "PayTooLow",
+        "InvalidSignature",
+        "DeadlinePassed",
+    ]
+    id_ = canonical.request_id(order, *stage.domain)
+    data = contracts.fulfill_order(order, signature, bytes(32), pay)
+    assert contracts.decode_answers(data) == [(order, bytes(32))]
+    raw = signed(stage, data, fulfill_gas(order, bytes(32), ordered=True))
+    assert stage.chain.send([raw]) == [TAKEN]
+    stage.mine()
+    (receipt,) = stage.chain.receipts([Hash32(keccak(raw))])
+    assert receipt is not None
+    (event,) = receipt.events
+    assert isinstance(event, Fulfilled)
+    head = stage.chain.head()
+    (block_of_answer,) = stage.chain.blocks([event.at.block_number])
+    assert block_of_answer is not None
+    assert block_of_answer.may_log
+    assert stage.chain.events(0, head.number)[-1:] == [event] == stage.chain.events_of([block_of_answer])[0]
+    assert (event.id, event.output, event.terms_version) == (id_, bytes(32), order.terms_version)
+    assert event.result_hash == canonical.result_hash(id_, order.model_id, bytes(32), *stage.domain)
+    again = stage.chain.order_pay(order, signature, bytes(32), 0, head.ref.id)
+    assert isinstance(again, Denial)
+    assert again.error == "NotNext"
 
 
 def test_what_was_sent_is_known_or_used(stage: Stage) -> None:

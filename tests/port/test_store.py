@@ -20,6 +20,8 @@ from themis.core.committee import Commitment, Result
 from themis.core.errors import Broken, Misconfigured, Reason, Refused
 from themis.core.fees import Fees
 from themis.core.job import Accepted, Agreed, Answer, Closed, Computed, Finalized, Job, Proposed, State, Unsent
+from themis.core.listing import pack
+from themis.core.order import taken_at
 from themis.core.transaction import SentTransaction
 from themis.core.types import Address, BlockRef, Fulfilled, Hash32, LogPosition, Requested, Terms, TermsKey, UseClass
 from themis.store.location import Location
@@ -486,6 +488,41 @@ def test_an_answer_that_is_agreed_on_waits_for_others(location: Location) -> Non
     store.record([(job_of(store, event.id), Agreed(signatures))], 4)
     job = job_of(open_store(location), event.id)
     assert (job.state, job.signatures) == (State.COMPUTED, signatures)
+
+
+def test_an_order_is_taken_once_and_kept_with_all_that_was_said(path: Path) -> None:
+    store, chain = open_store(path), FakeChain()
+    store.record_events([], [REF], 0)
+    order = chain.order(pack([b"1", b"2"]), items=2)
+    taken = Job(Hash32(b"\x21" * 32), order, pack([b"1", b"2"]), taken_at(REF.id), order_signature=b"")
+    other = replace(taken, id=Hash32(b"\x22" * 32), order_signature=b"\x05" * 65, royalty_bps=2_000)
+    assert [store.record_order(each, 1) for each in (taken, other, replace(taken, royalty_bps=1))] == [
+        True,
+        True,
+        False,
+    ]
+    assert open_store(path).orders() == [taken, other]
+    assert [entry.fact for entry in store.history(taken.id)] == ["Taken"]
+    store.record([(taken, Accepted(1_500))], 2)
+    answer = Answer(OUTPUT, RESULT, (b"one", b""))
+    store.record([(job_of(store, taken.id), Computed(answer))], 3)
+    assert job_of(open_store(path), taken.id) == replace(taken, state=State.COMPUTED, answer=answer, royalty_bps=1_500)
+    assert len(store.orders()) == 2
+    store.record_events([Fulfilled(taken.id, RESULT, 1, OUTPUT, at(6))], [REF], 4)
+    assert job_of(store, taken.id).answer == answer, "the chain tells less of it than is known"
+    assert store.orders() == [other]
+    store.record([(other, Closed(Reason.UNCOVERED))], 5)
+    assert store.orders() == []
+
+
+def test_a_rewind_takes_orders_to_the_fork(path: Path) -> None:
+    store = open_store(path)
+    above = BlockRef(6, Hash32(b"\x66" * 32), 1)
+    store.record_events([requested(block=6)], [REF, above], 0)
+    taken = Job(Hash32(b"\x21" * 32), FakeChain().order(), b"in", taken_at(above.id), order_signature=b"\x05")
+    store.record_order(taken, 1)
+    assert store.rewind(REF, 2) == [requested(block=6).id]
+    assert store.orders() == [replace(taken, seen_at=taken_at(REF.id))]
 
 
 def test_it_says_what_room_it_takes_and_has(path: Path) -> None:

@@ -65,6 +65,11 @@ def fulfill_many(answers: Sequence[tuple[Request, bytes, int]]) -> bytes:
     return ORACLE.call("fulfillMany", [canonical.request_words(each) for each in requests], outputs, min_pays)
 
 
+def fulfill_order(order: Request, signature: bytes, output: bytes, min_pay: int) -> bytes:
+    """Calldata of the answer to an order that its requester signed, for so much pay at least."""
+    return ORACLE.call("fulfillOrder", canonical.request_words(order), signature, output, min_pay)
+
+
 def committee_answer(request: Request, output: bytes, signatures: Sequence[bytes]) -> bytes:
     """Calldata of a committee's answer: signatures of 65 bytes, by ascending address of their members."""
     return COMMITTEE.call("answer", canonical.request_words(request), output, [compact(each) for each in signatures])
@@ -106,8 +111,11 @@ def callback(id_: Hash32, lane: int, output: bytes) -> bytes:
 
 
 def decode_answers(data: bytes) -> list[tuple[Request, bytes]]:
-    """Read requests and outputs out of the calldata of `fulfill` or `fulfillMany`; none where it is of neither."""
+    """Read requests and outputs out of the calldata of an answer to requests or an order; none where it is of none."""
     match data[:4]:
+        case selector if selector == ORACLE.selector("fulfillOrder"):
+            order, _, output, _ = ORACLE.arguments("fulfillOrder", data)
+            return [(decode_request(order), output)]
         case selector if selector == ORACLE.selector("fulfill"):
             request, output, _ = ORACLE.arguments("fulfill", data)
             return [(decode_request(request), output)]

@@ -12,6 +12,7 @@ from themis.chain.rpc import Call, RpcError
 from themis.chain.uses import Uses
 from themis.core.errors import Denied, Misconfigured, Unavailable
 from themis.core.fees import fulfill_gas
+from themis.core.order import Standing as OrderStanding
 from themis.core.permission import Standing
 from themis.core.pool import TAKEN, Nonces, Said, understood
 from themis.core.types import (
@@ -121,6 +122,33 @@ class RpcChain:
         if not isinstance(result, RpcError):
             return None
         return contracts.denial(result.data) if result.data else _untold(result)
+
+    def order_standing(self, order: Request, block: BlockId) -> OrderStanding:
+        with _reading("what an order stands on"):
+            calls = [
+                ("deposits", (order.token, order.requester)),
+                ("offerOf", (order.model_id, order.operator, order.token)),
+            ]
+            (deposit,), offer = self._client.read_all(calls, block=self.rpc.at(block))
+        return OrderStanding(deposit, *offer)
+
+    def order_pay(
+        self, order: Request, signature: bytes, output: bytes, min_pay: int, block: BlockId
+    ) -> int | Denial | Unavailable:
+        call = {
+            "from": _hex(order.operator),
+            "to": self._oracle,
+            "data": _hex(contracts.fulfill_order(order, signature, output, min_pay)),
+            "gas": hex(fulfill_gas(order, output, ordered=True)),
+        }
+        (result,) = self.rpc.agreed([("eth_call", [call, self.rpc.at(block)])])
+        if isinstance(result, RpcError):
+            return contracts.denial(result.data) if result.data else _untold(result)
+        try:
+            (pay,) = contracts.ORACLE.result("fulfillOrder", bytes.fromhex(result[2:]))
+        except ValueError:
+            return _nobody()
+        return int(pay)
 
     def balance_wei(self, account: Address) -> int:
         return _int(self.rpc.call("eth_getBalance", _hex(account), "latest"))

@@ -25,6 +25,10 @@ _COMMITTEE_GAS: Final = 60_000
 """Above what a committee adds to an answer: its call, the group's first earnings."""
 _GAS_PER_SIGNATURE: Final = 30_000
 """Above what it takes to recover a signer, read its stake, and ask for its license."""
+_ORDER_GAS: Final = 30_000
+"""What answering an order costs beside answering a request, roughly: it is asked, signed and paid there too."""
+_ORDER_LIMIT_GAS: Final = 130_000
+"""Above the dearest: a first lane, first uses of both grants, 80,000 for the contract of a wallet that signed."""
 _BUMP_PERCENT: Final = 25
 _BPS: Final = 10_000
 _LEAST_BUMP_PERMILLE: Final = 125
@@ -107,13 +111,14 @@ def gross(net: int, royalty_bps: int) -> int:
     return fee
 
 
-def fulfill_gas(request: Request, output: bytes, signatures: int = 0) -> int:
+def fulfill_gas(request: Request, output: bytes, signatures: int = 0, *, ordered: bool = False) -> int:
     """Gas limit of a fulfillment: the contract reverts unless it can hand the callback all its gas (EIP-150).
 
     `signatures`: of the members through whose committee it goes; 0 where it goes straight to the oracle.
     """
-    committee = signatures and _COMMITTEE_GAS + _GAS_PER_SIGNATURE * signatures
-    return _FULFILL_GAS + committee + _callback_gas(request) + _GAS_PER_OUTPUT_BYTE * len(output)
+    more = signatures and _COMMITTEE_GAS + _GAS_PER_SIGNATURE * signatures
+    more += _ORDER_LIMIT_GAS if ordered else 0
+    return _FULFILL_GAS + more + _callback_gas(request) + _GAS_PER_OUTPUT_BYTE * len(output)
 
 
 def together_gas(gases: Sequence[int]) -> int:
@@ -122,9 +127,10 @@ def together_gas(gases: Sequence[int]) -> int:
     return total if len(gases) == 1 else total + total // 63
 
 
-def answer_gas(request: Request, output_bytes: int) -> int:
+def answer_gas(request: Request, output_bytes: int, *, ordered: bool = False) -> int:
     """What an answer uses, about, where the callback uses all that it may."""
-    return ANSWER_GAS + _callback_gas(request) + _GAS_PER_OUTPUT_BYTE * output_bytes
+    order = _ORDER_GAS if ordered else 0
+    return ANSWER_GAS + order + _callback_gas(request) + _GAS_PER_OUTPUT_BYTE * output_bytes
 
 
 def _callback_gas(request: Request) -> int:

@@ -50,6 +50,8 @@ class Answer:
 
     output: bytes
     result_hash: Hash32
+    parts: tuple[bytes, ...] = ()
+    """What it said to each input of a list, whose root is the output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +75,25 @@ class Job:
     """Of the operator's grant when it was accepted; before that the highest there is."""
     alone: bool = False
     """Whether its answer shares no transaction: in one with others the chain did not say what was wrong with it."""
+    order_signature: bytes | None = None
+    """The requester's, where it is an order: then `seen_at` is the block at which it was taken, and the input of one
+    for a list is packed (`core.listing`), and `royalty_bps` is of both grants together."""
+
+    @property
+    def ordered(self) -> bool:
+        """Whether it is an order: asked off the chain, paid when it is answered."""
+        return self.order_signature is not None
 
     @property
     def least_pay(self) -> int:
         """What an answer earns at least, smallest units: a grant that changes after it was accepted takes no more."""
         fee = self.request.fee
         return fee - fee * self.request.royalty_bps // _BPS - fee * self.royalty_bps // _BPS
+
+    @property
+    def priced(self) -> Request:
+        """The request with what its answer is priced by: royalties of an order are off its fee, for it names none."""
+        return replace(self.request, fee=self.least_pay) if self.ordered else self.request
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +233,7 @@ def apply(job: Job, fact: Fact) -> Job:  # noqa: C901, PLR0911, PLR0912 (one lin
         case State.CLOSED, Relogged(at) if job.reason is Reason.REORGED:
             return Job(job.id, job.request, job.input, at, started=job.started)
         case State.CLOSED, Mined(answer, at):
-            return replace(job, state=State.MINED, answer=answer, mined_at=at, reason=None, detail="")
+            return replace(job, state=State.MINED, answer=_known(job, answer), mined_at=at, reason=None, detail="")
         case State.CLOSED, _:
             return job
         case _, Relogged(at):
@@ -230,7 +245,7 @@ def apply(job: Job, fact: Fact) -> Job:  # noqa: C901, PLR0911, PLR0912 (one lin
         case State.DONE, _:
             return job
         case _, Mined(answer, at):
-            return replace(job, state=State.MINED, answer=answer, mined_at=at)
+            return replace(job, state=State.MINED, answer=_known(job, answer), mined_at=at)
         case State.SEEN, Underpaid(detail):
             return replace(job, state=State.WAITING, detail=detail)
         case State.WAITING, Paid():
@@ -255,3 +270,9 @@ def apply(job: Job, fact: Fact) -> Job:  # noqa: C901, PLR0911, PLR0912 (one lin
             return job
         case _:
             raise Broken(f"{type(fact).__name__} cannot follow {job.state}: report this as a bug")
+
+
+def _known(job: Job, answer: Answer) -> Answer:
+    """The answer as the chain shows it; of a list that was answered here more is known."""
+    ours = job.answer
+    return ours if ours is not None and ours.output == answer.output else answer

@@ -1,10 +1,9 @@
 """Which uses of a model a request needs a license for, and whether a request is one we answer at all. Pure."""
 
-from themis.core import canonical
+from themis.core import canonical, listing
 from themis.core.errors import Reason, Refused
 from themis.core.job import Job
-from themis.core.keccak import keccak
-from themis.core.types import ETHER, Address, LicenseQuery, Role, UseClass
+from themis.core.types import ETHER, Address, Hash32, LicenseQuery, Role, UseClass
 
 
 def operators_use(fee: int, requesters: UseClass) -> UseClass:
@@ -30,9 +29,18 @@ def require_acceptable(job: Job, *, chain_id: int, oracle: Address, min_fee_wei:
     request = job.request
     if canonical.request_id(request, chain_id, oracle) != job.id:
         raise Refused(Reason.INVALID_INPUT, "the logged request does not hash to its id")
-    if keccak(job.input) != request.input_hash:
-        raise Refused(Reason.INVALID_INPUT, "the logged input does not hash to the request's inputHash")
+    if _input_hash(job) != request.input_hash:
+        raise Refused(Reason.INVALID_INPUT, "the input does not hash to the request's inputHash")
     if request.deadline_s < chain_time_s:
-        raise Refused(Reason.EXPIRED, f"its deadline {request.deadline_s} has passed; the fee can be refunded")
-    if request.token == ETHER and request.fee < min_fee_wei:
-        raise Refused(Reason.UNDERPAID, f"fee {request.fee} wei is below fees.min_fee_wei {min_fee_wei}")
+        refundable = "" if job.ordered else "; the fee can be refunded"
+        raise Refused(Reason.EXPIRED, f"its deadline {request.deadline_s} has passed{refundable}")
+    least_wei = min_fee_wei * max(1, request.items)
+    if request.token == ETHER and request.fee < least_wei:
+        raise Refused(Reason.UNDERPAID, f"fee {request.fee} wei is below fees.min_fee_wei {least_wei}")
+
+
+def _input_hash(job: Job) -> Hash32:
+    try:
+        return listing.input_hash(job.request, job.input)
+    except ValueError as error:
+        raise Refused(Reason.INVALID_INPUT, str(error)) from error

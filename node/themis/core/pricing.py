@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from themis.core.fees import FeePolicy, Market, answer_gas
+from themis.core.job import Job
 from themis.core.types import ETHER, Address, Request
 
 _DEVELOPMENT: Final = frozenset((1_337, 5_777, 31_337))
@@ -43,12 +44,13 @@ class Pricing:
         """What an answer of so much gas must earn."""
         return gas * price_wei * (_PERCENT + self.margin_percent) // _PERCENT
 
-    def lacking(self, request: Request, output_bytes: int, fees: FeePolicy, market: Market) -> str:
+    def lacking(self, job: Job, output_bytes: int, fees: FeePolicy, market: Market) -> str:
         """Why the fee does not pay for an answer of that size now, in words; empty where it does, or need not."""
         if self.rule is Rule.FREE:
             return ""
+        request = job.priced
         worth = self.worth_wei(request)
-        gas = answer_gas(request, output_bytes)
+        gas = answer_gas(request, output_bytes, ordered=job.ordered)
         price = fees.price_wei(market)
         needed = self.needed_wei(gas, price)
         if worth >= needed:

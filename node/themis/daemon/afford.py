@@ -69,7 +69,7 @@ class _Selection:
     def _lacking(self, job: Job) -> str:
         settings = self._node.settings
         output_bytes = len(job.answer.output) if job.answer else 0
-        return settings.pricing.lacking(job.request, output_bytes, settings.fees, self._market)
+        return settings.pricing.lacking(job, output_bytes, settings.fees, self._market)
 
     def _affordable(self, job: Job) -> bool:
         """Whether the balance and the cap of the day cover it; then that much is taken."""

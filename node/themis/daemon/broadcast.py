@@ -31,6 +31,9 @@ def sign_answers(node: Node, jobs: Sequence[Job], nonce: int, fees: Fees, now_s:
         case [(request, output, _)] if jobs[0].signatures:
             data = contracts.committee_answer(request, output, jobs[0].signatures)
             to, gas = request.operator, answer_gas(jobs[0])
+        case [(request, output, least_pay)] if jobs[0].order_signature is not None:
+            data = contracts.fulfill_order(request, jobs[0].order_signature, output, least_pay)
+            to, gas = node.settings.oracle, answer_gas(jobs[0])
         case [answer]:
             to, data, gas = node.settings.oracle, contracts.fulfill(*answer), answer_gas(jobs[0])
         case _:

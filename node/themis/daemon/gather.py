@@ -52,13 +52,14 @@ def together(jobs: Sequence[Job], head: Block) -> list[list[Job]]:
 
 
 def by_itself(job: Job) -> bool:
-    """Whether its answer shares no transaction: what a committee has signed goes to the committee."""
-    return job.alone or bool(job.signatures)
+    """Whether its answer shares no transaction: an order's does not, and a committee's goes to the committee."""
+    return job.alone or job.ordered or bool(job.signatures)
 
 
 def answer_gas(job: Job) -> int:
     """Gas limit of a job's answer, by itself."""
-    return fulfill_gas(job.request, job.answer.output if job.answer else b"", len(job.signatures))
+    output = job.answer.output if job.answer else b""
+    return fulfill_gas(job.request, output, len(job.signatures), ordered=job.ordered)
 
 
 def answers_gas(jobs: Sequence[Job]) -> int:

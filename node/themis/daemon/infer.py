@@ -4,8 +4,9 @@ import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import partial
+from itertools import islice
 
-from themis.core import canonical
+from themis.core import canonical, listing
 from themis.core.errors import Reason, Refused, Unavailable
 from themis.core.job import Answer, Closed, Computed, Fact, Interrupted, Job, Proposed, Started
 from themis.core.keccak import keccak
@@ -13,8 +14,9 @@ from themis.core.types import CodeRef, Hash32, ModelInfo
 from themis.daemon import told
 from themis.daemon.node import Node
 
-Work = tuple[Job, bytes | None]
-"""A job and the code it refers to, fetched and checked."""
+Codes = Sequence[bytes | None]
+"""For each question of a job the code that it refers to, fetched and checked."""
+Work = tuple[Job, Codes]
 
 log = logging.getLogger(__name__)
 
@@ -45,34 +47,32 @@ class Infer:
             told.record(node, facts)
         return bool(facts)
 
-    def _with_code(self, jobs: Sequence[Job]) -> list[tuple[Job, bytes | Closed | None]]:
+    def _with_code(self, jobs: Sequence[Job]) -> list[tuple[Job, Codes | Closed]]:
         """Each job with its code, or why it has none. Jobs whose code cannot be had now are left out."""
         refs = {job.id: self._needed(job) for job in jobs}
-        wanted = {job.id: (ref.address, job.seen_at.block) for job in jobs if isinstance(ref := refs[job.id], CodeRef)}
-        places = list(dict.fromkeys(wanted.values()))
-        found = dict(zip(places, self._node.chain.code(places), strict=True)) if places else {}
-        ready: list[tuple[Job, bytes | Closed | None]] = []
+        named = [(job, ref) for job in jobs if not isinstance(all_ := refs[job.id], Closed) for ref in all_ if ref]
+        places = list(dict.fromkeys((ref.address, job.seen_at.block) for job, ref in named))
+        codes = dict(zip(places, self._node.chain.code(places), strict=True)) if places else {}
+        ready: list[tuple[Job, Codes | Closed]] = []
         for job in jobs:
-            ref = refs[job.id]
-            code = found[wanted[job.id]] if isinstance(ref, CodeRef) else None
-            if isinstance(ref, Closed):
-                ready.append((job, ref))
-            elif isinstance(code, Unavailable):
-                log.warning("the code for request 0x%s cannot be had: %s", job.id.hex(), code)
-            elif code == b"":
-                ready.append((job, Closed(Reason.NO_CODE, "there is no code at the target")))
-            elif ref and code is not None and keccak(code) != ref.code_hash:
-                ready.append(
-                    (job, Closed(Reason.CODE_CHANGED, "the target's code is not the code that was asked about"))
-                )
-            else:
-                ready.append((job, code))
+            needed = refs[job.id]
+            if isinstance(needed, Closed):
+                ready.append((job, needed))
+                continue
+            found = [_checked(ref, codes[ref.address, job.seen_at.block]) if ref else None for ref in needed]
+            untold = next((each for each in found if isinstance(each, Unavailable)), None)
+            if untold is not None:
+                log.warning("the code for request 0x%s cannot be had: %s", job.id.hex(), untold)
+                continue
+            closed = next((each for each in found if isinstance(each, Closed)), None)
+            ready.append((job, closed or [each for each in found if each is None or isinstance(each, bytes)]))
         return ready
 
-    def _needed(self, job: Job) -> CodeRef | Closed | None:
+    def _needed(self, job: Job) -> list[CodeRef | None] | Closed:
         """What code the job refers to. Its model may have left the configuration since it was accepted."""
+        model_id, questions = job.request.model_id, listing.questions(job.request, job.input)
         try:
-            return self._node.engine.code_needed(job.request.model_id, job.input)
+            return [self._node.engine.code_needed(model_id, each) for each in questions]
         except Refused as refused:
             return Closed(refused.reason, refused.detail)
 
@@ -114,14 +114,16 @@ class InferApart:
         node.store.record([(job, Started())], node.clock.now_s())
         try:
             with node.telemetry.inference_seconds.time():
-                output = node.engine.stream(self._model_id, job.input, partial(node.live.hear, job.id))
+                hear = partial(node.live.hear, job.id)
+                questions = listing.questions(job.request, job.input)
+                outputs = [node.engine.stream(self._model_id, each, hear) for each in questions]
         except Refused as refused:
             log.warning("request 0x%s is refused: %s", job.id.hex(), refused.detail)
             return Closed(refused.reason, refused.detail)
         except Unavailable:
             node.store.record([(job, Interrupted())], node.clock.now_s())
             raise
-        return counted(node, job, output)
+        return counted(node, job, outputs)
 
 
 def lane(info: ModelInfo) -> str:
@@ -131,15 +133,33 @@ def lane(info: ModelInfo) -> str:
 
 def answered(node: Node, model_id: Hash32, work: Sequence[Work]) -> list[tuple[Job, Fact]]:
     """Run a model. Raises as `Engine.infer`."""
+    asked = [each for job, codes in work for each in zip(listing.questions(job.request, job.input), codes, strict=True)]
+    outputs: list[bytes] = []
+    step = node.engine.step()
     with node.telemetry.inference_seconds.time():
-        outputs = node.engine.infer(model_id, [(job.input, code) for job, code in work])
-    return [(job, counted(node, job, output)) for (job, _), output in zip(work, outputs, strict=True)]
+        for start in range(0, len(asked), step):
+            outputs += node.engine.infer(model_id, asked[start : start + step])
+    said = iter(outputs)
+    return [(job, counted(node, job, list(islice(said, len(codes))))) for job, codes in work]
 
 
-def counted(node: Node, job: Job, output: bytes) -> Computed | Proposed:
+def counted(node: Node, job: Job, outputs: Sequence[bytes]) -> Computed | Proposed:
     """An answer, as it is recorded: one that a committee was asked for is to be agreed on."""
-    node.telemetry.inferences.inc()
-    settings = node.settings
-    hash_ = canonical.result_hash(job.id, job.request.model_id, output, settings.chain_id, settings.oracle)
-    answer = Answer(output, hash_)
-    return Computed(answer) if job.request.operator == node.signer.address else Proposed(answer)
+    node.telemetry.inferences.inc(len(outputs))
+    settings, request = node.settings, job.request
+    questions = listing.questions(request, job.input)
+    output = listing.result_root(questions, outputs) if request.items else outputs[0]
+    hash_ = canonical.result_hash(job.id, request.model_id, output, settings.chain_id, settings.oracle)
+    answer = Answer(output, hash_, tuple(outputs) if request.items else ())
+    return Computed(answer) if request.operator == node.signer.address else Proposed(answer)
+
+
+def _checked(ref: CodeRef, code: bytes | Unavailable) -> bytes | Closed | Unavailable:
+    """The code that a question refers to, or why it has none."""
+    if isinstance(code, Unavailable):
+        return code
+    if not code:
+        return Closed(Reason.NO_CODE, "there is no code at the target")
+    if keccak(code) != ref.code_hash:
+        return Closed(Reason.CODE_CHANGED, "the target's code is not the code that was asked about")
+    return code

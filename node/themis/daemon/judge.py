@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from themis.core import policy
+from themis.core import listing, policy
 from themis.core.errors import Reason, Refused, Unavailable
 from themis.core.fees import fulfill_gas
 from themis.core.job import Accepted, Closed, Fact, Job, Paid, State, Underpaid
+from themis.core.order import refusal
 from themis.core.pricing import Rule
 from themis.core.types import BlockId, Denial, Hash32, LicenseQuery, TermsKey
 from themis.daemon import told
@@ -48,7 +49,7 @@ class Judge:
         room = MAX_WAITING - node.store.counts().by_state[State.WAITING]
         for job in node.store.jobs(State.SEEN, limit=_BATCH):
             try:
-                self._require_acceptable(job)
+                require_acceptable(node, job)
             except Refused as refused:
                 facts.append((job, Closed(refused.reason, refused.detail)))
                 continue
@@ -58,8 +59,12 @@ class Judge:
                 licensable.append(job)
             else:
                 facts.append((job, underpaid))
-        self._foresee(licensable)
-        facts += self._license(self._with_known_terms(licensable))
+        requests = [job for job in licensable if not job.ordered]
+        self._foresee(requests)
+        judged = self._license(self._with_known_terms(requests)) + self._try([job for job in licensable if job.ordered])
+        permitted = [(job, fact) for job, fact in judged if isinstance(fact, Accepted)]
+        facts += [(job, fact) for job, fact in judged if not isinstance(fact, Accepted)]
+        facts += self._within_limits(self._within_uses(permitted))
         if facts:
             told.record(node, facts)
         return bool(facts)
@@ -89,7 +94,7 @@ class Judge:
         node, settings = self._node, self._node.settings
         if settings.pricing.rule is Rule.FREE:
             return ""
-        return settings.pricing.lacking(job.request, _OUTPUT_BYTES, settings.fees, node.account.market())
+        return settings.pricing.lacking(job, _OUTPUT_BYTES, settings.fees, node.account.market())
 
     def _underpaid(self, job: Job, room: int) -> Underpaid | Closed | None:
         """What becomes of a request whose fee does not pay; None where it does, or need not."""
@@ -97,24 +102,9 @@ class Judge:
         lacking = self._lacking(job)
         if not lacking:
             return None
-        if pricing.rule is Rule.WAIT and room > 0 and pricing.worth_wei(job.request) > 0:
+        if pricing.rule is Rule.WAIT and room > 0 and pricing.worth_wei(job.priced) > 0:
             return Underpaid(lacking)
         return Closed(Reason.UNDERPAID, f"{lacking}; fees.policy is {pricing.rule}")
-
-    def _require_acceptable(self, job: Job) -> None:
-        node, head = self._node, self._node.time.head
-        node.settings.requesters.require_served(job.request.requester)
-        gas = fulfill_gas(job.request, b"")
-        if head is not None and gas > head.gas_limit:
-            raise Refused(Reason.UNSENDABLE, f"its answer needs {gas} gas, a block of this chain has {head.gas_limit}")
-        policy.require_acceptable(
-            job,
-            chain_id=node.settings.chain_id,
-            oracle=node.settings.oracle,
-            min_fee_wei=node.settings.min_fee_wei,
-            chain_time_s=node.time.now_s(),
-        )
-        node.engine.code_needed(job.request.model_id, job.input)
 
     def _foresee(self, jobs: Sequence[Job]) -> None:
         """What a few requests need is asked for in one round trip; of many, each question is a batch by itself."""
@@ -150,16 +140,24 @@ class Judge:
         answers: dict[LicenseQuery, Judgment] = {}
         if questions:
             answers = dict(zip(questions, self._node.chain.licenses(questions), strict=True))
+        verdicts = [(job, _verdict(*(answers[query] for query in asked[job.id]))) for job in jobs]
+        return [(job, fact) for job, fact in verdicts if fact is not None]
+
+    def _try(self, jobs: Sequence[Job]) -> list[tuple[Job, Fact]]:
+        """Orders name no grant and no block: their answers are tried at the newest block that is recorded."""
+        block = self._node.store.tail()[-1].id
         facts: list[tuple[Job, Fact]] = []
-        permitted: list[tuple[Job, Accepted]] = []
         for job in jobs:
-            requesters, operators = asked[job.id]
-            fact = _verdict(answers[requesters], answers[operators])
-            if isinstance(fact, Accepted):
-                permitted.append((job, fact))
-            elif fact is not None:
-                facts.append((job, fact))
-        return facts + self._within_limits(self._within_uses(permitted))
+            tried = job.request, job.order_signature or b"", bytes(_OUTPUT_BYTES), job.least_pay
+            pay = self._node.chain.order_pay(*tried, block)
+            if isinstance(pay, Denial):
+                refused = refusal(pay, job.request.operator)
+                facts.append((job, Closed(refused.reason, refused.detail)))
+            elif isinstance(pay, Unavailable):
+                log.warning("an order could not be tried: %s", pay)
+            else:
+                facts.append((job, Accepted(job.royalty_bps)))
+        return facts
 
     def _within_limits(self, facts: Sequence[tuple[Job, Fact]]) -> list[tuple[Job, Fact]]:
         """Close what its requester may not ask any more this hour or this day."""
@@ -194,18 +192,19 @@ class Judge:
         if any(uses is not None for uses in left.values()):
             pending = node.store.pending(block.number)
             spending = self._uses_left(pending, block)
-            taken.update(job.request.model_id for job in pending if spending[job.id] is not None)
+            for job in pending:
+                taken[job.request.model_id] += _uses(job) if spending[job.id] is not None else 0
         facts: list[tuple[Job, Fact]] = []
         for job, accepted in permitted:
             model_id, uses = job.request.model_id, left[job.id]
-            if uses is not None and taken[model_id] >= uses:
+            if uses is not None and taken[model_id] + _uses(job) > uses:
                 detail = (
                     f"uses left of the operator's grant: {uses}; accepted requests need {taken[model_id]} "
                     "(see `themis license explain`)"
                 )
                 facts.append((job, Closed(Reason.UNLICENSED_OPERATOR, detail)))
                 continue
-            taken[model_id] += uses is not None
+            taken[model_id] += _uses(job) if uses is not None else 0
             facts.append((job, accepted))
         return facts
 
@@ -217,8 +216,31 @@ class Judge:
         return {job_id: answers[query] for job_id, query in asked.items()}
 
 
+def require_acceptable(node: Node, job: Job) -> None:
+    """Check what needs no license. Raises Refused."""
+    head = node.time.head
+    node.settings.requesters.require_served(job.request.requester)
+    gas = fulfill_gas(job.request, b"", ordered=job.ordered)
+    if head is not None and gas > head.gas_limit:
+        raise Refused(Reason.UNSENDABLE, f"its answer needs {gas} gas, a block of this chain has {head.gas_limit}")
+    policy.require_acceptable(
+        job,
+        chain_id=node.settings.chain_id,
+        oracle=node.settings.oracle,
+        min_fee_wei=node.settings.min_fee_wei,
+        chain_time_s=node.time.now_s(),
+    )
+    for question in listing.questions(job.request, job.input):
+        node.engine.code_needed(job.request.model_id, question)
+
+
 def _terms_key(job: Job) -> TermsKey:
     return TermsKey(job.request.model_id, job.request.terms_version)
+
+
+def _uses(job: Job) -> int:
+    """Of a grant, by an answer: a list is as many as it has inputs."""
+    return max(1, job.request.items)
 
 
 def _verdict(requester: Judgment, operator: Judgment) -> Fact | None:

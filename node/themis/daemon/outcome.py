@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from themis.core.errors import Reason
+from themis.core.errors import Reason, Unavailable
 from themis.core.job import Answer, Closed, Fact, Job, Mined, State, Unsent
 from themis.core.reorg import covers
 from themis.core.transaction import SentTransaction
@@ -56,5 +56,10 @@ def _refused(node: Node, job: Job, mined: SentTransaction, receipt: Receipt) -> 
 def _why_reverted(node: Node, job: Job, receipt: Receipt) -> Denial | None:
     if job.answer is None:
         return None
-    said = node.chain.fulfill_denial(job.request, job.answer.output, job.least_pay, receipt.block.number)
+    output, least_pay = job.answer.output, job.least_pay
+    said: int | Denial | Unavailable | None
+    if job.order_signature is not None:
+        said = node.chain.order_pay(job.request, job.order_signature, output, least_pay, receipt.block)
+    else:
+        said = node.chain.fulfill_denial(job.request, output, least_pay, receipt.block.number)
     return said if isinstance(said, Denial) else None

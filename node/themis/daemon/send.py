@@ -10,10 +10,11 @@ from themis.core.job import Closed, Job, State
 from themis.core.transaction import SentTransaction
 from themis.core.types import Block
 from themis.daemon import told
-from themis.daemon.afford import Choice, choose
+from themis.daemon.afford import choose
 from themis.daemon.broadcast import broadcast, sign_answers, sign_errand
 from themis.daemon.gather import Patience, by_itself, sent_before, together
 from themis.daemon.node import Node
+from themis.daemon.orders import still_taken
 
 _BATCH: Final = 64
 _ASK_AGAIN_S: Final = 0.2
@@ -44,13 +45,17 @@ class Send:
         if room <= 0:
             return self._ask_for_room(unsettled)
         choice = choose(node, unsettled, _BATCH)
-        if choice.late:
-            told.record(node, [(job, Closed(Reason.EXPIRED, detail)) for job, detail in choice.late])
-        sent = self._signed(choice, unsettled, head, room)
+        known = sent_before(choice.jobs, unsettled)
+        fresh, gone = still_taken(node, [job for job in choice.jobs if job.id not in known])
+        gone += [(job, Closed(Reason.EXPIRED, detail)) for job, detail in choice.late]
+        if gone:
+            told.record(node, gone)
+        sent = list(dict.fromkeys(known.values()))
+        sent += self._signed(fresh, choice.fees, head, room)
         node.store.record_sent(sent)
         errands = self._run_errands(choice.fees, room - len(sent))
         broadcast(node, [*sent, *errands])
-        return bool(sent or errands or choice.late)
+        return bool(sent or errands or gone)
 
     def _run_errands(self, fees: Fees, room: int) -> list[SentTransaction]:
         """Sign and store what waits beside answers, which come first. What is not covered now is wanted again."""
@@ -84,19 +89,14 @@ class Send:
         node.flight.seen(len(nonces), sum(nonce >= pending for nonce in nonces))
         return node.flight.limit > before
 
-    def _signed(
-        self, choice: Choice, unsettled: Sequence[SentTransaction], head: Block, room: int
-    ) -> list[SentTransaction]:
+    def _signed(self, fresh: Sequence[Job], fees: Fees, head: Block, room: int) -> list[SentTransaction]:
         """Sign each answer once: a request that a reorganization brought back keeps its transaction."""
         node, now_s = self._node, self._node.clock.now_s()
-        known = sent_before(choice.jobs, unsettled)
-        fresh = [job for job in choice.jobs if job.id not in known]
         groups = self._patient(together(fresh, head), now_s)[:room]
-        sent = list(dict.fromkeys(known.values()))
-        if groups:
-            nonce = max(node.store.next_nonce(), node.account.nonce())
-            sent += [sign_answers(node, jobs, nonce + at, choice.fees, now_s) for at, jobs in enumerate(groups)]
-        return sent
+        if not groups:
+            return []
+        nonce = max(node.store.next_nonce(), node.account.nonce())
+        return [sign_answers(node, jobs, nonce + at, fees, now_s) for at, jobs in enumerate(groups)]
 
     def _patient(self, groups: Sequence[Sequence[Job]], now_s: float) -> Sequence[Sequence[Job]]:
         """Those that go now."""

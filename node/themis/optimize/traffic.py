@@ -54,7 +54,8 @@ def _read(store: Location, model_id: Hash32) -> tuple[list[Job], Counter[int]]:
             f"SELECT {rows.JOB} FROM jobs WHERE output IS NOT NULL ORDER BY seq DESC LIMIT ?",  # noqa: S608
             NEWEST,
         )
-        jobs = [job for job in map(rows.to_job, newest) if job.request.model_id == model_id][::-1]
+        found = [job for job in map(rows.to_job, newest) if job.request.model_id == model_id]
+        jobs = [job for job in reversed(found) if not job.request.items]
         times = dict(query("SELECT job_id, at_s FROM facts WHERE fact IN ('Computed', 'Proposed')"))
     together = Counter(times[job.id] for job in jobs if job.id in times)
     return jobs, Counter(together.values())

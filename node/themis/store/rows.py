@@ -9,13 +9,15 @@ from themis.core.committee import Commitment, Result
 from themis.core.errors import Reason
 from themis.core.fees import Fees
 from themis.core.job import Answer, Closed, Fact, Job, Mined, State, Underpaid
+from themis.core.listing import pack, unpack
 from themis.core.signature import LENGTH
 from themis.core.transaction import TYPE_2, SentTransaction
 from themis.core.types import Address, Hash32, LogPosition, Request, UseClass
 
 JOB: Final = (
     "id, state, request, input, seen_block, seen_hash, seen_index, seen_tx, output, result_hash, "
-    "mined_block, mined_hash, mined_index, mined_tx, reason, detail, started, royalty_bps, signatures, alone"
+    "mined_block, mined_hash, mined_index, mined_tx, reason, detail, started, royalty_bps, signatures, alone, "
+    "order_signature, outputs"
 )
 """The columns that `to_job` reads."""
 TRANSACTION: Final = "hash, raw, nonce, max_fee_wei, priority_fee_wei, job_ids, signed_at_s, sent_at_s, most_wei"
@@ -51,6 +53,8 @@ def of_job(job: Job) -> dict[str, Any]:
         "royalty_bps": job.royalty_bps,
         "signatures": b"".join(job.signatures),
         "alone": int(job.alone),
+        "order_signature": job.order_signature,
+        "outputs": pack(answer.parts) if answer and answer.parts else None,
     }
 
 
@@ -58,14 +62,15 @@ def to_job(row: tuple[Any, ...]) -> Job:
     """Read the columns JOB of a row."""
     job_id, state, request, input_, *places = row
     seen, (output, result_hash), mined, rest = places[:4], places[4:6], places[6:10], places[10:]
-    reason, detail, started, royalty_bps, signatures, alone = rest
+    reason, detail, started, royalty_bps, signatures, alone, order_signature, outputs = rest
+    parts = () if outputs is None else unpack(outputs)
     return Job(
         id=Hash32(job_id),
         request=_request(request),
         input=input_,
         seen_at=LogPosition(*seen),
         state=State(state),
-        answer=None if output is None else Answer(output, Hash32(result_hash)),
+        answer=None if output is None else Answer(output, Hash32(result_hash), parts),
         mined_at=None if mined[0] is None else LogPosition(*mined),
         reason=None if reason is None else Reason(reason),
         detail=detail,
@@ -73,6 +78,7 @@ def to_job(row: tuple[Any, ...]) -> Job:
         royalty_bps=royalty_bps,
         signatures=tuple(signatures[at : at + LENGTH] for at in range(0, len(signatures), LENGTH)),
         alone=bool(alone),
+        order_signature=order_signature,
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 
 from themis.core.errors import Misconfigured
 
-SCHEMA_VERSION: Final = 8
+SCHEMA_VERSION: Final = 9
 Binding = tuple[int, bytes, bytes]
 """Chain id, oracle and operator: a store belongs to one of each."""
 
@@ -68,6 +68,11 @@ HOURS: Final = (
 ) WITHOUT ROWID""",
 )
 """What each hour of the clock brought, for charts."""
+ORDERS: Final = (
+    """CREATE INDEX orders_open ON jobs (seq)
+  WHERE order_signature IS NOT NULL AND state NOT IN ('mined', 'done', 'closed')""",
+)
+"""Those that no block answers are counted and added up."""
 TABLES: Final = (
     "CREATE TABLE binding (chain_id INTEGER, oracle BLOB, operator BLOB)",
     "CREATE TABLE tail (number INTEGER PRIMARY KEY, hash BLOB NOT NULL, timestamp_s INTEGER NOT NULL)",
@@ -79,7 +84,7 @@ TABLES: Final = (
   reason TEXT, detail TEXT NOT NULL,
   model_id BLOB NOT NULL DEFAULT x'', started INTEGER NOT NULL DEFAULT 0,
   royalty_bps INTEGER NOT NULL DEFAULT 5000, signatures BLOB NOT NULL DEFAULT x'',
-  alone INTEGER NOT NULL DEFAULT 0
+  alone INTEGER NOT NULL DEFAULT 0, order_signature BLOB, outputs BLOB
 )""",
     "CREATE INDEX jobs_by_state ON jobs (state, seq)",
     "CREATE TABLE facts (job_id BLOB NOT NULL, at_s REAL NOT NULL, fact TEXT NOT NULL, detail TEXT NOT NULL)",
@@ -97,7 +102,7 @@ TABLES: Final = (
 )
 
 
-STATEMENTS: Final = (*TABLES, *INDEXES, *TALLIES, *ACCOUNTS, *AGREEMENTS, *HOURS)
+STATEMENTS: Final = (*TABLES, *INDEXES, *TALLIES, *ACCOUNTS, *AGREEMENTS, *HOURS, *ORDERS)
 """What makes the newest tables. PostgreSQL has them too: `postgres_schema`."""
 
 
@@ -158,6 +163,13 @@ def _from_7(db: Executes) -> None:
         db.execute(statement)
 
 
+def _from_8(db: Executes) -> None:
+    db.execute("ALTER TABLE jobs ADD COLUMN order_signature BLOB")
+    db.execute("ALTER TABLE jobs ADD COLUMN outputs BLOB")
+    for statement in ORDERS:
+        db.execute(statement)
+
+
 def _model_of(request: str) -> bytes:
     return bytes.fromhex(json.loads(request)["model_id"])
 
@@ -169,6 +181,7 @@ MIGRATIONS: Final[Mapping[int, Callable[[Any], None]]] = {
     5: _from_5,
     6: _from_6,
     7: _from_7,
+    8: _from_8,
 }
 """By the version they start from; each leads to the next."""
 

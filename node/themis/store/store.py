@@ -22,6 +22,7 @@ from themis.core.job import (
     Unsent,
     apply,
 )
+from themis.core.order import taken_at
 from themis.core.requesters import DAY_HOURS, HOUR_S
 from themis.core.transaction import SentTransaction
 from themis.core.types import Address, BlockRef, ChainEvent, Fulfilled, Hash32, Requested, Terms, TermsKey
@@ -72,10 +73,12 @@ class SqlStore:
                 self._apply(Hash32(job_id), Unmined(), now_s)
                 if not self._all("SELECT 1 FROM transactions WHERE hash = ?", tx_hash):
                     self._apply(Hash32(job_id), Unsent(), now_s)  # an earlier life's: it is not here to be sent again
-            seen = self._all("SELECT id FROM jobs WHERE seen_block > ? AND state != 'closed'", fork.number)
-            gone = [Hash32(id_) for (id_,) in seen]
-            for job_id in gone:
-                self._apply(job_id, Closed(Reason.REORGED), now_s)
+            where = "seen_block > ? AND state != 'closed'"
+            seen = self._all(f"SELECT id, order_signature FROM jobs WHERE {where}", fork.number)  # noqa: S608 (ours)
+            gone = [Hash32(id_) for id_, order_signature in seen if order_signature is None]
+            for id_, order_signature in seen:
+                kept = order_signature is not None  # an order does not leave the chain with its block
+                self._apply(Hash32(id_), Relogged(taken_at(fork.id)) if kept else Closed(Reason.REORGED), now_s)
             self._db.execute("DELETE FROM terms WHERE read_block > ?", (fork.number,))
             self._replace_tail([ref for ref in self.tail() if ref.number <= fork.number])
         return gone
@@ -94,6 +97,18 @@ class SqlStore:
                     self._count_accepted(seen.request.requester, now_s)
             self._settle({tx_hash for tx_hash in final if not self._is_waited_for(tx_hash)}, settled=True)
             self._db.executemany(_SETTLE, [(1, nonce) for nonce in settled])
+
+    def record_order(self, job: Job, now_s: float) -> bool:
+        with self._transaction():
+            if self.job(job.id) is not None:
+                return False
+            self._insert(job)
+            self._note(job.id, "Taken", f"block {job.seen_at.block_number}", now_s)
+        return True
+
+    def orders(self) -> list[Job]:
+        where = "order_signature IS NOT NULL AND state NOT IN ('mined', 'done', 'closed')"
+        return [rows.to_job(row) for row in self._all(f"SELECT {rows.JOB} FROM jobs WHERE {where} ORDER BY seq")]  # noqa: S608
 
     def record_terms(self, terms: Mapping[TermsKey, Terms], block_number: int) -> None:
         with self._transaction():

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
 from tests.daemon_kit import GWEI, Bench, Killed
-from themis.core.errors import Reason, Unavailable
+from tests.fakes import SIGNATURE
+from themis.core import listing
+from themis.core.errors import Reason, Refused, Unavailable
 from themis.core.job import State
-from themis.core.types import Hash32
+from themis.core.types import Hash32, Request
 from themis.daemon.attempts import LOST_AFTER_S
 
 
@@ -28,6 +30,7 @@ class World(RuleBasedStateMachine):
         self.bench.chain.mine()
         self.bench.see()
         self.asked: set[Hash32] = set()
+        self.orders: dict[Hash32, tuple[Request, bytes]] = {}
         self.serial = 0
 
     @rule(target=ids, paid=st.booleans())
@@ -36,6 +39,28 @@ class World(RuleBasedStateMachine):
         id_ = self.bench.chain.ask(self.serial.to_bytes(4, "big"), fee=int(paid), deadline_s=2**40 - 1)
         self.asked.add(id_)
         return id_
+
+    @rule(items=st.integers(0, 2), effects=st.none() | st.integers(0, 1))
+    def order(self, items: int, effects: int | None) -> None:
+        """Its requester sends it until it has been taken, the process may die at the door, and knows its id."""
+        if self.bench.chain.down or not self.bench.store.tail():
+            return
+        self.serial += 1
+        input_ = self.serial.to_bytes(4, "big")
+        input_ = listing.pack([input_] * items) if items else input_
+        order = self.bench.chain.order(input_, fee=1, items=items, deadline_s=2**40 - 1)
+        self.bench.life.left = effects
+        try:
+            self._bring(order, input_)
+        except Killed:
+            self.bench.restart()
+            self._bring(order, input_)
+        self.bench.life.left = None
+
+    def _bring(self, order: Request, input_: bytes) -> None:
+        with suppress(Unavailable, Refused):  # the chain is not read yet, or is another now
+            job, _ = self.bench.door.take(order, SIGNATURE, listing.questions(order, input_))
+            self.orders[job.id] = order, input_
 
     @rule(loop=st.integers(0, 4), seconds=st.sampled_from([0, 1, 6, 31, 61]))
     def step(self, loop: int, seconds: int) -> None:
@@ -114,14 +139,19 @@ class World(RuleBasedStateMachine):
         """Let the world be kind for a while: then everything must be answered, once, and nothing left over."""
         bench = self.bench
         bench.chain.down = False
+        bench.chain.gas_limit = 30_000_000
         bench.chain.base_fee_wei = GWEI
+        bench.work()
+        for order, input_ in self.orders.values():  # a store that was lost has lost them
+            self._bring(order, input_)
         for _ in range(12):
             bench.work()
             bench.chain.mine()
             bench.wait(LOST_AFTER_S)
         bench.work()
-        assert set(bench.chain.answers()) == self.asked
-        for id_ in self.asked:
+        everything = self.asked | set(self.orders)
+        assert set(bench.chain.answers()) == everything
+        for id_ in filter(bench.store.job, everything):
             assert bench.job(id_).state is State.DONE
         assert bench.store.unsettled() == []
         assert bench.store.counts().by_reason[Reason.REVERTED] == 0

@@ -4,6 +4,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ from themis.store.store import SqlStore
 
 VECTORS = Path(__file__).parents[2] / "vectors"
 LARGE = ("jobs", "facts", "transactions", "vows", "heard", "hours")
-OPEN = re.compile("INDEX (jobs_queued|transactions_unsettled)")
+OPEN = re.compile("INDEX (jobs_queued|transactions_unsettled|orders_open)")
 """Indexes of what is open only: these may be read from end to end."""
 
 
@@ -56,6 +57,8 @@ def live(store: SqlStore) -> None:
     store.record_terms({TermsKey(MODEL, 1): Terms(RESULT, "")}, 5)
     store.terms(TermsKey(MODEL, 1))
     store.pending(5)
+    store.record_order(replace(job_of(store, third.id), id=RESULT, state=State.SEEN, order_signature=b""), 1)
+    store.orders()
     store.record_events([Fulfilled(first.id, RESULT, 1, OUTPUT, at(6))], [REF], 3)
     store.record([(job_of(store, first.id), Finalized())], 4)
     store.record([], 5, [0])
@@ -107,7 +110,7 @@ def old(path: Path, version: int = 2) -> Path:
 
 def test_a_store_of_an_earlier_version_says_how_it_is_brought_up_to_date(tmp_path: Path) -> None:
     path = old(tmp_path / "themis.db")
-    with pytest.raises(Misconfigured, match=r"has schema 2, .* needs 8: stop the node, then `themis db migrate`"):
+    with pytest.raises(Misconfigured, match=r"has schema 2, .* needs 9: stop the node, then `themis db migrate`"):
         open_store(path)
 
 

@@ -1,0 +1,134 @@
+"""Orders: taken at the door, where each refusal is said at once, and looked at once more before they are answered."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from themis.core import canonical, listing, policy
+from themis.core import order as orders
+from themis.core.errors import Reason, Refused, Unavailable
+from themis.core.job import Closed, Fact, Job
+from themis.core.types import BlockId, Denial, Request, TermsKey
+from themis.daemon.judge import require_acceptable
+from themis.daemon.node import Node
+
+MOST_OPEN: Final = 512
+"""Orders that wait for their answers at once."""
+MOST_OPEN_EACH: Final = 64
+"""Of one requester."""
+MOST_AT_ONCE: Final = 16
+"""That are looked at, or wait to be."""
+_OUTPUT: Final = bytes(32)
+"""What an answer is taken to be before it is known."""
+
+log = logging.getLogger(__name__)
+
+
+class Door:
+    """Where orders come in, from any thread. One is looked at at a time, so that no deposit counts twice."""
+
+    def __init__(self, node: Node, nudge: Callable[[], None]) -> None:
+        """`nudge` wakes the loops."""
+        self._node, self._nudge = node, nudge
+        self._lock = threading.Lock()
+        self._room = threading.BoundedSemaphore(MOST_AT_ONCE)
+
+    def take(self, order: Request, signature: bytes, inputs: Sequence[bytes]) -> tuple[Job, bool]:
+        """The job of an order, and whether it is new: an order that is here already is not looked at again.
+
+        Raises Refused with the reason, and Unavailable where it cannot be told now, or too many come at once.
+        """
+        input_ = listing.pack(inputs) if order.items else inputs[0]
+        id_ = canonical.request_id(order, self._node.settings.chain_id, self._node.settings.oracle)
+        if (known := self._node.store.job(id_)) is not None:
+            return known, False
+        tail = self._node.store.tail()
+        if not tail:
+            raise Unavailable("the chain was not read yet: ask again in a moment")
+        if not self._room.acquire(blocking=False):
+            raise Unavailable(f"{MOST_AT_ONCE} orders are being looked at: ask again in a moment")
+        try:
+            with self._lock:
+                block = tail[-1].id
+                job = Job(id_, order, input_, orders.taken_at(block), order_signature=signature)
+                job = self._acceptable(job, signature, block)
+                new = self._node.store.record_order(job, self._node.clock.now_s())
+        finally:
+            self._room.release()
+        log.info("took order 0x%s of 0x%s: %d inputs", id_.hex(), order.requester.hex(), len(inputs))
+        self._nudge()
+        return job, new
+
+    def _acceptable(self, job: Job, signature: bytes, block: BlockId) -> Job:
+        """The job with what its answer will earn. What costs the least to look at comes first."""
+        node, order = self._node, job.request
+        if order.operator != node.signer.address:
+            said = f"this node answers for 0x{node.signer.address.hex()}, and the order is for 0x{order.operator.hex()}"
+            raise Refused(Reason.UNSERVED_REQUESTER, said)
+        require_acceptable(node, job)
+        spoken_for = self._spoken_for(order)
+        if node.settings.requesters.limited:
+            node.settings.requesters.require_within(*node.store.accepted(order.requester, node.clock.now_s()))
+        pay = node.chain.order_pay(order, signature, _OUTPUT, 0, block)
+        if isinstance(pay, Unavailable):
+            raise pay
+        if isinstance(pay, Denial):
+            raise orders.refusal(pay, order.operator)
+        job = replace(job, royalty_bps=orders.royalty_in(order, pay))
+        (royalty_bps,) = node.chain.licenses([policy.license_queries(job)[0]])
+        if not isinstance(royalty_bps, int):
+            raise Unavailable("the requester's license was there, and is not any more: ask again in a moment")
+        orders.require_offered(order, node.chain.order_standing(order, block), royalty_bps, spoken_for)
+        lacking = node.settings.pricing.lacking(job, len(_OUTPUT), node.settings.fees, node.account.market())
+        if lacking:
+            raise Refused(Reason.UNDERPAID, f"{lacking}; sign another one with a higher fee")
+        self._require_terms(job, block)
+        return job
+
+    def _spoken_for(self, order: Request) -> int:
+        """Fees of open orders out of the same deposit. Raises Refused where there are too many, or one in its lane."""
+        found = self._node.store.orders()
+        if len(found) >= MOST_OPEN:
+            raise Refused(Reason.TOO_MANY, f"{MOST_OPEN} orders wait for their answers here: ask again later")
+        own = [job.request for job in found if job.request.requester == order.requester]
+        if len(own) >= MOST_OPEN_EACH:
+            raise Refused(Reason.TOO_MANY, f"{MOST_OPEN_EACH} of its requester's orders wait for their answers")
+        if order.lane in {each.lane for each in own}:
+            raise Refused(Reason.OUT_OF_TURN, f"another order waits in lane {order.lane}: use another lane")
+        return sum(each.fee for each in own if each.token == order.token)
+
+    def _require_terms(self, job: Job, block: BlockId) -> None:
+        """They travel with the result."""
+        node, key = self._node, TermsKey(job.request.model_id, job.request.terms_version)
+        if node.store.terms(key) is not None:
+            return
+        (found,) = node.chain.terms([(key, block)])
+        if isinstance(found, Unavailable):
+            raise found
+        node.store.record_terms({key: found}, block.number)
+
+
+def still_taken(node: Node, jobs: Sequence[Job]) -> tuple[list[Job], list[tuple[Job, Fact]]]:
+    """Those of the jobs that are no orders or whose answers the oracle would take now; and what closes others.
+
+    A requester may have canceled, or taken its deposit back: that is seen before gas is spent. What cannot be told now
+    is in neither.
+    """
+    good: list[Job] = []
+    gone: list[tuple[Job, Fact]] = []
+    for job in jobs:
+        if job.order_signature is None or job.answer is None:
+            good.append(job)
+            continue
+        block = node.store.tail()[-1].id  # it was taken at one
+        pay = node.chain.order_pay(job.request, job.order_signature, job.answer.output, job.least_pay, block)
+        if isinstance(pay, Denial):
+            refused = orders.refusal(pay, job.request.operator)
+            gone.append((job, Closed(refused.reason, refused.detail)))
+        elif isinstance(pay, Unavailable):
+            log.warning("whether order 0x%s is still good cannot be told: %s", job.id.hex(), pay)
+        else:
+            good.append(job)
+    return good, gone
