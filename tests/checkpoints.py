@@ -68,6 +68,8 @@ def tensors(kind: str, seed: int = 5) -> dict[str, NDArray[np.float32]]:
     found["model.embed_tokens.weight"] *= 3
     add("model.norm.weight", width, mean=1.0)
     add("lm_head.weight", vocabulary, width)
+    if told.get("tie_word_embeddings"):
+        del found["lm_head.weight"]
     for layer in range(told["num_hidden_layers"]):
         at = f"model.layers.{layer}."
         for name in ("input_layernorm", "post_attention_layernorm"):

@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from themis.core.errors import Misconfigured
 from themis.exact.decoder.architecture import Architecture
 from themis.exact.decoder.checkpoint import F32, Weights
 
@@ -106,8 +107,13 @@ def streams(
 
 
 def head(weights: Weights, arch: Architecture) -> F32:
-    """[vocabulary, width]"""
+    """[vocabulary, width]. Raises Misconfigured also where it should be the table of tokens, and another is there."""
     found = weights.tensor("model.embed_tokens.weight" if arch.tied else "lm_head.weight")
+    if arch.tied and weights.has("lm_head.weight") and not np.array_equal(found, weights.tensor("lm_head.weight")):
+        raise Misconfigured(
+            "config.json ties the head to the table of tokens, and the checkpoint has another lm_head.weight: set "
+            "tie_word_embeddings to false if the model was trained with it, or take it out"
+        )
     return found * np.float32(arch.multipliers.logits)
 
 
