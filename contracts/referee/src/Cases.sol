@@ -257,13 +257,18 @@ library Cases {
             let to := add(add(found, 32), shl(5, begun))
             let end := add(add(found, 32), shl(5, next))
             let shift := sub(256, shl(3, size))
-            for {} lt(to, end) { to := add(to, 32) } {
-                let word := mload(from)
-                switch isSigned
-                case 0 { word := shr(shift, word) }
-                default { word := sar(shift, word) }
-                mstore(to, word)
-                from := add(from, size)
+            switch isSigned
+            case 0 {
+                for {} lt(to, end) { to := add(to, 32) } {
+                    mstore(to, shr(shift, mload(from)))
+                    from := add(from, size)
+                }
+            }
+            default {
+                for {} lt(to, end) { to := add(to, 32) } {
+                    mstore(to, sar(shift, mload(from)))
+                    from := add(from, size)
+                }
             }
         }
     }
@@ -286,28 +291,46 @@ library Cases {
     function _openTensors(Case memory c, Roots calldata roots, Proof calldata proof) private pure {
         c.traced = proof.headers.length;
         c.tensors = new Tensor[](c.traced + proof.weights.length);
+        Trees.Path path;
         for (uint256 i; i < c.traced; ++i) {
-            _require(Trees.opens(roots.trace, proof.headers[i], true));
+            Opening calldata opening = proof.headers[i];
+            path = _joined(path, roots.trace, opening, true);
             Tensor memory t = c.tensors[i];
-            (t.word, t.dtype, t.shape, t.root) =
-                abi.decode(proof.headers[i].leaf, (uint256, uint256, uint256[], bytes32));
+            (t.word, t.dtype, t.shape, t.root) = abi.decode(opening.leaf, (uint256, uint256, uint256[], bytes32));
         }
+        path = Trees.Path.wrap(0);
         for (uint256 i; i < proof.weights.length; ++i) {
-            _require(Trees.opens(roots.weights, proof.weights[i], false));
+            Opening calldata opening = proof.weights[i];
+            path = _joined(path, roots.weights, opening, false);
             Tensor memory t = c.tensors[c.traced + i];
-            t.word = WEIGHT << 248 | proof.weights[i].index;
-            (t.dtype, t.shape, t.root) = abi.decode(proof.weights[i].leaf, (uint256, uint256[], bytes32));
+            t.word = WEIGHT << 248 | opening.index;
+            (t.dtype, t.shape, t.root) = abi.decode(opening.leaf, (uint256, uint256[], bytes32));
         }
     }
 
     function _openLeaves(Case memory c, Piece[] calldata pieces) private pure {
         c.leaves = new Leaf[](pieces.length);
+        Trees.Path path;
+        uint256 last = type(uint256).max;
         for (uint256 i; i < pieces.length; ++i) {
-            uint256 tensor = pieces[i].tensor;
+            Piece calldata piece = pieces[i];
+            Opening calldata opening = piece.opening;
+            uint256 tensor = piece.tensor;
             _require(tensor < c.tensors.length);
-            _require(Trees.opens(c.tensors[tensor].root, pieces[i].opening, tensor < c.traced));
-            c.leaves[i] = Leaf(tensor, pieces[i].opening.index, pieces[i].opening.leaf);
+            if (tensor != last) (path, last) = (Trees.Path.wrap(0), tensor);
+            path = _joined(path, c.tensors[tensor].root, opening, tensor < c.traced);
+            Leaf memory leaf_ = c.leaves[i];
+            (leaf_.tensor, leaf_.index, leaf_.data) = (tensor, opening.index, opening.leaf);
         }
+    }
+
+    function _joined(Trees.Path last, bytes32 root, Opening calldata opening, bool sha)
+        private
+        pure
+        returns (Trees.Path path)
+    {
+        path = Trees.joins(last, root, opening, sha);
+        _require(Trees.Path.unwrap(path) != 0);
     }
 
     /// @dev Floor of a Sqrt is one operator: the square root of an integer, rounded down.

@@ -51,10 +51,12 @@ contract Products is IReferee {
         } else {
             columns = Cases.line(c, b, _place(b, index, true), b.shape.length - 2, 0, terms);
         }
-        unchecked {
+        assembly ("memory-safe") {
             // elements have 64 bits at most, zero points 8: no sum that fits a transaction comes near 256
-            for (uint256 i; i < terms; ++i) {
-                total += (rows[i] - aZero) * (columns[i] - bZero);
+            let from := add(rows, 32)
+            let other := sub(columns, rows)
+            for { let end := add(from, shl(5, terms)) } lt(from, end) { from := add(from, 32) } {
+                total := add(total, mul(sub(mload(from), aZero), sub(mload(add(from, other)), bZero)))
             }
         }
     }

@@ -8,7 +8,8 @@ struct Roots {
     bytes32 trace;
 }
 
-/// @notice A leaf of a tree, and what leads from it to the root.
+/// @notice A leaf of a tree, and what leads from it to the root; of one that follows another of the same tree in a `Proof`, up to where
+/// both paths meet.
 struct Opening {
     bytes leaf;
     uint256 index;

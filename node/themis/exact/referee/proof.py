@@ -1,6 +1,8 @@
 """An accusation and all that is opened for it, as the contracts read it (`contracts/src/referee/Types.sol`)."""
 
 from collections.abc import Mapping
+from itertools import groupby, pairwise
+from operator import itemgetter
 from typing import Any, Final
 
 import onnx
@@ -99,9 +101,13 @@ class Prover:
         heavy = sorted(opened.headers & self._weights.keys())
         numbers = {word: number for number, word in enumerate([*traced, *heavy])}
         return (
-            [opening(self._headers, self._places[word]) for word in traced],
-            [opening(self._weight_leaves, word & 0xFFFFFFFF) for word in heavy],
-            [(numbers[word], opening(self._tree(word), leaf)) for word, leaf in sorted(opened.leaves)],
+            openings(self._headers, [self._places[word] for word in traced]),
+            openings(self._weight_leaves, [word & 0xFFFFFFFF for word in heavy]),
+            [
+                (numbers[word], each)
+                for word, found in groupby(sorted(opened.leaves), itemgetter(0))
+                for each in openings(self._tree(word), [leaf for _, leaf in found])
+            ],
         )
 
     def _tree(self, word: int) -> Tree:
@@ -133,6 +139,17 @@ def _spelled(accusation: Accusation) -> tuple[int, Index, int]:
             return (ORDER, accusation.index, 0) if rival is None else (RIVAL, accusation.index, rival)
         case _:
             raise ValueError(f"no contract rules on {accusation}")
+
+
+def openings(tree: Tree, indices: list[int]) -> list[Opening]:
+    """Leaves of one tree: each leads up to where its path meets that of the one before."""
+    found = [opening(tree, index) for index in indices]
+    for place, (before, index) in enumerate(pairwise(indices), 1):
+        apart = max(0, (before ^ index).bit_length() - 1)
+        leaf, _, count, siblings = found[place]
+        taken = sum((index >> level) ^ 1 <= (count - 1) >> level for level in range(apart))
+        found[place] = (leaf, index, count, siblings[:taken])
+    return found
 
 
 def opening(tree: Tree, index: int) -> Opening:
