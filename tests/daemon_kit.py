@@ -167,7 +167,7 @@ class Bench:
     def order(self, input_: bytes = b"in", **changes: object) -> Hash32:
         """Bring an order to the door; its id."""
         order = self.chain.order(input_, **changes)
-        job, _ = self.door.take(order, SIGNATURE, listing.questions(order, input_))
+        job = self.door.take(order, SIGNATURE, listing.questions(order, input_))
         return job.id
 
     def wait(self, seconds: float) -> None:

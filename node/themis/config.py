@@ -163,7 +163,7 @@ class ModelConfig(_Section):
 
 
 class ApiConfig(_Section):
-    """The read-only HTTP API."""
+    """The HTTP API: read-only, but for orders."""
 
     host: Annotated[str, AfterValidator(spelling.cleaned)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8553

@@ -1,1 +1,1 @@
-"""The read-only HTTP API and its page."""
+"""The HTTP API and its page: read-only, but for orders."""

@@ -1,6 +1,6 @@
-"""The read-only HTTP API of one node."""
+"""The HTTP API of one node: read-only, but for orders."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import Annotated, Final
@@ -14,6 +14,7 @@ from themis.api import (
     description,
     licensing_calls,
     models,
+    orders,
     pages,
     problems,
     streaming,
@@ -33,6 +34,7 @@ from themis.committee.table import Table
 from themis.core.job import State
 from themis.core.requesters import HOUR_S
 from themis.core.types import Hash32
+from themis.daemon.orders import Door
 from themis.replay.verdict import Verifier
 
 MAX_JOBS: Final = 1_000
@@ -47,8 +49,12 @@ def create(
     hosts: Collection[str] | None,
     token: str | None,
     table: Table | None = None,
+    nudge: Callable[[], None] = lambda: None,
 ) -> FastAPI:
-    """Build the API. `hosts` and `token` as in `Guard`; `table` where the node is a member of a committee."""
+    """Build the API. `hosts` and `token` as in `Guard`; `table` where the node is a member of a committee.
+
+    `nudge` wakes the loops.
+    """
     app = FastAPI(
         title="Themis", version=version(DISTRIBUTION), docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json"
     )
@@ -66,6 +72,7 @@ def create(
     licensing_routes.install(app, licensing)
     licensing_calls.install(app, licensing)
     verifying.install(app, verifier)
+    orders.install(app, Door(reading.node, nudge))
     committees.install(app, licensing)
     if table is not None:
         committee.install(app, table)

@@ -6,10 +6,12 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from themis.api.models import Problem
+from themis.api.orders import OrderBody
 from themis.api.problems import MEDIA_TYPE
 
 _ABOUT: Final = (
-    "Read-only. Bytes are 0x-hex, and integers that may pass 2^53 are strings. Errors are problems (RFC 9457)."
+    "Read-only, but for orders. Bytes are 0x-hex, and integers that may pass 2^53 are strings. Errors are problems "
+    "(RFC 9457)."
 )
 _PROBLEM: Final = {
     "description": "A problem: its type ends with the code, its detail says what to do.",
@@ -38,7 +40,10 @@ def _described(app: FastAPI, *, token: bool) -> dict[str, Any]:
     schemas = parts.setdefault("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    schemas["Problem"] = Problem.model_json_schema()
+    for model in (Problem, OrderBody):
+        schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas |= schema.pop("$defs", {})
+        schemas[model.__name__] = schema
     if token:
         parts["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         said["security"] = [{"token": []}]

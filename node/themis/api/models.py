@@ -165,6 +165,8 @@ class Request(_Model):
     """Of that grant; zero where the policy is open."""
     deadline_s: int
     callback_gas: int
+    items: int
+    """Inputs of an order for a list; 0: one input that is no list."""
 
 
 class JobSummary(_Model):
@@ -240,7 +242,10 @@ class JobDetail(_Model):
     reason: str | None
     detail: str
     request: Request
+    ordered: bool
+    """Whether it is an order, signed off the chain: `seen_at` is the block at which it was taken then."""
     input: str
+    """Of a list: abi.encode(bytes[])."""
     seen_at: Position
     mined_at: Position | None
     output: str | None
@@ -252,6 +257,45 @@ class JobDetail(_Model):
     latency_s: float | None
     """From the node's first sight of the request to its first sight of the answer on chain."""
     history: list[Fact]
+
+
+class Order(_Model):
+    """An order and what became of it."""
+
+    id: str
+    """Of the request that it is."""
+    state: str
+    reason: str | None
+    """Why it was closed."""
+    detail: str
+    requester: str
+    model_id: str
+    items: int
+    """Inputs of a list; 0: one input that is no list."""
+    token: str
+    fee: str
+    deadline_s: int
+    output: str | None
+    """Null until a block has it: before, its requester could read it and cancel. A list's is its root."""
+    result_hash: str | None
+    outputs: list[str] | None
+    """Of a list, in its order."""
+    mined_block: int | None
+    mined_tx_hash: str | None
+
+
+class Result(_Model):
+    """One answer of a list, and the proof of it: what `ResultList.proves` takes."""
+
+    order_id: str
+    index: int
+    items: int
+    root: str
+    """The order's output."""
+    input: str
+    output: str
+    siblings: list[str]
+    """From the leaf up."""
 
 
 class Verification(_Model):

@@ -53,7 +53,7 @@ class Streams:
         told: Draft | None = None
         while True:
             job = await run_in_threadpool(self._node.store.job, id_)  # first: what is written before it is read below
-            draft = self._node.live.draft(id_)
+            draft = None if job is not None and job.ordered else self._node.live.draft(id_)
             if draft is not None and draft != told:
                 told, spoke_s = draft, time.monotonic()
                 yield _event("draft", {"tokens": draft.tokens, "text": draft.text})
@@ -88,7 +88,7 @@ def install(app: FastAPI, node: Node) -> None:
 
 def _state(job: Job | None) -> dict[str, Any]:
     """None: the chain has taken the request back, and the node forgot it."""
-    answer = job.answer if job else None
+    answer = views.told(job) if job else None
     return {
         "state": job.state if job else None,
         "reason": job.reason if job else None,

@@ -61,8 +61,34 @@ def requesters(limits: Requesters) -> models.Requesters:
     )
 
 
+def told(job: jobs.Job) -> jobs.Answer | None:
+    """The answer as anybody may see it: an order's is not paid before a block has it."""
+    return None if job.ordered and job.mined_at is None else job.answer
+
+
+def order(job: jobs.Job) -> models.Order:
+    answer = told(job)
+    return models.Order(
+        id=shown(job.id),
+        state=job.state,
+        reason=job.reason,
+        detail=job.detail,
+        requester=shown(job.request.requester),
+        model_id=shown(job.request.model_id),
+        items=job.request.items,
+        token=shown(job.request.token),
+        fee=str(job.request.fee),
+        deadline_s=job.request.deadline_s,
+        output=shown(answer.output) if answer else None,
+        result_hash=shown(answer.result_hash) if answer else None,
+        outputs=[shown(each) for each in answer.parts] if answer and answer.parts else None,
+        mined_block=job.mined_at.block_number if job.mined_at else None,
+        mined_tx_hash=shown(job.mined_at.tx_hash) if job.mined_at else None,
+    )
+
+
 def job_summary(job: jobs.Job, history: Sequence[jobs.HistoryEntry]) -> models.JobSummary:
-    request, answer = job.request, job.answer
+    request, answer = job.request, told(job)
     return models.JobSummary(
         id=shown(job.id),
         state=job.state,
@@ -106,7 +132,10 @@ def words(engine: Engine, job: jobs.Job) -> models.Words:
     info = engine.models().get(job.request.model_id)
     if info is None:
         return models.Words(model=None, question=[], answer=[])
-    question, answer = engine.in_words(info.model_id, job.input, job.answer.output if job.answer else None)
+    if job.request.items:
+        return models.Words(model=f"{info.name} {info.version}", question=[], answer=[])
+    said = told(job)
+    question, answer = engine.in_words(info.model_id, job.input, said.output if said else None)
     return models.Words(
         model=f"{info.name} {info.version}",
         question=[models.Told(name=name, text=text) for name, text in question],
@@ -115,13 +144,14 @@ def words(engine: Engine, job: jobs.Job) -> models.Words:
 
 
 def job_detail(job: jobs.Job, history: Sequence[jobs.HistoryEntry], terms: types.Terms | None) -> models.JobDetail:
-    answer = job.answer
+    answer = told(job)
     return models.JobDetail(
         id=shown(job.id),
         state=job.state,
         reason=job.reason,
         detail=job.detail,
         request=_request(job.request),
+        ordered=job.ordered,
         input=shown(job.input),
         seen_at=_position(job.seen_at),
         mined_at=_position(job.mined_at) if job.mined_at else None,
@@ -198,6 +228,7 @@ def _request(request: types.Request) -> models.Request:
         grant_seq=request.grant_seq,
         deadline_s=request.deadline_s,
         callback_gas=request.callback_gas,
+        items=request.items,
     )
 
 

@@ -10,9 +10,10 @@ from themis.core import canonical, listing, policy
 from themis.core import order as orders
 from themis.core.errors import Reason, Refused, Unavailable
 from themis.core.job import Closed, Fact, Job
-from themis.core.types import BlockId, Denial, Request, TermsKey
+from themis.core.types import BlockId, Denial, Hash32, Request, TermsKey
 from themis.daemon.judge import require_acceptable
 from themis.daemon.node import Node
+from themis.ports import Store
 
 MOST_OPEN: Final = 512
 """Orders that wait for their answers at once."""
@@ -35,38 +36,45 @@ class Door:
         self._lock = threading.Lock()
         self._room = threading.BoundedSemaphore(MOST_AT_ONCE)
 
-    def take(self, order: Request, signature: bytes, inputs: Sequence[bytes]) -> tuple[Job, bool]:
-        """The job of an order, and whether it is new: an order that is here already is not looked at again.
+    @property
+    def store(self) -> Store:
+        """Where orders are kept."""
+        return self._node.store
+
+    def take(self, order: Request, signature: bytes, inputs: Sequence[bytes]) -> Job:
+        """The job of an order. One that is here already is not looked at again: it is told what became of it.
 
         Raises Refused with the reason, and Unavailable where it cannot be told now, or too many come at once.
         """
+        node = self._node
         input_ = listing.pack(inputs) if order.items else inputs[0]
-        id_ = canonical.request_id(order, self._node.settings.chain_id, self._node.settings.oracle)
-        if (known := self._node.store.job(id_)) is not None:
-            return known, False
-        tail = self._node.store.tail()
-        if not tail:
-            raise Unavailable("the chain was not read yet: ask again in a moment")
+        id_ = canonical.request_id(order, node.settings.chain_id, node.settings.oracle)
+        if (known := node.store.job(id_)) is not None:
+            return known
         if not self._room.acquire(blocking=False):
             raise Unavailable(f"{MOST_AT_ONCE} orders are being looked at: ask again in a moment")
         try:
             with self._lock:
-                block = tail[-1].id
-                job = Job(id_, order, input_, orders.taken_at(block), order_signature=signature)
-                job = self._acceptable(job, signature, block)
-                new = self._node.store.record_order(job, self._node.clock.now_s())
+                if (known := node.store.job(id_)) is not None:
+                    return known
+                job = self._acceptable(id_, order, signature, input_)
+                node.store.record_order(job, node.clock.now_s())
         finally:
             self._room.release()
         log.info("took order 0x%s of 0x%s: %d inputs", id_.hex(), order.requester.hex(), len(inputs))
         self._nudge()
-        return job, new
+        return job
 
-    def _acceptable(self, job: Job, signature: bytes, block: BlockId) -> Job:
-        """The job with what its answer will earn. What costs the least to look at comes first."""
-        node, order = self._node, job.request
+    def _acceptable(self, id_: Hash32, order: Request, signature: bytes, input_: bytes) -> Job:
+        """The job, with what its answer will earn. What costs the least to look at comes first."""
+        node = self._node
         if order.operator != node.signer.address:
             said = f"this node answers for 0x{node.signer.address.hex()}, and the order is for 0x{order.operator.hex()}"
             raise Refused(Reason.UNSERVED_REQUESTER, said)
+        if not (tail := node.store.tail()):
+            raise Unavailable("the chain was not read yet: ask again in a moment")
+        block = tail[-1].id
+        job = Job(id_, order, input_, orders.taken_at(block), order_signature=signature)
         require_acceptable(node, job)
         spoken_for = self._spoken_for(order)
         if node.settings.requesters.limited:

@@ -59,7 +59,7 @@ class World(RuleBasedStateMachine):
 
     def _bring(self, order: Request, input_: bytes) -> None:
         with suppress(Unavailable, Refused):  # the chain is not read yet, or is another now
-            job, _ = self.bench.door.take(order, SIGNATURE, listing.questions(order, input_))
+            job = self.bench.door.take(order, SIGNATURE, listing.questions(order, input_))
             self.orders[job.id] = order, input_
 
     @rule(loop=st.integers(0, 4), seconds=st.sampled_from([0, 1, 6, 31, 61]))

@@ -29,8 +29,8 @@ function show(job, words) {
     ...pair("model", make("b", words.model ?? "not served here"), " ", copied(r.model_id)),
     ...pair("fee", money(r.fee, r.token)), ...pair("deadline", moment(r.deadline_s)),
     ...pair("callback", r.callback_gas ? r.callback_gas.toLocaleString("en") + " gas" : "none"),
-    ...pair("asked in", "block ", link("block", job.seen_at.block_number), first ? ", seen " + moment(first) : ""),
-    ...pair("transaction", link("tx", job.seen_at.tx_hash)),
+    ...pair(job.ordered ? "ordered at" : "asked in", "block ", link("block", job.seen_at.block_number), first ? ", seen " + moment(first) : ""),
+    ...(job.ordered ? [] : pair("transaction", link("tx", job.seen_at.tx_hash))),
     ...(job.detail ? pair("why", plain(job.detail)) : []));
   at("question").replaceChildren(...told(words.question, "nothing in words"), ...pair("input", bytes(job.input)));
   at("answer").replaceChildren(...told(words.answer, job.output ? "nothing in words" : "none yet"),
