@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +15,12 @@ from tests.fakes import CHAIN_ID, MODEL, OPERATOR, ORACLE_ADDRESS
 from tests.port.test_store import REF, RESULT, requested
 from themis.core.errors import Broken, Misconfigured, Superseded, Unavailable
 from themis.core.types import Address, Terms, TermsKey
-from themis.store import location
+from themis.store import location, postgres_schema
+from themis.store.schema import SCHEMA_VERSION
 from themis.store.store import SqlStore
 
 pytestmark = postgres.NEEDS_POSTGRES
+SCHEMA_8 = Path(__file__).parents[1] / "vectors/store-schema-8.sql"
 BINDING = (CHAIN_ID, ORACLE_ADDRESS, OPERATOR)
 
 
@@ -173,6 +176,40 @@ def test_a_database_of_another_encoding_or_version_is_refused(database: str, url
         db.execute("UPDATE about SET schema = 99")
     with pytest.raises(Misconfigured, match="has schema 99"):
         location.opened(url, BINDING)
+
+
+def tables(url: str) -> list[Any]:
+    """Columns and indexes of a schema, without its name."""
+    columns = (
+        "SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns "
+        "WHERE table_schema = current_schema() ORDER BY 1, 2"
+    )
+    indexes = (
+        "SELECT replace(indexdef, current_schema(), '') FROM pg_indexes WHERE schemaname = current_schema() ORDER BY 1"
+    )
+    with postgres.connected(url) as db:
+        return [row for query in (columns, indexes) for row in db.execute(query.encode())]
+
+
+def test_tables_of_an_earlier_version_are_brought_up_to_date(database: str, url: str) -> None:
+    """Of schema 8, the first one that was in a database."""
+    elsewhere = postgres.schema_of(database)
+    new = location.opened(elsewhere, BINDING)
+    assert new.lead()
+    with postgres.connected(url) as db:
+        for statement in SCHEMA_8.read_text().split(";\n")[:-1]:
+            db.execute(postgres_schema.translated(statement[statement.index("CREATE") :]).encode())
+        for statement in (*postgres_schema.TRIGGERS, postgres_schema.ABOUT, "INSERT INTO about VALUES (8, 1)"):
+            db.execute(statement.encode())
+        db.execute("INSERT INTO binding VALUES (%s, %s, %s)", BINDING)
+    with pytest.raises(Misconfigured, match="has schema 8, .*`themis db migrate`"):
+        location.opened(url, BINDING)
+    with pytest.raises(Misconfigured, match="a node uses"):
+        location.migrate(url, BINDING)
+    new.close()
+    assert [location.migrate(url, BINDING), location.migrate(url, BINDING)] == [8, SCHEMA_VERSION]
+    assert tables(url) == tables(elsewhere)
+    location.opened(url, BINDING).close()
 
 
 def test_a_server_that_is_away_is_named_without_what_is_secret() -> None:

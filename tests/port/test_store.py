@@ -4,7 +4,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Final
 
 import pytest
 
-from tests import postgres
 from tests.fakes import CHAIN_ID, MODEL, OPERATOR, ORACLE_ADDRESS, FakeChain
 from themis.core import canonical
 from themis.core.agreement import Heard
@@ -74,21 +72,6 @@ def job_of(store: SqlStore, job_id: Hash32) -> Job:
 def compute(store: SqlStore, job_id: Hash32, now_s: float = 2.5) -> None:
     store.record([(job_of(store, job_id), Accepted())], now_s)
     store.record([(job_of(store, job_id), Computed(Answer(OUTPUT, RESULT)))], now_s)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "themis.db"
-
-
-@pytest.fixture(params=["SQLite", pytest.param("PostgreSQL", marks=postgres.NEEDS_POSTGRES)])
-def location(request: pytest.FixtureRequest, path: Path) -> Iterator[Location]:
-    """Where nothing is yet."""
-    if request.param == "SQLite":
-        yield path
-    else:
-        yield postgres.schema_of(request.getfixturevalue("database"))
-    close_all()
 
 
 def transaction(job_id: Hash32, nonce: int = 0, salt: bytes = b"") -> SentTransaction:

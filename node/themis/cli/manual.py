@@ -53,7 +53,7 @@ COMMANDS: Final = {
     ),
     "withdraw": Entry("request.payment", "Pay an account its credit: earned fees, royalties, refunds."),
     "account": Entry("account.commands", "The deposit that orders are paid from: pay in, take back, show."),
-    "db": Entry("db.commands", "Copy, check, restore or migrate the node's store."),
+    "db": Entry("db.commands", "Copy, check, restore, migrate or prune the node's store."),
     "config": Entry("config.commands", "Show the configuration."),
     "version": Entry("config.versions", "Show the versions that matter for a report."),
 }

@@ -5,7 +5,7 @@ import hashlib
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final, cast
 
 import psycopg
@@ -56,9 +56,13 @@ class Postgres:
             self._connected()
 
     def close(self) -> None:
+        """Whoever stands by leads at once: the server may notice an ended connection later."""
         with self._lock:
-            if self._live is not None:
-                self._live.close()
+            if self._live is None:
+                return
+            with suppress(psycopg.Error):
+                self._live.execute("SELECT pg_advisory_unlock_all()")
+            self._live.close()
 
     def lead(self) -> bool:
         """Become the one that writes; False while another node with this key is that. Makes the tables where none are.

@@ -191,7 +191,7 @@ def require_version(place: Path | str, version: int) -> None:
     if version in MIGRATIONS:
         raise Misconfigured(
             f"{place} has schema {version}, this version of themis needs {SCHEMA_VERSION}: stop the node, then "
-            "`themis db migrate` (it keeps the old one beside it)"
+            "`themis db migrate` (of a file it keeps the old one beside it)"
         )
     if version != SCHEMA_VERSION:
         raise Misconfigured(

@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from tests.fakes import CHAIN_ID, KEY, OPERATOR, ORACLE_ADDRESS
 from tests.homes import write_key
 from tests.port.test_store import REF, requested
 from themis.config import STORE_FILE
+from themis.core.errors import Reason
+from themis.core.job import Closed, Job
 from themis.keys.keystore import KeystoreSigner
 from themis.store.lock import resting
 from themis.store.schema import SCHEMA_VERSION
@@ -69,3 +72,20 @@ def test_an_old_store_is_migrated_and_kept(person: Person) -> None:
     assert person.tell("db", "check")["jobs"] == 7
     assert person.tell("db", "check", str(person.home / f"{STORE_FILE}.before-migration"))["schema"] == 2
     assert "nothing to do" in person.run("db", "migrate").err
+
+
+def test_old_finished_jobs_are_moved_into_a_file(person: Person) -> None:
+    person.fails(78, "db", "prune", "--older", "90d")
+    for older in ("1d", "90", "x"):
+        person.fails(64, "db", "prune", "--older", older)
+    old, open_ = requested(b"old"), requested(b"open")
+    path = person.home / STORE_FILE
+    with closing(SqlStore(path, chain_id=CHAIN_ID, oracle=ORACLE_ADDRESS, operator=OPERATOR)) as store:
+        store.record_events([old, open_], [replace(REF, number=50)], 0)
+        store.record([(Job(old.id, old.request, old.input, old.at), Closed(Reason.EXPIRED))], 0)
+    with resting(person.home):
+        person.fails(78, "db", "prune", "--older", "90d")
+    assert person.tell("db", "prune", "--older", "90d") == {"jobs": 1, "transactions": 0}
+    assert person.tell("db", "check")["jobs"] == 1
+    assert person.tell("db", "check", str(person.home / f"{STORE_FILE}.archive"))["jobs"] == 1
+    assert person.tell("status")["jobs"]["closed"] == 1, "what is counted stays"

@@ -1,7 +1,10 @@
 """`themis db`: the node's store as a file: copied, checked, put back, brought up to date."""
 
+import re
+import time
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -15,8 +18,19 @@ from themis.core.spelling import shown
 if TYPE_CHECKING:
     from themis.store.upkeep import Found
 
+DAY_S: Final = 86_400
+_LEAST_DAYS: Final = 2
+"""What was spent and accepted in the last 24 hours is still asked for."""
+
+
+def _days(text: str) -> int:
+    if not (found := re.fullmatch(r"(\d{1,5})d", text)) or int(found[1]) < _LEAST_DAYS:
+        raise typer.BadParameter(f"write it in days, at least {_LEAST_DAYS}d, as 90d")
+    return int(found[1])
+
+
 app = typer.Typer(rich_markup_mode=None)
-db = typer.Typer(rich_markup_mode=None, help="Copy, check, restore or migrate the node's store.")
+db = typer.Typer(rich_markup_mode=None, help="Copy, check, restore, migrate or prune the node's store.")
 app.add_typer(db, name="db")
 
 
@@ -92,6 +106,43 @@ def migrate(context: typer.Context, as_json: Json = False) -> None:
     else:
         say(f"the store as it was is {kept}")
     print_record({"store": str(path), "schema_before": before, "schema": SCHEMA_VERSION}, as_json=as_json)
+
+
+@db.command()
+def prune(
+    context: typer.Context,
+    *,
+    older: Annotated[
+        Any, typer.Option(parser=_days, metavar="DAYS", help="Finished so long ago or longer, as 90d; at least 2d.")
+    ],
+    archive: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where they go; none: a new file beside the home's store.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Move old finished jobs into a file. What is counted, earned and promised stays. Stop the node first."""
+    from themis.config import STORE_FILE
+    from themis.store import location
+    from themis.store import prune as pruning
+    from themis.store.lock import resting
+
+    home = home_of(context)
+    config = home.config()
+    binding = (config.chain.chain_id, config.oracle(), wallet.own_address(home, config))
+    store = config.store_of(home.path)
+    if not location.is_there(store):
+        raise Misconfigured("there is no store yet: the first `themis run` makes it")
+    target = archive.absolute() if archive else _free(home.path / STORE_FILE, "archive")
+    with resting(home.path):
+        with closing(location.opened(store, binding)) as db:
+            if not db.lead():
+                raise Misconfigured("a node with this key uses the database: stop it first, and those that stand by")
+            gone = pruning.prune(db, target, binding, time.time() - older * DAY_S)
+        if isinstance(store, Path) and gone.jobs:
+            pruning.shrink(store)
+    if target.exists():
+        say(f"what left the store is in {target}: `themis db check {target}` reads it")
+    print_record({"jobs": gone.jobs, "transactions": gone.transactions}, as_json=as_json)
 
 
 def _store(home: Home) -> Path:
