@@ -79,7 +79,7 @@ def _exchanges() -> dict[str, int]:
         for member in house.members:
             member.compute(request, RIGHT)
         house.work(4)
-        return {"calls": house.wires.calls, "bytes": house.wires.bytes}
+        return {"calls": house.wires.calls, "bytes": house.wires.carried_bytes}
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from themis.committee.talk import Talk
 from themis.committee.wire import Hello, Reply, Told
 from themis.core import canonical
 from themis.core.assembly import Assembly, Seat
-from themis.core.committee import Forum
+from themis.core.committee import Forum, Leaf
 from themis.core.errors import Unavailable
 from themis.core.fees import FeePolicy
 from themis.core.job import Accepted, Answer, Job, Proposed
@@ -45,8 +45,10 @@ class Wires:
 
     members: "dict[Address, Member]" = field(default_factory=dict)
     cut: set[tuple[Address, Address]] = field(default_factory=set)
+    unwilling: set[Address] = field(default_factory=set)
+    """They sign no roots."""
     calls: int = 0
-    bytes: int = 0
+    carried_bytes: int = 0
 
     def exchange(self, caller: "Member", seat: Seat, told: Told) -> Reply:
         other = self._reach(caller, seat)
@@ -58,8 +60,14 @@ class Wires:
         reply = other.table.floor.answer(wire.read_told(body))
         back = wire.reply_bytes(reply.messages, reply.refused)
         self.calls += 1
-        self.bytes += len(body) + len(back)
+        self.carried_bytes += len(body) + len(back)
         return wire.read_reply(back)
+
+    def countersigned(self, caller: "Member", seat: Seat, leaves: Sequence[Leaf]) -> bytes:
+        signed = self._reach(caller, seat).table.countersign(wire.read_batch(wire.batch_bytes(leaves)))
+        if signed is None or seat.member in self.unwilling:
+            raise Unavailable("not_signed")
+        return signed
 
     def hello(self, caller: "Member", seat: Seat) -> Hello:
         body, _ = self._reach(caller, seat).table.hello(caller.address)
@@ -81,6 +89,9 @@ class Postman:
 
     def exchange(self, seat: Seat, told: Told) -> Reply:
         return self.wires.exchange(self.member, seat, told)
+
+    def countersigned(self, seat: Seat, leaves: Sequence[Leaf]) -> bytes:
+        return self.wires.countersigned(self.member, seat, leaves)
 
     def hello(self, seat: Seat) -> Hello:
         return self.wires.hello(self.member, seat)
@@ -117,7 +128,7 @@ class Member:
         self.signer = KeystoreSigner(bytes([key]) * 32)
         self.life, self.up = Life(), True
         self._path, self._wires, self._chamber = path, house.wires, house.chamber
-        self._clock, self._chain = house.clock, house.chain
+        self._clock, self._chain, self._gather_s = house.clock, house.chain, house.gather_s
         house.wires.members[self.address] = self
         self.start()
 
@@ -141,6 +152,7 @@ class Member:
             requesters=Requesters(),
             max_spend_wei=None,
             errand_gas_per_day=5_000_000,
+            gather_s=self._gather_s,
         )
         engine = FakeEngine()
         self.node = Node(chain, store, engine, self.signer, self._clock, settings, Telemetry(engine.models()))
@@ -178,8 +190,9 @@ class Member:
 class House:
     """A committee of members, a chain and a clock for all."""
 
-    def __init__(self, folder: Path, quorum: int, size: int, *, unreachable: int = 0) -> None:
+    def __init__(self, folder: Path, quorum: int, size: int, *, unreachable: int = 0, gather_s: float = 0) -> None:
         """The last ones are `unreachable`: they have no endpoint."""
+        self.gather_s = gather_s
         self.clock, self.chain, self.wires = FakeClock(), FakeChain(), Wires()
         self.chamber = Chamber(Assembly(quorum, {}))
         self.members = [Member(folder / f"{key}.db", key, self) for key in range(1, size + 1)]

@@ -102,6 +102,15 @@ class CommitteeWorld:
         _, logs = world.client.transact(world.requester, FEES, "request", ask, input_, value_wei=fee_wei)
         return Hash32(logs[0].values["id"])
 
+    def ask_several(self, model_id: Hash32, input_: bytes, lanes: range, *, fee_wei: int = 10**9) -> set[Hash32]:
+        """As `ask`, the same in each of these lanes, in one transaction; their ids."""
+        world = self.world
+        place = (model_id, self.forum.committee, UseClass.COMMERCIAL)
+        asks = [(*place, lane, world.now_s() + 600, 0) for lane in lanes]
+        many = (asks, [input_] * len(lanes), ETHER, [fee_wei] * len(lanes))
+        _, logs = world.client.transact(world.requester, FEES, "requestMany", *many, value_wei=fee_wei * len(lanes))
+        return {Hash32(log.values["id"]) for log in logs if log.event == "Requested"}
+
     def home(self, folder: Path, place: Place, models: Sequence[tuple[Path, Hash32]], *, turn_s: float = 2) -> Path:
         """A home for a member's node."""
         write_key(folder / "keys", place.signer)
@@ -110,19 +119,26 @@ class CommitteeWorld:
         return folder
 
     def signers(self, id_: Hash32) -> list[Address]:
-        """Who signed the answer, by the committee's event."""
-        (log,) = self.events("Answered", id_)
+        """Who signed the answer, by what the committee has logged in its transaction."""
+        ((_, at),) = self.world.client.history(("Fulfilled",), self.world.start_block, id_)
+        logs = self.world.client.rpc.call("eth_getTransactionReceipt", "0x" + at.tx_hash.hex())["logs"]
+        found = _read([raw for raw in logs if raw["address"].lower() == "0x" + self.forum.committee.hex()])
+        (log,) = [log for log in found if log.event == "AnsweredMany" or log.values.get("id") == id_]
         return [address(text) for text in log.values["signers"]]
 
-    def events(self, event: str, id_: Hash32) -> list[Log]:
-        """What the committee has logged of a request, in an event whose first topic it is."""
+    def events(self, event: str, id_: Hash32 | None = None) -> list[Log]:
+        """What the committee has logged, of a request where it is given and is the event's first topic."""
         query = {
             "address": "0x" + self.forum.committee.hex(),
-            "topics": ["0x" + COMMITTEE.topic(event).hex(), "0x" + id_.hex()],
+            "topics": ["0x" + COMMITTEE.topic(event).hex(), None if id_ is None else "0x" + id_.hex()],
             "fromBlock": hex(self.world.start_block),
         }
-        raws = self.world.client.rpc.call("eth_getLogs", query)
-        found = (
-            COMMITTEE.log([bytes.fromhex(t[2:]) for t in raw["topics"]], bytes.fromhex(raw["data"][2:])) for raw in raws
-        )
-        return [log for log in found if log is not None]
+        return _read(self.world.client.rpc.call("eth_getLogs", query))
+
+
+def _read(raws: Sequence[Any]) -> list[Log]:
+    """Those of a committee."""
+    found = (
+        COMMITTEE.log([bytes.fromhex(t[2:]) for t in raw["topics"]], bytes.fromhex(raw["data"][2:])) for raw in raws
+    )
+    return [log for log in found if log is not None]

@@ -292,7 +292,7 @@ def _refund(house: House, phases: Sequence[Phase]) -> None:
 def _balances(house: House) -> dict[str, Any]:
     """Withdraw all that there is. Raises AssertionError where anything is left over, or a stake is not whole."""
     committee, world = house.committee, house.committee.world
-    groups = {tuple(map(address, log.values["signers"])) for log in _events(house) if log.event == "Answered"}
+    groups = {tuple(map(address, log.values["signers"])) for log in _events(house) if log.event.startswith("Answered")}
     paid = 0
     for place in committee.places:
         owner = place.signer.address

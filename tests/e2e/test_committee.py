@@ -63,21 +63,24 @@ def test_the_contract_hashes_what_members_sign(committee: CommitteeWorld) -> Non
     assert committee.read("hashOffer", astuple(offer)) == offer.digest(forum)
 
 
-def test_three_nodes_agree_and_one_of_them_answers(
+def test_three_nodes_agree_and_each_answers_its_share_in_one_transaction(
     committee: CommitteeWorld, model_id: Hash32, homes: list[Path]
 ) -> None:
     with ExitStack() as stack:
-        commands = (INSTALLED, THEMIS, THEMIS)
+        commands = [(*each, "--set", "fees.gather_s=0.5") for each in (INSTALLED, THEMIS, THEMIS)]
         processes = [stack.enter_context(running(*each)) for each in zip(homes, commands, strict=True)]
         for home, process in zip(homes, processes, strict=True):
             wait_until_ready(home, process)
-        ids = {committee.ask(model_id, b"all are there", lane=lane) for lane in range(5)}
+        ids = committee.ask_several(model_id, b"all are there", range(12))
         found = committee.world.wait_for_answers(ids, lambda: told(homes))
         assert len({output for (output,) in found.values()}) == 1, "the same question has the same answer"
         members = {place.signer.address for place in committee.places}
         for id_ in ids:
             assert len(committee.signers(id_)) == 2
             assert set(committee.signers(id_)) <= members
+        assert sum(log.values["answered"] for log in committee.events("AnsweredMany")) > len(
+            committee.events("Answered")
+        )
         for process in processes:
             process.terminate()
         assert [process.wait(PATIENCE_S) for process in processes] == [0, 0, 0], told(homes)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from tests.vectors.ids import COUNTING, DOMAINS, EVERYBODY, NOBODY, ONES, SOMEBODY, ZERO
 from themis.core import committee
-from themis.core.committee import Forum
+from themis.core.committee import Forum, Leaf
 from themis.core.types import Address, Hash32
 from themis.keys.keystore import KeystoreSigner
 
@@ -43,6 +43,7 @@ def _case(signer: KeystoreSigner, forum: Forum, case: tuple[Hash32, Hash32, Hash
         "commitmentDigest": _hex(committee.commitment_digest(forum, request, commitment)),
         "resultDigest": _hex(committee.result_digest(forum, request, result)),
         "resultsDigest": _hex(committee.results_digest(forum, result)),
+        "batchRoot": _hex(committee.batch_root([Leaf(request, result), Leaf(salt, commitment)])),
         "signer": _hex(signer.address),
         "resultSignature": _hex(signer.sign_typed(committee.typed(forum, committee.RESULT_TYPE, request, result))),
         "exchanges": [

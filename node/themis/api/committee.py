@@ -11,7 +11,7 @@ from fastapi.concurrency import run_in_threadpool
 from themis.api.problems import problem
 from themis.committee import wire
 from themis.committee.gate import Barred
-from themis.committee.post import EXCHANGE, HELLO
+from themis.committee.post import BATCH, EXCHANGE, HELLO
 from themis.committee.table import Table
 from themis.committee.wire import Malformed
 from themis.core.types import Address
@@ -38,6 +38,10 @@ _SAID: Final = {
 
 Answer = Callable[[Address, bytes], Response]
 """Of a member's body."""
+
+
+class _NotSigned(Exception):  # noqa: N818
+    """A batch has a result that this member has not signed by itself."""
 
 
 class _Door:
@@ -67,6 +71,16 @@ def install(app: FastAPI, table: Table) -> None:
 
         return await _serve(request, table, door, answer)
 
+    @app.post(BATCH, include_in_schema=False)
+    async def batch(request: Request) -> Response:
+        def answer(_: Address, body: bytes) -> Response:
+            signed = table.countersign(wire.read_batch(body))
+            if signed is None:
+                raise _NotSigned
+            return Response(wire.signature_bytes(signed), media_type="application/json")
+
+        return await _serve(request, table, door, answer)
+
 
 async def _serve(request: Request, table: Table, door: _Door, answer: Answer) -> Response:
     if door.inside >= MOST_AT_ONCE:
@@ -92,6 +106,9 @@ def _answered(request: Request, table: Table, body: bytes, answer: Answer) -> Re
         return answer(sender, body)
     except Malformed as error:
         return problem(request, HTTPStatus.BAD_REQUEST, str(error), "malformed")
+    except _NotSigned:
+        said = "this member has not signed each of these results by itself"
+        return problem(request, HTTPStatus.CONFLICT, said, "not_signed")
 
 
 async def _body(request: Request) -> bytes | None:

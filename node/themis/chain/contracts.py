@@ -75,6 +75,13 @@ def committee_answer(request: Request, output: bytes, signatures: Sequence[bytes
     return COMMITTEE.call("answer", canonical.request_words(request), output, [compact(each) for each in signatures])
 
 
+def committee_answers(answers: Sequence[tuple[Request, bytes]], signatures: Sequence[bytes]) -> bytes:
+    """Calldata of several, each standing for itself; the signatures are of their one root (`core.committee`)."""
+    requests, outputs = zip(*answers, strict=True)
+    words = [canonical.request_words(each) for each in requests]
+    return COMMITTEE.call("answerMany", words, outputs, [compact(each) for each in signatures])
+
+
 def committee_move(request: Request, id_: Hash32, move: Move, output: bytes) -> bytes:
     """Calldata of what is due in a committee about a request. `output`: what is counted, where it is a count."""
     words = canonical.request_words(request)
@@ -199,12 +206,12 @@ def decode_event(raw: Mapping[str, Any], chain_id: int) -> ChainEvent | None:
 
 
 def not_fulfilled(raw: Mapping[str, Any]) -> tuple[Hash32, Denial] | None:
-    """A request whose answer the oracle did not take among others, and why; None for any other log."""
-    decoded = decode_log(raw)
-    if decoded is None or decoded[0].event != "NotFulfilled":
+    """A request whose answer was not taken among others, and why, as oracle or committee tell; None: another log."""
+    said = [_bytes(topic) for topic in raw["topics"]], _bytes(raw["data"])
+    log = ORACLE.log(*said) or COMMITTEE.log(*said)
+    if log is None or log.event not in {"NotFulfilled", "NotAnswered"}:
         return None
-    values = decoded[0].values
-    return Hash32(values["id"]), denial(values["reason"])
+    return Hash32(log.values["id"]), denial(log.values["reason"])
 
 
 def event_of(log: Log, at: LogPosition, chain_id: int, oracle: Address) -> ChainEvent | None:

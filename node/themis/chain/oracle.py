@@ -231,8 +231,13 @@ class RpcChain:
             gas_used=_int(raw["gasUsed"]),
             price_wei=None if price is None else _int(price),
             events=tuple(self._events(ours)),
-            denials=dict(each for log in ours if (each := contracts.not_fulfilled(log))),
+            denials=dict(each for log in raw["logs"] if (each := self._denied(log))),
         )
+
+    def _denied(self, log: Mapping[str, Any]) -> tuple[Hash32, Denial] | None:
+        """As the oracle tells it, or the committee that is its operator."""
+        ours = log["address"].lower() in {self._oracle, _hex(self._operator)}
+        return contracts.not_fulfilled(log) if ours else None
 
     def _events(self, raws: Sequence[Mapping[str, Any]]) -> list[ChainEvent]:
         """In chain order."""

@@ -1,7 +1,7 @@
 """Carries what a member says to another's endpoint, by HTTP, and brings the reply: bounded in time and in size."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,13 +12,14 @@ from themis.committee.gate import Numbers, read_envelope, seal
 from themis.committee.wire import Hello, Malformed, Reply, Told
 from themis.core import committee, signature
 from themis.core.assembly import Seat
-from themis.core.committee import Forum
+from themis.core.committee import Forum, Leaf
 from themis.core.errors import Unavailable
 from themis.core.spelling import endpoint
 from themis.ports import Signer
 
 EXCHANGE: Final = "/committee/exchange"
 HELLO: Final = "/committee/hello"
+BATCH: Final = "/committee/batch"
 PATIENCE_S: Final = 4.0
 """For a whole reply: one that comes byte by byte is given up."""
 _OK: Final = 200
@@ -62,6 +63,17 @@ class Post:
         if signature.signer(digest, envelope.signature) != seat.member:
             raise _unfit(seat, "it is not signed by the member that the chain names there")
         return said
+
+    def countersigned(self, seat: Seat, leaves: Sequence[Leaf]) -> bytes:
+        """A member's signature over a batch. Raises Unavailable, also where it does not sign it."""
+        letter = self._send(seat, BATCH, wire.batch_bytes(leaves))
+        try:
+            signed = wire.read_signature(letter.body)
+        except Malformed as error:
+            raise _unfit(seat, str(error)) from error
+        if signature.signer(committee.results_digest(self._forum, committee.batch_root(leaves)), signed) != seat.member:
+            raise _unfit(seat, "it is not signed by the member that the chain names there")
+        return signed
 
     def close(self) -> None:
         self._http.close()

@@ -1,12 +1,12 @@
 """One member's place at the table of its committee: all that its loop and its API share."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from themis.committee.floor import Floor
 from themis.committee.gate import Envelope, Gate, Numbers, seal
 from themis.committee.wire import Hello, hello_bytes
-from themis.core.committee import Forum
+from themis.core.committee import RESULTS_TYPE, Forum, Leaf, Result, batch_root, typed
 from themis.core.types import Address, Hash32
 from themis.ports import Clock, Committee, Signer, Store
 
@@ -35,6 +35,18 @@ class Table:
         object.__setattr__(self, "floor", floor)
         object.__setattr__(self, "gate", gate)
         object.__setattr__(self, "numbers", Numbers(self.clock))
+
+    def countersign(self, leaves: Sequence[Leaf]) -> bytes | None:
+        """This member's signature over a batch; None where it has not signed each result of it by itself already.
+
+        So a root says nothing that this key has not said: what was promised holds for it too (`Store.vow`).
+        """
+        own = self.signer.address
+        for leaf in leaves:
+            said = (each.message for each in self.store.heard(leaf.request) if each.message.member == own)
+            if {each.result_hash for each in said if isinstance(each, Result)} != {leaf.result_hash}:
+                return None
+        return self.signer.sign_typed(typed(self.forum, RESULTS_TYPE, batch_root(leaves)))
 
     def hello(self, asker: Address) -> tuple[bytes, Envelope]:
         """What this member says of itself, sealed for whoever asks."""

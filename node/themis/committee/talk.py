@@ -64,7 +64,7 @@ class Talk:
     def __init__(self, table: Table, post: Post, start: Callable[[Callable[[], None]], None] = _apart) -> None:
         """`start` runs a call, and need not wait for it."""
         self.table = table
-        self._post, self._start = post, start
+        self.post, self.start = post, start
         self._lock = threading.Lock()
         self._lines: dict[Address, Line] = {}
         self._open: dict[Hash32, float] = {}
@@ -78,7 +78,7 @@ class Talk:
         self._open = {id_: at_s for id_, at_s in self._open.items() if now_s - at_s < LINGER_S}
         heard = {id_: self.table.store.heard(id_) for id_ in self._open}
         wants = [_want(id_, heard[id_]) for id_ in requests[:MOST_WANTS]]
-        for seat in self._reachable():
+        for seat in self._callable():
             self._turn_to(seat, heard, wants)
         if requests:
             self._look_again()
@@ -89,7 +89,13 @@ class Talk:
             said = {member: line.down or line.differs for member, line in self._lines.items()}
         return {member: each for member, each in said.items() if each}
 
-    def _reachable(self) -> list[Seat]:
+    def reachable(self) -> list[Seat]:
+        """Others whose signatures count and that could be called when it was tried last."""
+        with self._lock:
+            down = {member for member, line in self._lines.items() if line.down}
+        return [seat for seat in self._callable() if seat.signing and seat.member not in down]
+
+    def _callable(self) -> list[Seat]:
         own = self.table.signer.address
         return [seat for seat in self.table.floor.assembly.seats.values() if seat.endpoint and seat.member != own]
 
@@ -108,7 +114,7 @@ class Talk:
             greet = now_s >= line.greet_at_s
             line.busy = told is not None or greet
         if line.busy:
-            self._start(partial(self._call, seat, line, told, greet))
+            self.start(partial(self._call, seat, line, told, greet))
 
     def _new_to(self, line: Line, heard: Mapping[Hash32, Sequence[Heard]], wanted: set[Hash32]) -> list[Message]:
         """Our own messages that it lacks; those of others too, where they are old and still needed."""
@@ -141,7 +147,7 @@ class Talk:
 
     def _exchange(self, seat: Seat, line: Line, told: Told) -> bool:
         """Whether it brought anybody anything. Raises Unavailable."""
-        reply = self._post.exchange(seat, told)
+        reply = self.post.exchange(seat, told)
         not_kept = self.table.floor.receive(reply.messages)
         held = {tag(told.messages[place]) for place, why in reply.refused.items() if why in PASSING}
         with self._lock:
@@ -155,7 +161,7 @@ class Talk:
         with self._lock:
             line.greet_at_s = time.monotonic() + _GREET_AGAIN_S
         table = self.table
-        differs = difference(seat, self._post.hello(seat), table.oracle, table.goldens, table.clock.now_s())
+        differs = difference(seat, self.post.hello(seat), table.oracle, table.goldens, table.clock.now_s())
         with self._lock:
             if differs and differs != line.differs:
                 log.warning("%s", differs)

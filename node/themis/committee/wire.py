@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from themis.core import jsontext, signature
-from themis.core.committee import Commitment, Message, Result
+from themis.core.committee import Commitment, Leaf, Message, Result
 from themis.core.keccak import keccak
 from themis.core.types import Address, Hash32
 
@@ -17,6 +17,8 @@ MOST_BYTES: Final = 128 * 1024
 """Of a body, either way."""
 MOST_MESSAGES: Final = 128
 MOST_WANTS: Final = 64
+MOST_LEAVES: Final = 64
+"""Of a batch."""
 MOST_KNOWN: Final = 256
 """Messages about one request that its sender says it has: three of each of 64 members, and room."""
 _TAG_BYTES: Final = 8
@@ -102,6 +104,30 @@ def read_reply(body: bytes) -> Reply:
             raise Malformed("a refusal is a place and a word")
         refused[place] = why
     return Reply(_messages(said), refused)
+
+
+def batch_bytes(leaves: Sequence[Leaf]) -> bytes:
+    """Write which results are to be signed by one root."""
+    shown = [{"request": _hex(leaf.request), "resultHash": _hex(leaf.result_hash)} for leaf in leaves]
+    return _bytes({"results": shown})
+
+
+def read_batch(body: bytes) -> list[Leaf]:
+    """Read it. Raises Malformed."""
+    found = _list(_object(body), "results", MOST_LEAVES)
+    if not found:
+        raise Malformed("a batch has a result")
+    return [Leaf(_hash(each, "request"), _hash(each, "resultHash")) for each in found]
+
+
+def signature_bytes(signed: bytes) -> bytes:
+    """Write a signature over a root."""
+    return _bytes({"signature": _hex(signed)})
+
+
+def read_signature(body: bytes) -> bytes:
+    """Read it. Raises Malformed."""
+    return _sized(_get(_object(body), "signature"), signature.LENGTH)
 
 
 def hello_bytes(hello: Hello) -> bytes:

@@ -4,10 +4,11 @@ A committee is a contract that is an operator: it answers when M of its members 
 Committee). A commitment hides the result that it binds its member to, so that nobody can sign what it has not computed.
 """
 
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from typing import Any, Final
 
-from themis.core import eip712
+from themis.core import eip712, merkle
 from themis.core.abi import encode
 from themis.core.eip712 import Domain
 from themis.core.keccak import keccak
@@ -73,6 +74,19 @@ class Result:
 
 
 Message = Commitment | Result
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One result of a batch."""
+
+    request: Hash32
+    result_hash: Hash32
+
+
+def batch_root(leaves: Sequence[Leaf]) -> Hash32:
+    """What members sign of a batch: the Merkle root over abi.encode(id, resultHash) of each, in this order."""
+    return merkle.root(encode(("bytes32", "bytes32"), (leaf.request, leaf.result_hash)) for leaf in leaves)
 
 
 def commitment_of(result_hash: Hash32, salt: Hash32, member: Address) -> Hash32:

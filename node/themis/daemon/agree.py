@@ -2,9 +2,12 @@
 
 import logging
 import secrets
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from themis.committee.talk import Talk
+from themis.committee.wire import MOST_LEAVES
 from themis.core import committee
 from themis.core.agreement import Agreement, Fault, Heard
 from themis.core.committee import COMMITMENT_TYPE, RESULT_TYPE, Commitment, Result
@@ -14,6 +17,8 @@ from themis.core.spelling import shown
 from themis.core.trouble import Trouble
 from themis.core.types import Address, Hash32
 from themis.daemon import told
+from themis.daemon.cosign import Cosigning, Ready
+from themis.daemon.gather import Patience, by_room
 from themis.daemon.node import Node
 
 _BATCH: Final = 64
@@ -35,13 +40,18 @@ class Agree:
     def __init__(self, node: Node, talk: Talk) -> None:
         self._node, self._talk, self._table = node, talk, talk.table
         self._named: set[tuple[Hash32, Address, Fault]] = set()
+        self._cosigning = Cosigning(talk, node.batches)
+        self._patience = Patience(node.settings.gather_s)
+        self.pause_s: float | None = None
 
     def step(self) -> bool:
         """Take each request as far as it goes now. False when none went further."""
         node = self._node
         jobs = node.store.jobs(State.AGREEING, limit=_BATCH)
         self._table.floor.refresh(_FRESH_S if jobs else _IDLE_S)
-        facts = [(job, fact) for job in jobs if (fact := self._advanced(job)) is not None]
+        found = [(job, fact) for job in jobs if (fact := self._advanced(job)) is not None]
+        facts: list[tuple[Job, Fact]] = [(job, fact) for job, fact in found if not isinstance(fact, Agreed)]
+        facts += self._together([(job, fact) for job, fact in found if isinstance(fact, Agreed)])
         for id_ in self._table.floor.heard_afterwards():
             self._name(self._table.floor.agreement(id_))
         self._talk.about([job.id for job in jobs])
@@ -99,6 +109,24 @@ class Agree:
         if agreement.agreed is None or turn_s is None or node.clock.now_s() < turn_s:
             return None
         return Agreed(tuple(each.signature for each in agreement.signatures(agreement.agreed)))
+
+    def _together(self, ready: Sequence[Ready]) -> list[Ready]:
+        """Those that go now. What is this member's to send at once waits until enough others have signed its root."""
+        node, cosigning, self.pause_s = self._node, self._cosigning, None
+        found, waiting, head = cosigning.done(), cosigning.waiting(), node.time.head
+        done = {job.id for job, _ in found}
+        fresh = {job.id: (job, agreed) for job, agreed in ready if job.id not in waiting | done}
+        if not fresh or head is None:
+            return [*found, *fresh.values()]
+        signed = [replace(job, signatures=agreed.signatures) for job, agreed in fresh.values()]
+        groups = by_room(signed[:MOST_LEAVES], head)
+        left_s = self._patience.left_s(
+            signed, full=len(groups) > 1, now_s=node.clock.now_s(), chain_time_s=node.time.now_s()
+        )
+        self.pause_s = left_s or None
+        if not left_s:
+            found += [each for group in groups for each in cosigning.propose([fresh[job.id] for job in group])]
+        return found
 
     def _tell_apart(self) -> None:
         apart = self._talk.troubles()

@@ -220,12 +220,13 @@ class Caretaker:
         self._unsettled.heard(sent, said)
         return said
 
-    def _wanted(self, nonce: int, sent: Sequence[SentTransaction], newest: Newest) -> list[Job]:
+    def _wanted(self, nonce: int, sent: Sequence[SentTransaction], newest: Newest) -> Sequence[Job]:
         """Those of its jobs that a nonce still has to answer, once what is too late is closed."""
         jobs = [self._expired(job) for job in self._jobs(nonce, sent, newest)]
-        return [job for job in jobs if job.state in _OPEN or (job.state is State.COMPUTED and not job.alone)]
+        wanted = [job for job in jobs if job.state in _OPEN or (job.state is State.COMPUTED and not job.alone)]
+        return self._node.batches.of_one_transaction(wanted)
 
-    def _yield_what_is_not_covered(self, wanted: dict[int, list[Job]], unused: Attempts, nonces: Nonces) -> None:
+    def _yield_what_is_not_covered(self, wanted: dict[int, Sequence[Job]], unused: Attempts, nonces: Nonces) -> None:
         """Nothing is wanted of the next nonce where no pool has it and the balance covers an empty transaction only.
 
         All others would wait for it. Its answers are sent again once the balance covers them.

@@ -7,6 +7,7 @@ from themis.core.fees import fulfill_gas, together_gas
 from themis.core.job import Job
 from themis.core.transaction import SentTransaction
 from themis.core.types import Block, Hash32
+from themis.daemon.batches import Batches
 
 _SHARE_OF_BLOCK: Final = 4
 """A transaction with a larger part of a block's gas than a quarter waits until there is room for it."""
@@ -36,23 +37,32 @@ class Patience:
         return left_s
 
 
-def together(jobs: Sequence[Job], head: Block) -> list[list[Job]]:
-    """Answers by transaction, oldest first: as many in each as a fair share of a block's gas has room for."""
+def together(jobs: Sequence[Job], head: Block, batches: Batches) -> list[list[Job]]:
+    """Answers by transaction, oldest first; before them those of a committee, which share what members have signed."""
+    apart: dict[tuple[Hash32, ...], list[Job]] = {}
+    for job in filter(by_itself, jobs):
+        batch = None if job.alone else batches.holding([job.id])
+        apart.setdefault(batch.ids if batch else (job.id,), []).append(job)
+    return [*apart.values(), *by_room([job for job in jobs if not by_itself(job)], head)]
+
+
+def by_room(jobs: Sequence[Job], head: Block) -> list[list[Job]]:
+    """Answers in groups, in their order: as many in each as a fair share of a block's gas has room for."""
     most = min(head.gas_limit // _SHARE_OF_BLOCK, _TRANSACTION_GAS)
     groups: list[list[Job]] = []
     gases: list[int] = []
-    for job in (each for each in jobs if not by_itself(each)):
+    for job in jobs:
         gas = answer_gas(job)
         if not gases or together_gas([*gases, gas]) > most:
             groups.append([])
             gases = []
         groups[-1].append(job)
         gases.append(gas)
-    return [*([job] for job in jobs if by_itself(job)), *groups]
+    return groups
 
 
 def by_itself(job: Job) -> bool:
-    """Whether its answer shares no transaction: an order's does not, and a committee's goes to the committee."""
+    """Whether its answer shares no transaction with any other: an order's does not, a committee's with its own alone."""
     return job.alone or job.ordered or bool(job.signatures)
 
 

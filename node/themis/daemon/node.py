@@ -8,6 +8,7 @@ from themis.core.pricing import Pricing
 from themis.core.requesters import Requesters
 from themis.core.types import Address, Hash32
 from themis.daemon.account import Account
+from themis.daemon.batches import Batches
 from themis.daemon.chaintime import ChainTime
 from themis.daemon.errands import Errands
 from themis.daemon.flight import Flight
@@ -57,6 +58,7 @@ class Node:
     flight: Flight = field(init=False, default_factory=Flight)
     live: Live = field(init=False, default_factory=Live)
     errands: Errands = field(init=False)
+    batches: Batches = field(init=False, default_factory=Batches)
     standing: dict[Hash32, Standing] = field(init=False, default_factory=dict)
     """By model, as the settling loop read it last."""
 

@@ -92,7 +92,7 @@ class Send:
     def _signed(self, fresh: Sequence[Job], fees: Fees, head: Block, room: int) -> list[SentTransaction]:
         """Sign each answer once: a request that a reorganization brought back keeps its transaction."""
         node, now_s = self._node, self._node.clock.now_s()
-        groups = self._patient(together(fresh, head), now_s)[:room]
+        groups = self._patient(together(fresh, head, node.batches), now_s)[:room]
         if not groups:
             return []
         nonce = max(node.store.next_nonce(), node.account.nonce())

@@ -25,7 +25,7 @@ from themis.committee.post import EXCHANGE, HELLO, Post
 from themis.committee.wire import Hello, Reply, Told, Want
 from themis.config import ApiConfig
 from themis.core.assembly import Assembly, Seat
-from themis.core.committee import Commitment
+from themis.core.committee import Commitment, Leaf
 from themis.core.errors import Unavailable
 from themis.core.types import Hash32
 
@@ -90,6 +90,21 @@ def test_what_is_not_kept_is_refused_by_name(scene: Scene) -> None:
     forged = Commitment(scene.callee.address, said.request, said.commitment, said.signature)
     told = Told((strange, said, forged))
     assert scene.post.exchange(scene.seat, told).refused == {0: "unknown_request", 2: "not_signed"}
+
+
+def test_a_root_is_signed_by_who_is_asked_if_it_has_signed_each_result(scene: Scene) -> None:
+    said = commitment(scene)
+    callee, id_ = scene.callee, said.request
+    leaf = Leaf(id_, callee.answer(id_, RIGHT).result_hash)
+    with pytest.raises(Unavailable, match="status 409: this member has not signed each"):
+        scene.post.countersigned(scene.seat, [leaf])
+    callee.table.floor.receive([said])
+    callee.agree.step()
+    assert scene.post.countersigned(scene.seat, [leaf]) == callee.table.countersign([leaf])
+    with pytest.raises(Unavailable, match="status 400: a batch has a result"):
+        scene.post.countersigned(scene.seat, [])
+    with dripping(plain(wire.signature_bytes(bytes(65)), {})) as url, pytest.raises(Unavailable, match="not signed by"):
+        scene.post.countersigned(Seat(callee.address, url, signing=True), [leaf])
 
 
 def test_a_hello_is_signed_by_who_is_asked(scene: Scene) -> None:

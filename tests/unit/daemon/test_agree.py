@@ -6,15 +6,18 @@ import pytest
 
 from tests.committee_kit import FORUM, GOLDENS, PLACE, RIGHT, TURN_S, WRONG, Chamber, House, Member
 from tests.daemon_kit import Killed
-from tests.fakes import MODEL
+from tests.fakes import MODEL, decoded
+from themis.chain.contracts import COMMITTEE
 from themis.core import committee, signature
 from themis.core.agreement import Fault
 from themis.core.assembly import Assembly, Seat
-from themis.core.committee import RESULT_TYPE, Commitment, Result
+from themis.core.committee import RESULT_TYPE, Commitment, Leaf, Result
 from themis.core.errors import Reason
 from themis.core.job import Finalized, Mined, State
 from themis.core.spelling import shown
 from themis.core.types import Hash32
+from themis.daemon.batches import Batches
+from themis.daemon.send import Send
 
 
 def states(house: House, id_: Hash32) -> list[State]:
@@ -248,6 +251,91 @@ def test_an_idle_committee_says_nothing_to_each_other(tmp_path: Path) -> None:
     house = House(tmp_path, 2, 3)
     house.work(5)
     assert house.wires.calls == 0
+
+
+def several(house: House, count: int, first: int = 0) -> list[Hash32]:
+    requests = [house.ask(lane=lane) for lane in range(first, first + count)]
+    return [{member.compute(request, RIGHT) for member in house.members}.pop() for request in requests]
+
+
+def sent(member: Member) -> list[tuple[str, set[Hash32]]]:
+    """What it sends now: functions, and the requests of each."""
+    Send(member.node).step()
+    names = {COMMITTEE.selector(name): name for name in ("answer", "answerMany")}
+    return [(names[decoded(each.raw).data[:4]], set(each.job_ids)) for each in member.store.unsettled()]
+
+
+def test_what_is_ready_at_once_is_signed_by_one_root_and_shares_a_transaction(tmp_path: Path) -> None:
+    house = House(tmp_path, 2, 3)
+    ids = several(house, 12)
+    house.work(4)
+    shares = [{job.id for job in member.store.jobs(State.COMPUTED)} for member in house.members]
+    assert set().union(*shares) == set(ids)
+    for member, own in zip(house.members, shares, strict=True):
+        batch = member.node.batches.holding(own)
+        assert batch is not None
+        requests, outputs, signatures = COMMITTEE.arguments("answerMany", batch.data)
+        assert (len(requests), set(outputs), len(signatures)) == (len(own), {RIGHT}, 2)
+        root = committee.batch_root([Leaf(id_, member.answer(id_, RIGHT).result_hash) for id_ in batch.ids])
+        digest = committee.results_digest(FORUM, root)
+        whose = [signature.signer(digest, r + _s(vs) + _v(vs)) or b"" for r, vs in signatures]
+        assert whose == sorted(whose)
+        assert set(whose) <= {each.address for each in house.members}
+        assert sent(member) == [("answerMany", own)]
+        assert all(member.job(id_).state is State.SENDING for id_ in own)
+
+
+def _s(vs: bytes) -> bytes:
+    return (int.from_bytes(vs) & (1 << 255) - 1).to_bytes(32)
+
+
+def _v(vs: bytes) -> bytes:
+    return bytes([27 + (vs[0] >> 7)])
+
+
+def test_without_enough_signatures_of_the_root_each_answer_goes_by_itself(tmp_path: Path) -> None:
+    house = House(tmp_path, 3, 3)
+    ids = several(house, 8)
+    house.wires.unwilling.add(house.members[2].address)
+    house.work(8)
+    for member in house.members[:2]:
+        own = [id_ for id_ in ids if by_rank(house, id_)[0] is member]
+        assert member.node.batches.holding(own) is None
+        assert sent(member) == [("answer", {id_}) for id_ in own]
+
+
+def test_answers_wait_for_each_other_as_the_operator_says(tmp_path: Path) -> None:
+    house = House(tmp_path, 2, 3, gather_s=30)
+    ids = several(house, 6)
+    house.work(6)
+    assert [member.store.jobs(State.COMPUTED) for member in house.members] == [[], [], []]
+    ids += several(house, 6, 6)
+    house.work(30)
+    first = next(member for member in house.members if member.store.jobs(State.COMPUTED))
+    own = {id_ for id_ in ids if by_rank(house, id_)[0] is first}
+    assert first.node.batches.holding(own) is not None
+
+
+def test_a_batch_that_a_crash_forgot_is_replaced_by_single_answers(tmp_path: Path) -> None:
+    house = House(tmp_path, 2, 3)
+    ids = several(house, 12)
+    house.work(6)
+    member = house.members[0]
+    (_, own), *_ = sent(member)
+    jobs = [member.job(id_) for id_ in ids if id_ in own]
+    assert member.node.batches.of_one_transaction(jobs) == jobs
+    assert Batches().of_one_transaction(jobs) == jobs[:1]
+
+
+def test_nothing_is_signed_in_a_batch_that_was_not_signed_by_itself(tmp_path: Path) -> None:
+    house = House(tmp_path, 2, 3)
+    one, other = several(house, 2)
+    house.work(6)
+    member = house.members[0]
+    good = [Leaf(id_, member.answer(id_, RIGHT).result_hash) for id_ in (one, other)]
+    assert member.table.countersign(good)
+    for bad in (Leaf(one, good[1].result_hash), Leaf(Hash32(bytes(32)), good[0].result_hash)):
+        assert member.table.countersign([good[0], bad]) is None
 
 
 @pytest.mark.parametrize("moment", range(8))
