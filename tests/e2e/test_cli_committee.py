@@ -148,6 +148,7 @@ def test_it_answers_is_shown_and_catches_who_signs_two_results(scene: Scene) -> 
         scene.world.wait_for_answers({id_})
         seen = httpx.get(f"{url}/v1/committees/{scene.committee}").json()
         assert seen == first.tell("committee", "show")
+        assert httpx.get(f"{url}/v1/committees").json() == first.tell("committee", "list")
         assert (seen["asked"], seen["answered"]) == (1, 1)
         assert sum(each["answered"] for each in seen["members"]) == 2
         assert httpx.get(f"{url}/v1/committees/0x{'11' * 20}").status_code == 404

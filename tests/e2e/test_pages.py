@@ -208,11 +208,48 @@ def test_what_waits_to_be_withdrawn_is_shown_with_its_command(scene: Hostile, br
         expect(page.get_by_role("button", name=f"Copy themis withdraw --token {token}")).to_be_visible()
 
 
-@pytest.mark.parametrize("path", ["/", "/request", "/api", "/licensing"])
+def committee_of_strangers(page: Page) -> None:
+    """As the API tells of one; its members wrote their endpoints themselves."""
+    who = "0x" + "c0" * 20
+    rules = {"committee": who, "threshold": 2, "max_royalty_bps": 0, "window_s": 300, "unbonding_s": 604_800}
+    rules |= {"stake_wei": "5" + "0" * 18, "fine_wei": "1000"}
+    member = {"owner": who, "stake_wei": "5" + "0" * 18, "release_at_s": 0, "answered": 7, "fined": 0, "outvoted": 0}
+    members = [
+        member | {"member": "0x" + "a1" * 20, "endpoint": NASTY, "signing": True, "slashed": False},
+        member | {"member": "0x" + "a2" * 20, "endpoint": "", "signing": False, "slashed": True, "outvoted": 3},
+    ]
+    counts = {"signing": 1, "asked": 9, "answered": 7, "late": 2, "refunded": 1, "slashed": 1}
+    seen = rules | counts | {"stake_behind_answer_wei": "10" + "0" * 18, "members": members}
+    page.route("**/v1/committees", lambda route: route.fulfill(json=[rules]))
+    page.route("**/v1/committees/*", lambda route: route.fulfill(json=seen))
+
+
+def test_what_stands_behind_a_committee_is_told(scene: Hostile, browser: Browser) -> None:
+    with opened(scene, browser, "/committees") as page:
+        expect(page.locator("#committees")).to_contain_text("set committee.factory in config.toml")
+        committee_of_strangers(page)
+        page.reload()
+        expect(page.locator("#state")).to_have_text("1 committee")
+        expect(page.locator("#committees h2")).to_contain_text("2 of 1 must agree")
+        facts = page.locator("#committees .facts")
+        for words in ("10 ETH, 5 ETH of each member", "2, of which refunded 1", "7 d after its member has left"):
+            expect(facts).to_contain_text(words)
+        rows = page.locator("#committees tbody tr")
+        expect(rows.first).to_contain_text(SHOWN)
+        expect(rows.last).to_contain_text("slashed")
+        expect(rows.last).to_contain_text("calls the others")
+        assert page.locator("main img, main script").count() == 0
+
+
+@pytest.mark.parametrize("path", ["/", "/request", "/api", "/licensing", "/committees"])
 def test_everybody_can_read_it(scene: Hostile, browser: Browser, path: str) -> None:
     at = f"?id=0x{scene.asked.hex()}" if path == "/request" else ""
     with opened(scene, browser, path + at) as page:
-        if path == "/licensing":
+        if path == "/committees":
+            committee_of_strangers(page)
+            page.reload()
+            expect(page.locator("#committees h2")).to_be_visible()
+        elif path == "/licensing":
             expect(page.locator("#notices")).not_to_be_empty()  # nobody serves the chain here
         else:
             expect(page.locator("#all")).to_be_visible()

@@ -1,4 +1,4 @@
-"""`/v1/committees`: what stands behind an operator that is a committee, from the chain alone."""
+"""`/v1/committees`: those that can be asked, and what stands behind one's answers, from the chain alone."""
 
 from http import HTTPStatus
 
@@ -9,7 +9,8 @@ from themis.api.licensing import Licensing
 from themis.api.licensing_queries import AddressText, address
 from themis.chain.committees import Committees
 from themis.core.errors import Misconfigured
-from themis.licensing.committees import shown_committee
+from themis.core.spelling import shown
+from themis.licensing.committees import shown_committee, shown_rules
 
 
 class CommitteeMember(BaseModel):
@@ -27,20 +28,29 @@ class CommitteeMember(BaseModel):
     outvoted: int
 
 
-class Committee(BaseModel):
-    """Rules, members, and what became of what it was asked."""
+class Terms(BaseModel):
+    """The rules that make a committee. Amounts are decimal texts, in wei."""
 
     committee: str
     threshold: int
+    """So many members must sign the same."""
     max_royalty_bps: int
     window_s: int
     unbonding_s: int
     stake_wei: str
+    """Of each member."""
     fine_wei: str
+
+
+class Committee(Terms):
+    """Rules, members, and what became of what it was asked."""
+
     stake_behind_answer_wei: str
     signing: int
     asked: int
     answered: int
+    late: int
+    """Without an answer when the deadline was over."""
     refunded: int
     slashed: int
     members: list[CommitteeMember]
@@ -48,10 +58,19 @@ class Committee(BaseModel):
 
 def install(app: FastAPI, licensing: Licensing) -> None:
     """Read through the node's own RPC."""
+    committees = Committees(licensing.client, licensing.start_block)
+
+    @app.get("/v1/committees")
+    def listed() -> list[Terms]:
+        """Those of the factory in the node's configuration, oldest first, and the one it is a member of."""
+        made = [] if licensing.factory is None else committees.made_by(licensing.factory)
+        own = licensing.committee
+        if own is not None and own not in (each for each, _ in made):
+            made.append((own, committees.rules(own)))
+        return [Terms(committee=shown(each), **shown_rules(rules)) for each, rules in made]
 
     @app.get("/v1/committees/{operator}")
     def committee(operator: AddressText) -> Committee:
-        committees = Committees(licensing.client, licensing.start_block)
         try:
             return Committee.model_validate(shown_committee(committees.seen(address(operator))))
         except Misconfigured as error:

@@ -33,6 +33,10 @@ class Licensing:
     start_block: int
     names: dict[Hash32, str]
     """Of models that are known by name."""
+    committee: Address | None = None
+    """The one that this node is a member of."""
+    factory: Address | None = None
+    """Whose committees are listed."""
     income: Income = field(init=False)
 
     def __post_init__(self) -> None:

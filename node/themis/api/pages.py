@@ -6,7 +6,13 @@ from typing import Final
 from fastapi import FastAPI
 from fastapi.responses import Response
 
-PAGES: Final = {"/": "status.html", "/licensing": "licensing.html", "/request": "request.html", "/api": "api.html"}
+PAGES: Final = {
+    "/": "status.html",
+    "/licensing": "licensing.html",
+    "/committees": "committees.html",
+    "/request": "request.html",
+    "/api": "api.html",
+}
 PARTS: Final = (
     "style.css",
     "page.js",
@@ -15,6 +21,7 @@ PARTS: Final = (
     "api.js",
     "request.js",
     "licensing.js",
+    "committees.js",
     "grant.js",
     "terms.js",
     "decide.js",

@@ -55,6 +55,8 @@ class Seen:
     members: Sequence[MemberRow]
     asked: int
     answered: int
+    late: int
+    """Asked, and without an answer when the deadline was over."""
     refunded: int
 
     @property
@@ -113,10 +115,13 @@ class Committees:
             if log.event in {"Answered", "AnsweredMany"}
         )
         fined = Counter(log.values["member"] for log in events if log.event == "Fined")
-        asked = {log.values["id"] for log in self._client.logs("Requested", self._start_block, None, committee)}
+        requests = self._client.logs("Requested", self._start_block, None, committee)
+        deadlines_s = {log.values["id"]: decode_request(log.values["request"]).deadline_s for log in requests}
         answers = self._client.logs("Fulfilled", self._start_block, None, committee)
         results = {log.values["id"]: log.values["resultHash"] for log in answers}
-        refunded = {log.values["id"] for log in self._client.logs("Refunded", self._start_block)} & asked
+        refunded = {log.values["id"] for log in self._client.logs("Refunded", self._start_block)} & deadlines_s.keys()
+        now_s = self._client.now_s()
+        late = {id_ for id_, deadline_s in deadlines_s.items() if deadline_s < now_s} - results.keys()
         revealed = [log.values for log in events if log.event == "Revealed"]
         outvoted = Counter(
             said["member"] for said in revealed if results.get(said["id"], said["resultHash"]) != said["resultHash"]
@@ -127,7 +132,7 @@ class Committees:
             counted = signed[each], fined[each], outvoted[each]
             whose = address(each), address(owner), stake_wei, release_at_s, slashed
             rows.append(MemberRow(*whose, endpoint, signing, *counted))
-        return Seen(committee, rules, rows, len(asked), len(results), len(refunded))
+        return Seen(committee, rules, rows, len(deadlines_s), len(results), len(late), len(refunded))
 
     def _events(self, artifact: Artifact, contract: Address) -> list[Log]:
         raws = self._logs.read({"address": "0x" + contract.hex()}, self._start_block)

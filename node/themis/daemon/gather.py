@@ -62,7 +62,7 @@ def by_room(jobs: Sequence[Job], head: Block) -> list[list[Job]]:
 
 
 def by_itself(job: Job) -> bool:
-    """Whether its answer shares no transaction with any other: an order's does not, a committee's with its own alone."""
+    """Whether its answer shares no transaction with others: an order's does not; a committee's may, with its own."""
     return job.alone or job.ordered or bool(job.signatures)
 
 

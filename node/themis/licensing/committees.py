@@ -16,6 +16,7 @@ def shown_committee(seen: Seen) -> dict[str, Any]:
         "signing": sum(member.signing for member in seen.members),
         "asked": seen.asked,
         "answered": seen.answered,
+        "late": seen.late,
         "refunded": seen.refunded,
         "slashed": sum(member.slashed for member in seen.members),
         "members": [_member(member) for member in seen.members],
