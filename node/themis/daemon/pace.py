@@ -1,5 +1,8 @@
-"""How soon the watcher looks again: at once while blocks come, at its leisure when they do not."""
+"""How soon the watcher looks again: at once while blocks come, at its leisure when they do not; and what for."""
 
+import statistics
+from collections import deque
+from itertools import pairwise
 from typing import Final
 
 _SHARE: Final = 0.1
@@ -7,6 +10,28 @@ _SHARE: Final = 0.1
 _SHORTEST_S: Final = 0.02
 _TRIPS: Final = 2
 """An endpoint far away is not asked again before that many of its answers' times have passed."""
+_REMEMBERED: Final = 8
+_FEWEST: Final = 3
+"""Blocks that make a rhythm."""
+_EARLY: Final = 0.8
+_LATE: Final = 2.0
+
+
+class Rhythm:
+    """Whether the next block is likely there by now: blocks come as the last ones came."""
+
+    def __init__(self) -> None:
+        self._at_s: deque[float] = deque(maxlen=_REMEMBERED)
+
+    def saw_block(self, now_s: float) -> None:
+        self._at_s.append(now_s)
+
+    def is_due(self, now_s: float) -> bool:
+        """From a little before the usual time until a block of the same rhythm has been missed."""
+        if len(self._at_s) < _FEWEST:
+            return False
+        usual_s = statistics.median(later - earlier for earlier, later in pairwise(self._at_s))
+        return _EARLY * usual_s <= now_s - self._at_s[-1] <= _LATE * usual_s
 
 
 class Pace:

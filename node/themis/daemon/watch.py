@@ -10,6 +10,7 @@ from themis.core.reorg import extended, fork_point, linked
 from themis.core.types import Block, BlockRef, ChainEvent, Hash32
 from themis.daemon import measure, told
 from themis.daemon.node import Node
+from themis.daemon.pace import Rhythm
 from themis.daemon.ranges import Ranges
 
 REORG_DEPTH: Final = 64
@@ -35,6 +36,7 @@ class Watch:
         self._doubtful: set[Hash32] = set()
         """Those whose bloom admits a log for us, and of which none came."""
         self._expecting = False
+        self._rhythm = Rhythm()
         self._strange_looks = 0
 
     def expect(self) -> None:
@@ -61,9 +63,12 @@ class Watch:
         return self._read_new(tail, head, told)
 
     def _look(self, tail: Sequence[BlockRef]) -> tuple[Block, list[ChainEvent] | None]:
-        """The head; with the logs since the oldest block that is read again, where a new block is likely."""
+        """The head; with the logs since the oldest block that is read again, where a new block is likely.
+
+        That saves a round trip before the answer, and a log query that finds nothing costs more than a head.
+        """
         expecting, self._expecting = self._expecting, False
-        if not expecting:
+        if not expecting and not self._rhythm.is_due(self._node.clock.now_s()):
             return self._node.chain.head(), None
         first = self._recent[0].number if self._recent else tail[-1].number + 1
         return self._node.chain.head_and_events(first)
@@ -100,6 +105,8 @@ class Watch:
         late = self._unrecorded(old, by_hash)
         events = [*late, *self._unrecorded(new, by_hash)]
         self._expecting = bool(new)
+        if new:
+            self._rhythm.saw_block(self._node.clock.now_s())
         if not new and not late:
             return False
         if late:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from themis.daemon.pace import Pace
+from themis.daemon.pace import Pace, Rhythm
 
 
 def test_before_any_block_it_polls_as_it_was_told() -> None:
@@ -39,3 +39,21 @@ def test_looks_at_a_chain_of_slow_blocks_stay_few() -> None:
         now_s += pace.wait_s(now_s, 0.001)
         looks += 1
     assert looks <= 72
+
+
+@pytest.mark.parametrize(
+    ("blocks_s", "since_s", "due"),
+    [
+        ([0, 12], 12, False),  # two blocks are no rhythm
+        ([0, 12, 24], 9, False),
+        ([0, 12, 24], 10, True),
+        ([0, 12, 24, 48, 60], 12.5, True),  # one was missed
+        ([0, 12, 24], 30, False),  # it has ended
+        ([5, 5, 5], 1, False),  # mined on demand, all at once
+    ],
+)
+def test_a_block_is_due_when_the_last_ones_say_so(blocks_s: list[float], since_s: float, *, due: bool) -> None:
+    rhythm = Rhythm()
+    for at_s in blocks_s:
+        rhythm.saw_block(at_s)
+    assert rhythm.is_due(blocks_s[-1] + since_s) is due

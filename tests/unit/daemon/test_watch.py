@@ -177,3 +177,16 @@ def test_logs_that_are_cut_off_a_range_are_read_all_the_same(tmp_path: Path, mon
     monkeypatch.setattr(bench.chain, "events_of", by_hash)
     bench.see()
     assert all(known(bench, id_) for id_ in ids)
+
+
+def test_the_logs_of_a_block_that_was_due_come_with_its_head(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(3):
+        bench.wait(12)
+        bench.chain.mine()
+        bench.see()
+    bench.see()  # nothing: what follows is no burst
+    monkeypatch.setattr(bench.chain, "events_of", lambda _: pytest.fail("a round trip that was not needed"))
+    bench.wait(12)
+    id_ = bench.chain.ask()
+    assert bench.watch.step()
+    assert known(bench, id_)
