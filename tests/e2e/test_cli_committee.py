@@ -125,6 +125,7 @@ def test_check_says_what_a_member_lacks(scene: Scene) -> None:
     assert "one of 3 members, 2 must sign the same" in said["committee"]["detail"]
     assert said["members"]["status"] == "warn", "the others do not run yet"
     assert "cannot be reached" in said["members"]["detail"]
+    assert (said["reachable"]["status"], said["reachable"]["detail"][:15]) == ("warn", "no other member")
     assert said["license of selftest-moe, the committee's"]["status"] == "ok"
     assert said["offer of selftest-moe"]["status"] == "ok"
     outside = "0x" + "11" * 20
@@ -134,7 +135,7 @@ def test_check_says_what_a_member_lacks(scene: Scene) -> None:
         each["name"]: each
         for each in json.loads(stranger.run("--set", f"committee.address={outside}", "check", "--json").out)
     }
-    assert (said["committee"]["status"], said["members"]["status"]) == ("fail", "skip")
+    assert [said[name]["status"] for name in ("committee", "members", "reachable")] == ["fail", "skip", "skip"]
 
 
 def test_it_answers_is_shown_and_catches_who_signs_two_results(scene: Scene) -> None:
@@ -144,6 +145,9 @@ def test_it_answers_is_shown_and_catches_who_signs_two_results(scene: Scene) -> 
         wait_until_ready(second.home, two)
         said = {each["name"]: each for each in liar.tell("check")}
         assert said["members"]["status"] == "ok", said["members"]
+        assert "has called this node back" in said["reachable"]["detail"], "an open door stands in for its node"
+        said = {each["name"]: each for each in first.tell("check")}
+        assert said["reachable"]["status"] == "ok", "its node is called while it runs"
         id_ = ask(scene, lane=1)
         scene.world.wait_for_answers({id_})
         seen = httpx.get(f"{url}/v1/committees/{scene.committee}").json()

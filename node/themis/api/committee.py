@@ -1,6 +1,7 @@
 """`/committee/...`: where other members hand over what they have to say. By their keys, not by the API's token."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
@@ -11,12 +12,15 @@ from fastapi.concurrency import run_in_threadpool
 from themis.api.problems import problem
 from themis.committee import wire
 from themis.committee.gate import Barred
-from themis.committee.post import BATCH, EXCHANGE, HELLO
+from themis.committee.post import BATCH, EXCHANGE, HELLO, REACH, Post
 from themis.committee.table import Table
 from themis.committee.wire import Malformed
+from themis.core.errors import Unavailable
 from themis.core.types import Address
 
 MOST_AT_ONCE: Final = 32
+CALLBACK_S: Final = 3.0
+"""For the call to a member that wants to know whether it can be called: it waits for `PATIENCE_S`."""
 PATIENCE_S: Final = 4.0
 """For a whole request: one that comes byte by byte is given up."""
 _STATUS: Final = {
@@ -54,6 +58,8 @@ class _Door:
 def install(app: FastAPI, table: Table) -> None:
     """Let members in."""
     door = _Door()
+    post = Post(table.forum, table.signer, table.numbers, CALLBACK_S)
+    calling = threading.Lock()
 
     @app.post(EXCHANGE, include_in_schema=False)
     async def exchange(request: Request) -> Response:
@@ -80,6 +86,26 @@ def install(app: FastAPI, table: Table) -> None:
             return Response(wire.signature_bytes(signed), media_type="application/json")
 
         return await _serve(request, table, door, answer)
+
+    @app.post(REACH, include_in_schema=False)
+    async def reach(request: Request) -> Response:
+        def answer(sender: Address, _: bytes) -> Response:
+            with calling:  # one at a time: whoever asks makes this node call where the asker's own profile says
+                why_not = _called_back(post, table, sender)
+            return Response(wire.reached_bytes(why_not), media_type="application/json")
+
+        return await _serve(request, table, door, answer)
+
+
+def _called_back(post: Post, table: Table, sender: Address) -> str:
+    seat = table.floor.assembly.seats[sender]
+    if not seat.endpoint:
+        return "its profile names no endpoint"
+    try:
+        post.hello(seat)
+    except Unavailable as error:
+        return str(error)
+    return ""
 
 
 async def _serve(request: Request, table: Table, door: _Door, answer: Answer) -> Response:

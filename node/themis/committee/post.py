@@ -20,6 +20,7 @@ from themis.ports import Signer
 EXCHANGE: Final = "/committee/exchange"
 HELLO: Final = "/committee/hello"
 BATCH: Final = "/committee/batch"
+REACH: Final = "/committee/reach"
 PATIENCE_S: Final = 4.0
 """For a whole reply: one that comes byte by byte is given up."""
 _OK: Final = 200
@@ -74,6 +75,14 @@ class Post:
         if signature.signer(committee.results_digest(self._forum, committee.batch_root(leaves)), signed) != seat.member:
             raise _unfit(seat, "it is not signed by the member that the chain names there")
         return signed
+
+    def reached(self, seat: Seat) -> str:
+        """Why a member that is asked to call back cannot; empty where it could. Raises Unavailable for who is asked."""
+        letter = self._send(seat, REACH, b"")
+        try:
+            return wire.read_reached(letter.body)
+        except Malformed as error:
+            raise _unfit(seat, str(error)) from error
 
     def close(self) -> None:
         self._http.close()

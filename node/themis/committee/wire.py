@@ -120,6 +120,19 @@ def read_batch(body: bytes) -> list[Leaf]:
     return [Leaf(_hash(each, "request"), _hash(each, "resultHash")) for each in found]
 
 
+def reached_bytes(why_not: str) -> bytes:
+    """Write whether a member could be called back: why not, empty where it could."""
+    return _bytes({"why_not": why_not[:_LONGEST_REASON]})
+
+
+def read_reached(body: bytes) -> str:
+    """Read it. Raises Malformed."""
+    why_not = _get(_object(body), "why_not")
+    if not isinstance(why_not, str):
+        raise Malformed("why_not is no text")
+    return why_not[:_LONGEST_REASON]
+
+
 def signature_bytes(signed: bytes) -> bytes:
     """Write a signature over a root."""
     return _bytes({"signature": _hex(signed)})

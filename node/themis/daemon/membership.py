@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 from contextlib import closing
+from typing import Final
 
 from themis.chain.committee import RpcCommittee
 from themis.chain.rpc import Rpc
-from themis.committee.gate import Numbers
-from themis.committee.post import Post
+from themis.committee.door import Host, ajar
+from themis.committee.gate import Gate, Numbers
+from themis.committee.post import PATIENCE_S, Post
 from themis.committee.talk import difference
+from themis.committee.wire import Hello
+from themis.config import Config
 from themis.core.assembly import Assembly
 from themis.core.committee import Forum
 from themis.core.errors import Misconfigured, Unavailable
@@ -15,6 +19,11 @@ from themis.core.spelling import shown
 from themis.core.types import Address, Hash32
 from themis.daemon.clock import SystemClock
 from themis.ports import Signer
+
+_ASKED: Final = 3
+"""Members that are asked to call back, at most, until one does."""
+_CALLBACK_S: Final = 2 * PATIENCE_S
+"""For a call and the one back."""
 
 
 def seat(rpc: Rpc, committee: Address, signer: Signer) -> tuple[Assembly, str]:
@@ -32,6 +41,44 @@ def seat(rpc: Rpc, committee: Address, signer: Signer) -> tuple[Assembly, str]:
         )
     found = f"others call it at {own.endpoint}" if own.endpoint else "it calls the others: its profile has no endpoint"
     return assembly, f"one of {len(assembly.seats)} members, {assembly.quorum} must sign the same; {found}"
+
+
+def called_back(rpc: Rpc, config: Config, signer: Signer) -> str:
+    """As `reachable`, of the configured committee."""
+    committee = config.committee.address or signer.address
+    forum, api = Forum(config.chain.chain_id, committee), config.api
+    hello = Hello(config.oracle(), SystemClock().now_s(), {})
+    return reachable(RpcCommittee(rpc, committee).assembly(), forum, signer, hello, (api.host, api.port))
+
+
+def reachable(assembly: Assembly, forum: Forum, signer: Signer, hello: Hello, address: tuple[str, int]) -> str:
+    """Whether another member can call this one, in words. Raises Misconfigured where it cannot.
+
+    `address`: where this node listens, or would. Nobody else knows what is between it and the endpoint of its profile.
+    """
+    own = assembly.seats[signer.address]
+    if not own.endpoint:
+        return "nobody calls it: its profile names no endpoint, and it calls the others"
+    clock = SystemClock()
+    numbers = Numbers(clock)
+    gate = Gate(forum, signer.address, lambda: assembly.seats, clock)
+    with (
+        ajar(Host(signer, forum, gate, numbers, hello), address),
+        closing(Post(forum, signer, numbers, _CALLBACK_S)) as post,
+    ):
+        others = [each for each in assembly.seats.values() if each.endpoint and each.member != signer.address]
+        for each in others[:_ASKED]:
+            try:
+                why_not = post.reached(each)
+            except Unavailable:
+                continue
+            if why_not:
+                raise Misconfigured(
+                    f"{shown(each.member)} cannot call this node at {own.endpoint}: {why_not}. Open that way to "
+                    "api.host and api.port, or correct the profile"
+                )
+            return f"{shown(each.member)} has called this node back at {own.endpoint}"
+    raise Unavailable("no other member is there to call back: check again when one runs")
 
 
 def others(

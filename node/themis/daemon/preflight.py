@@ -134,6 +134,7 @@ class Preflight:
         return (
             _Step("committee", self._committee, ("key", "chain")),
             _Step("members", self._members, ("committee", "oracle", "engine")),
+            _Step("reachable", self._reachable, ("committee", "oracle")),
         )
 
     def _looked(self, step: _Step, unmet: list[str]) -> Check:
@@ -321,6 +322,13 @@ class Preflight:
         if wrong:
             raise _Advice("; ".join(wrong))
         return f"{len(assembly.seats) - 1} others: same answers to the golden inputs, same oracle, clocks together"
+
+    def _reachable(self) -> str:
+        """Whether another member can call this one, at the endpoint of its profile."""
+        try:
+            return membership.called_back(self.rpc, self.config, self._signer())
+        except ThemisError as error:  # it calls the others all the same
+            raise _Advice(str(error)) from error
 
     def _operator(self) -> Address:
         """Who is asked: this key, or its committee."""

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from demo.chains import free_port
 from tests.committee_kit import FORUM, GOLDENS, RIGHT, House, Member
 from tests.fakes import ORACLE_ADDRESS
 from tests.liar import Reply as Said
@@ -26,8 +27,9 @@ from themis.committee.wire import Hello, Reply, Told, Want
 from themis.config import ApiConfig
 from themis.core.assembly import Assembly, Seat
 from themis.core.committee import Commitment, Leaf
-from themis.core.errors import Unavailable
+from themis.core.errors import Misconfigured, Unavailable
 from themis.core.types import Hash32
+from themis.daemon import membership
 
 PATIENCE_S = 0.5
 
@@ -105,6 +107,26 @@ def test_a_root_is_signed_by_who_is_asked_if_it_has_signed_each_result(scene: Sc
         scene.post.countersigned(scene.seat, [])
     with dripping(plain(wire.signature_bytes(bytes(65)), {})) as url, pytest.raises(Unavailable, match="not signed by"):
         scene.post.countersigned(Seat(callee.address, url, signing=True), [leaf])
+
+
+def test_who_is_asked_to_call_back_says_whether_it_could(scene: Scene) -> None:
+    house, caller = scene.house, scene.caller
+    assert scene.post.reached(scene.seat).startswith("member 0x")
+    port = free_port()
+    own = Seat(caller.address, f"http://127.0.0.1:{port}", signing=True)
+    house.chamber.shown = Assembly(2, {scene.callee.address: scene.seat, caller.address: own})
+    scene.callee.table.floor.refresh(0)
+    arguments = (house.chamber.shown, FORUM, caller.signer, Hello(ORACLE_ADDRESS, 0.0, {}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(membership, "SystemClock", lambda: house.clock)
+        house.clock.now += 1  # numbers of calls are of the clock
+        assert "has called this node back" in membership.reachable(*arguments, ("127.0.0.1", port))
+        house.clock.now += 1
+        with pytest.raises(Misconfigured, match="cannot call this node at .* Open that way"):
+            membership.reachable(*arguments, ("127.0.0.1", free_port()))
+        house.chamber.shown = Assembly(2, {caller.address: own})
+        with pytest.raises(Unavailable, match="no other member is there"):
+            membership.reachable(house.chamber.shown, *arguments[1:], ("127.0.0.1", port))
 
 
 def test_a_hello_is_signed_by_who_is_asked(scene: Scene) -> None:
