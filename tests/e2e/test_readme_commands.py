@@ -37,6 +37,14 @@ def test_the_command_line_question_was_answered(followed: Followed) -> None:
     assert (paid["args"]["account"], paid["args"]["amount"]) == (followed.operator, 10**12)
 
 
+def test_the_order_was_answered_and_paid_from_the_deposit(followed: Followed) -> None:
+    (answered,) = followed.oracle.events.OrderFulfilled.get_logs(from_block=0)
+    assert (answered["args"]["operator"], answered["args"]["fee"]) == (followed.operator, 10**12)
+    assert "0x" + answered["args"]["output"].hex() in followed.printed
+    requester, zero = answered["args"]["requester"], "0x" + "00" * 20
+    assert followed.oracle.functions.deposits(zero, requester).call() == 0
+
+
 def test_the_solidity_asks_and_is_answered(followed: Followed) -> None:
     web3, oracle = followed.web3, followed.oracle
     sender = Web3.to_checksum_address(chains.accounts()[5].address)

@@ -1,7 +1,7 @@
 """Asking the oracle from the command line: a free lane, the answer and how it reads."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from themis.core.errors import Misconfigured, Unavailable
@@ -26,8 +26,15 @@ def free_lane(client: "OracleClient", requester: Address) -> int:
     raise Misconfigured(f"the first {_LANES} lanes have open requests: choose a free one with --lane")
 
 
-def answer(client: "OracleClient", request_id: Hash32, first_block: int, timeout_s: float) -> Fulfilled:
-    """Wait for the answer. Raises Unavailable, saying how to get the fee back."""
+def answer(  # noqa: PLR0917 (where it comes from, and what else is looked at meanwhile)
+    client: "OracleClient",
+    request_id: Hash32,
+    first_block: int,
+    timeout_s: float,
+    nothing: str,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> Fulfilled:
+    """Wait for the answer. Raises Unavailable, which says `nothing`, and whatever `meanwhile` raises."""
     from themis.chain import contracts
     from themis.chain.contracts import ORACLE
 
@@ -37,15 +44,13 @@ def answer(client: "OracleClient", request_id: Hash32, first_block: int, timeout
         "toBlock": "latest",
         "topics": [[shown(ORACLE.topic(event)) for event in contracts.EVENTS], shown(request_id)],
     }
-    for _ in _polls(timeout_s):
+    for _ in polls(timeout_s):
         for raw in _logs(client, query):
             event = contracts.decode_event(raw, client.chain_id)
             if isinstance(event, Fulfilled):
                 return event
-    raise Unavailable(
-        f"request {shown(request_id)} was not answered in time: after its deadline get the fee back with "
-        f"`themis refund {shown(request_id)}`"
-    )
+        meanwhile()
+    raise Unavailable(nothing)
 
 
 def _logs(client: "OracleClient", query: dict[str, Any]) -> Sequence[Any]:
@@ -74,7 +79,8 @@ def risk_report(output: bytes) -> dict[str, int | str | list[str]] | None:
     return found | ({"not_known": said.words} if said.words else {})
 
 
-def _polls(timeout_s: float) -> Iterator[None]:
+def polls(timeout_s: float) -> Iterator[None]:
+    """Looks, until so much time has passed."""
     give_up = time.monotonic() + timeout_s
     while time.monotonic() < give_up:
         yield
