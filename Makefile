@@ -32,6 +32,7 @@ CHAINS := demo/node_modules/.stamp
 BROWSER := $(VENV)/.browser
 AUDIT := $(VENV)/.audit
 POSTGRES := $(VENV)/.postgres
+OTEL := $(VENV)/.otel
 
 .PHONY: help
 help: ## this manual
@@ -63,7 +64,7 @@ solidity: setup $(if $(CI),$(AUDIT)) ## the Solidity tests
 	cd contracts/referee && ../$(FORGE) test
 
 .PHONY: python
-python: chains browser $(TYPESCRIPT) $(if $(CI),$(POSTGRES)) ## the Python tests, files side by side
+python: chains browser $(TYPESCRIPT) $(if $(CI),$(POSTGRES) $(OTEL)) ## the Python tests, files side by side
 	$(if $(CI),python -m benchmarks.isa --short)
 	PYTEST_ADDOPTS="$$(test -e $(BROWSER) || echo "-m 'not browser'")" pytest $(SIDE_BY_SIDE)
 
@@ -205,6 +206,11 @@ $(CHAINS): demo/package-lock.json demo/lean.js | $(NODE)
 $(AUDIT): contracts/audit.txt | $(PACKAGES)
 	@echo "setup: Slither and halmos into $(VENV)/audit" >&2
 	@python -m venv --clear $(VENV)/audit && $(VENV)/audit/bin/pip install --quiet --requirement contracts/audit.txt >&2
+	@touch $@
+
+$(OTEL): pyproject.toml | $(PACKAGES)
+	@echo "setup: OpenTelemetry into $(VENV)" >&2
+	@pip install --quiet --constraint constraints.txt --editable '.[otel]' >&2
 	@touch $@
 
 $(POSTGRES): | $(PACKAGES)

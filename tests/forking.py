@@ -39,6 +39,8 @@ _IMPORTED_LATE: Final = (
     "uvicorn.protocols.http.auto",
 )
 """By a node that serves."""
+_OF_EXTRAS: Final = {"themis.daemon.traces", "themis.store.postgres", "themis.store.postgres_faults"}
+"""What they stand on is not on every machine: psycopg wants libpq."""
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _MESSAGE_BYTES: Final = 2**20
 _PIPES: Final = 6
@@ -160,7 +162,8 @@ def _load() -> None:
     """All that a command may import, before anybody asks."""
     package = import_module("themis")
     for module in pkgutil.walk_packages(package.__path__, "themis."):
-        import_module(module.name)
+        if module.name not in _OF_EXTRAS:
+            import_module(module.name)
     for name in _IMPORTED_LATE:
         import_module(name)
     gc.freeze()  # its pages stay shared

@@ -202,6 +202,13 @@ class EngineConfig(_Section):
     """And so much memory, beyond the model's own."""
 
 
+class TracesConfig(_Section):
+    """What each request went through, for a collector."""
+
+    url: Annotated[str, AfterValidator(spelling.endpoint)] | None = None
+    """An OTLP endpoint over HTTP, as http://127.0.0.1:4318; none: nothing is sent."""
+
+
 class LogConfig(_Section):
     """What a running node says on stderr."""
 
@@ -226,6 +233,7 @@ class Config(BaseSettings):
     engine: EngineConfig = EngineConfig()
     store: StoreConfig = StoreConfig()
     log: LogConfig = LogConfig()
+    traces: TracesConfig = TracesConfig()
 
     def oracle(self) -> Address:
         """The contract's address. Raises Misconfigured where there is none yet."""

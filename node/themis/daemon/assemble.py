@@ -1,6 +1,7 @@
 """Puts a node together from a home directory."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from themis.chain.committee import RpcCommittee
 from themis.chain.heads import Heads
@@ -10,7 +11,7 @@ from themis.committee.table import Table
 from themis.committee.talk import Talk
 from themis.config import Config
 from themis.core.committee import Forum
-from themis.core.errors import Broken
+from themis.core.errors import Broken, Misconfigured
 from themis.core.types import Address
 from themis.daemon.agree import Agree
 from themis.daemon.clock import SystemClock
@@ -32,6 +33,9 @@ from themis.store.lock import InstanceLock
 from themis.store.store import SqlStore
 from themis.telemetry import LOOPS, Telemetry
 
+if TYPE_CHECKING:
+    from themis.daemon.traces import Traces
+
 
 @dataclass(frozen=True, slots=True)
 class Running:
@@ -42,6 +46,8 @@ class Running:
     supervisor: Supervisor
     preflight: Preflight
     lock: InstanceLock
+    traces: "Traces | None"
+    """Where a collector hears of requests."""
     table: Table | None
     """Where the key is a member of a committee."""
 
@@ -55,6 +61,7 @@ def assemble(config: Config, preflight: Preflight, lock: InstanceLock, store: Sq
     Guard(engine, preflight.tuned.changes)
     operator = config.committee.address or signer.address
     apart = [info for info in engine.models().values() if not info.batched]
+    traces = _traces(config, operator)
     node = Node(
         chain=RpcChain(preflight.client(), operator),
         store=store,
@@ -76,6 +83,7 @@ def assemble(config: Config, preflight: Preflight, lock: InstanceLock, store: Sq
             errand_gas_per_day=config.committee.gas_per_day,
         ),
         telemetry=Telemetry(engine.models(), (*LOOPS, *map(lane, apart)), config.fees.pricing(chain_id).token_wei),
+        **({"trace": traces.tell} if traces else {}),
     )
     lanes = [InferApart(node, info) for info in apart]
     tend = Tend(preflight.rpc, chain_id, oracle, node.clock)
@@ -97,7 +105,18 @@ def assemble(config: Config, preflight: Preflight, lock: InstanceLock, store: Sq
     supervisor = Supervisor(node, loops, poll_interval_s=config.chain.poll_interval_s, let_go=engine.close)
     if table is not None:
         table.floor.wake = supervisor.nudge
-    return Running(node, engine, supervisor, preflight, lock, table)
+    return Running(node, engine, supervisor, preflight, lock, traces, table)
+
+
+def _traces(config: Config, operator: Address) -> "Traces | None":
+    """Raises Misconfigured where the extra is missing."""
+    if config.traces.url is None:
+        return None
+    try:
+        from themis.daemon.traces import over_http  # noqa: PLC0415 (an extra)
+    except ImportError as error:
+        raise Misconfigured(f"traces.url needs `pip install 'themis-oracle[otel]'`: {error}") from error
+    return over_http(config.traces.url)(chain_id=config.chain.chain_id, oracle=config.oracle(), operator=operator)
 
 
 def _table(node: Node, config: Config, preflight: Preflight, committee: Address) -> Table:

@@ -8,7 +8,7 @@ from themis.core.job import HistoryEntry, Job
 from themis.core.types import Block, ChainEvent, Fulfilled, Hash32, Receipt, Requested
 from themis.daemon.node import Node
 
-_STAGES: Final[Mapping[str, str]] = {
+STAGES_BY_FACT: Final[Mapping[str, str]] = {
     "Accepted": "judged",
     "Computed": "computed",
     "Proposed": "computed",
@@ -40,8 +40,8 @@ def answered(node: Node, job: Job, history: Sequence[HistoryEntry]) -> None:
     telemetry.earned(job.request.model_id, job.request.token, job.least_pay)
     since_s = history[0].at_s
     for entry in history:
-        if entry.fact in _STAGES:
-            telemetry.stage_seconds.labels(_STAGES[entry.fact]).observe(max(0.0, entry.at_s - since_s))
+        if entry.fact in STAGES_BY_FACT:
+            telemetry.stage_seconds.labels(STAGES_BY_FACT[entry.fact]).observe(max(0.0, entry.at_s - since_s))
             since_s = entry.at_s
     seconds = latency_s(history)
     if seconds is not None:

@@ -1,12 +1,14 @@
 """What every loop of the daemon shares."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from themis.core.fees import FeePolicy
+from themis.core.job import HistoryEntry, Job
 from themis.core.permission import Standing
 from themis.core.pricing import Pricing
 from themis.core.requesters import Requesters
-from themis.core.types import Address, Hash32
+from themis.core.types import Address, Hash32, Receipt
 from themis.daemon.account import Account
 from themis.daemon.batches import Batches
 from themis.daemon.chaintime import ChainTime
@@ -41,6 +43,14 @@ class Settings:
     """What transactions that answer nothing may take together."""
 
 
+Tell = Callable[[Job, Sequence[HistoryEntry], Receipt | None], None]
+"""Hears of requests that are over: the job, its history, and its answer's receipt where it is known."""
+
+
+def _nobody(job: Job, history: Sequence[HistoryEntry], receipt: Receipt | None) -> None:
+    """Hears nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """The ports, the settings and the shared clock."""
@@ -52,6 +62,7 @@ class Node:
     clock: Clock
     settings: Settings
     telemetry: Telemetry
+    trace: Tell = _nobody
     time: ChainTime = field(init=False)
     account: Account = field(init=False)
     troubles: Troubles = field(init=False)

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 
 from themis.core.errors import Reason, Unavailable
-from themis.core.job import Closed, Fact, Finalized, HistoryEntry, Job, Underpaid
+from themis.core.job import Closed, Fact, Finalized, HistoryEntry, Job, State, Underpaid
 from themis.core.spelling import ether, instant, shown
 from themis.core.types import ETHER, Hash32, Receipt
 from themis.daemon import measure
@@ -21,6 +21,7 @@ def record(node: Node, facts: Sequence[tuple[Job, Fact]], settled: Sequence[int]
             why = f"{fact.reason} {fact.detail}".rstrip()
             log.info("closed 0x%s: %s; model %s, fee %s", job.id.hex(), why, _model(node, job), _fee(job))
             measure.refused(node, job, fact.reason)
+            _trace(node, job.id)
         if isinstance(fact, Underpaid) and _first_time(node, job):
             log.info("waits 0x%s: %s; %s; model %s", job.id.hex(), fact.detail, _way_on(node, job), _model(node, job))
 
@@ -33,6 +34,7 @@ def reorged(node: Node, gone: Sequence[Hash32]) -> None:
             said = "its block left the chain; it is taken up again when it comes back"
             log.info("closed 0x%s: %s %s; model %s", id_.hex(), job.reason, said, _model(node, job))
             measure.refused(node, job, Reason.REORGED)
+            _trace(node, id_)
 
 
 def finalize(node: Node, jobs: Sequence[Job]) -> None:
@@ -44,6 +46,7 @@ def finalize(node: Node, jobs: Sequence[Job]) -> None:
             continue
         receipt, history = receipts.get(job.mined_at.tx_hash), node.store.history(job.id)
         measure.answered(node, job, history)
+        _trace(node, job.id, receipt)
         if receipt is not None:
             measure.spent(node, job, receipt)
         log.info(
@@ -55,6 +58,13 @@ def finalize(node: Node, jobs: Sequence[Job]) -> None:
             _latency(history),
             job.mined_at.tx_hash.hex(),
         )
+
+
+def _trace(node: Node, id_: Hash32, receipt: Receipt | None = None) -> None:
+    """As the store has it now, where its last fact stands: what was found out about a job that moved on is stale."""
+    job = node.store.job(id_)
+    if job is not None and job.state in {State.DONE, State.CLOSED}:
+        node.trace(job, node.store.history(id_), receipt)
 
 
 def _first_time(node: Node, job: Job) -> bool:

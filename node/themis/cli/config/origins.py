@@ -54,7 +54,7 @@ def _shown(key: str, value: Any) -> str | None:
 
     if value is None:
         return None
-    if not key.startswith(("chain.rpc_url", "chain.ws_url", "key.signer_url", "store.url")):
+    if not key.startswith(("chain.rpc_url", "chain.ws_url", "key.signer_url", "store.url", "traces.url")):
         return str(value)
     short = redacted(str(value))
     return short if short == str(value).rstrip("/") else f"{short}/***"

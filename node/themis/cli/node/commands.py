@@ -104,6 +104,8 @@ def _serve(home: Home, preflight: "Preflight", held: "Held", token: str | None, 
         port_file.unlink(missing_ok=True)
         server.stop()
         running.engine.close()
+        if running.traces is not None:
+            running.traces.close()
         running.node.store.close()
         running.lock.release()
 
