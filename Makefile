@@ -49,8 +49,8 @@ chains: $(CHAINS) ## install Ganache and Hardhat, into demo/node_modules
 browser: $(BROWSER) ## get Chromium, in which the pages are tested: Debian's, as root; without root it says what to do
 
 .PHONY: demo
-demo: setup $(if $(filter-out anvil,$(CHAIN)),chains) ## tell the story on a real chain: [CHAIN=anvil|ganache|hardhat] [JSON=1]; NODES=3: how a committee answers
-	@python -m demo --chain $(CHAIN) $(if $(NODES),--nodes $(NODES)) $(if $(JSON),--json)
+demo: setup $(if $(filter-out anvil,$(CHAIN)),chains) ## tell the story on a real chain: [CHAIN=anvil|ganache|hardhat] [JSON=1]; NODES=3: how a committee answers; LIE=1: how a wrong answer is convicted
+	@python -m demo --chain $(CHAIN) $(if $(NODES),--nodes $(NODES)) $(if $(LIE),--lie) $(if $(JSON),--json)
 
 .PHONY: test
 test: chains browser $(TYPESCRIPT) ## everything that must pass: lint, types, layers, Solidity and Python tests

@@ -1,35 +1,41 @@
 """Lies about runs of the shipped models, and whether the referee convicts each: `make lies` prints and stores them.
 
 A lie is a trace of the right input that is not the model's, of many kinds; the answer that it leads to does not matter.
-The challenger holds it against its own trace, accuses the first tensor that differs, and the referee rules on what the
-liar's own trace says there. Then the honest trace is accused, everywhere by chance: nothing may convict it.
+The challenger knows its root and its own trace, and sees what the liar shows when it asks, as on a chain; the referee
+rules on that alone. Then the honest trace is accused, everywhere by chance: nothing may convict it.
 """
 
 import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from tests import integrity_kit
+from tests.dispute_kit import Forged, Nothing, Played, convicts, forged
+from tests.dispute_kit import play as play_game
 from themis.bundles import bundle
+from themis.bundles.bundle import Bundle, Golden
+from themis.core.merkle import Tree, sha256
 from themis.engine import batch, preprocess
 from themis.exact import program, trace
 from themis.exact.attributes import attributes
 from themis.exact.declare import read_declarations
 from themis.exact.interpret import OPERATORS
-from themis.exact.program import WITNESS
-from themis.exact.referee import accuse, judge, order
-from themis.exact.referee.case import Arrays, Undefined
+from themis.exact.program import REDUCTIONS, WITNESS, reduced_axis
+from themis.exact.referee import judge, order
+from themis.exact.referee.case import Arrays
 from themis.exact.referee.judge import Accusation, WrongElement, WrongKind, WrongOrder
-from themis.exact.roots import INPUT, RESULT, operand_words
+from themis.exact.referee.proof import AtHand, Prover
+from themis.exact.roots import RESULT, operand_words
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 RESULTS: Final = ROOT / "benchmarks/lies.json"
@@ -37,7 +43,11 @@ MODELS: Final = ("selftest-moe", "evm-risk-moe")
 INPUTS: Final = 3
 """Golden inputs of each model, the shortest."""
 
+MOST_SHOWN: Final = 1_000
+"""Questions that a liar answers."""
+
 Array = NDArray[Any]
+T = TypeVar("T")
 Tensors = dict[int, Array]
 Kind = Callable[["Stage", np.random.Generator], Tensors | None]
 """Gives a lie, or None where by chance it would be none."""
@@ -47,9 +57,14 @@ Kind = Callable[["Stage", np.random.Generator], Tensors | None]
 class Stage:
     """A model and an honest run of it."""
 
+    prover: Prover
     model: onnx.ModelProto
-    graph: program.Program
     honest: Mapping[int, Array]
+    mine: AtHand
+
+    @property
+    def graph(self) -> program.Program:
+        return self.prover.program
 
     def results(self, *ops: str) -> list[int]:
         """Words of what nodes give to the trace, of some operators or all."""
@@ -57,12 +72,22 @@ class Stage:
         return [word for word in words if self.honest[word].size and (not ops or self.graph.node(word).op in ops)]
 
     def rerun(self, changed: Mapping[str, Array], weights: Mapping[str, Array] | None = None) -> Tensors | None:
-        """All tensors as they would be with some of another value, or None where that cannot be computed."""
-        words, constants = operand_words(self.model.graph), _constants(self.model)
-        values: dict[str, Array] = {"": np.array([], np.int64), **constants, **(weights or {})}
+        """All tensors as they would be with some of another value, or None where that cannot be computed.
+
+        What does not depend on these is not computed again.
+        """
+        words, known = operand_words(self.model.graph), constants(self.model)
+        values: dict[str, Array] = {"": np.array([], np.int64), **known, **(weights or {})}
         values |= {name: self.honest[word] for word, name in self.graph.inputs.items()}
-        found: Tensors = {word: array for word, array in self.honest.items() if word >> 248 == INPUT}
+        found: Tensors = dict(self.honest)
+        other = set(weights or {})
         for node, told in zip(self.graph.nodes, self.model.graph.node, strict=True):
+            if other.isdisjoint(told.input) and changed.keys().isdisjoint(told.output):
+                if told.op_type != "Sqrt":
+                    values |= {name: self.honest[words[name]] for name in told.output}
+                    continue
+            else:
+                other |= set(told.output)
             operands = [values[name] for name in told.input]
             try:
                 made = OPERATORS[told.op_type](*operands, outputs=len(told.output), **attributes(told))
@@ -82,7 +107,7 @@ class Stage:
         return next(name for name, each in operand_words(self.model.graph).items() if each == word)
 
 
-def _constants(model: onnx.ModelProto) -> dict[str, Array]:
+def constants(model: onnx.ModelProto) -> dict[str, Array]:
     return {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
 
 
@@ -100,6 +125,15 @@ def altered(array: Array, rng: np.random.Generator) -> Array:
     return changed
 
 
+def nudged(array: Array, rng: np.random.Generator) -> Array:
+    """The same with one element changed by one."""
+    changed = array.copy()
+    flat = changed.reshape(-1)
+    place = int(rng.integers(flat.size))
+    flat[place] = not flat[place] if array.dtype.kind == "b" else int(flat[place]) + (-1 if flat[place] > 0 else 1)
+    return changed
+
+
 def value(stage: Stage, rng: np.random.Generator) -> Tensors:
     """One element of one tensor, and nothing that follows from it."""
     word = int(rng.choice(np.array(stage.results(), object)))
@@ -109,15 +143,11 @@ def value(stage: Stage, rng: np.random.Generator) -> Tensors:
 def followed(stage: Stage, rng: np.random.Generator) -> Tensors | None:
     """One element, nudged by one, and all that follows from it."""
     word = int(rng.choice(np.array(stage.results(), object)))
-    array = stage.honest[word].copy()
-    flat = array.reshape(-1)
-    place = int(rng.integers(flat.size))
-    flat[place] = not flat[place] if array.dtype.kind == "b" else int(flat[place]) + (-1 if flat[place] > 0 else 1)
-    return stage.rerun({stage.name(word): array})
+    return stage.rerun({stage.name(word): nudged(stage.honest[word], rng)})
 
 
 def _weights(stage: Stage) -> list[tuple[str, Array]]:
-    return [(name, array) for name, array in _constants(stage.model).items() if array.size > 64]
+    return [(name, array) for name, array in constants(stage.model).items() if array.size > 64]
 
 
 def coarse(stage: Stage, rng: np.random.Generator) -> Tensors | None:
@@ -196,6 +226,20 @@ def witness(stage: Stage, rng: np.random.Generator) -> Tensors:
     return dict(stage.honest) | {word: altered(stage.honest[word], rng)}
 
 
+def result_with_witness(stage: Stage, rng: np.random.Generator) -> Tensors | None:
+    """A reduction's result and its witness, both wrong and of one mind, and all that follows."""
+    words = [word for word in stage.results(*REDUCTIONS) if stage.honest[word | WITNESS].size]
+    word = int(rng.choice(np.array(words, object)))
+    result, running = nudged(stage.honest[word], rng), stage.honest[word | WITNESS].copy()
+    node = stage.graph.node(word)
+    source = node.operands[1] if len(node.operands) > 1 else None
+    axes = None if source is None or source.constant is None else source.constant.ravel().tolist()
+    last = np.moveaxis(running, reduced_axis(node, axes, running.ndim), 0)[-1:]
+    last[...] = result.reshape(last.shape)
+    found = stage.rerun({stage.name(word): result})
+    return None if found is None else found | {word | WITNESS: running}
+
+
 def out_of_range(stage: Stage, rng: np.random.Generator) -> Tensors:
     """Inputs that the proof of exactness does not cover."""
     ranges = read_declarations(stage.model).ranges
@@ -206,7 +250,7 @@ def out_of_range(stage: Stage, rng: np.random.Generator) -> Tensors:
     return dict(stage.honest) | {word: array}
 
 
-def _pick(choices: list[tuple[str, Array]], rng: np.random.Generator) -> tuple[str, Array]:
+def _pick(choices: Sequence[T], rng: np.random.Generator) -> T:
     return choices[int(rng.integers(len(choices)))]
 
 
@@ -223,33 +267,98 @@ KINDS: Final[Mapping[str, Kind]] = {
     "exchanged tensors": exchanged,
     "absent tensor": absent,
     "witness": witness,
+    "result with witness": result_with_witness,
     "input out of range": out_of_range,
 }
+
+
+def spoiled_header(stage: Stage, rng: np.random.Generator) -> Forged:
+    """A leaf of the trace that is none."""
+    return _with_header(stage, rng, lambda headers, place: [integrity_kit.spoiled(headers[place], rng)])
+
+
+def header_twice(stage: Stage, rng: np.random.Generator) -> Forged:
+    return _with_header(stage, rng, lambda headers, place: [headers[place]] * 2)
+
+
+def tensor_too_many(stage: Stage, rng: np.random.Generator) -> Forged:
+    """Up to a hundred that the program does not give, behind one that it does."""
+
+    def more(headers: list[bytes], place: int) -> list[bytes]:
+        numbers = range(10, 10 + int(rng.integers(1, 100)))
+        return [headers[place], *(integrity_kit.renamed(headers[place], stage.mine.words[place] + n) for n in numbers)]
+
+    return _with_header(stage, rng, more)
+
+
+def _with_header(stage: Stage, rng: np.random.Generator, change: Callable[[list[bytes], int], list[bytes]]) -> Forged:
+    headers = list(stage.mine.headers.leaves)
+    place = int(rng.integers(len(headers)))
+    return Forged(stage.mine, Tree([*headers[:place], *change(headers, place), *headers[place + 1 :]], sha256))
+
+
+def misfit(stage: Stage, rng: np.random.Generator) -> Forged:
+    """A tensor with a leaf more, or with one that is too long."""
+    place = int(rng.integers(len(stage.mine.words)))
+    word = stage.mine.words[place]
+    body = list(stage.mine.tree(word).leaves)
+    at = int(rng.integers(len(body)))
+    other = [*body, body[-1]] if rng.integers(2) else [*body[:at], body[at] + b"\x00", *body[at + 1 :]]
+    tree, headers = Tree(other, sha256), list(stage.mine.headers.leaves)
+    headers[place] = headers[place][:96] + tree.root + headers[place][128:]
+    return Forged(stage.mine, Tree(headers, sha256), {word: tree})
+
+
+def nothing(stage: Stage, _: np.random.Generator) -> Forged:
+    """A root over nothing that anybody knows."""
+    return Nothing(stage.mine, stage.mine.headers)
+
+
+FORGERIES: Final[Mapping[str, Callable[[Stage, np.random.Generator], Forged]]] = {
+    "spoiled header": spoiled_header,
+    "header twice": header_twice,
+    "tensor too many": tensor_too_many,
+    "leaves that do not fit": misfit,
+    "root of nothing": nothing,
+}
+"""Claims that no run gives, whatever the model."""
+WITHHELD: Final = "withheld"
+"""A lie of any kind by whoever shows no more after some questions."""
 
 
 def stages() -> Iterator[Stage]:
     """Both models, each with its shortest golden inputs."""
     for name in MODELS:
         loaded = bundle.load(ROOT / "models" / name)
-        model = onnx.load_from_string(loaded.model)
-        graph, preparation = program.read(model), preprocess.find(loaded.manifest.preprocessing)
-        for golden in sorted(loaded.golden, key=lambda entry: len(entry.input))[:INPUTS]:
-            sample = preparation.prepare(golden.input, golden.code)
-            feed = batch.collate([sample], loaded.dtypes, loaded.declared)
-            yield Stage(model, graph, dict(trace.tensors(model, graph, feed)))
+        shortest = sorted(loaded.golden, key=lambda entry: len(entry.input))[:INPUTS]
+        yield from staged(loaded, shortest)
 
 
-def convicted(stage: Stage, claimed: Mapping[int, Array]) -> bool | None:
-    """Whether an honest challenger convicts; None where there is nothing to be accused of."""
-    declared, found = read_declarations(stage.model), None
-    for accusation in accuse.accusations(stage.graph, claimed, stage.honest):
-        try:
-            found = judge.rule(stage.graph, Arrays(claimed), accusation, declared).convicted
-        except Undefined:
-            found = False
-        if found:
-            return True
-    return found
+def staged(loaded: Bundle, chosen: Iterable[Golden]) -> Iterator[Stage]:
+    """A model and honest runs of it."""
+    model, preparation = onnx.load_from_string(loaded.model), preprocess.find(loaded.manifest.preprocessing)
+    prover = Prover(model)
+    for golden in chosen:
+        sample = preparation.prepare(golden.input, golden.code)
+        feed = batch.collate([sample], loaded.dtypes, loaded.declared)
+        honest = dict(trace.tensors(model, prover.program, feed))
+        yield Stage(prover, model, honest, AtHand(honest))
+
+
+def game(stage: Stage, claimed: Tensors | Forged, shows: int = MOST_SHOWN) -> Played | None:
+    """How a challenger plays against it; None where it is the honest trace."""
+    liar = claimed if isinstance(claimed, Forged) else forged(stage.mine, claimed)
+    return None if liar.root == stage.mine.root else play_game(stage.prover, stage.mine, liar, shows=shows)
+
+
+def told(stage: Stage, kind: str, rng: np.random.Generator) -> Played | None:
+    """A lie of a kind, played; None where by chance it is none."""
+    if kind in FORGERIES:
+        return game(stage, FORGERIES[kind](stage, rng))
+    claimed = (_pick(list(KINDS.values()), rng) if kind == WITHHELD else KINDS[kind])(stage, rng)
+    if claimed is None:
+        return None
+    return game(stage, claimed, int(rng.integers(3)) if kind == WITHHELD else MOST_SHOWN)
 
 
 def chance(stage: Stage, rng: np.random.Generator) -> Accusation:
@@ -267,19 +376,21 @@ def chance(stage: Stage, rng: np.random.Generator) -> Accusation:
     return WrongOrder(word, index, None if rng.integers(2) else int(rng.integers(keys)))
 
 
+ALL: Final = (*KINDS, *FORGERIES, WITHHELD)
+
+
 def play(lies: int, honest: int, seed: int) -> dict[str, Any]:
     """So many lies of each kind and accusations of honest traces, over all stages in turn."""
     rng = np.random.default_rng(seed)
-    kinds = {name: Counter({"lies": 0, "convicted": 0, "escaped": 0}) for name in KINDS}
+    kinds = {name: Counter({"lies": 0, "convicted": 0, "escaped": 0, "moves": 0}) for name in ALL}
     truth = Counter({"elements": 0, "convictable": 0})
     setting = list(stages())
-    for name, make in KINDS.items():
+    for name in ALL:
         for number in range(lies):
             stage = setting[number % len(setting)]
-            claimed = make(stage, rng)
-            verdict = None if claimed is None else convicted(stage, claimed)
-            if verdict is not None:
-                kinds[name].update({"lies": 1, "convicted" if verdict else "escaped": 1})
+            if (played := told(stage, name, rng)) is not None:
+                kinds[name].update({"lies": 1, "convicted" if convicts(stage.prover, played) else "escaped": 1})
+                kinds[name]["moves"] = max(kinds[name]["moves"], played.moves)
     for number in range(honest):
         stage = setting[number % len(setting)]
         declared = read_declarations(stage.model)
@@ -290,12 +401,15 @@ def play(lies: int, honest: int, seed: int) -> dict[str, Any]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--lies", type=int, default=900, help="of each kind")
+    parser.add_argument("--lies", type=int, default=560, help="of each kind")
     parser.add_argument("--honest", type=int, default=100_000, help="accusations of honest traces")
     chosen = parser.parse_args()
     found = play(chosen.lies, chosen.honest, 15)
     for name, counts in found["kinds"].items():
-        print(f"{name:26} {counts['lies']:6,} lies {counts['convicted']:6,} convicted {counts['escaped']:4,} escaped")
+        print(
+            f"{name:26} {counts['lies']:6,} lies {counts['convicted']:6,} convicted {counts['escaped']:4,} escaped, "
+            f"{counts['moves']:2} moves at most"
+        )
     print(f"{'honest':26} {found['honest']['elements']:6,} accused {found['honest']['convictable']:4,} convictable")
     RESULTS.write_text(json.dumps(found, indent=2) + "\n")
     return int(any(counts["escaped"] for counts in found["kinds"].values()) or found["honest"]["convictable"] > 0)

@@ -15,16 +15,12 @@ from statistics import median
 from typing import Any, Final
 
 import numpy as np
-import onnx
 
-from benchmarks.lies import Stage
+from benchmarks.lies import Stage, staged
 from tests import fuzz_referee
 from themis.bundles import bundle
-from themis.engine import batch, preprocess
-from themis.exact import program, trace
 from themis.exact.program import WITNESS
 from themis.exact.referee.judge import Accusation, WrongElement, WrongKind, WrongOrder
-from themis.exact.referee.proof import Prover
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 RESULTS: Final = ROOT / "benchmarks/proofs.json"
@@ -37,12 +33,7 @@ BASE, ZERO, OTHER, FLOOR_A_TOKEN = 21_000, 4, 16, 10
 def stage() -> Stage:
     """The longest golden input, run."""
     loaded = bundle.load(MODEL)
-    model = onnx.load_from_string(loaded.model)
-    golden = max(loaded.golden, key=lambda entry: len(entry.input))
-    sample = preprocess.find(loaded.manifest.preprocessing).prepare(golden.input, golden.code)
-    feed = batch.collate([sample], loaded.dtypes, loaded.declared)
-    graph = program.read(model)
-    return Stage(model, graph, dict(trace.tensors(model, graph, feed)))
+    return next(staged(loaded, [max(loaded.golden, key=lambda entry: len(entry.input))]))
 
 
 def accusations(at: Stage, rng: np.random.Generator) -> Iterator[tuple[str, Accusation]]:
@@ -75,12 +66,12 @@ def spent(there: Any, name: str, call: bytes) -> tuple[int, int]:
 
 def main() -> int:
     at, rng = stage(), np.random.default_rng(7)
-    prover = Prover(at.model, at.honest)
+    prover, honest = at.prover, at.mine
     convicted = 0
     found: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
     with fuzz_referee.contracts() as there:
         for op, accusation in accusations(at, rng):
-            name, call = prover.call(accusation)
+            name, call = prover.call(honest, accusation)
             convicted += there.rule(name, call)
             found[op].append((len(call), *spent(there, name, call)))
     rows = {op: _row(each) for op, each in sorted(found.items())}

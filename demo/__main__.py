@@ -8,7 +8,7 @@ import json
 import sys
 import time
 
-from demo import committee
+from demo import committee, lie
 from demo.chains import Kind
 from demo.next_steps import suggest
 from demo.story import tell
@@ -22,11 +22,12 @@ def main() -> int:
     parser.add_argument("--chain", type=Kind, choices=list(Kind), default=Kind.ANVIL)
     parser.add_argument("--json", action="store_true", help="print the JSON line only")
     parser.add_argument("--nodes", type=int, choices=[len(committee.NAMES)], help="tell how a committee answers")
+    parser.add_argument("--lie", action="store_true", help="tell how a wrong answer is convicted")
     options = parser.parse_args()
     out = Transcript(silent=options.json)
     started = time.monotonic()
     try:
-        outcome = committee.tell(out) if options.nodes else tell(options.chain, out)
+        outcome = lie.tell(out) if options.lie else committee.tell(out) if options.nodes else tell(options.chain, out)
     except ThemisError as error:
         print(f"error[{error.code}]: {error}", file=sys.stderr)
         return error.exit_status or 1

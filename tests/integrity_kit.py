@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import onnx
@@ -12,18 +12,12 @@ from themis.core import merkle
 from themis.core.abi import encode
 from themis.core.keccak import keccak
 from themis.core.merkle import Tree, sha256
+from themis.dispute.proving import INTEGRITY
 from themis.exact import trace
 from themis.exact.referee import integrity
-from themis.exact.referee.integrity import Named
-from themis.exact.referee.proof import OPENING, ROOTS, opening
+from themis.exact.referee.integrity import Said
+from themis.exact.referee.proof import opening
 from themis.exact.roots import program_leaves
-
-SIGNATURES: Final = {
-    "unread": (ROOTS, OPENING),
-    "unordered": (ROOTS, OPENING, OPENING),
-    "misfit": (ROOTS, OPENING, OPENING),
-    "missing": (ROOTS, "uint256", OPENING, "uint256", f"{OPENING}[]"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +38,7 @@ class Claimed:
         self._roots = (merkle.root(self.program.leaves), bytes(32), merkle.root(headers, sha256))
 
     def _asked(self, name: str, convicted: bool | None, *arguments: Any) -> Asked:
-        types = SIGNATURES[name]
+        types = INTEGRITY[name]
         selector = keccak(f"{name}({','.join(types)})".encode())[:4]
         return Asked(name, convicted, selector + encode(types, [self._roots, *arguments]))
 
@@ -62,21 +56,32 @@ class Claimed:
         ruled = _ruled(lambda: integrity.misfit(header, len(body.leaves), leaf, body.leaves[leaf]))
         return self._asked("misfit", ruled, opening(self.headers, place), opening(body, leaf))
 
-    def missing(self, word: int, number: int, place: int) -> Asked:
+    def missing(self, word: int, number: int) -> Asked:
         """Between the neighbors that there would be."""
         leaves = self.headers.leaves
         words = [found.word for leaf in leaves if (found := integrity.read(leaf))]
         at = sum(other < word for other in words)
         left, right = leaves[at - 1] if at else None, leaves[at] if at < len(leaves) else None
-        named = Named(self.program.leaves[number], number, place)
-        ruled = _ruled(lambda: integrity.missing(word, named, left, right))
+        ruled = _ruled(lambda: integrity.missing(word, self._said(number), left, right))
         neighbors = [opening(self.headers, each) for each in (at - 1, at) if 0 <= each < len(leaves)]
-        return self._asked("missing", ruled, word, opening(self.program, number), place, neighbors)
+        return self._asked("missing", ruled, word, opening(self.program, number), neighbors)
+
+    def surplus(self, place: int, number: int) -> Asked:
+        header = self.headers.leaves[place]
+        ruled = _ruled(lambda: integrity.surplus(header, self._said(number)))
+        return self._asked("surplus", ruled, opening(self.headers, place), opening(self.program, number))
+
+    def _said(self, number: int) -> Said:
+        return Said(self.program.leaves[number], number, len(self.program.leaves))
 
     def everything(self) -> Iterator[Asked]:
-        """All that a trace can be accused of without knowing the model, once for each leaf."""
+        """All that a trace can be accused of but tensors that are missing, once for each leaf."""
         for place in range(len(self.headers.leaves)):
             yield self.unread(place)
+            head = integrity.read(self.headers.leaves[place])
+            yield self.surplus(
+                place, 0 if head is None else min(integrity.giver(head.word), len(self.program.leaves) - 1)
+            )
             if place + 1 < len(self.headers.leaves):
                 yield self.unordered(place)
             for leaf in {0, len(self.bodies.get(place, [])) - 1} if place in self.bodies else ():
@@ -102,6 +107,11 @@ def crooked(honest: Claimed, model: onnx.ModelProto, place: int, body: list[byte
     headers = list(honest.headers.leaves)
     headers[place] = headers[place][:96] + merkle.root(body, sha256) + headers[place][128:]
     return Claimed(model, headers, {place: body})
+
+
+def renamed(header: bytes, word: int) -> bytes:
+    """The header of another tensor."""
+    return word.to_bytes(32, "big") + header[32:]
 
 
 def spoiled(header: bytes, rng: np.random.Generator) -> bytes:

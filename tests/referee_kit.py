@@ -7,12 +7,14 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from themis.exact import program, trace
-from themis.exact.declare import Declarations, read_declarations
+from tests.dispute_kit import convicts, forged, play
+from themis.exact import trace
+from themis.exact.declare import Declarations
 from themis.exact.program import Program
-from themis.exact.referee import accuse, judge, order
-from themis.exact.referee.case import Arrays, Opened, Undefined
+from themis.exact.referee import judge, order
+from themis.exact.referee.case import Arrays, Opened
 from themis.exact.referee.judge import Accusation, WrongElement, WrongKind, WrongOrder
+from themis.exact.referee.proof import AtHand, Prover
 
 Array = NDArray[Any]
 Tensors = Mapping[int, Array]
@@ -23,8 +25,9 @@ class Bench:
 
     def __init__(self, model: onnx.ModelProto) -> None:
         self.model = model
-        self.program: Program = program.read(model)
-        self.declared: Declarations = read_declarations(model)
+        self.prover = Prover(model)
+        self.program: Program = self.prover.program
+        self.declared: Declarations = self.prover.declared
 
     def honest(self, feed: Mapping[str, Array]) -> dict[int, Array]:
         return dict(trace.tensors(self.model, self.program, feed))
@@ -64,13 +67,7 @@ class Bench:
         return judge.rule(self.program, Arrays(tensors), accusation, self.declared).opened
 
     def challenged(self, claimed: Tensors, honest: Tensors) -> bool | None:
-        """Whether an honest challenger convicts; None where there is nothing to be accused of."""
-        found = None
-        for accusation in accuse.accusations(self.program, claimed, honest):
-            try:
-                found = self.convicted(claimed, accusation)
-            except Undefined:
-                found = False
-            if found:
-                return True
-        return found
+        """Whether an honest challenger convicts, by what is shown to it; None where nothing is wrong."""
+        mine = AtHand(honest)
+        liar = forged(mine, claimed)
+        return None if liar.root == mine.root else convicts(self.prover, play(self.prover, mine, liar))

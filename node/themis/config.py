@@ -216,6 +216,22 @@ class LogConfig(_Section):
     format: Literal["text", "json"] = "text"
 
 
+class DisputeConfig(_Section):
+    """What stands behind answers, and what `themis watch` may put up against wrong ones."""
+
+    warranty: AddressField | None = None
+    contract: AddressField | None = None
+    """Decides the games of covers that are made here."""
+    adaptor: AddressField | None = None
+    """Says how the models of these covers read and write."""
+    openings_urls: tuple[Annotated[str, AfterValidator(spelling.endpoint)], ...] = ()
+    """Who may serve openings of traces: guarantors' `themis watch`. Asked before the chain is, and never believed."""
+    max_bonds_wei: Wei = 0
+    """For challenges, in 24 hours."""
+    traces_mib: Annotated[int, Field(ge=64)] = 2_048
+    """Of traces on disk."""
+
+
 class Config(BaseSettings):
     """All of it. Relative paths are relative to the home directory."""
 
@@ -230,6 +246,7 @@ class Config(BaseSettings):
     models: tuple[ModelConfig, ...] = ()
     api: ApiConfig = ApiConfig()
     committee: CommitteeConfig = CommitteeConfig()
+    dispute: DisputeConfig = DisputeConfig()
     engine: EngineConfig = EngineConfig()
     store: StoreConfig = StoreConfig()
     log: LogConfig = LogConfig()

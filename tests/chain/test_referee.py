@@ -1,25 +1,20 @@
 """The referee's contracts rule as Python does, on every operator: accusations at random, by `tests/fuzz_referee.py`."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from benchmarks import lies
 from benchmarks.lies import Stage
 from tests import fuzz_referee, integrity_kit
+from tests.dispute_kit import convicts
 from tests.fuzz_referee import Contracts
 from tests.integrity_kit import Asked, Claimed
 from tests.referee_cases import OPERATORS, drawn
 from tests.referee_kit import Bench
-from themis.exact import program
+from themis.dispute.search import WrongInput
 from themis.exact.referee import integrity
-from themis.exact.referee.accuse import accusations
-from themis.exact.referee.case import Undefined
-from themis.exact.referee.judge import Absent, Accusation, OutOfRange
-from themis.exact.referee.proof import Prover
 
 ELEMENTS = 100
 """Of each operator."""
@@ -63,11 +58,14 @@ def test_contract_and_specification_agree_on_what_is_a_trace(op: str, there: Con
                 asked.append(integrity_kit.crooked(honest, model, place, other).misfit(place, len(other) - 1))
             asked += Claimed(model, [*headers[: place + 1], *headers[place:]], {}).everything()
             less = integrity_kit.claimed(model, {other: tensors[other] for other in words if other != word})
-            for named in integrity.evidence(program.read(model), word):
-                asked += [honest.missing(word, *named), *([less.missing(word, *named)] if len(words) > 1 else [])]
+            number, last = integrity.giver(word), len(honest.program.leaves) - 1
+            asked += [honest.missing(word, number), *([less.missing(word, number)] if len(words) > 1 else [])]
+            for extra in (word | 7, word | 1 << 64, 1 << 248 | 9, 2 << 248 | (last + 1) << 32):
+                changed = [*headers[:place], integrity_kit.renamed(headers[place], extra), *headers[place + 1 :]]
+                asked.append(Claimed(model, changed, {}).surplus(place, min(integrity.giver(extra), last)))
         assert [each.name for each in asked if not agreed(there, each)] == []
         rulings += [(each.name, each.convicted) for each in asked]
-    assert {name for name, convicted in rulings if convicted} >= {"unread", "unordered", "misfit", "missing"}
+    assert {name for name, convicted in rulings if convicted} >= {"unread", "unordered", "misfit", "missing", "surplus"}
     assert {convicted for _, convicted in rulings} == {True, False, None}
 
 
@@ -77,28 +75,18 @@ def stage() -> Stage:
     return next(lies.stages())
 
 
-@pytest.mark.parametrize("kind", lies.KINDS)
+@pytest.mark.parametrize("kind", [*lies.KINDS, *lies.FORGERIES])
 def test_a_lie_about_a_shipped_model_is_convicted_on_the_chain(kind: str, stage: Stage, there: Contracts) -> None:
-    told = (lies.KINDS[kind](stage, np.random.default_rng(seed)) for seed in range(50))
-    claimed = next(found for found in told if found and lies.convicted(stage, found) is not None)
-    assert any(convicts(there, stage, claimed, found) for found in accusations(stage.graph, claimed, stage.honest))
-
-
-def convicts(there: Contracts, stage: Stage, claimed: dict[int, NDArray[Any]], accusation: Accusation) -> bool:
-    """Whether a contract convicts; what inputs are is for an adaptor to say, here Python does."""
-    if isinstance(accusation, OutOfRange):
-        return bool(lies.convicted(stage, claimed))
-    if isinstance(accusation, Absent):
-        liar = integrity_kit.claimed(stage.model, claimed)
-        named = integrity.evidence(stage.graph, accusation.word)
-        asked = (liar.missing(accusation.word, *each) for each in named)
-        return any(each.convicted and agreed(there, each) for each in asked)
-    try:
-        return there.rule(*Prover(stage.model, claimed).call(accusation))
-    except (RuntimeError, Undefined):
-        return False
+    """By what the liar shows; what inputs are is for an adaptor to say, here Python does."""
+    told = (lies.told(stage, kind, np.random.default_rng(seed)) for seed in range(50))
+    played = next(found for found in told if found is not None)
+    if played.charge is None:
+        assert played.silent or isinstance(played.fault, WrongInput)
+        assert convicts(stage.prover, played)
+    else:
+        assert there.rule(played.charge.judge, played.charge.call)
 
 
 def test_an_honest_run_of_a_shipped_model_is_convicted_of_nothing(stage: Stage, there: Contracts) -> None:
-    prover, rng = Prover(stage.model, stage.honest), np.random.default_rng(3)
-    assert not any(there.rule(*prover.call(lies.chance(stage, rng))) for _ in range(300))
+    rng = np.random.default_rng(3)
+    assert not any(there.rule(*stage.prover.call(stage.mine, lies.chance(stage, rng))) for _ in range(300))

@@ -150,7 +150,7 @@ def test_a_trace_is_of_the_model_s_own_answer(scene: Scene) -> None:
     id_ = scene.asked(scene.town.model_id, b"an honest trace", 12)
     (output,) = scene.world.wait_for_answers({id_})[id_]
     (found,) = nobody.tell("trace", "0x" + id_.hex())
-    assert (found["format"], found["equal"], found["output"]) == ("trace-1", True, "0x" + output.hex())
+    assert (found["format"], found["equal"], found["output"]) == ("trace-2", True, "0x" + output.hex())
     leaves = [
         encode(
             ["uint256", "uint256", "uint256[]", "bytes32"],

@@ -24,7 +24,7 @@ PAGE = (ROOT / "docs/operators.md").read_text()
 
 def test_settings_it_names_exist() -> None:
     sections = {name: field.annotation for name, field in Config.model_fields.items()}
-    named = re.findall(r"`((?:chain|key|fees|requesters|api|engine|log)\.\w+)`", PAGE)
+    named = re.findall(r"`((?:chain|key|fees|requesters|api|dispute|engine|log)\.\w+)`", PAGE)
     assert len(set(named)) > 8
     for section, key in (name.split(".") for name in named):
         assert key in getattr(sections[section], "model_fields", {}), f"{section}.{key}"

@@ -15,7 +15,7 @@ from tests.referee_cases import OPERATORS, drawn
 from tests.referee_kit import Bench
 from themis.exact.referee.case import Undefined
 from themis.exact.referee.judge import Accusation, WrongKind
-from themis.exact.referee.proof import Prover
+from themis.exact.referee.proof import AtHand, Prover
 
 FILE: Final = Path(__file__).parent / "trace/proofs.jsonl"
 SEEDS: Final = range(12)
@@ -26,12 +26,12 @@ def calls(op: str, seed: int, most: int) -> Iterator[tuple[str, bytes, bool, Acc
     model, feed = drawn(op, seed)
     bench, rng = Bench(model), np.random.default_rng(seed)
     honest = bench.honest(feed)
-    claims = [honest]
+    prover, claims = Prover(model), [honest]
     for word, array in honest.items():
         if word not in bench.program.inputs:
             claims.append(honest | {word: altered(array, rng) if array.size else array[None]})
     for tensors in claims:
-        prover = Prover(model, tensors)
+        at_hand = AtHand(tensors)
         for accusation in bench.accusations(tensors, rng, most):
             if accusation.word in bench.program.inputs:
                 continue
@@ -39,7 +39,7 @@ def calls(op: str, seed: int, most: int) -> Iterator[tuple[str, bytes, bool, Acc
                 convicted = bench.convicted(tensors, accusation)
             except Undefined:
                 continue
-            yield *prover.call(accusation), convicted, accusation
+            yield *prover.call(at_hand, accusation), convicted, accusation
 
 
 def _cases() -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Writes `trace/format.json`: traces of small graphs, leaf by leaf, as format "trace-1" has them."""
+"""Writes `trace/format.json`: traces of small graphs, leaf by leaf, as format "trace-2" has them."""
 
 import json
 from collections.abc import Mapping

@@ -4,9 +4,9 @@ pragma solidity ^0.8.28;
 import {Trees} from "./Trees.sol";
 import {BadProof, Opening, Roots, Undefined, WITNESS} from "./Types.sol";
 
-/// @title Whether what is committed to is a trace at all: every leaf of its form, words rising, tensors that are there and whole
+/// @title Whether what is committed to is a trace at all: every leaf of its form, words rising, tensors whole, and those of the program
 /// @notice Each function says whether the accused is convicted. They revert with BadProof for what does not lead to the roots, and
-/// with Undefined where the fault is another one: a neighbor that is no header, a leaf of the program that does not name the tensor.
+/// with Undefined where the fault is another one: a neighbor that is no header, a leaf of the program that does not give the tensor.
 /// @dev The specification is `node/themis/exact/referee/integrity.py`.
 contract Integrity {
     uint256 private constant INPUT = 1;
@@ -53,45 +53,47 @@ contract Integrity {
         return leaf.count != rows * perRow || leaf.leaf.length != (left < LEAF_BYTES ? left : LEAF_BYTES);
     }
 
-    /// @notice A tensor that a leaf of the program names is not where it would lie.
-    /// @param place Of the operand that names it, or of the graph's output for leaf 0.
+    /// @notice A tensor that a leaf of the program gives is not where it would lie.
     /// @param neighbors The two between which it would lie; or the first or last, before or behind which.
-    function missing(
-        Roots calldata roots,
-        uint256 word,
-        Opening calldata said,
-        uint256 place,
-        Opening[] calldata neighbors
-    ) external pure returns (bool) {
+    function missing(Roots calldata roots, uint256 word, Opening calldata said, Opening[] calldata neighbors)
+        external
+        pure
+        returns (bool)
+    {
         _require(Trees.opens(roots.program, said, false));
+        if (!_gives(said, word)) revert Undefined();
         uint256 first = _head(roots, neighbors[0]).word;
-        bool between;
-        uint256 before;
         if (neighbors.length == 2) {
             _require(neighbors[0].index + 1 == neighbors[1].index);
-            (between, before) = (first < word && word < _head(roots, neighbors[1]).word, first);
-        } else {
-            bool isLast = neighbors[0].index + 1 == neighbors[0].count && first < word;
-            _require(neighbors.length == 1 && (isLast || neighbors[0].index == 0));
-            (between, before) = isLast ? (true, first) : (word < first, 0);
+            return first < word && word < _head(roots, neighbors[1]).word;
         }
-        bool named = said.index == 0 ? _ofGraph(word, said.leaf, place) : _ofNode(word, said, place, before);
-        if (!named) revert Undefined();
-        return between;
+        bool isLast = neighbors[0].index + 1 == neighbors[0].count && first < word;
+        _require(neighbors.length == 1 && (isLast || neighbors[0].index == 0));
+        return isLast || word < first;
     }
 
-    /// @dev An output of the graph, or one of its inputs: a trace has all of these.
-    function _ofGraph(uint256 word, bytes calldata leaf, uint256 place) private pure returns (bool) {
-        (, string[] memory inputs,,, bytes32[] memory sources) =
-            abi.decode(leaf, (string[], string[], string[], string[], bytes32[]));
-        if (word >> 248 == INPUT) return word & ((1 << 248) - 1) < inputs.length;
-        return word >> 248 == RESULT && place < sources.length && uint256(sources[place]) == word;
+    /// @notice A tensor is none that the program gives.
+    /// @param said The leaf of the program that would give it; any, where the program has no such node.
+    function surplus(Roots calldata roots, Opening calldata header, Opening calldata said)
+        external
+        pure
+        returns (bool)
+    {
+        _require(Trees.opens(roots.program, said, false));
+        uint256 word = _head(roots, header).word;
+        uint256 number = word >> 248 == INPUT ? 0 : (word >> 32 & type(uint32).max) + 1;
+        if (number >= said.count) return true;
+        if (number != said.index) revert Undefined();
+        return !_gives(said, word);
     }
 
-    /// @dev What a node reads, its witness, or a TopK's indices whose values are there. What Floor reads may be a root, which no trace
-    /// has.
-    function _ofNode(uint256 word, Opening calldata said, uint256 place, uint256 before) private pure returns (bool) {
-        (string memory name, bytes32[] memory operands,,,) =
+    /// @dev Whether the graph has such an input, or the node such an output or witness; of a root there is no trace.
+    function _gives(Opening calldata said, uint256 word) private pure returns (bool) {
+        if (said.index == 0) {
+            (, string[] memory inputs,,,) = abi.decode(said.leaf, (string[], string[], string[], string[], bytes32[]));
+            return word >> 248 == INPUT && word & ((1 << 248) - 1) < inputs.length;
+        }
+        (string memory name, bytes32[] memory operands,,, uint256 outputs) =
             abi.decode(said.leaf, (string, bytes32[], bytes[], string[], uint256));
         bytes32 op = keccak256(bytes(name));
         uint256 own = RESULT << 248 | (said.index - 1) << 32;
@@ -101,9 +103,7 @@ contract Integrity {
             if (second == 1 && op != keccak256("MatMul") && op != keccak256("MatMulInteger")) return false;
             return uint256(operands[second]) >> 248 == INPUT || uint256(operands[second]) >> 248 == RESULT;
         }
-        if (word == own | 1 && before == own && op == keccak256("TopK")) return true;
-        if (place >= operands.length || uint256(operands[place]) != word) return false;
-        return word >> 248 == INPUT || (word >> 248 == RESULT && op != keccak256("Floor"));
+        return word >= own && word - own < outputs && op != keccak256("Sqrt");
     }
 
     function _head(Roots calldata roots, Opening calldata header) private pure returns (Head memory head) {

@@ -33,10 +33,12 @@ REGISTRY: Final = Artifact("Registry")
 LENS: Final = Artifact("Lens")
 COMMITTEE: Final = Artifact("Committee")
 FACTORY: Final = Artifact("CommitteeFactory")
+WARRANTY: Final = Artifact("Warranty")
+DISPUTE: Final = Artifact("Dispute")
 EVENTS: Final = ("Requested", "Fulfilled", "OrderFulfilled")
 """What a node lives on: what is asked of it, and what it has answered."""
 _ALL: Final = (ORACLE, REGISTRY, LENS)
-_REFUSING: Final = (*_ALL, COMMITTEE, FACTORY)
+_REFUSING: Final = (*_ALL, COMMITTEE, FACTORY, WARRANTY, DISPUTE)
 
 
 def having(function: str) -> Artifact:

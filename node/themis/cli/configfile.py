@@ -81,14 +81,14 @@ def add_model(path: Path, bundle: str, model_id: str) -> None:
     _write(path, text)
 
 
-def set_committee(path: Path, key: str, address: str) -> None:
-    """Set committee.address or committee.factory. Raises Misconfigured where the file is written in another style."""
+def set_address(path: Path, section: str, key: str, address: str) -> None:
+    """Set an address of a section. Raises Misconfigured where the file is written in another style."""
     text = config.text_of(path)
-    if "committee" not in _parsed(path, text):
-        text = f"{text.rstrip()}\n\n[committee]\n"
-    text = _set(text, key, address, "committee")
-    if _parsed(path, text).get("committee", {}).get(key) != address:
-        raise Misconfigured(f"{path} cannot be edited: set committee.{key} = {_value(address)} in it")
+    if section not in _parsed(path, text):
+        text = f"{text.rstrip()}\n\n[{section}]\n"
+    text = _set(text, key, address, section)
+    if _parsed(path, text).get(section, {}).get(key) != address:
+        raise Misconfigured(f"{path} cannot be edited: set {section}.{key} = {_value(address)} in it")
     _write(path, text)
 
 

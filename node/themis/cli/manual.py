@@ -36,6 +36,11 @@ COMMANDS: Final = {
     "committee": Entry(
         "committee.commands", "Operators of several members, of which so many must sign the same answer."
     ),
+    "warranty": Entry("warranty.commands", "Money behind answers: cover them, and see what is covered."),
+    "watch": Entry(
+        "warranty.watching",
+        "Run covered answers again, challenge wrong ones, and defend this key's covers, until told to stop.",
+    ),
     "request": Entry("request.commands", "Ask a model as this home's key, and wait for the answer."),
     "simulate": Entry(
         "request.simulating",

@@ -71,8 +71,19 @@ class Tree:
         """Raises ValueError without any leaf."""
         if not leaves:
             raise ValueError(EMPTY)
-        self.leaves = leaves
+        self.leaves, self._hashed = leaves, hashed
         self._levels = _levels([hashed(LEAF_TAG + leaf) for leaf in leaves], hashed)
+
+    @property
+    def root(self) -> Hash32:
+        return root_hash(len(self.leaves), self._levels[-1][0], self._hashed)
+
+    def node(self, level: int, index: int) -> Hash32:
+        """Node of a level, of which leaves have 0; above the top there is the top. Raises IndexError for none."""
+        row = self._levels[min(level, len(self._levels) - 1)]
+        if not 0 <= index < len(row) or level < 0:
+            raise IndexError(f"no node {index} of level {level} in a tree of {len(self.leaves)}")
+        return Hash32(row[index])
 
     def prove(self, index: int) -> Proof:
         """Proof for one leaf. Raises IndexError for an index outside 0..len-1."""

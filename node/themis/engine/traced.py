@@ -1,6 +1,7 @@
 """Runs one request and commits to all that was computed. Called in a process of its own: see `sandbox`."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import onnx
@@ -11,7 +12,7 @@ from themis.bundles.manifest import GENERIC
 from themis.core.errors import Reason, Refused
 from themis.engine import batch, preprocess, tensors
 from themis.engine.generic import Generic
-from themis.exact import program, trace
+from themis.exact import kept, program, trace
 from themis.exact.session import RUNTIME_ERRORS
 from themis.exact.trace import Trace
 
@@ -21,18 +22,22 @@ NO_TRACE: Final[tuple[type[Exception], ...]] = (*RUNTIME_ERRORS, ValueError)
 """The last where a shape of this run has no trace."""
 
 
-def traced(bundle: Bundle, input_: bytes, code: bytes | None) -> tuple[Trace, bytes]:
-    """The trace of an exact model's run, and the answer that follows from it. Raises Refused."""
+def traced(bundle: Bundle, input_: bytes, code: bytes | None, file: Path | None = None) -> tuple[Trace, bytes]:
+    """The trace of an exact model's run, and the answer that follows from it; with a file, it is kept there.
+
+    Raises Refused, and OSError where there is no room for the file.
+    """
     feed, render = _prepared(bundle, input_, code)
     model = onnx.load_from_string(bundle.model)
     graph = program.read(model)
     names = {word: name for name, word in graph.outputs.items()}
     headers, outputs = [], {}
     try:
-        for word, array in trace.tensors(model, graph, feed):
-            headers.append(trace.commit(word, array))
-            if word in names:
-                outputs[names[word]] = array
+        run = trace.tensors(model, graph, feed)
+        for header, array in ((trace.commit(*each), each[1]) for each in run) if file is None else kept.keep(file, run):
+            headers.append(header)
+            if header.word in names:
+                outputs[names[header.word]] = array
     except NO_TRACE as error:
         raise Refused(Reason.ENGINE_REFUSED, str(error)) from error
     return Trace(tuple(headers)), render(outputs)

@@ -5,7 +5,6 @@ index. Besides what nodes give, a trace has two kinds of witness, so that no che
 the columns of a product's second operand where that is no weight, and the running results of a reduction (ADR 0046).
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -84,7 +83,18 @@ class Program:
     outputs: Mapping[str, int]
     """Words of the graph's outputs by name."""
     traced: tuple[int, ...]
-    """Words of a trace's tensors, rising: the inputs, then of each node what is read or an output, and the witness."""
+    """Words of a trace's tensors, rising: inputs, then what each node gives, and its witness (ADR 0056)."""
+
+    @property
+    def checked(self) -> tuple[int, ...]:
+        """The same words, each behind all that its check reads: witnesses and a TopK's indices before results."""
+
+        def place(word: int) -> tuple[int, bool, int]:
+            index = word & 0xFFFFFFFF
+            first = index == WITNESS or (index == 1 and word not in self.inputs and self.node(word).op == "TopK")
+            return word >> 32, not first, index
+
+        return tuple(sorted(self.traced, key=place))
 
     def node(self, word: int) -> Node:
         """That gives a tensor of a trace. Raises KeyError for an input."""
@@ -120,7 +130,7 @@ def read(model: onnx.ModelProto) -> Program:
         inputs={word: entry.name for word, entry in entries.items()},
         input_types={word: _declared(entry) for word, entry in entries.items()},
         outputs=outputs,
-        traced=tuple(sorted([*entries, *_given(nodes, outputs)])),
+        traced=tuple(sorted([*entries, *_given(nodes)])),
     )
 
 
@@ -130,16 +140,10 @@ def _declared(entry: onnx.ValueInfoProto) -> tuple[np.dtype[Any], tuple[int | st
     return np.dtype(helper.tensor_dtype_to_np_dtype(kind.elem_type)), tuple(sizes)
 
 
-def _given(nodes: list[Node], outputs: Mapping[str, int]) -> list[int]:
-    """Words of what nodes give to a trace."""
-    read_by = Counter(source.word for node in nodes for source in node.operands if source is not None)
-    wanted = {word for word in (*read_by, *outputs.values()) if word >> 248 == RESULT}
-    for node in nodes:
-        if node.op == "TopK" and node.word(0) in wanted:
-            wanted.add(node.word(1))  # values are checked by the indices
-        if node.witnessed:
-            wanted.add(node.word(WITNESS))
-    return sorted(wanted)
+def _given(nodes: list[Node]) -> list[int]:
+    """Words of what nodes give to a trace: all but roots, which are no integers."""
+    given = [node.word(index) for node in nodes if node.op != "Sqrt" for index in range(node.outputs)]
+    return given + [node.word(WITNESS) for node in nodes if node.witnessed]
 
 
 def reduced_axis(node: Node, axes: Sequence[int] | None, rank: int) -> int:

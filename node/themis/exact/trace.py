@@ -1,4 +1,4 @@
-"""Format "trace-1": what a graph computed for one request, tensor by tensor, under one root.
+"""Format "trace-2": what a graph computed for one request, tensor by tensor, under one root.
 
 Tensors are in the order of their words (`program.py`). An element is the integer it stands for, whatever carries it, as
 big-endian two's complement: float32 in 4 bytes, float64 in 8, bool in one. A leaf of a tensor is one vector along the
@@ -30,7 +30,7 @@ from themis.exact.session import SessionSettings, open_session
 
 Array = NDArray[Any]
 
-FORMAT: Final = "trace-1"
+FORMAT: Final = "trace-2"
 LEAF_BYTES: Final = 256
 WIRE: Final[Mapping[np.dtype[Any], np.dtype[Any]]] = {
     np.dtype(np.float32): np.dtype(">i4"),

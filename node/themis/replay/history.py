@@ -47,7 +47,7 @@ class History:
 
     def __init__(self, client: OracleClient, start_block: int, input_of: InputOf = _unknown_input) -> None:
         self._client = client
-        self._start_block = start_block
+        self.start_block = start_block
         self._input_of = input_of
 
     def called(self, said: str) -> list[Exchange]:
@@ -78,7 +78,7 @@ class History:
         return list(dict.fromkeys(Hash32(bytes.fromhex(log["topics"][1][2:])) for log in ours))
 
     def _beginning(self, said: str) -> Hash32:
-        made = self._client.history(("Requested", "OrderFulfilled"), self._start_block)
+        made = self._client.history(("Requested", "OrderFulfilled"), self.start_block)
         found = [Hash32(log.values["id"]) for log, _ in made if shown(log.values["id"]).startswith(said)]
         if len(found) > 1:
             candidates = ", ".join(map(shown, found))
@@ -89,7 +89,7 @@ class History:
 
     def _exchange(self, id_: Hash32) -> Exchange:
         events: dict[type, Any] = {}
-        for log, at in self._client.history(EVENTS, self._start_block, id_):
+        for log, at in self._client.history(EVENTS, self.start_block, id_):
             event = contracts.event_of(log, at, self._client.chain_id, self._client.oracle)
             events[type(event)] = event
             if log.event == "OrderFulfilled":
@@ -134,14 +134,14 @@ class History:
         if logs := self._anywhere(id_):
             return self._elsewhere(f"request {shown(id_)}", logs)
         return Unknown(
-            f"there is no transaction and no request {shown(id_)} at this oracle since block {self._start_block}: "
+            f"there is no transaction and no request {shown(id_)} at this oracle since block {self.start_block}: "
             "correct it, or chain.start_block"
         )
 
     def _anywhere(self, id_: Hash32) -> Sequence[Any]:
         """What any contract logged of a request. Only a hint: anybody can log that, and not every endpoint tells."""
         topics = [[shown(ORACLE.topic(event)) for event in EVENTS], shown(id_)]
-        query = {"fromBlock": hex(self._start_block), "toBlock": "latest", "topics": topics}
+        query = {"fromBlock": hex(self.start_block), "toBlock": "latest", "topics": topics}
         try:
             found: Sequence[Any] = self._client.rpc.call("eth_getLogs", query)
         except Unavailable:

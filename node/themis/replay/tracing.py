@@ -1,6 +1,7 @@
 """Makes the traces of answers: what whoever gave them would have to show."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from themis.bundles import disputable
 from themis.bundles.bundle import MODEL, Bundle, size_of
@@ -34,10 +35,11 @@ def trace(verifier: Verifier, said: str) -> list[Traced]:
     Raises as `Verifier.verify`, Refused where the model says nothing to an input, and Misconfigured for a model whose
     traces nobody can referee.
     """
-    return [_traced(verifier, exchange) for exchange in verifier.history.called(said)]
+    return [of_exchange(verifier, exchange) for exchange in verifier.history.called(said)]
 
 
-def _traced(verifier: Verifier, exchange: Exchange) -> Traced:
+def of_exchange(verifier: Verifier, exchange: Exchange, file: Path | None = None) -> Traced:
+    """As `trace`; with a file, it is kept there."""
     asked = exchange.requested
     if asked.request.items:
         raise Misconfigured("it is the answer to a list, which has a trace for each input: trace them one by one")
@@ -45,6 +47,6 @@ def _traced(verifier: Verifier, exchange: Exchange) -> Traced:
     if reason := next(disputable.untraceable(bundle), None):
         raise Misconfigured(f"{bundle.name} has no traces that could be refereed: {reason}; see `themis models check`")
     code = rerun.code_asked_about(verifier.client, bundle, asked.input, asked.at.block)
-    work = (bundle, asked.input, code)
+    work = (bundle, asked.input, code, file)
     found, output = confined(traced, *work, file=bundle.path, size_bytes=size_of(bundle.path, MODEL))
     return Traced(exchange, bundle, found, output)

@@ -13,22 +13,22 @@ def test_each_kind_is_convicted_and_the_truth_is_not() -> None:
     for counts in found["kinds"].values():
         assert counts["escaped"] == 0
         assert counts["lies"] == counts["convicted"]
-    assert sum(counts["lies"] for counts in found["kinds"].values()) >= 40
+    assert sum(counts["lies"] for counts in found["kinds"].values()) >= 60
 
 
 def test_a_rerun_of_the_truth_is_the_truth() -> None:
     """What lies are recomputed with is the model, tensor by tensor."""
     stage = next(lies.stages())
-    again = stage.rerun({})
+    again = stage.rerun({}, lies.constants(stage.model))
     assert again is not None
     assert again.keys() == dict(stage.honest).keys()
     assert all(np.array_equal(again[word], array) for word, array in stage.honest.items())
-    assert lies.convicted(stage, again) is None
+    assert lies.game(stage, again) is None
 
 
 def test_the_stored_table_is_of_ten_thousand_lies_and_none_escaped() -> None:
     stored = json.loads(lies.RESULTS.read_text())
-    assert stored["kinds"].keys() == lies.KINDS.keys()
+    assert stored["kinds"].keys() == set(lies.ALL)
     assert sum(counts["lies"] for counts in stored["kinds"].values()) >= 10_000
     assert [name for name, counts in stored["kinds"].items() if counts["escaped"] or not counts["convicted"]] == []
     assert stored["honest"]["convictable"] == 0

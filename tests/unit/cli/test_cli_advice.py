@@ -1,14 +1,15 @@
 """Every refusal of the contract comes with what to do."""
 
 from themis.chain.client import ContractDenied
-from themis.chain.contracts import LENS, ORACLE, REGISTRY
+from themis.chain.contracts import DISPUTE, LENS, ORACLE, REGISTRY, WARRANTY
 from themis.cli.advice import ADVICE, explain
 from themis.core.errors import Unavailable
 from themis.core.types import Denial
 
 
 def test_every_custom_error_has_advice_and_no_other() -> None:
-    errors = {e["name"] for contract in (ORACLE, REGISTRY, LENS) for e in contract.abi if e["type"] == "error"}
+    contracts = (ORACLE, REGISTRY, LENS, WARRANTY, DISPUTE)
+    errors = {e["name"] for contract in contracts for e in contract.abi if e["type"] == "error"}
     assert set(ADVICE) == errors
 
 

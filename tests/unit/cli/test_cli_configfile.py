@@ -49,9 +49,9 @@ def test_a_sparse_chain_section_gets_new_lines(file: Path) -> None:
 
 
 def test_a_committee_is_set_and_set_again(file: Path) -> None:
-    configfile.set_committee(file, "factory", ORACLE)
-    configfile.set_committee(file, "address", "0x" + "CD" * 20)
-    configfile.set_committee(file, "factory", "0x" + "ef" * 20)
+    configfile.set_address(file, "committee", "factory", ORACLE)
+    configfile.set_address(file, "committee", "address", "0x" + "CD" * 20)
+    configfile.set_address(file, "committee", "factory", "0x" + "ef" * 20)
     loaded = config.load(file.parent)
     assert (loaded.committee.factory, loaded.committee.address) == (b"\xef" * 20, b"\xcd" * 20)
     assert loaded.chain.chain_id == 5

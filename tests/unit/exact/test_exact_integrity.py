@@ -1,7 +1,5 @@
 """What is committed to is a trace, or is convicted of being none: by its bytes, before any element is looked at."""
 
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -9,30 +7,16 @@ import onnx
 import pytest
 
 from tests.homes import RISK, SELFTEST
-from tests.integrity_kit import Claimed, claimed, crooked, spoiled
+from tests.integrity_kit import Claimed, claimed, crooked, renamed, spoiled
 from tests.referee_cases import OPERATORS, drawn
 from tests.referee_kit import Bench
 from themis.bundles.bundle import MODEL
-from themis.exact.program import Program, read
+from themis.exact.program import read
 from themis.exact.referee import integrity
-from themis.exact.referee.integrity import Named
+from themis.exact.referee.integrity import Said
 from themis.exact.roots import program_leaves
 
 SEEDS = range(3)
-
-
-def named(graph: Program, leaves: list[bytes], word: int, before: int | None) -> Iterator[tuple[int, int]]:
-    """Where the program names a tensor."""
-    left = None if before is None else header(before)
-    for number, place in integrity.evidence(graph, word):
-        with suppress(ValueError):
-            integrity.missing(word, Named(leaves[number], number, place), left, None)
-            yield number, place
-
-
-def header(word: int) -> bytes:
-    """Of a tensor without axes."""
-    return b"".join(each.to_bytes(32, "big") for each in (word, 7, 128, 0, 0))
 
 
 @pytest.mark.parametrize("op", OPERATORS)
@@ -55,23 +39,26 @@ def test_honest_traces_are_whole_and_what_is_not_is_convicted(op: str) -> None:
                 assert Claimed(model, swapped, {}).unordered(place).convicted
                 twice = [*headers[:place], headers[place], headers[place], *headers[place + 1 :]]
                 assert Claimed(model, twice, {}).unordered(place).convicted
-            found = next(named(read(model), leaves, word, words[place - 1] if place else None))
-            assert not honest.missing(word, *found).convicted
+            number = integrity.giver(word)
+            assert not honest.missing(word, number).convicted
             if len(words) > 1:
                 less = claimed(model, {other: tensors[other] for other in words if other != word})
-                assert less.missing(word, *found).convicted
+                assert less.missing(word, number).convicted
+            for extra in (word | 7, word | 1 << 64, 1 << 248 | 9, 2 << 248 | len(leaves) << 32):
+                more = Claimed(model, [*headers[:place], renamed(headers[place], extra), *headers[place + 1 :]], {})
+                assert more.surplus(place, min(integrity.giver(extra), len(leaves) - 1)).convicted
 
 
 @pytest.mark.parametrize("path", [SELFTEST, RISK], ids=lambda path: path.name)
-def test_every_tensor_of_a_shipped_model_is_named_by_a_leaf_of_its_program(path: Path) -> None:
+def test_every_tensor_of_a_shipped_model_is_given_by_a_leaf_of_its_program(path: Path) -> None:
     model = onnx.load(path / MODEL)
-    leaves, graph = program_leaves(model), read(model)
-    for place, word in enumerate(graph.traced):
-        before = graph.traced[place - 1] if place else None
-        assert next(named(graph, leaves, word, before), None) is not None, hex(word)
+    leaves = program_leaves(model)
+    for word in read(model).traced:
+        number = integrity.giver(word)
+        assert integrity.missing(word, Said(leaves[number], number, len(leaves)), None, None), hex(word)
 
 
-def test_no_leaf_names_what_a_trace_does_not_have() -> None:
+def test_no_leaf_gives_what_a_trace_does_not_have() -> None:
     """A root that Floor reads, a tensor of another node, a witness of what has none."""
     model, feed = drawn("Sqrt", 1)
     leaves, graph = program_leaves(model), read(model)
@@ -79,6 +66,6 @@ def test_no_leaf_names_what_a_trace_does_not_have() -> None:
     assert root not in graph.traced
     for word in (root, root | 1 << 16, graph.nodes[1].word(3), 3 << 248, 1 << 248 | 9):
         for number in range(len(leaves)):
-            with pytest.raises(ValueError, match="does not name"):
-                integrity.missing(word, Named(leaves[number], number, 0), None, None)
+            with pytest.raises(ValueError, match="does not give"):
+                integrity.missing(word, Said(leaves[number], number, len(leaves)), None, None)
     assert len(Bench(model).honest(feed)) == len(graph.traced)

@@ -1,4 +1,4 @@
-"""Format "trace-1": what every tensor of a run is, under one root, and where its elements lie."""
+"""Format "trace-2": what every tensor of a run is, under one root, and where its elements lie."""
 
 import json
 from hashlib import sha256

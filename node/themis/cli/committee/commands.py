@@ -65,7 +65,7 @@ def create(
         made = client.deploy(*by, here.client.oracle, outbox=here.outbox)
         factory = address_bytes(made["contractAddress"])
         say(f"factory deployed at {shown(factory)}: --factory takes it")
-    configfile.set_committee(home.config_file, "factory", shown(factory))
+    configfile.set_address(home.config_file, "committee", "factory", shown(factory))
     rules = (threshold, max_royalty_bps, window_s, int(unbonding_days * DAY_S), stake_wei, fine_wei)
     arguments = (rules, sorted(member or []))
     where = acting.view(here, FACTORY, factory, "addressOf", *arguments)
@@ -99,7 +99,7 @@ def join(
     rules = acting.committees(here).rules(committee)
     terms = (owner or here.signer.address, slash_by or ETHER, endpoint)
     done = acting.on_committee(here, committee, "join", *terms, value_wei=rules.stake_wei)
-    configfile.set_committee(home.config_file, "address", shown(committee))
+    configfile.set_address(home.config_file, "committee", "address", shown(committee))
     record = {"committee": shown(committee), "member": shown(here.signer.address), "stake_wei": str(rules.stake_wei)}
     print_record(record | done.facts, as_json=as_json)
     say("next: `themis check`, then `themis run`")

@@ -25,14 +25,16 @@ def unrefereed(model: onnx.ModelProto) -> tuple[Finding, ...]:
     program = read(model)
     findings = []
     for node, written in zip(program.nodes, model.graph.node, strict=True):
-        if reason := next(_reasons(program, node), None):
+        reason = "it leaves out an output" if "" in written.output else next(_reasons(program, node), None)
+        if reason:
             findings.append(Finding(f"{written.op_type} -> {written.output[0]}", reason))
     return tuple(findings)
 
 
 def _reasons(program: Program, node: Node) -> Iterator[str]:
     if node.op == "Sqrt":
-        if node.word(0) in program.traced:
+        sources = (source.word for other in program.nodes for source in other.operands if source is not None)
+        if node.word(0) in (*sources, *program.outputs.values()):
             yield "a root is refereed where Floor alone reads it"
     elif node.op == "Floor" and node.operands[0] is not None and node.operands[0].kind == RESULT:
         yield "what Floor reads is whole already, or a root of which it is not told"

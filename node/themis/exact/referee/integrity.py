@@ -1,16 +1,16 @@
-"""Whether what is committed to is a trace at all: leaves of their form, words rising, tensors there and whole.
+"""Whether what is committed to is a trace: leaves of their form, words rising, tensors whole, none too many.
 
 The specification of `contracts/referee/src/Integrity.sol`, on the bytes that a contract sees. A trace of which nothing
 here holds is one that `judge.py` can rule on.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 from typing import Final
 
 from themis.core.abi import decode
-from themis.exact.program import REDUCTIONS, SECOND, WITNESS, Program
+from themis.core.types import Hash32
+from themis.exact.program import REDUCTIONS, SECOND, WITNESS
 from themis.exact.roots import INPUT, RESULT
 from themis.exact.trace import LEAF_BYTES
 
@@ -30,8 +30,14 @@ class Head:
     """What a header says."""
 
     word: int
-    element_bytes: int
+    dtype: int
+    """ONNX's number."""
     shape: tuple[int, ...]
+    root: Hash32
+
+    @property
+    def element_bytes(self) -> int:
+        return SIZES[self.dtype]
 
     @property
     def row_bytes(self) -> int:
@@ -54,13 +60,13 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """A leaf of the program that names a tensor."""
+class Said:
+    """A leaf of the program."""
 
     leaf: bytes
     number: int
-    place: int
-    """Of the operand; of the graph's output for leaf 0."""
+    count: int
+    """Of all its leaves."""
 
 
 def read(leaf: bytes) -> Head | None:
@@ -68,11 +74,13 @@ def read(leaf: bytes) -> Head | None:
     words = [int.from_bytes(leaf[place : place + WORD_BYTES], "big") for place in range(0, len(leaf), WORD_BYTES)]
     if len(leaf) % WORD_BYTES or len(words) < HEAD or len(words) != HEAD + words[4]:
         return None
-    word, dtype, offset, *_ = words
+    word, dtype, offset, root, *_ = words
     sizes = tuple(words[HEAD:])
     if word >> 248 not in (INPUT, RESULT) or dtype not in SIZES or offset != OFFSET:
         return None
-    return Head(word, SIZES[dtype], sizes) if max(sizes, default=0) <= LARGEST_SIZE else None
+    if max(sizes, default=0) > LARGEST_SIZE:
+        return None
+    return Head(word, dtype, sizes, Hash32(root.to_bytes(WORD_BYTES, "big")))
 
 
 def unread(leaf: bytes) -> bool:
@@ -94,52 +102,45 @@ def misfit(header: bytes, count: int, index: int, leaf: bytes) -> bool:
     return count != head.count or len(leaf) != head.leaf_bytes(index)
 
 
-def missing(word: int, named: Named, left: bytes | None, right: bytes | None) -> bool:
-    """Whether a tensor that the program names is not where it would lie, between two neighbors; None: the trace ends.
+def missing(word: int, said: Said, left: bytes | None, right: bytes | None) -> bool:
+    """Whether a tensor that the program gives is not where it would lie, between two neighbors; None: the trace ends.
 
-    Raises ValueError where the leaf of the program names no such tensor, and as `unordered`.
+    Raises ValueError where the leaf of the program gives no such tensor, and as `unordered`.
     """
-    before = None if left is None else _head(left).word
-    if not (_of_graph(word, named) if named.number == 0 else _of_node(word, named, before)):
-        raise ValueError(f"the leaf does not name {word:#x}")
-    return (before is None or before < word) and (right is None or word < _head(right).word)
+    if not _gives(said, word):
+        raise ValueError(f"the leaf does not give {word:#x}")
+    return (left is None or _head(left).word < word) and (right is None or word < _head(right).word)
 
 
-def evidence(program: Program, word: int) -> Iterator[tuple[int, int]]:
-    """Which leaf of the program may name a tensor, and at which place."""
-    yield from ((0, place) for place, output in enumerate(program.outputs.values()) if output == word)
-    if word >> 248 == INPUT:
-        yield 0, 0
-    for node in program.nodes:
-        if word in (node.word(WITNESS), node.word(1)):
-            yield node.number + 1, 0
-        for place, source in enumerate(node.operands):
-            if source is not None and source.word == word:
-                yield node.number + 1, place
+def surplus(header: bytes, said: Said) -> bool:
+    """Whether the program does not give a tensor that the trace has.
+
+    Raises ValueError for a leaf of the program that does not say it, and as `unordered`.
+    """
+    word = _head(header).word
+    number = giver(word)
+    if number >= said.count:
+        return True
+    if number != said.number:
+        raise ValueError(f"the leaf says nothing of {word:#x}")
+    return not _gives(said, word)
 
 
-def _of_graph(word: int, named: Named) -> bool:
-    """Whether it is an output, or one of the inputs: a trace has all of these."""
-    _, inputs, _, _, sources = decode(INTERFACE, named.leaf)
-    if word >> 248 == INPUT:
-        return word & (1 << 248) - 1 < len(inputs)
-    if word >> 248 != RESULT or named.place >= len(sources):
-        return False
-    return int.from_bytes(sources[named.place], "big") == word
+def giver(word: int) -> int:
+    """Which leaf of the program gives a tensor, if any does."""
+    return 0 if word >> 248 == INPUT else (word >> 32 & 0xFFFFFFFF) + 1
 
 
-def _of_node(word: int, named: Named, before: int | None) -> bool:
-    """Whether a node reads it, or it is the node's witness, or a TopK's indices whose values are there."""
-    op, operands, _, _, _ = decode(NODE, named.leaf)
-    own, place = RESULT << 248 | (named.number - 1) << 32, named.place
-    if word == own | WITNESS:
+def _gives(said: Said, word: int) -> bool:
+    """Whether the graph has such an input, or the node such an output or witness; of a root there is no trace."""
+    if said.number == 0:
+        return word >> 248 == INPUT and word & (1 << 248) - 1 < len(decode(INTERFACE, said.leaf)[1])
+    op, operands, _, _, outputs = decode(NODE, said.leaf)
+    index = word - (RESULT << 248 | (said.number - 1) << 32)
+    if index == WITNESS:
         second = SECOND.get(op)
         return op in REDUCTIONS or (second is not None and operands[second][0] in (INPUT, RESULT))
-    if word == own | 1 and op == "TopK" and before == own:
-        return True
-    reads = place < len(operands) and int.from_bytes(operands[place], "big") == word
-    # what Floor reads may be a root, which no trace has
-    return reads and (word >> 248 == INPUT or (word >> 248 == RESULT and op != "Floor"))
+    return op != "Sqrt" and 0 <= index < int(outputs)
 
 
 def _head(leaf: bytes) -> Head:

@@ -1,22 +1,23 @@
 """An accusation and all that is opened for it, as the contracts read it (`contracts/src/referee/Types.sol`)."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from itertools import groupby, pairwise
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import onnx
 from numpy.typing import NDArray
 
-from themis.core import merkle
 from themis.core.abi import encode
 from themis.core.keccak import keccak
 from themis.core.merkle import Tree, sha256
+from themis.core.types import Hash32
 from themis.exact import program, trace
 from themis.exact.declare import read_declarations
 from themis.exact.program import ROOT, Node
 from themis.exact.referee import judge
-from themis.exact.referee.case import Arrays, Index, Opened
+from themis.exact.referee.case import Arrays, Claim, Index, Kind, Opened
 from themis.exact.referee.judge import Accusation, WrongElement, WrongKind, WrongOrder
 from themis.exact.roots import WEIGHT, program_leaves, rows_of, weight_leaves
 
@@ -50,42 +51,87 @@ FAMILIES: Final[Mapping[str, tuple[str, ...]]] = {
 """Contracts by the operators whose elements they rule on; Pointwise has the others, Shapes all kinds."""
 
 
-class Prover:
-    """A model and a trace of it: opens what the referee has to see."""
+class Openable(Claim, Protocol):
+    """A trace as its claimant has it, with what leads from it to its root."""
 
-    def __init__(self, model: onnx.ModelProto, tensors: Mapping[int, Array]) -> None:
-        self._model, self._tensors = model, tensors
-        self._program, self._declared = program.read(model), read_declarations(model)
+    @property
+    def root(self) -> Hash32: ...
+
+    def header(self, word: int) -> Opening:
+        """Of a tensor that the trace has."""
+        ...
+
+    def leaf(self, word: int, index: int) -> Opening:
+        """One of a tensor's."""
+        ...
+
+
+TREES_HELD: Final = 16
+"""Of a trace, of tensors: the largest take some 100 MB."""
+
+
+class AtHand:
+    """A trace that is at hand as a whole. With `headers` they are not made again."""
+
+    def __init__(self, tensors: Mapping[int, Array], headers: list[bytes] | None = None) -> None:
+        self.tensors, self.words = tensors, sorted(tensors)
+        self.headers = Tree(headers or [trace.commit(word, tensors[word]).leaf() for word in self.words], sha256)
+        self._arrays = Arrays(tensors)
+        self._trees = lru_cache(TREES_HELD)(lambda word: Tree(list(trace.leaves(tensors[word])), sha256))
+        self.places = {word: place for place, word in enumerate(self.words)}
+
+    @property
+    def root(self) -> Hash32:
+        return self.headers.root
+
+    def kind(self, word: int) -> Kind | None:
+        return self._arrays.kind(word)
+
+    def element(self, word: int, index: Index) -> int:
+        return self._arrays.element(word, index)
+
+    def tree(self, word: int) -> Tree:
+        """Of a tensor's leaves."""
+        return self._trees(word)
+
+    def header(self, word: int) -> Opening:
+        return opening(self.headers, self.places[word])
+
+    def leaf(self, word: int, index: int) -> Opening:
+        return opening(self.tree(word), index)
+
+
+class Prover:
+    """A model: opens of it, and of somebody's trace, what the referee has to see."""
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self._model = model
+        self.program, self.declared = program.read(model), read_declarations(model)
         self._weights = {
             source.word: source
-            for node in self._program.nodes
+            for node in self.program.nodes
             for source in node.operands
             if source is not None and source.kind == WEIGHT
         }
         self._trees: dict[int, Tree] = {}
-        self._headers = Tree([self._header(word) for word in sorted(tensors)], sha256)
-        self._places = {word: place for place, word in enumerate(sorted(tensors))}
-        self._program_leaves, self._weight_leaves = Tree(program_leaves(model)), Tree(weight_leaves(model))
-        self.roots = (
-            *(merkle.root(tree.leaves) for tree in (self._program_leaves, self._weight_leaves)),
-            merkle.root(self._headers.leaves, sha256),
-        )
+        self.program_leaves, self._weight_leaves = Tree(program_leaves(model)), Tree(weight_leaves(model))
 
-    def call(self, accusation: Accusation) -> tuple[str, bytes]:
+    def roots(self, claim: Openable) -> tuple[Hash32, Hash32, Hash32]:
+        """What a referee believes in."""
+        return self.program_leaves.root, self._weight_leaves.root, claim.root
+
+    def call(self, claim: Openable, accusation: Accusation) -> tuple[str, bytes]:
         """The contract to ask, and what to call it with. Raises as `judge.rule`."""
-        opened = judge.rule(self._program, Arrays(self._tensors), accusation, self._declared).opened
-        node = self._program.node(accusation.word)
+        opened = judge.rule(self.program, claim, accusation, self.declared).opened
+        node = self.program.node(accusation.word)
         kind, index, rival = _spelled(accusation)
         proof = (
             *(kind, accusation.word, index, rival),
-            opening(self._program_leaves, node.number + 1),
+            opening(self.program_leaves, node.number + 1),
             self._root(node),
-            *self._opened(opened),
+            *self._opened(claim, opened),
         )
-        return family(node.op, accusation), SELECTOR + encode([ROOTS, PROOF], [self.roots, proof])
-
-    def _header(self, word: int) -> bytes:
-        return trace.commit(word, self._tensors[word]).leaf()
+        return family(node.op, accusation), SELECTOR + encode([ROOTS, PROOF], [self.roots(claim), proof])
 
     def _root(self, node: Node) -> Opening:
         """The Sqrt whose Floor this is."""
@@ -93,31 +139,36 @@ class Prover:
             return NONE
         floor = self._model.graph.node[node.number]
         number = next(i for i, each in enumerate(self._model.graph.node) if floor.input[0] in each.output)
-        return opening(self._program_leaves, number + 1)
+        return opening(self.program_leaves, number + 1)
 
-    def _opened(self, opened: Opened) -> tuple[list[Opening], list[Opening], list[tuple[int, Opening]]]:
+    def _opened(
+        self, claim: Openable, opened: Opened
+    ) -> tuple[list[Opening], list[Opening], list[tuple[int, Opening]]]:
         """Headers, weights and leaves."""
         traced = sorted(opened.headers - self._weights.keys())
         heavy = sorted(opened.headers & self._weights.keys())
         numbers = {word: number for number, word in enumerate([*traced, *heavy])}
+
+        def leaf(word: int, index: int) -> Opening:
+            return opening(self._tree(word), index) if word in self._weights else claim.leaf(word, index)
+
         return (
-            openings(self._headers, [self._places[word] for word in traced]),
-            openings(self._weight_leaves, [word & 0xFFFFFFFF for word in heavy]),
+            joined([claim.header(word) for word in traced]),
+            joined([opening(self._weight_leaves, word & 0xFFFFFFFF) for word in heavy]),
             [
                 (numbers[word], each)
                 for word, found in groupby(sorted(opened.leaves), itemgetter(0))
-                for each in openings(self._tree(word), [leaf for _, leaf in found])
+                for each in joined([leaf(word, index) for _, index in found])
             ],
         )
 
     def _tree(self, word: int) -> Tree:
-        """Of a tensor of the trace, or of a weight."""
+        """Of a weight."""
         if word not in self._trees:
-            source = self._weights.get(word)
-            if source is None or source.constant is None:
-                self._trees[word] = Tree(list(trace.leaves(self._tensors[word])), sha256)
-            else:
-                self._trees[word] = Tree(list(rows_of(source.constant, by_columns=source.by_columns)))
+            source = self._weights[word]
+            if source.constant is None:
+                raise KeyError(word)
+            self._trees[word] = Tree(list(rows_of(source.constant, by_columns=source.by_columns)))
         return self._trees[word]
 
 
@@ -141,15 +192,14 @@ def _spelled(accusation: Accusation) -> tuple[int, Index, int]:
             raise ValueError(f"no contract rules on {accusation}")
 
 
-def openings(tree: Tree, indices: list[int]) -> list[Opening]:
+def joined(found: list[Opening]) -> list[Opening]:
     """Leaves of one tree: each leads up to where its path meets that of the one before."""
-    found = [opening(tree, index) for index in indices]
-    for place, (before, index) in enumerate(pairwise(indices), 1):
+    shorter = list(found)
+    for place, ((_, before, _, _), (leaf, index, count, siblings)) in enumerate(pairwise(found), 1):
         apart = max(0, (before ^ index).bit_length() - 1)
-        leaf, _, count, siblings = found[place]
         taken = sum((index >> level) ^ 1 <= (count - 1) >> level for level in range(apart))
-        found[place] = (leaf, index, count, siblings[:taken])
-    return found
+        shorter[place] = (leaf, index, count, siblings[:taken])
+    return shorter
 
 
 def opening(tree: Tree, index: int) -> Opening:

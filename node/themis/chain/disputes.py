@@ -1,0 +1,254 @@
+"""Warranties and games at one oracle: what the chain says of them, and how a move is written."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, Final, NamedTuple
+
+from themis.chain import transact
+from themis.chain.abi import Artifact, Log, address
+from themis.chain.client import OracleClient
+from themis.chain.contracts import DISPUTE, WARRANTY
+from themis.chain.logs import LogReader
+from themis.chain.outbox import Outbox
+from themis.chain.rpc import RpcError
+from themis.core.errors import Misconfigured, Unavailable
+from themis.core.fees import FeePolicy
+from themis.core.spelling import shown
+from themis.core.types import Address, Hash32
+from themis.ports import Signer
+
+ADAPTOR: Final = Artifact("BytesAdaptor")
+REFEREES: Final = ("Moves", "Pointwise", "Reductions", "Products", "Orders", "Shapes", "Integrity")
+"""In the order of `Judge`."""
+MOVES: Final = ("Challenged", "Revealed", "Asked", "Opened", "Committed", "Convicted", "Dismissed", "Settled")
+ENDS: Final = frozenset(("Convicted", "Dismissed", "Settled"))
+FOREVER: Final = 2**40 - 1
+"""Until when a cover takes challenges that has not been ended."""
+
+
+class Phase(IntEnum):
+    """As in IDispute.sol."""
+
+    NONE = 0
+    REVEAL = 1
+    CHALLENGER = 2
+    GUARANTOR = 3
+
+
+class Cover(NamedTuple):
+    """Field for field `Cover` in IWarranty.sol."""
+
+    guarantor: Address
+    operator: Address
+    model_id: Hash32
+    program_root: Hash32
+    weights_root: Hash32
+    dispute: Address
+    adaptor: Address
+    bond_wei: int
+    challenge_bond_wei: int
+    window_s: int
+
+
+class Claim(NamedTuple):
+    """Field for field `Claim` in IDispute.sol."""
+
+    cover: Cover
+    request_id: Hash32
+    answer: Hash32
+    input_hash: Hash32
+    requester: Address
+    fee_wei: int
+
+
+@dataclass(frozen=True, slots=True)
+class Covering:
+    """A cover that was begun."""
+
+    id: Hash32
+    cover: Cover
+    until_s: int
+    """Takes challenges until then; `FOREVER` where it was not ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What was logged of a game."""
+
+    name: str
+    game: Hash32
+    tx_hash: str
+    block_number: int
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Game:
+    """One game, from its challenge on."""
+
+    id: Hash32
+    cover_id: Hash32
+    dispute: Address
+    guarantor: Address
+    challenger: Address
+    request_id: Hash32
+    answer: Hash32
+    moves: tuple[Move, ...]
+
+    @property
+    def ended(self) -> bool:
+        return self.moves[-1].name in ENDS
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whose move it is, and until when."""
+
+    phase: Phase
+    since_s: int
+    challengers_s: int
+    guarantors_s: int
+    trace_root: Hash32
+
+    def by_s(self, reveal_s: int) -> int:
+        """The last second of whose move it is."""
+        left = {Phase.REVEAL: reveal_s, Phase.CHALLENGER: self.challengers_s, Phase.GUARANTOR: self.guarantors_s}
+        return self.since_s + left.get(self.phase, 0)
+
+
+class Disputes:
+    """One warranty contract, and the dispute contracts that its covers name."""
+
+    def __init__(self, client: OracleClient, warranty: Address, start_block: int) -> None:
+        self.client, self.warranty, self._start_block = client, warranty, start_block
+        self._logs = LogReader(client.rpc)
+
+    def require(self) -> None:
+        """Raises Misconfigured where the warranty is not one of this oracle."""
+        try:
+            found = address(self.read(WARRANTY, self.warranty, "ORACLE")[0])
+        except (ValueError, Misconfigured) as error:
+            raise Misconfigured(f"there is no warranty at {shown(self.warranty)}: correct dispute.warranty") from error
+        if found != self.client.oracle:
+            raise Misconfigured(
+                f"the warranty {shown(self.warranty)} covers answers of {shown(found)}, and this home uses "
+                f"{shown(self.client.oracle)}: correct dispute.warranty or chain.oracle"
+            )
+
+    def covers(self) -> dict[Hash32, Covering]:
+        """All that were begun and still take challenges, by their ids."""
+        found: dict[Hash32, Cover] = {}
+        for log, _ in self._events(WARRANTY, self.warranty, ("CoverBegun",)):
+            found[Hash32(log.values["coverId"])] = _cover(log.values["cover"])
+        now_s = self.client.now_s()
+        untils = {id_: int(self.read(WARRANTY, self.warranty, "coveringUntil", id_)[0]) for id_ in found}
+        return {id_: Covering(id_, cover, untils[id_]) for id_, cover in found.items() if untils[id_] >= now_s}
+
+    def games(self, covers: Mapping[Hash32, Covering]) -> list[Game]:
+        """Games about answers under these covers, oldest first."""
+        found: list[Game] = []
+        for place in sorted({covering.cover.dispute for covering in covers.values()}):
+            moves: dict[Hash32, list[Move]] = {}
+            for log, raw in self._events(DISPUTE, place, MOVES):
+                game = Hash32(log.values["game"])
+                at = int(raw["blockNumber"], 16)
+                move = Move(log.event, game, raw["transactionHash"], at, log.values)
+                # the same game can be played again once it has ended: the last one counts
+                moves[game] = [move] if move.name == "Challenged" else [*moves.get(game, []), move]
+            found += [_game(place, each) for each in moves.values() if each[0].name == "Challenged"]
+        return [game for game in found if game.cover_id in covers]
+
+    def standing(self, game: Game) -> Standing:
+        """Now."""
+        (state,) = self.read(DISPUTE, game.dispute, "stateOf", game.id)
+        _, since, challengers, guarantors, phase, trace_root, _, _, _ = state
+        return Standing(Phase(phase), since, challengers, guarantors, Hash32(trace_root))
+
+    def reveal_s(self, dispute: Address) -> int:
+        """Seconds for the reveal."""
+        return int(self.read(DISPUTE, dispute, "REVEAL_TIME")[0])
+
+    def arguments(self, move: Move, dispute: Address, function: str) -> Iterator[tuple[Any, ...]]:
+        """What a contract may have been called with in a move's transaction, by whomever.
+
+        Raises Unavailable where it was called by another contract and the endpoint traces no transactions.
+        """
+        transaction = self.client.rpc.call("eth_getTransactionByHash", move.tx_hash)
+        if transaction is None:
+            raise Unavailable(f"transaction {move.tx_hash} left the chain: the game is read again")
+        direct = (str(transaction["to"]).lower(), transaction["input"]) if transaction["to"] else ("", "0x")
+        alone = direct[0] == shown(dispute).lower()
+        for data in (direct[1],) if alone else self._inner(move.tx_hash, dispute):
+            call = bytes.fromhex(data[2:])
+            if call[:4] == DISPUTE.selector(function):
+                with suppress(ValueError):
+                    yield DISPUTE.arguments(function, call)
+
+    def read(self, artifact: Artifact, place: Address, function: str, *arguments: Any) -> tuple[Any, ...]:
+        """Values of a view. Raises Denied with the contract's custom error."""
+        call = {"to": shown(place), "data": "0x" + artifact.call(function, *arguments).hex()}
+        (found,) = self.client.rpc.agreed([("eth_call", [call, "latest"])])
+        if isinstance(found, RpcError):
+            raise transact.denied(found) from found
+        return artifact.result(function, bytes.fromhex(found[2:]))
+
+    def send(  # noqa: PLR0917 (a transaction has that many parts)
+        self, signer: Signer, fees: FeePolicy, outbox: Outbox, place: Address, data: bytes, value_wei: int = 0
+    ) -> Mapping[str, Any]:
+        """Send a transaction and wait for it: its receipt. Raises ContractDenied before it costs anything."""
+        client = self.client
+        return transact.transact(client.rpc, client.chain_id, signer, fees, place, data, value_wei, outbox=outbox)
+
+    def _inner(self, tx_hash: str, dispute: Address) -> Iterator[str]:
+        """Calldata of calls within a transaction to the contract."""
+        options = {"tracer": "callTracer"}
+        try:
+            whole = self.client.rpc.call("debug_traceTransaction", tx_hash, options)
+        except RpcError as error:
+            raise Unavailable(
+                f"a contract made the move in {tx_hash}, and the endpoint does not trace it ({error}): add one that "
+                "has debug_traceTransaction to chain.rpc_urls"
+            ) from error
+        yield from _calls(whole, shown(dispute))
+
+    def _events(self, artifact: Artifact, place: Address, names: Sequence[str]) -> list[tuple[Log, Mapping[str, Any]]]:
+        query = {"address": shown(place), "topics": [["0x" + artifact.topic(name).hex() for name in names]]}
+        found = []
+        for raw in self._logs.read(query, self._start_block):
+            log = artifact.log([bytes.fromhex(t[2:]) for t in raw["topics"]], bytes.fromhex(raw["data"][2:]))
+            if log is not None:
+                found.append((log, raw))
+        return found
+
+
+def _game(dispute: Address, moves: Sequence[Move]) -> Game:
+    said = moves[0].values
+    return Game(
+        moves[0].game,
+        Hash32(said["coverId"]),
+        dispute,
+        address(said["guarantor"]),
+        address(said["challenger"]),
+        Hash32(said["requestId"]),
+        Hash32(said["answer"]),
+        tuple(moves),
+    )
+
+
+def _cover(values: Sequence[Any]) -> Cover:
+    guarantor, operator, model, program, weights, dispute, adaptor, bond, challenge, window = values
+    places = (address(each) for each in (guarantor, operator, dispute, adaptor))
+    by, of, game, reads = places
+    return Cover(by, of, Hash32(model), Hash32(program), Hash32(weights), game, reads, bond, challenge, window)
+
+
+def _calls(whole: Mapping[str, Any], place: str) -> Iterator[str]:
+    """Inputs of all calls to a place, in order."""
+    frames = [whole]
+    while frames:
+        frame = frames.pop()
+        if str(frame.get("to", "")).lower() == place.lower():
+            yield frame["input"]
+        frames += reversed(frame.get("calls", ()))

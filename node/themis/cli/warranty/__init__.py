@@ -1,0 +1,1 @@
+"""Money behind answers: covers, bonds, and the games about wrong answers."""

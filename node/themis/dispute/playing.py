@@ -1,0 +1,165 @@
+"""The next move of one side of a game: what to send to the chain, if anything."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from themis.chain.contracts import DISPUTE, WARRANTY
+from themis.chain.disputes import Claim, Cover, Disputes, Game, Move, Phase, Standing
+from themis.core.errors import Refused
+from themis.core.types import ETHER, Address, Hash32
+from themis.dispute import proving, search, showing
+from themis.dispute.archive import Archive
+from themis.dispute.claim import Ask, Claimed
+from themis.dispute.search import WrongInput
+from themis.dispute.served import Served
+from themis.dispute.tree import Shown, Unproved
+from themis.exact.referee.proof import NONE, Prover
+from themis.replay.history import Exchange
+from themis.replay.verdict import Verifier
+
+NO_LINK: Final = (NONE, NONE, NONE, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A transaction that is due."""
+
+    what: str
+    """In words."""
+    place: Address
+    data: bytes
+    value_wei: int = 0
+
+
+def claim_of(cover: Cover, game: Game, exchange: Exchange) -> Claim:
+    """What a game is about, as its moves say it."""
+    request = exchange.requested.request
+    fee = request.fee if request.token == ETHER else 0
+    return Claim(cover, game.request_id, game.answer, request.input_hash, request.requester, fee)
+
+
+def ended_elsewhere(disputes: Disputes, game: Game, claim: Claim, standing: Standing, now_s: int) -> Planned | None:
+    """Either side's: another game has convicted the answer, or the clock of whose move it is has run out."""
+    covered = disputes.read(WARRANTY, disputes.warranty, "coveredOf", game.cover_id, game.answer)[0]
+    if covered[-1]:
+        data = DISPUTE.call("settle", claim, game.challenger)
+        return Planned("settle: another game has convicted the answer", game.dispute, data)
+    if now_s > standing.by_s(disputes.reveal_s(game.dispute)):
+        data = DISPUTE.call("timeout", claim, game.challenger)
+        return Planned("timeout: a clock has run out", game.dispute, data)
+    return None
+
+
+class Guarantor:
+    """Commits to the trace of its answer, and shows what is asked of it."""
+
+    def __init__(self, verifier: Verifier, archive: Archive) -> None:
+        self._verifier, self._archive = verifier, archive
+
+    def plan(self, game: Game, claim: Claim, exchange: Exchange, standing: Standing) -> Planned | None:
+        """Raises as `Archive.make`, and NotInTrace where its answer was wrong."""
+        if standing.phase is Phase.REVEAL:
+            trace = self._archive.make(self._verifier, exchange)
+            data = DISPUTE.call("reveal", claim, game.challenger, trace.root, bytes(32))
+            return Planned("reveal the trace's root", game.dispute, data)
+        if standing.phase is not Phase.GUARANTOR:
+            return None
+        asked = next(move for move in reversed(game.moves) if move.name == "Asked").values
+        trace = self._archive.make(self._verifier, exchange)
+        shown = showing.find(trace, asked["node"], leaves=asked["leaves"], number=asked["number"])
+        if shown.leaves:
+            data = DISPUTE.call("openLeaves", game.id, shown.leaves)
+            return Planned(f"show {len(shown.leaves)} leaves", game.dispute, data)
+        data = DISPUTE.call("open", game.id, shown.count, shown.nodes)
+        return Planned(f"show {len(shown.nodes)} nodes", game.dispute, data)
+
+
+class Challenger:
+    """Finds what is wrong, asking endpoints first and then the chain, and proves it."""
+
+    def __init__(
+        self,
+        disputes: Disputes,
+        verifier: Verifier,
+        archive: Archive,
+        served: Served,
+        prover: Callable[[Hash32], Prover],
+    ) -> None:
+        """`prover`: of a model."""
+        self._disputes, self._verifier, self._archive, self._served = disputes, verifier, archive, served
+        self._prover = prover
+        self._known: dict[tuple[Hash32, Hash32], tuple[Claimed, set[str]]] = {}
+        """By game and trace, with the transactions that were read: what leads to a root does so for good."""
+
+    def plan(self, game: Game, claim: Claim, exchange: Exchange, standing: Standing) -> Planned | None:
+        """Raises as `Archive.make`, and Unavailable where what was shown on chain cannot be read."""
+        if standing.phase is not Phase.CHALLENGER:
+            return None
+        input_ = exchange.requested.input
+        try:
+            mine = self._archive.make(self._verifier, exchange)
+        except Refused:
+            data = DISPUTE.call("proveInput", claim, input_, NO_LINK)
+            return Planned("prove that the model answers no such input", game.dispute, data)
+        key = (game.id, standing.trace_root)
+        claimed, read = self._known.setdefault(key, (Claimed(standing.trace_root, mine), set()))
+        self._learn(game, claimed, read)
+        prover = self._prover(claim.cover.model_id)
+        found = search.look(prover.program, claimed)
+        while isinstance(found, Ask):
+            if not self._is_served(game.request_id, claimed, found):
+                data = DISPUTE.call("ask", game.id, proving.place(claimed, found))
+                return Planned("ask what is not served", game.dispute, data)
+            found = search.look(prover.program, claimed)
+        if found is None:
+            link = proving.output_link(prover, claimed, exchange.fulfilled.output)
+            data = DISPUTE.call("proveOutput", claim, exchange.fulfilled.output, link)
+            return Planned("prove that the answer is not what the trace gives", game.dispute, data)
+        if isinstance(found, WrongInput):
+            data = DISPUTE.call("proveInput", claim, input_, proving.link(prover, claimed, found))
+            return Planned("prove a wrong input", game.dispute, data)
+        charge = proving.charge(prover, claimed, found)
+        data = DISPUTE.call("prove", claim, proving.JUDGES.index(charge.judge), charge.rootless)
+        return Planned(f"prove: {type(found).__name__}, by {charge.judge}", game.dispute, data)
+
+    def _learn(self, game: Game, claimed: Claimed, read: set[str]) -> None:
+        """What was shown on the chain."""
+        for asked, opened in _answered(game.moves):
+            if opened.tx_hash in read:
+                continue
+            ((_, place),) = self._disputes.arguments(asked, game.dispute, "ask")
+            ask = proving.asked(place)
+            if any(_learned(claimed, ask, shown) for shown in self._shown(opened, game.dispute, asked)):
+                read.add(opened.tx_hash)
+
+    def _shown(self, opened: Move, dispute: Address, asked: Move) -> Sequence[Shown]:
+        """What may have been shown: whoever opened may have called through a contract."""
+        if asked.values["leaves"]:
+            found = self._disputes.arguments(opened, dispute, "openLeaves")
+            return [Shown(leaves=tuple(leaves)) for _, leaves in found]
+        found = self._disputes.arguments(opened, dispute, "open")
+        return [Shown(count, tuple(nodes)) for _, count, nodes in found]
+
+    def _is_served(self, request: Hash32, claimed: Claimed, ask: Ask) -> bool:
+        return any(_learned(claimed, ask, shown) for shown in self._served.answers(request, ask))
+
+
+def _learned(claimed: Claimed, ask: Ask, shown: Shown) -> bool:
+    try:
+        claimed.learn(ask, shown)
+    except Unproved:
+        return False
+    return True
+
+
+def _answered(moves: Sequence[Move]) -> list[tuple[Move, Move]]:
+    """Questions with the moves that answered them."""
+    pairs = []
+    asked = None
+    for move in moves:
+        if move.name == "Asked":
+            asked = move
+        elif move.name == "Opened" and asked is not None:
+            pairs.append((asked, move))
+    return pairs

@@ -1,0 +1,254 @@
+"""One key's games: runs covered answers again, challenges wrong ones, and plays both sides of what it is in.
+
+What it has to do follows from the chain and from its outbox alone: killed anywhere, it goes on with the transaction
+that was signed last, and a reorganization makes a move due again.
+"""
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import onnx
+
+from themis.chain.contracts import DISPUTE, WARRANTY
+from themis.chain.disputes import ADAPTOR, Claim, Covering, Disputes, Game, Standing
+from themis.chain.outbox import Outbox
+from themis.chain.transact import ContractDenied
+from themis.core import canonical
+from themis.core.abi import encode
+from themis.core.errors import Denied, Misconfigured, Refused
+from themis.core.fees import FeePolicy
+from themis.core.keccak import keccak
+from themis.core.spelling import ether, shown
+from themis.core.types import Address, Hash32
+from themis.dispute import playing
+from themis.dispute.archive import Archive
+from themis.dispute.playing import Challenger, Guarantor, Planned
+from themis.dispute.served import Served
+from themis.dispute.showing import NotInTrace
+from themis.exact.referee.proof import Prover
+from themis.ports import Signer
+from themis.replay.history import Exchange
+from themis.replay.verdict import Outcome, Verifier
+
+DAY_S: Final = 86_400
+_LATER: Final = frozenset(("TooEarly", "NotNow", "NoGame", "NotConvicted", "TooLate"))
+"""Refusals that the next look at the chain explains: the other side, or somebody else, was faster."""
+
+
+class Notebook:
+    """Which answers were run again, and what came of it: so that nothing is run twice. Losing it loses time alone."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with closing(self._open()) as db, db:
+            db.execute("CREATE TABLE IF NOT EXISTS verdicts (answer BLOB PRIMARY KEY, wrong INTEGER) WITHOUT ROWID")
+
+    def wrong(self, answer: Hash32) -> bool | None:
+        """None: it was not run again yet."""
+        with closing(self._open()) as db:
+            found = db.execute("SELECT wrong FROM verdicts WHERE answer = ?", (answer,)).fetchone()
+        return None if found is None else bool(found[0])
+
+    def note(self, answer: Hash32, *, wrong: bool) -> None:
+        with closing(self._open()) as db, db:
+            db.execute("INSERT OR REPLACE INTO verdicts VALUES (?, ?)", (answer, wrong))
+
+    def _open(self) -> sqlite3.Connection:
+        return sqlite3.connect(self._path)
+
+
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """Who plays, and what may be spent."""
+
+    signer: Signer | None
+    """None: nothing is sent, and what would be is said."""
+    account: Address
+    fees: FeePolicy
+    outbox: Outbox
+    most_bonds_wei: int
+    """For challenges, in 24 hours."""
+
+
+@dataclass(slots=True)
+class Watcher:
+    """Looks at the chain again and again."""
+
+    disputes: Disputes
+    verifier: Verifier
+    archive: Archive
+    served: Served
+    hand: Hand
+    notebook: Notebook
+    say: Callable[[str], None]
+    _challenger: Challenger = field(init=False)
+    _guarantor: Guarantor = field(init=False)
+    _provers: dict[Hash32, Prover] = field(init=False, default_factory=dict)
+    _said: set[str] = field(init=False, default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._challenger = Challenger(self.disputes, self.verifier, self.archive, self.served, self._prover)
+        self._guarantor = Guarantor(self.verifier, self.archive)
+
+    def step(self) -> bool:
+        """Do what is due. True where something was sent, so that more may be due. Raises Unavailable."""
+        covers = self.disputes.covers()
+        games = self.disputes.games(covers)
+        acted = False
+        for game in games:
+            if not game.ended and self.hand.account in (game.guarantor, game.challenger):
+                acted |= self._play(game, covers[game.cover_id])
+        for covering in covers.values():
+            acted |= self._look_after(covering, games)
+        return acted
+
+    def _play(self, game: Game, covering: Covering) -> bool:
+        exchange = self._exchange(game.request_id)
+        claim = playing.claim_of(covering.cover, game, exchange)
+        standing, now_s = self.disputes.standing(game), self.disputes.client.now_s()
+        try:
+            planned = playing.ended_elsewhere(self.disputes, game, claim, standing, now_s) or self._planned(
+                game, claim, exchange, standing
+            )
+        except (NotInTrace, Refused) as error:
+            self._tell(f"game {shown(game.id)}: this answer cannot be defended: {error}")
+            return False
+        if planned is None:
+            return False
+        try:
+            return self._send(planned, f"game {shown(game.id)}")
+        except ContractDenied as refused:
+            if refused.denial.error == "NotCommitted":
+                commitment = keccak(encode(["bytes32", "bytes32"], [game.id, keccak(planned.data)]))
+                data = DISPUTE.call("commit", game.id, commitment)
+                return self._send(Planned("commit to the proof first", game.dispute, data), f"game {shown(game.id)}")
+            if refused.denial.error not in _LATER:
+                self._tell(f"game {shown(game.id)}: {planned.what}: {refused}")
+            return False
+
+    def _planned(self, game: Game, claim: Claim, exchange: Exchange, standing: Standing) -> Planned | None:
+        if self.hand.account == game.challenger:
+            return self._challenger.plan(game, claim, exchange, standing)
+        return self._guarantor.plan(game, claim, exchange, standing)
+
+    def _look_after(self, covering: Covering, games: list[Game]) -> bool:
+        """Answers under a cover, and a challenge to each that is wrong."""
+        cover = covering.cover
+        if cover.guarantor == self.hand.account or not self._is_provable(covering):
+            return False
+        acted = False
+        for request_id in self._answered(cover.operator):
+            exchange = self._exchange(request_id)
+            answer = exchange.fulfilled.result_hash
+            if exchange.requested.request.model_id != cover.model_id or exchange.requested.request.items:
+                continue
+            if self._is_wrong(exchange) and not self._is_played(games, covering, answer):
+                acted |= self._challenge(covering, exchange, games)
+        return acted
+
+    def _is_provable(self, covering: Covering) -> bool:
+        """Whether the model is held, and read as the cover's adaptor says."""
+        try:
+            bundle = self.verifier.holdings.find(covering.cover.model_id)
+            (reads,) = self.disputes.read(ADAPTOR, covering.cover.adaptor, "preprocessing")
+        except (Misconfigured, Denied) as error:
+            self._tell(f"cover {shown(covering.id)} is not watched: {error}")
+            return False
+        if reads != bundle.manifest.preprocessing:
+            self._tell(
+                f"cover {shown(covering.id)} is not watched: its adaptor reads {reads}, and {bundle.name} "
+                f"{bundle.manifest.preprocessing}"
+            )
+            return False
+        return True
+
+    def _answered(self, operator: Address) -> list[Hash32]:
+        """Requests that an operator answered."""
+        events = self.disputes.client.history(
+            ("Fulfilled", "OrderFulfilled"), self.verifier.history.start_block, None, operator
+        )
+        return [Hash32(log.values["id"]) for log, _ in events]
+
+    def _exchange(self, request: Hash32) -> Exchange:
+        return self.verifier.history.called(shown(request))[0]
+
+    def _is_wrong(self, exchange: Exchange) -> bool:
+        answer = exchange.fulfilled.result_hash
+        known = self.notebook.wrong(answer)
+        if known is None:
+            try:
+                (verdict,) = self.verifier.verify(shown(exchange.requested.id))
+            except (Refused, Misconfigured) as error:
+                self._tell(f"request {shown(exchange.requested.id)} cannot be run again: {error}")
+                return False
+            known = verdict.outcome is not Outcome.EQUAL
+            self.notebook.note(answer, wrong=known)
+            self.say(f"request {shown(exchange.requested.id)}: its answer is {'WRONG' if known else 'right'}")
+        return known
+
+    def _is_played(self, games: list[Game], covering: Covering, answer: Hash32) -> bool:
+        """Whether this key has played about the answer, or another has convicted it."""
+        covered = self.disputes.read(WARRANTY, self.disputes.warranty, "coveredOf", covering.id, answer)[0]
+        about = [game for game in games if (game.cover_id, game.answer) == (covering.id, answer)]
+        return bool(covered[-1]) or any(game.challenger == self.hand.account for game in about)
+
+    def _challenge(self, covering: Covering, exchange: Exchange, games: list[Game]) -> bool:
+        cover = covering.cover
+        said = (cover, canonical.request_words(exchange.requested.request), exchange.fulfilled.output)
+        subject = f"request {shown(exchange.requested.id)}"
+        try:
+            self.disputes.read(WARRANTY, self.disputes.warranty, "challengeableUntil", *said)
+        except Denied as refused:
+            self._tell(f"{subject} is wrong and cannot be challenged: {refused}")
+            return False
+        spent = self._put_up(games)
+        if self.hand.signer is not None and spent + cover.challenge_bond_wei > self.hand.most_bonds_wei:
+            self._tell(
+                f"{subject} is wrong and is not challenged: its bond of {ether(cover.challenge_bond_wei)} is more than "
+                "dispute.max_bonds_wei leaves for these 24 hours: raise it"
+            )
+            return False
+        data = DISPUTE.call("challenge", *said)
+        try:
+            return self._send(Planned("challenge", cover.dispute, data, cover.challenge_bond_wei), subject)
+        except ContractDenied as refused:
+            self._tell(f"{subject} is wrong and cannot be challenged: {refused}")
+            return False
+
+    def _put_up(self, games: list[Game]) -> int:
+        """Bonds of challenges in these 24 hours, in wei: by what the chain says, whoever ran when."""
+        now_s, covers = self.disputes.client.now_s(), self.disputes.covers()
+        total = 0
+        for game in games:
+            begun_s = game.moves[0].values["revealBy"] - self.disputes.reveal_s(game.dispute)
+            if game.challenger == self.hand.account and begun_s > now_s - DAY_S:
+                total += covers[game.cover_id].cover.challenge_bond_wei
+        return total
+
+    def _send(self, planned: Planned, subject: str) -> bool:
+        """Raises ContractDenied before it costs anything."""
+        hand = self.hand
+        if hand.signer is None:
+            self._tell(f"{subject}: would {planned.what}")
+            return False
+        receipt = self.disputes.send(
+            hand.signer, hand.fees, hand.outbox, planned.place, planned.data, planned.value_wei
+        )
+        self.say(f"{subject}: {planned.what}: {int(receipt['gasUsed'], 16):,} gas, {receipt['transactionHash']}")
+        return True
+
+    def _prover(self, model_id: Hash32) -> Prover:
+        if model_id not in self._provers:
+            bundle = self.verifier.holdings.find(model_id)
+            self._provers[model_id] = Prover(onnx.load_from_string(bundle.model))
+        return self._provers[model_id]
+
+    def _tell(self, line: str) -> None:
+        """Once."""
+        if line not in self._said:
+            self._said.add(line)
+            self.say(line)

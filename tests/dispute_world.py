@@ -1,0 +1,153 @@
+"""A world in which answers are covered: warranty and games on a real chain, guarantors that lie, and watchers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from tests.homes import SELFTEST, register
+from tests.world import FEES, World, _account
+from themis.bundles import bundle
+from themis.chain import contracts
+from themis.chain.abi import Artifact, address
+from themis.chain.client import deploy, transact
+from themis.chain.contracts import DISPUTE, WARRANTY
+from themis.chain.disputes import ADAPTOR, REFEREES, Cover, Disputes
+from themis.chain.outbox import Outbox
+from themis.config import EngineConfig
+from themis.core import canonical
+from themis.core.types import Address, Hash32
+from themis.dispute.archive import Archive
+from themis.dispute.served import Served
+from themis.dispute.watching import Hand, Notebook, Watcher
+from themis.exact.referee.proof import AtHand
+from themis.keys.keystore import KeystoreSigner
+from themis.replay import rerun
+from themis.replay.history import Exchange, History
+from themis.replay.holdings import Holdings
+from themis.replay.verdict import Verifier
+
+REVEAL_S: Final = 6 * 3_600
+CLOCK_S: Final = 24 * 3_600
+WINDOW_S: Final = 7 * 86_400
+BOND_WEI: Final = 10**18
+CHALLENGE_WEI: Final = 10**17
+
+
+class False_(Archive):  # noqa: N801
+    """An archive in which every request has one trace, whatever its run gives."""
+
+    def __init__(self, trace: AtHand) -> None:
+        self.trace = trace
+
+    def find(self, request: Hash32) -> AtHand:
+        return self.trace
+
+    def make(self, verifier: Verifier, exchange: Exchange) -> AtHand:
+        return self.trace
+
+
+@dataclass(frozen=True, slots=True)
+class Court:
+    """Contracts, a covered model, and whoever plays."""
+
+    world: World
+    model_id: Hash32
+    disputes: Disputes
+    cover: Cover
+    guarantor: KeystoreSigner
+    folder: Path
+    watchers: list[Watcher] = field(default_factory=list)
+
+    @classmethod
+    def build(cls, world: World, folder: Path) -> "Court":
+        """The guarantor is account 5; it covers what the world's operator answers with the test model."""
+        model_id = register(world, SELFTEST)
+        world.license(model_id)
+        guarantor, deployer = (KeystoreSigner(_account(world.chain, index).key) for index in (5, 4))
+        by = (world.client.rpc, world.chain.chain_id, deployer, FEES)
+
+        def made(artifact: Artifact, *arguments: Any) -> Address:
+            return address(deploy(*by, artifact, *arguments)["contractAddress"])
+
+        warranty = made(WARRANTY, world.client.oracle, world.client.registry)
+        dispute = made(DISPUTE, warranty, [made(Artifact(name)) for name in REFEREES], REVEAL_S, CLOCK_S)
+        loaded = bundle.load(SELFTEST)
+        cover = Cover(
+            guarantor.address,
+            world.operator.address,
+            model_id,
+            loaded.program_root,
+            loaded.weights_root,
+            dispute,
+            made(ADAPTOR),
+            BOND_WEI,
+            CHALLENGE_WEI,
+            WINDOW_S,
+        )
+        disputes = Disputes(world.client, warranty, world.start_block)
+        court = cls(world, model_id, disputes, cover, guarantor, folder)
+        court.send(guarantor, warranty, WARRANTY.call("bond", guarantor.address), 50 * BOND_WEI)
+        court.send(guarantor, warranty, WARRANTY.call("cover", cover, loaded.manifest_hash))
+        return court
+
+    def send(self, signer: KeystoreSigner, place: Address, data: bytes, value_wei: int = 0) -> Any:
+        client = self.world.client
+        return transact(client.rpc, client.chain_id, signer, FEES, place, data, value_wei)
+
+    def player(self, index: int) -> KeystoreSigner:
+        return KeystoreSigner(_account(self.world.chain, index).key)
+
+    def verifier(self) -> Verifier:
+        client, start = self.world.client, self.world.start_block
+        held = Holdings(client, start, (SELFTEST,), self.folder)
+        return Verifier(client, History(client, start), held, rerun.limits_of(EngineConfig()))
+
+    def watcher(
+        self,
+        signer: KeystoreSigner,
+        *,
+        urls: Sequence[str] = (),
+        archive: Archive | None = None,
+        most_bonds_wei: int = 100 * CHALLENGE_WEI,
+        dry: bool = False,
+    ) -> tuple[Watcher, list[str]]:
+        """With all that it says."""
+        said: list[str] = []
+        home = self.folder / signer.address.hex()
+        home.mkdir(exist_ok=True)
+        hand = Hand(None if dry else signer, signer.address, FEES, Outbox(home / "outbox"), most_bonds_wei)
+        kept = archive or Archive(home / "traces", 2**30)
+        parts = (self.disputes, self.verifier(), kept, Served(urls), hand, Notebook(home / "watch.db"))
+        made = Watcher(*parts, said.append)
+        self.watchers.append(made)
+        return made, said
+
+    def play(self, *watchers: Watcher) -> None:
+        """Until nothing is due for anybody, in this second and the next."""
+        quiet = 0
+        while quiet < 2:
+            acted = [watcher.step() for watcher in watchers]
+            quiet = 0 if any(acted) else quiet + 1
+            if quiet:
+                self.later(1)
+
+    def close(self) -> None:
+        for watcher in self.watchers:
+            watcher.served.close()
+
+    def answered(self, input_: bytes, output: bytes, *, lane: int) -> Hash32:
+        """A request that the operator answers so."""
+        client = self.world.client
+        id_ = self.world.ask(self.model_id, input_, lane=lane, window_s=3_600)
+        (log,) = client.logs("Requested", self.world.start_block, id_)
+        words = canonical.request_words(contracts.decode_request(log.values["request"]))
+        client.transact(self.world.operator, FEES, "fulfill", words, output, 0)
+        return id_
+
+    def balance_wei(self, account: Address) -> int:
+        return int(self.world.client.rpc.call("eth_getBalance", "0x" + account.hex(), "latest"), 16)
+
+    def later(self, seconds: int) -> None:
+        self.world.chain.rpc("evm_increaseTime", seconds)
+        self.world.chain.rpc("evm_mine")

@@ -1,0 +1,254 @@
+"""Wrong answers are convicted on a chain, by watchers that know what is opened there; who is honest keeps its bond."""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from benchmarks import lies
+from benchmarks.lies import Stage, staged
+from demo import chains
+from tests.dispute_world import BOND_WEI, CHALLENGE_WEI, CLOCK_S, REVEAL_S, Court, False_
+from tests.homes import SELFTEST
+from tests.world import World
+from themis.api.server import Server
+from themis.api.traces import alone
+from themis.bundles import bundle
+from themis.chain import transact
+from themis.chain.contracts import DISPUTE, WARRANTY
+from themis.config import ApiConfig
+from themis.core import canonical
+from themis.core.types import Address, Hash32
+from themis.dispute.archive import Archive
+from themis.exact.referee.proof import AtHand
+
+FORWARDER = Address(b"\x77" * 20)
+FORWARDING = "0x601436038060145f375f5f825f5f5f3560601c5af1601b575f5ffd5b00"
+"""Calls the address in the first 20 bytes of its calldata with the rest."""
+Tensors = Mapping[int, NDArray[Any]]
+
+
+@pytest.fixture(scope="module")
+def court(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Court]:
+    with chains.start() as chain:
+        found = Court.build(World.build(chain), tmp_path_factory.mktemp("court"))
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="module")
+def stage() -> Stage:
+    loaded = bundle.load(SELFTEST)
+    return next(staged(loaded, loaded.golden[:1]))
+
+
+def output_of(stage: Stage, tensors: Tensors) -> bytes:
+    """The answer that a trace leads to."""
+    (word,) = stage.graph.outputs.values()
+    return tensors[word].astype(">u2").tobytes()
+
+
+def truncated(stage: Stage) -> Tensors:
+    """A run of a build whose experts are cut to five bits."""
+    for seed in range(99):
+        found = lies.coarse(stage, np.random.default_rng(seed))
+        if found is not None and output_of(stage, found) != output_of(stage, stage.honest):
+            return found
+    raise AssertionError("no cut changes this answer")
+
+
+def input_of() -> bytes:
+    return bundle.load(SELFTEST).golden[0].input
+
+
+def gas(said: list[str]) -> list[int]:
+    return [int(found.replace(",", "")) for found in re.findall(r": ([\d,]+) gas", "\n".join(said))]
+
+
+def moves(court: Court) -> int:
+    """Of all games."""
+    return sum(len(game.moves) for game in court.disputes.games(court.disputes.covers()))
+
+
+def convicted(court: Court, request: Hash32) -> bool:
+    covers = court.disputes.covers()
+    games = [game for game in court.disputes.games(covers) if game.request_id == request]
+    return any(game.moves[-1].name == "Convicted" for game in games)
+
+
+def test_a_truncated_expert_is_convicted_by_what_its_guarantor_serves(court: Court, stage: Stage) -> None:
+    tensors = truncated(stage)
+    archive = False_(AtHand(tensors))
+    server = Server(ApiConfig(port=0))
+    server.start(alone(archive))
+    liar, told = court.watcher(court.guarantor, archive=archive)
+    watcher, said = court.watcher(court.player(6), urls=[server.url])
+    request = court.answered(input_of(), output_of(stage, tensors), lane=1)
+    before = court.balance_wei(court.world.requester.address)
+    court.play(watcher, liar)
+    server.stop()
+    assert convicted(court, request), (said, told)
+    assert court.balance_wei(court.world.requester.address) - before == BOND_WEI // 20 + 10**9
+    moves = gas(said) + gas(told)
+    assert len(moves) == 3, said
+    assert sum(moves) < 1_000_000, (said, told)
+
+
+def test_whoever_withholds_shows_it_on_the_chain(court: Court, stage: Stage) -> None:
+    tensors = truncated(stage)
+    liar, told = court.watcher(court.guarantor, archive=False_(AtHand(tensors)))
+    watcher, said = court.watcher(court.player(6))
+    request = court.answered(input_of(), output_of(stage, tensors), lane=2)
+    court.play(watcher, liar)
+    assert convicted(court, request), (said, told)
+    assert len(gas(said)) > 3
+
+
+def test_whoever_is_silent_loses_when_its_clock_runs_out(court: Court, stage: Stage) -> None:
+    watcher, said = court.watcher(court.player(6))
+    request = court.answered(input_of(), output_of(stage, truncated(stage)), lane=3)
+    court.play(watcher)
+    assert not convicted(court, request)
+    court.later(REVEAL_S + 1)
+    court.play(watcher)
+    assert convicted(court, request), said
+
+
+def test_an_honest_answer_that_a_liar_challenges_keeps_its_bond_and_earns_the_challengers(
+    court: Court, stage: Stage
+) -> None:
+    honest, said = court.watcher(court.guarantor)
+    request = court.answered(input_of(), output_of(stage, stage.honest), lane=4)
+    exchange = court.verifier().history.called("0x" + request.hex())[0]
+    data = DISPUTE.call(
+        "challenge", court.cover, canonical.request_words(exchange.requested.request), exchange.fulfilled.output
+    )
+    court.send(court.player(7), court.cover.dispute, data, CHALLENGE_WEI)
+    court.play(honest)
+    before = court.balance_wei(court.guarantor.address)
+    court.later(CLOCK_S + 1)
+    court.play(honest)
+    assert not convicted(court, request)
+    earned = court.balance_wei(court.guarantor.address) - before
+    assert 0 < CHALLENGE_WEI * 9 // 10 - earned < 10**15, said
+    (covered,) = court.disputes.read(
+        WARRANTY, court.disputes.warranty, "coveredOf", bytes(32), exchange.fulfilled.result_hash
+    )
+    assert not covered[-1]
+
+
+def test_an_answer_that_its_own_trace_does_not_give_is_convicted_by_that(court: Court, stage: Stage) -> None:
+    liar, told = court.watcher(court.guarantor, archive=False_(stage.mine))
+    watcher, said = court.watcher(court.player(6))
+    output = bytearray(output_of(stage, stage.honest))
+    output[3] ^= 1
+    request = court.answered(input_of(), bytes(output), lane=5)
+    court.play(watcher, liar)
+    assert convicted(court, request), (said, told)
+
+
+def test_a_trace_of_another_input_is_convicted(court: Court, stage: Stage) -> None:
+    loaded = bundle.load(SELFTEST)
+    others = (golden for golden in loaded.golden if golden.output != loaded.golden[0].output)
+    other = next(staged(loaded, others))
+    liar, told = court.watcher(court.guarantor, archive=False_(other.mine))
+    watcher, said = court.watcher(court.player(6))
+    request = court.answered(input_of(), output_of(other, other.honest), lane=6)
+    court.play(watcher, liar)
+    assert convicted(court, request), (said, told)
+
+
+def test_a_dry_run_sends_nothing_and_a_cap_holds(court: Court, stage: Stage) -> None:
+    request = court.answered(input_of(), output_of(stage, truncated(stage)), lane=7)
+    dry, said = court.watcher(court.player(8), dry=True)
+    assert not dry.step()
+    assert any("would challenge" in line for line in said), said
+    capped, told = court.watcher(court.player(8), most_bonds_wei=CHALLENGE_WEI - 1)
+    assert not capped.step()
+    assert any("max_bonds_wei" in line for line in told), told
+    assert not convicted(court, request)
+
+
+def begun(court: Court, stage: Stage, lane: int) -> tuple[Hash32, False_]:
+    """A wrong answer, and the trace that its guarantor will commit to."""
+    tensors = truncated(stage)
+    return court.answered(input_of(), output_of(stage, tensors), lane=lane), False_(AtHand(tensors))
+
+
+def test_killed_after_each_signature_both_sides_go_on_with_what_they_signed(
+    court: Court, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request, archive = begun(court, stage, 8)
+    before = moves(court)
+    killed: list[bytes] = []
+    follow = transact._Followed.receipt
+
+    def die_first(followed: transact._Followed) -> Any:
+        if followed.raws[-1] not in killed:
+            killed.append(followed.raws[-1])
+            raise KeyboardInterrupt  # as SIGKILL, when the transaction is on disk and not sent
+        return follow(followed)
+
+    monkeypatch.setattr(transact._Followed, "receipt", die_first)
+    for _ in range(200):
+        liar, _ = court.watcher(court.guarantor, archive=archive)
+        watcher, said = court.watcher(court.player(6))
+        for each in (watcher, liar):
+            with suppress(KeyboardInterrupt):
+                each.step()
+        court.later(1)
+        if convicted(court, request):
+            break
+    assert convicted(court, request), said
+    assert len(killed) == moves(court) - before > 5, "each move was signed once"
+
+
+def test_a_reveal_that_leaves_the_chain_is_made_again(court: Court, stage: Stage) -> None:
+    request, archive = begun(court, stage, 9)
+    liar, told = court.watcher(court.guarantor, archive=archive)
+    watcher, said = court.watcher(court.player(6))
+    watcher.step()
+    liar.step()
+    assert "reveal" in told[-1]
+    court.world.chain.rpc("anvil_reorg", 1, [])
+    court.play(watcher, liar)
+    assert convicted(court, request), (said, told)
+
+
+def test_an_endpoint_that_lies_about_openings_is_as_one_that_has_none(court: Court, stage: Stage) -> None:
+    """It serves the honest trace, which does not lead to the root that was revealed; another says nonsense."""
+    request, archive = begun(court, stage, 10)
+    servers = [Server(ApiConfig(port=0)) for _ in range(2)]
+    for server, kept in zip(servers, (False_(stage.mine), Archive(court.folder / "none", 1)), strict=True):
+        server.start(alone(kept))
+    liar, told = court.watcher(court.guarantor, archive=archive)
+    watcher, said = court.watcher(court.player(6), urls=[*(server.url for server in servers), "http://127.0.0.1:9"])
+    court.play(watcher, liar)
+    for server in servers:
+        server.stop()
+    assert convicted(court, request), (said, told)
+
+
+def test_what_is_shown_through_a_contract_is_found_all_the_same(
+    court: Court, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is in no transaction's own calldata then: the challenger has the transaction traced."""
+    request, archive = begun(court, stage, 11)
+    liar, told = court.watcher(court.guarantor, archive=archive)
+    watcher, said = court.watcher(court.player(6))
+    court.world.chain.rpc("anvil_setCode", "0x" + FORWARDER.hex(), FORWARDING)
+    send = court.disputes.send
+    hidden = (DISPUTE.selector("open"), DISPUTE.selector("openLeaves"))
+
+    def through(*sent: Any) -> Any:
+        place, data = sent[3:5]
+        to, call = (FORWARDER, place + data) if data[:4] in hidden else (place, data)
+        return send(*(*sent[:3], to, call, *sent[5:]))
+
+    monkeypatch.setattr(court.disputes, "send", through)
+    court.play(watcher, liar)
+    assert convicted(court, request), (said, told)
