@@ -50,7 +50,7 @@ browser: $(BROWSER) ## get Chromium, in which the pages are tested: Debian's, as
 
 .PHONY: demo
 demo: setup $(if $(filter-out anvil,$(CHAIN)),chains) ## tell the story on a real chain: [CHAIN=anvil|ganache|hardhat] [JSON=1]; NODES=3: how a committee answers; LIE=1: how a wrong answer is convicted
-	@python -m demo --chain $(CHAIN) $(if $(NODES),--nodes $(NODES)) $(if $(LIE),--lie) $(if $(JSON),--json)
+	@python -m demo --chain $(CHAIN) $(if $(NODES),--nodes $(NODES))$(if $(LIE), --lie) $(if $(JSON),--json)
 
 .PHONY: test
 test: chains browser $(TYPESCRIPT) ## everything that must pass: lint, types, layers, Solidity and Python tests
