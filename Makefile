@@ -17,8 +17,9 @@ VENV := .venv
 # Where torch is not installed, all that comes from it is Any.
 WITHOUT_TORCH := --no-warn-unused-ignores --no-warn-return-any --allow-subclassing-any --allow-untyped-decorators
 FORGE := node_modules/.bin/forge
-# A file's tests stay together, for they share chains; the order is kept, for the slow ones come first.
-SIDE_BY_SIDE := --numprocesses $(shell nproc) --dist loadfile --no-loadscope-reorder
+# One more than there are cores, for tests wait for chains. A file's tests stay together, for they share chains; the order is
+# kept, for the slow ones come first.
+SIDE_BY_SIDE := --numprocesses $(shell echo $$(($$(nproc) + 1))) --dist loadfile --no-loadscope-reorder
 NODE_SERVES := process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)
 NPM_CI := npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)

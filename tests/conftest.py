@@ -1,8 +1,12 @@
 """What holds for every test: the same examples each time, no limit on how long one may take, the slowest are named."""
 
+import os
+import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
 
 import pytest
 from hypothesis import settings
@@ -13,6 +17,9 @@ from tests.slowest import Slowest
 settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile("steady")
 
+MEMORY: Final = Path("/dev/shm")  # noqa: S108 (pytest makes directories of its own in it)
+ENOUGH_BYTES: Final = 2 * 1_024**3
+
 
 def pytest_configure(config: pytest.Config) -> None:
     # `command &` in a script ignores SIGINT, nohup SIGHUP, and what that starts inherits it: what tests interrupt, too.
@@ -21,6 +28,8 @@ def pytest_configure(config: pytest.Config) -> None:
             signal.signal(number, handler)
     config.pluginmanager.register(Slowest(), "slowest")
     forking.install()
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES:  # stores wait for disks
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 @pytest.fixture(scope="session", autouse=True)
