@@ -135,7 +135,7 @@ isa: setup ## run the models on other processors and ONNX Runtime versions: they
 
 .PHONY: lies
 lies: setup ## tell 10,000 lies about runs of the shipped models, of many kinds: each must be convicted, the truth never
-	python -m benchmarks.lies
+	python -m benchmarks.lies && python -m benchmarks.games
 
 .PHONY: referee
 referee: setup ## hold the referee's contracts to its specification: 10,000 elements of each operator; for nights

@@ -16,7 +16,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from benchmarks.lies import Stage, staged
+from benchmarks.liars import Stage
+from benchmarks.lies import staged
 from tests import fuzz_referee
 from themis.bundles import bundle
 from themis.exact.program import WITNESS

@@ -34,7 +34,7 @@ BOND_WEI: Final = 10**18
 CHALLENGE_WEI: Final = 10**17
 
 
-class False_(Archive):  # noqa: N801
+class Kept(Archive):
     """An archive in which every request has one trace, whatever its run gives."""
 
     def __init__(self, trace: AtHand) -> None:

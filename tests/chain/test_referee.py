@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from benchmarks import lies
-from benchmarks.lies import Stage
+from benchmarks import liars, lies
+from benchmarks.liars import Stage
 from tests import fuzz_referee, integrity_kit
 from tests.dispute_kit import convicts
 from tests.fuzz_referee import Contracts
@@ -75,7 +75,7 @@ def stage() -> Stage:
     return next(lies.stages())
 
 
-@pytest.mark.parametrize("kind", [*lies.KINDS, *lies.FORGERIES])
+@pytest.mark.parametrize("kind", [*liars.KINDS, *lies.FORGERIES])
 def test_a_lie_about_a_shipped_model_is_convicted_on_the_chain(kind: str, stage: Stage, there: Contracts) -> None:
     """By what the liar shows; what inputs are is for an adaptor to say, here Python does."""
     told = (lies.told(stage, kind, np.random.default_rng(seed)) for seed in range(50))

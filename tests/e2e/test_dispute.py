@@ -1,27 +1,25 @@
 """Wrong answers are convicted on a chain, by watchers that know what is opened there; who is honest keeps its bond."""
 
 import re
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from benchmarks import lies
-from benchmarks.lies import Stage, staged
+from benchmarks.games import challenge, output_of, serving, truncated
+from benchmarks.liars import Stage
+from benchmarks.lies import staged
 from demo import chains
-from tests.dispute_world import BOND_WEI, CHALLENGE_WEI, CLOCK_S, REVEAL_S, Court, False_
+from tests.cli_kit import Person
+from tests.dispute_world import BOND_WEI, CHALLENGE_WEI, CLOCK_S, REVEAL_S, Court, Kept
 from tests.homes import SELFTEST
 from tests.world import World
-from themis.api.server import Server
-from themis.api.traces import alone
 from themis.bundles import bundle
 from themis.chain import transact
 from themis.chain.contracts import DISPUTE, WARRANTY
-from themis.config import ApiConfig
-from themis.core import canonical
 from themis.core.types import Address, Hash32
 from themis.dispute.archive import Archive
 from themis.exact.referee.proof import AtHand
@@ -29,7 +27,6 @@ from themis.exact.referee.proof import AtHand
 FORWARDER = Address(b"\x77" * 20)
 FORWARDING = "0x601436038060145f375f5f825f5f5f3560601c5af1601b575f5ffd5b00"
 """Calls the address in the first 20 bytes of its calldata with the rest."""
-Tensors = Mapping[int, NDArray[Any]]
 
 
 @pytest.fixture(scope="module")
@@ -44,21 +41,6 @@ def court(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Court]:
 def stage() -> Stage:
     loaded = bundle.load(SELFTEST)
     return next(staged(loaded, loaded.golden[:1]))
-
-
-def output_of(stage: Stage, tensors: Tensors) -> bytes:
-    """The answer that a trace leads to."""
-    (word,) = stage.graph.outputs.values()
-    return tensors[word].astype(">u2").tobytes()
-
-
-def truncated(stage: Stage) -> Tensors:
-    """A run of a build whose experts are cut to five bits."""
-    for seed in range(99):
-        found = lies.coarse(stage, np.random.default_rng(seed))
-        if found is not None and output_of(stage, found) != output_of(stage, stage.honest):
-            return found
-    raise AssertionError("no cut changes this answer")
 
 
 def input_of() -> bytes:
@@ -82,15 +64,13 @@ def convicted(court: Court, request: Hash32) -> bool:
 
 def test_a_truncated_expert_is_convicted_by_what_its_guarantor_serves(court: Court, stage: Stage) -> None:
     tensors = truncated(stage)
-    archive = False_(AtHand(tensors))
-    server = Server(ApiConfig(port=0))
-    server.start(alone(archive))
+    archive = Kept(AtHand(tensors))
     liar, told = court.watcher(court.guarantor, archive=archive)
-    watcher, said = court.watcher(court.player(6), urls=[server.url])
     request = court.answered(input_of(), output_of(stage, tensors), lane=1)
     before = court.balance_wei(court.world.requester.address)
-    court.play(watcher, liar)
-    server.stop()
+    with serving(archive) as url:
+        watcher, said = court.watcher(court.player(6), urls=[url])
+        court.play(watcher, liar)
     assert convicted(court, request), (said, told)
     assert court.balance_wei(court.world.requester.address) - before == BOND_WEI // 20 + 10**9
     moves = gas(said) + gas(told)
@@ -100,7 +80,7 @@ def test_a_truncated_expert_is_convicted_by_what_its_guarantor_serves(court: Cou
 
 def test_whoever_withholds_shows_it_on_the_chain(court: Court, stage: Stage) -> None:
     tensors = truncated(stage)
-    liar, told = court.watcher(court.guarantor, archive=False_(AtHand(tensors)))
+    liar, told = court.watcher(court.guarantor, archive=Kept(AtHand(tensors)))
     watcher, said = court.watcher(court.player(6))
     request = court.answered(input_of(), output_of(stage, tensors), lane=2)
     court.play(watcher, liar)
@@ -122,12 +102,9 @@ def test_an_honest_answer_that_a_liar_challenges_keeps_its_bond_and_earns_the_ch
     court: Court, stage: Stage
 ) -> None:
     honest, said = court.watcher(court.guarantor)
-    request = court.answered(input_of(), output_of(stage, stage.honest), lane=4)
+    request = court.answered(input_of(), output_of(stage, dict(stage.honest)), lane=4)
     exchange = court.verifier().history.called("0x" + request.hex())[0]
-    data = DISPUTE.call(
-        "challenge", court.cover, canonical.request_words(exchange.requested.request), exchange.fulfilled.output
-    )
-    court.send(court.player(7), court.cover.dispute, data, CHALLENGE_WEI)
+    challenge(court, request)
     court.play(honest)
     before = court.balance_wei(court.guarantor.address)
     court.later(CLOCK_S + 1)
@@ -142,9 +119,9 @@ def test_an_honest_answer_that_a_liar_challenges_keeps_its_bond_and_earns_the_ch
 
 
 def test_an_answer_that_its_own_trace_does_not_give_is_convicted_by_that(court: Court, stage: Stage) -> None:
-    liar, told = court.watcher(court.guarantor, archive=False_(stage.mine))
+    liar, told = court.watcher(court.guarantor, archive=Kept(stage.mine))
     watcher, said = court.watcher(court.player(6))
-    output = bytearray(output_of(stage, stage.honest))
+    output = bytearray(output_of(stage, dict(stage.honest)))
     output[3] ^= 1
     request = court.answered(input_of(), bytes(output), lane=5)
     court.play(watcher, liar)
@@ -155,9 +132,9 @@ def test_a_trace_of_another_input_is_convicted(court: Court, stage: Stage) -> No
     loaded = bundle.load(SELFTEST)
     others = (golden for golden in loaded.golden if golden.output != loaded.golden[0].output)
     other = next(staged(loaded, others))
-    liar, told = court.watcher(court.guarantor, archive=False_(other.mine))
+    liar, told = court.watcher(court.guarantor, archive=Kept(other.mine))
     watcher, said = court.watcher(court.player(6))
-    request = court.answered(input_of(), output_of(other, other.honest), lane=6)
+    request = court.answered(input_of(), output_of(other, dict(other.honest)), lane=6)
     court.play(watcher, liar)
     assert convicted(court, request), (said, told)
 
@@ -173,10 +150,10 @@ def test_a_dry_run_sends_nothing_and_a_cap_holds(court: Court, stage: Stage) -> 
     assert not convicted(court, request)
 
 
-def begun(court: Court, stage: Stage, lane: int) -> tuple[Hash32, False_]:
+def begun(court: Court, stage: Stage, lane: int) -> tuple[Hash32, Kept]:
     """A wrong answer, and the trace that its guarantor will commit to."""
     tensors = truncated(stage)
-    return court.answered(input_of(), output_of(stage, tensors), lane=lane), False_(AtHand(tensors))
+    return court.answered(input_of(), output_of(stage, tensors), lane=lane), Kept(AtHand(tensors))
 
 
 def test_killed_after_each_signature_both_sides_go_on_with_what_they_signed(
@@ -222,14 +199,10 @@ def test_a_reveal_that_leaves_the_chain_is_made_again(court: Court, stage: Stage
 def test_an_endpoint_that_lies_about_openings_is_as_one_that_has_none(court: Court, stage: Stage) -> None:
     """It serves the honest trace, which does not lead to the root that was revealed; another says nonsense."""
     request, archive = begun(court, stage, 10)
-    servers = [Server(ApiConfig(port=0)) for _ in range(2)]
-    for server, kept in zip(servers, (False_(stage.mine), Archive(court.folder / "none", 1)), strict=True):
-        server.start(alone(kept))
     liar, told = court.watcher(court.guarantor, archive=archive)
-    watcher, said = court.watcher(court.player(6), urls=[*(server.url for server in servers), "http://127.0.0.1:9"])
-    court.play(watcher, liar)
-    for server in servers:
-        server.stop()
+    with serving(Kept(stage.mine)) as one, serving(Archive(court.folder / "none", 1)) as other:
+        watcher, said = court.watcher(court.player(6), urls=[one, other, "http://127.0.0.1:9"])
+        court.play(watcher, liar)
     assert convicted(court, request), (said, told)
 
 
@@ -252,3 +225,32 @@ def test_what_is_shown_through_a_contract_is_found_all_the_same(
     monkeypatch.setattr(court.disputes, "send", through)
     court.play(watcher, liar)
     assert convicted(court, request), (said, told)
+
+
+def test_what_is_covered_is_said_in_plain_words(court: Court, tmp_path: Path) -> None:
+    """By the commands; and an own warranty is set up, covers, and ends."""
+    chain = court.world.chain
+    at = ("--oracle", "0x" + court.world.client.oracle.hex(), "--start-block", str(court.world.start_block))
+    person = Person.settle(tmp_path / "bond", court.player(9), chain.rpc_url, *at)
+    assert "dispute.warranty is not set" in person.fails(78, "warranty", "show")
+    places = person.tell("warranty", "deploy")
+    assert places.keys() == {"warranty", "contract", "adaptor"}
+    assert person.tell("warranty", "show") == []
+    assert "set already" in person.fails(78, "warranty", "deploy")
+    (person.home / "models").mkdir()
+    shutil.copytree(SELFTEST, person.home / "models" / SELFTEST.name)
+    model_id = "0x" + court.model_id.hex()
+    amounts = ("--bond-wei", "1000", "--challenge-bond-wei", "200", "--operator", "0x" + court.cover.operator.hex())
+    assert "a fifth of the bond" in person.fails(77, "warranty", "cover", model_id, *amounts[:3], "201", *amounts[4:])
+    person.tell("warranty", "bond", "5000")
+    covered = person.tell("warranty", "cover", model_id, *amounts)
+    everything = "everything: how the input is read, the network, how the answer is written"
+    assert covered["proved"] == everything
+    (row,) = person.tell("warranty", "show")
+    assert (row["cover"], row["proved"]) == (covered["cover"], everything)
+    assert row["answers"] == "5 can be wrong before it is spent"
+    said = person.run("--set", "api.port=0", "watch", "--once", "--dry-run", "--poll-s", "0.05")
+    assert said.status == 0
+    assert "traces are served at" in said.err
+    assert person.tell("warranty", "cover", model_id, *amounts, "--end")["ended"]
+    assert "leave" not in person.tell("warranty", "withdraw", "--unbond-wei", "5000")

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from benchmarks.lies import altered
+from benchmarks.liars import altered
 from tests.referee_cases import OPERATORS, drawn
 from tests.referee_kit import Bench
 from themis.exact.referee.case import Undefined

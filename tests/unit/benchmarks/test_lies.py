@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from benchmarks import lies
+from benchmarks import liars, lies
 
 
 def test_each_kind_is_convicted_and_the_truth_is_not() -> None:
@@ -19,7 +19,7 @@ def test_each_kind_is_convicted_and_the_truth_is_not() -> None:
 def test_a_rerun_of_the_truth_is_the_truth() -> None:
     """What lies are recomputed with is the model, tensor by tensor."""
     stage = next(lies.stages())
-    again = stage.rerun({}, lies.constants(stage.model))
+    again = stage.rerun({}, liars.constants(stage.model))
     assert again is not None
     assert again.keys() == dict(stage.honest).keys()
     assert all(np.array_equal(again[word], array) for word, array in stage.honest.items())
@@ -33,3 +33,15 @@ def test_the_stored_table_is_of_ten_thousand_lies_and_none_escaped() -> None:
     assert [name for name, counts in stored["kinds"].items() if counts["escaped"] or not counts["convicted"]] == []
     assert stored["honest"]["convictable"] == 0
     assert stored["honest"]["elements"] >= 100_000
+
+
+def test_the_stored_games_were_won_by_whoever_is_right() -> None:
+    stored = json.loads(lies.RESULTS.read_text())["gas"]
+    ends = {name: game["moves"][-1][0] for name, game in stored.items()}
+    wrong = dict.fromkeys(("served", "withheld", "silent"), "Convicted")
+    assert ends == wrong | {"challenged in vain": "Dismissed"}
+    assert [stored[name]["transactions"] for name in ("served", "silent")] == [3, 2]
+    page = (lies.ROOT / "docs/proofs.md").read_text()
+    for game in stored.values():
+        assert game["gas"] == sum(gas for _, gas in game["moves"])
+        assert f"| {game['gas']:,} | {game['transactions']} |" in page

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from benchmarks import lies
-from benchmarks.lies import Stage
+from benchmarks import liars, lies
+from benchmarks.liars import Stage
 from tests.dispute_kit import Forged, Nothing, convicts, forged, play
 from tests.integrity_kit import renamed, spoiled
 from themis.core.merkle import Tree, sha256
@@ -38,12 +38,12 @@ def tables() -> list[Table]:
     return [Table(stage, stage.prover, stage.mine) for stage in chosen]
 
 
-@pytest.mark.parametrize("kind", lies.KINDS)
+@pytest.mark.parametrize("kind", liars.KINDS)
 def test_every_liar_is_convicted_by_what_it_shows_alone(kind: str, tables: list[Table]) -> None:
     played = 0
     for table in tables:
         for seed in range(LIES):
-            tensors = lies.KINDS[kind](table.stage, np.random.default_rng(seed))
+            tensors = liars.KINDS[kind](table.stage, np.random.default_rng(seed))
             liar = None if tensors is None else forged(table.mine, tensors)
             if liar is None or liar.root == table.mine.root:
                 continue
@@ -57,7 +57,7 @@ def test_every_liar_is_convicted_by_what_it_shows_alone(kind: str, tables: list[
 @pytest.mark.parametrize("shows", range(4))
 def test_whoever_shows_no_more_after_some_questions_is_convicted(shows: int, tables: list[Table]) -> None:
     table = tables[0]
-    tensors = lies.KINDS["value followed"](table.stage, np.random.default_rng(1))
+    tensors = liars.KINDS["value followed"](table.stage, np.random.default_rng(1))
     assert tensors is not None
     game = play(table.prover, table.mine, forged(table.mine, tensors), shows=shows)
     assert game.silent
@@ -112,7 +112,7 @@ def test_whoever_is_honest_can_show_all_that_is_asked_and_is_accused_of_nothing(
     for table in tables:
         game = play(table.prover, table.mine, Forged(table.mine, table.mine.headers))
         assert (game.fault, game.silent, game.asks) == (None, False, [])
-        stranger = lies.KINDS["one weight"](table.stage, np.random.default_rng(3)) or table.stage.honest
+        stranger = liars.KINDS["one weight"](table.stage, np.random.default_rng(3)) or table.stage.honest
         claimed = Claimed(table.mine.root, AtHand(stranger))
         for _ in range(40):
             ask = search.look(table.prover.program, claimed)
@@ -125,7 +125,7 @@ def test_whoever_is_honest_can_show_all_that_is_asked_and_is_accused_of_nothing(
 def test_what_does_not_lead_to_the_root_is_not_believed(tables: list[Table]) -> None:
     """Whatever a lying endpoint says: it is as if it had said nothing."""
     table = tables[0]
-    tensors = lies.KINDS["value"](table.stage, np.random.default_rng(1))
+    tensors = liars.KINDS["value"](table.stage, np.random.default_rng(1))
     assert tensors is not None
     liar = forged(table.mine, tensors)
     claimed, root = Claimed(liar.root, table.mine), Ask(HEADERS, Question())

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from benchmarks.lies import altered
+from benchmarks.liars import altered
 from tests.homes import RISK, SELFTEST
 from tests.referee_cases import drawn
 from tests.referee_kit import Bench
