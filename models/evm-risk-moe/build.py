@@ -31,7 +31,7 @@ METRICS: Final = HERE / "metrics.json"
 def data() -> None:
     """Packages -> compilations -> encoded contracts."""
     corpus.fetch_compilers(CACHE / "npm")
-    corpus.fetch(CACHE / "packs")
+    corpus.fetch(CACHE / "packs", corpus.package_list())
     planned = dataset.plan(CACHE / "packs", CACHE / "corpus.json")
     results = Results(CACHE / "compiled.jsonl")
     dataset.compile_plan(planned, results, CACHE / "npm")

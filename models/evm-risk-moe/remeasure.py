@@ -11,17 +11,17 @@ from typing import Any, Final
 sys.path.insert(0, str(Path(__file__).parent))
 
 import numpy as np
-import onnxruntime
 from eth_utils.crypto import keccak
 
 from data import dataset
 from data.compiler import Compiled, Results
 from data.dataset import Planned
+from evaluation import present, reliability
 from network.facts import VERSION
 from network.scoring import summary
-from templates.kit import Risk
-from themis.evm.encode import MAX_CODE_BYTES, PREPROCESSING, Encoded, encode
+from themis.evm.encode import MAX_CODE_BYTES, PREPROCESSING, encode
 from themis.evm.limits import NotKnown
+from themis.evm.report import RiskClass
 
 HERE: Final = Path(__file__).parent
 CACHE: Final = HERE.parent / ".cache" / "evm-risk-moe"
@@ -36,7 +36,7 @@ def main() -> None:
     found = list(_compiled([item for item in items if item.job.key in results], results))
     codes = {compiled.code: (item, compiled) for item, compiled in reversed(found)}
     encoded = [encode(code) for code in codes]
-    scores = np.array([_scores(one) for one in encoded])
+    scores = np.array([present.scores(one) for one in encoded])
     truth = np.array([_risks(item, compiled) for item, compiled in codes.values()], bool)
     plain = np.array([item.kind == "plain" for item, _ in codes.values()], bool)
     told = Counter(bit.name.lower() for one in encoded for bit in one.not_known if bit.name)
@@ -44,6 +44,7 @@ def main() -> None:
     metrics["retraced"] = {
         "contracts": {"injected": int((~plain).sum()), "unmutated": int(plain.sum())},
         **summary(scores >= metrics["flag_bps"], truth, plain),
+        "reliability": reliability.table(scores, truth),
         "between_100_and_9900_bps": int(((scores > 100) & (scores < 9_900)).any(1).sum()),
         "not_known": {bit.name.lower(): told[bit.name.lower()] for bit in NotKnown if bit.name},
         "whole": sum(not one.not_known for one in encoded),
@@ -78,18 +79,8 @@ def _selection(items: list[Planned], results: Results) -> dict[str, Any]:
 
 def _risks(item: Planned, compiled: Compiled) -> list[bool]:
     risks = {risk for name, found in item.labels.items() if name in compiled.selectors for risk in found}
-    return [int(risk) in risks for risk in Risk]
+    return [int(risk) in risks for risk in RiskClass]
 
-
-def _scores(encoded: Encoded) -> list[int]:
-    feed = {"tokens": encoded.tokens, "grams": encoded.grams, "first": encoded.starts}
-    rows = _SESSION.run(["scores_bps"], {name: np.array(column, np.int64) for name, column in feed.items()})[0]
-    return [int(score) for score in rows.max(0)]
-
-
-_OPTIONS: Final = onnxruntime.SessionOptions()
-_OPTIONS.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-_SESSION: Final = onnxruntime.InferenceSession(HERE / "model.onnx", _OPTIONS, providers=["CPUExecutionProvider"])
 
 if __name__ == "__main__":
     main()

@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import numpy as np
 import onnx
 
-from evaluation import card
+from evaluation import card, reliability
 from network.facts import facts
 from themis.adopt.publish import publish
 from themis.bundles.bundle import MODEL
@@ -25,6 +25,7 @@ def main() -> None:
     model = onnx.load(HERE / MODEL)
     metrics = json.loads((HERE / "metrics.json").read_text())
     (HERE / "MODEL_CARD.md").write_text(card.render(metrics))
+    (HERE / "reliability.svg").write_text(reliability.drawing(metrics["retraced"]["reliability"]))
     shape = metrics["training"]["shape"]
     about = facts(shape["experts"], shape["top_k"], metrics["parameters"]["active"])
     golden = [bytes.fromhex(code) for code in json.loads((HERE / "golden_codes.json").read_text())]

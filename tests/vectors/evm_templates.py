@@ -30,7 +30,7 @@ def sources() -> dict[str, str]:
     """A contract C by name, for SOLC."""
     kit: Any = importlib.import_module("templates.kit")
     found = {}
-    for template in (*_templates("takeover"), *_templates("unheeded"), *_hooks()):
+    for template in (*_templates("takeover"), *_templates("unheeded"), *_templates("authority"), *_hooks()):
         for form in ("bad", "safe"):
             for seed in range(SEEDS):
                 rng = Random(f"{template.__name__} {form == 'bad'} {seed}")  # noqa: S311 (seeded, no secret)

@@ -46,6 +46,11 @@ class Job:
         return sum(map(len, self.sources.values()))
 
     @property
+    def cost(self) -> float:
+        """How long it takes beside others, about."""
+        return self.source_bytes * (4 if self.via_ir else 1) * (1.5 if self.optimizer_runs else 1)
+
+    @property
     def key(self) -> str:
         text = json.dumps([self.version, self.standard_json()], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:24]

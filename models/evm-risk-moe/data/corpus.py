@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import tarfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -103,10 +103,10 @@ def package_list() -> list[str]:
     return (HERE / "packages.txt").read_text().split()
 
 
-def fetch(folder: Path) -> None:
-    """Unpack every package of packages.txt below `folder`; those already there are kept."""
+def fetch(folder: Path, packages: Sequence[str]) -> None:
+    """Unpack every package below `folder`; those already there are kept."""
     folder.mkdir(parents=True, exist_ok=True)
-    for package in package_list():
+    for package in packages:
         target = folder / package.replace("/", "+")
         if target.exists():
             continue

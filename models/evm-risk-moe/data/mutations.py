@@ -17,6 +17,10 @@ _SENDER: Final = r"(?:msg\.sender|_msgSender\(\))"
 _ASKED: Final = re.compile(
     rf"require\(\s*{_SENDER}\s*==[^;]*\);|if\s*\(\s*{_SENDER}\s*!=[^;{{}}()]*(?:\([^()]*\))?\s*\)\s*(?:revert[^;]*;|\{{\s*revert[^;]*;\s*\}})"
 )
+_KEPT: Final = re.compile(
+    r"\b_?\w*(?i:owner|admin|govern\w*|guardian|minter|controller|authority|implementation|manager|keeper|operator\w*)"
+    r"(?:\[\w+\])?\s*=\s*(?!=)[\w()]+;"
+)
 _FLAG: Final = re.compile(r"\(\s*bool\s+(\w+)\s*,[^)]*\)\s*=[^;]*\.call\b")
 _COMPARED: Final = re.compile(
     rf"(?:(require\(\s*|if\s*\(\s*){_SENDER}(\s*[!=]=)(?!\s*(?:address\(0\)|tx\.origin)))|(?:([!=]=\s*){_SENDER}(?=\s*[,)]))"
@@ -56,6 +60,17 @@ def _without_authority(source: str) -> str:
     return _ASKED.sub("", bare)
 
 
+def _without_keeping(source: str) -> str:
+    """Functions that write who is in charge ask nobody any more; what he may do is kept for him."""
+    parts = re.split(r"(?=\bfunction\s+\w+\s*\()", source)
+    return "".join(_without_asking(part) if _KEPT.search(part) else part for part in parts)
+
+
+def _without_asking(function: str) -> str:
+    bare = _HEADER.sub(lambda found: found[1] + _AUTHORITY.sub("", found[2]) + found[3], function, count=1)
+    return _ASKED.sub("", bare)
+
+
 def _without_mutex(source: str) -> str:
     return _HEADER.sub(lambda found: found[1] + _MUTEX.sub("", found[2]) + found[3], source)
 
@@ -78,6 +93,7 @@ MUTATIONS: Final = {
         Mutation(
             "mutation.authority", _without_authority, (Risk.UNPROTECTED_SELFDESTRUCT, Risk.UNPROTECTED_DELEGATECALL)
         ),
+        Mutation("mutation.keeping", _without_keeping, (Risk.UNPROTECTED_AUTHORITY,)),
         Mutation("mutation.mutex", _without_mutex, (Risk.REENTRANCY,)),
         Mutation("mutation.check", _without_check, (Risk.UNCHECKED_CALL,)),
         Mutation("mutation.origin", _by_origin, (Risk.TX_ORIGIN_AUTH,)),
@@ -107,4 +123,5 @@ _EVIDENCE: Final = {
         _open("SELFDESTRUCT", ("caller", "keyed", "stored", "data", "returned", "other", "const"))
     ),
     Risk.UNPROTECTED_DELEGATECALL: _gains(_open("DELEGATECALL", ("data", "returned", "other"))),
+    Risk.UNPROTECTED_AUTHORITY: _gains(_tokens("TAKE.code", "TAKE.slot", "TAKE.item")),
 }

@@ -18,7 +18,7 @@ from data.mutations import MUTATIONS
 from evaluation import baselines, slither_baseline
 from evaluation.robustness import by_setting
 from network.exporting import feed, scores
-from network.floats import RiskNetwork, weight_shift
+from network.floats import CLASSES, RiskNetwork, weight_shift
 from network.integers import Weights, write
 from network.scoring import summary
 from network.training import contract_labels, contract_logits
@@ -75,6 +75,8 @@ def _by_template(test: list[Contract], flags: NDArray[np.bool_]) -> dict[str, di
         if contract.kind == "injected":
             (template,) = contract.templates
             risk = synthesis.risk_of(template)
+            if risk is None or risk >= CLASSES:
+                continue
             form = "vulnerable" if contract.risks else "safe"
             counts = table.setdefault(
                 template, {"vulnerable": 0, "vulnerable_flagged": 0, "safe": 0, "safe_flagged": 0}

@@ -24,6 +24,7 @@ REQUIREMENT: Final = f"slither-analyzer=={VERSION}"
 """In a virtual environment of its own: it wants an older web3 than the node."""
 MAX_BYTES: Final = 200_000
 """Of source with all imports; more takes Slither too long for hundreds of contracts. Those are not run."""
+JOBS: Final = 150
 DETECTORS: Final = {
     Risk.REENTRANCY: ("reentrancy-eth", "reentrancy-no-eth", "reentrancy-balance"),
     Risk.UNCHECKED_CALL: ("unchecked-lowlevel", "unchecked-send", "unchecked-transfer"),
@@ -57,12 +58,12 @@ def install(folder: Path) -> Path:
 
 
 def run(planned: Sequence[Planned], results: Path, folder: Path, npm: Path) -> None:
-    """Analyze what `results` (a line a compilation) lacks, of at most MAX_BYTES."""
+    """Analyze JOBS of these by chance, where `results` (a line a compilation) lacks them, of at most MAX_BYTES."""
     done = set(_answers(results))
     todo = {
         item.job.key: item.job for item in planned if item.job.key not in done and item.job.source_bytes < MAX_BYTES
     }
-    jobs = sorted(todo.values(), key=lambda job: job.version)
+    jobs = sorted(sorted(todo.values(), key=lambda job: job.key)[: JOBS - len(done)], key=lambda job: job.version)
     if not jobs:
         return
     command = ["nice", "-n", "10", str(install(folder)), str(HERE / "slither_run.py")]

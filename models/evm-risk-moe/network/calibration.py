@@ -1,15 +1,22 @@
-"""From logits to basis points: 5,000 is where validation says to flag, the slope is a logistic fit's."""
+"""From logits to basis points: 5,000 is where validation says to flag, the slope is a logistic fit (Platt scaling)."""
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from network.integers import Calibration
-
 FALSE_POSITIVES: Final = 0.01
 """Of validation and unmutated training contracts, at most so many may be flagged in a class."""
-_SLOPES: Final = (0.5, 3.0)
+_SLOPES: Final = (0.25, 3.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Sigmoid of (logit - center) * slope for each class, in basis points."""
+
+    centers: tuple[float, ...]
+    slopes: tuple[float, ...]
 
 
 def calibrate(
@@ -19,7 +26,7 @@ def calibrate(
     centers, slopes = [], []
     for c in range(truth.shape[1]):
         centers.append(_center(logits[:, c], truth[:, c], clean_logits[:, c]))
-        slopes.append(_slope(logits[:, c], truth[:, c]))
+        slopes.append(slope_of(logits[:, c] - centers[-1], truth[:, c]))
     return Calibration(tuple(centers), tuple(slopes))
 
 
@@ -39,12 +46,16 @@ def _center(scores: NDArray[np.floating], truth: NDArray[np.bool_], clean: NDArr
     return best
 
 
-def _slope(scores: NDArray[np.floating], truth: NDArray[np.bool_]) -> float:
-    """Slope of a one-variable logistic regression by Newton's method."""
-    design = np.stack([scores, np.ones_like(scores)], 1).astype(np.float64)
-    beta = np.array([1.0, 0.0])
-    for _ in range(30):
-        p = 1 / (1 + np.exp(-np.clip(design @ beta, -30, 30)))
-        hessian = (design * (p * (1 - p))[:, None]).T @ design + np.eye(2) * 1e-3
-        beta = beta + np.linalg.solve(hessian, design.T @ (truth - p) - np.array([1e-3, 0]) * beta)
-    return float(np.clip(beta[0], *_SLOPES))
+def slope_of(scores: NDArray[np.floating], truth: NDArray[np.bool_]) -> float:
+    """Slope of a logistic regression through the threshold, by bisection.
+
+    Targets are Platt's (1999, section 2.2), not 0 and 1: what is told apart without an error would get no finite slope.
+    """
+    hits = int(truth.sum())
+    target = np.where(truth, (hits + 1) / (hits + 2), 1 / (len(truth) - hits + 2))
+    low, high = _SLOPES
+    for _ in range(40):
+        middle = (low + high) / 2
+        p = 1 / (1 + np.exp(-np.clip(scores * middle, -30, 30)))
+        low, high = (middle, high) if float((scores * (target - p)).sum()) > 0 else (low, middle)
+    return (low + high) / 2

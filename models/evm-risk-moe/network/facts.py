@@ -6,7 +6,7 @@ from themis.adopt.publish import Facts
 from themis.evm.encode import MAX_CODE_BYTES, PREPROCESSING
 
 NAME: Final = "evm-risk-moe"
-VERSION: Final = "0.3.0"
+VERSION: Final = "0.3.1"
 
 
 def facts(experts: int, top_k: int, active_parameters: int) -> Facts:

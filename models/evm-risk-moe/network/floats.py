@@ -11,12 +11,12 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from templates.kit import Risk
 from themis.evm.encode import BUCKETS, ORDERS
 from themis.evm.limits import WINDOW
-from themis.evm.vocabulary import NAMES
+from themis.evm.report import RiskClass
+from themis.evm.vocabulary import GIVEN
 
-CLASSES: Final = len(Risk)
+CLASSES: Final = len(RiskClass)
 TOKEN_STEP: Final = 2.0**-5
 GRAM_STEP: Final = 2.0**-6
 _ACT_STEP: Final = 2.0**-5
@@ -127,7 +127,7 @@ class RiskNetwork(nn.Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.shape = shape
-        self.tokens = nn.Parameter(torch.randn(len(NAMES), shape.width) * 0.5)
+        self.tokens = nn.Parameter(torch.randn(GIVEN, shape.width) * 0.5)
         self.grams = nn.Parameter(torch.randn(BUCKETS * len(ORDERS), shape.width) * 0.1)
         self.experts = nn.ModuleList(ExpertLayer(shape) for _ in range(shape.layers + 1))
         self.mixing = nn.ModuleList(Mixing(shape) for _ in range(shape.layers))

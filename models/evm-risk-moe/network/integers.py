@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from network.calibration import Calibration
 from network.floats import GRAM_STEP, TOKEN_STEP, ExpertLayer, Mixing, RiskNetwork, weight_shift
 from themis.evm.encode import BUCKETS, ORDERS
 from themis.evm.limits import WINDOW
-from themis.evm.vocabulary import NAMES
+from themis.evm.vocabulary import GIVEN
 from themis.exact.blocks import I32, U8, Blocks, Experts, V, centered, gains
 
 MAX_ROWS: Final = 2**16
@@ -39,14 +40,6 @@ class ExpertWeights:
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
-    """Sigmoid of (logit - center) * slope for each class, in basis points."""
-
-    centers: tuple[float, ...]
-    slopes: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Weights:
     tokens: U8
     grams: U8
@@ -62,7 +55,7 @@ class Weights:
 
 def write(b: Blocks[V], w: Weights) -> None:
     """tokens, grams, first -> scores_bps: int32 [T, classes] in basis points for each token."""
-    tokens = b.input("tokens", np.int64, ("T",), 0, len(NAMES) - 1)
+    tokens = b.input("tokens", np.int64, ("T",), 0, GIVEN - 1)
     grams = b.input("grams", np.int64, ("T", len(ORDERS)), 0, BUCKETS * len(ORDERS) - 1)
     first = b.input("first", np.int64, ("T",), 0, MAX_ROWS - 1)
     x = b.add(b.embed(tokens, w.tokens, _shift_of(TOKEN_STEP)), b.embed_bag(grams, w.grams, _shift_of(GRAM_STEP)))

@@ -40,6 +40,7 @@ _ALIKE: Final = (
         )
         for state in ("late", "trusted", "stale")
     ),
+    ("TAKE.code", "TAKE.slot", "TAKE.item"),
     ("IF.data", "IF.paid", "IF.stored", "IF.stored_cmp", "IF.keyed_cmp"),
     ("GUARD.data", "GUARD.paid", "GUARD.clock", "GUARD.stored_cmp", "GUARD.keyed_cmp"),
 )
@@ -54,6 +55,37 @@ _OPTIONAL: Final = np.zeros(256, bool)
 _OPTIONAL[_ids(f"{_NOISE} {_ECHOES}")] = True
 _FILLERS: Final = _ids(_HARMLESS)
 _GROUPS: Final = tuple(_ids(" ".join(names)) for names in _ALIKE)
+
+
+def _shows(*stems: str) -> NDArray[np.bool_]:
+    """Marks of the tokens in whose name one of these is."""
+    marks = np.zeros(256, bool)
+    marks[[number for name, number in ID.items() if any(stem in f".{name}" for stem in stems)]] = True
+    return marks
+
+
+EVIDENCE: Final = (
+    _shows(".CALL.", ".stale"),
+    _shows(".CALL.", ".DELEGATECALL.", ".DROPPED", "result"),
+    _shows("ORIGIN", "origin", "eoa"),
+    _shows(".CLOCK", ".ENTROPY", "random", "MOD.block", "clock"),
+    _shows(".SELFDESTRUCT."),
+    _shows(".DELEGATECALL."),
+    _shows(".TAKE.code", ".TAKE.slot", ".TAKE.item"),
+)
+"""By class, marks of tokens without which a function has not the risk, whatever else is in it."""
+
+
+def shown(function: bytes, risks: tuple[int, ...]) -> bool:
+    """True if tokens show all of these risks."""
+    tokens = np.frombuffer(function, np.uint8)
+    return all(EVIDENCE[risk][tokens].any() for risk in risks)
+
+
+def cleared(function: bytes, risk: int) -> bytes:
+    """The function without what could show the risk."""
+    tokens = np.frombuffer(function, np.uint8)
+    return tokens[~EVIDENCE[risk][tokens]].tobytes()
 
 
 def jittered(function: bytes, rng: np.random.Generator) -> bytes:

@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from templates.kit import Risk
+from themis.evm.report import RiskClass
 
 _BOOTSTRAPS: Final = 1_000
 _LEVELS: Final = (0.025, 0.975)
@@ -44,7 +44,7 @@ def summary(flags: NDArray[np.bool_], truth: NDArray[np.bool_], plain: NDArray[n
     Intervals are the middle 95 % of 1,000 bootstrap samples of the contracts.
     """
     per_class = {}
-    for risk in Risk:
+    for risk in RiskClass:
         score = class_score(flags[:, risk], truth[:, risk])
         per_class[risk.name.lower()] = {
             "f1": round(score.f1, 4),
@@ -66,14 +66,14 @@ def _intervals(flags: NDArray[np.bool_], truth: NDArray[np.bool_], plain: NDArra
     f1, fpr = [], []
     for _ in range(_BOOTSTRAPS):
         rows = rng.integers(0, len(flags), len(flags))
-        f1.append([class_score(flags[rows, risk], truth[rows, risk]).f1 for risk in Risk])
+        f1.append([class_score(flags[rows, risk], truth[rows, risk]).f1 for risk in RiskClass])
         clean = rows[plain[rows]]
         fpr.append(float(flags[clean].any(1).mean()) if len(clean) else 0.0)
     table = np.array(f1)
     return {
         "macro_f1_interval_95": _middle(table.mean(1)),
         "fpr_interval_95": _middle(np.array(fpr)),
-        "f1_interval_95": {risk.name.lower(): _middle(table[:, risk]) for risk in Risk},
+        "f1_interval_95": {risk.name.lower(): _middle(table[:, risk]) for risk in RiskClass},
     }
 
 

@@ -17,6 +17,7 @@ class Risk(IntEnum):
     BLOCK_DEPENDENCE = 3
     UNPROTECTED_SELFDESTRUCT = 4
     UNPROTECTED_DELEGATECALL = 5
+    UNPROTECTED_AUTHORITY = 6
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from random import Random
 from typing import Final
 
 from templates import (
+    authority,
     benign,
     block,
     callbacks,
@@ -31,13 +32,14 @@ _MODULES: Final = (
     delegatecall,
     takeover,
     unheeded,
+    authority,
 )
 SPLITS: Final = {
     "train": tuple(template for module in _MODULES for template in module.TRAIN),
     "validation": tuple(template for module in _MODULES for template in module.VALIDATION),
     "test": tuple(template for module in _MODULES for template in module.TEST),
 }
-_PREFIXES: Final = {"reentrancy": 0, "unchecked": 1, "origin": 2, "block": 3, "kill": 4, "delegate": 5}
+_PREFIXES: Final = {"reentrancy": 0, "unchecked": 1, "origin": 2, "block": 3, "kill": 4, "delegate": 5, "authority": 6}
 _OPEN: Final = re.compile(r"(?:^|\n)\s*contract\s+(\w+)[^{;]*\{")
 
 

@@ -15,6 +15,8 @@ _MAX_SELECTOR: Final = 0xFFFFFFFF
 _BITS: Final = 256
 _TOP: Final = 255
 _FAR: Final = 4_096
+_STATES: Final = 1 << 32
+"""From here on a constant is an amount, not one of a few states."""
 _HOUR_S: Final = 3_600
 """From here on a remainder of the time is a date, not luck."""
 _AUTH_SEED, _PRODUCT_SEED, _PIN_SEED, _MASK_SEED = 4, 6, 8, 9
@@ -142,7 +144,7 @@ def _compared(m: Machine, left: Word, right: Word, *, equals: bool, subtracts: b
     identity = _compared_identity(m, left, right, pinned=bool(bits & t.PINNED & ~known), subtracts=subtracts)
     if left < 0 and right < 0 and bits & t.RETURNED and not (taint(left) ^ taint(right)) & ~t.NOT:
         bits &= ~(t.BY_CALLER | t.BY_ORIGIN)  # an answer is compared with itself: is it a bool?
-    if max(left, right) > 0 and bits & t.BY_CALLER and bits & t.STORED:
+    if 0 < max(left, right) < _STATES and bits & t.BY_CALLER and bits & t.STORED:
         bits |= t.FLAG  # one of a few states, as a bool is
     if event or not subtracts:
         m.push(t.unknown(bits if equals else bits | t.NOT, identity))
@@ -214,7 +216,7 @@ def or_(m: Machine) -> int:
         left, right = right, left
     cleared = taint(right) & t.CLEARED and not taint(right) & (t.HOLDS | t.FAILS)
     if cleared and left < 0:
-        m.push(~(t.both(left, left)))
+        m.push(t.unknown(t.both(left, left), t.identity(left)))
     elif cleared:
         m.push(~(t.STORED | t.CLEARED | (t.HOLDS if left else t.FAILS)))
     else:

@@ -16,6 +16,8 @@ _REACH: Final = 16
 """Words of the stack that an instruction can still reach."""
 OPEN, KEYED, GRANTED = range(3)
 """How far a path has got past guards: not at all; what is kept for the caller was not zero; the caller is in charge."""
+Taken = tuple[int, int, int]
+"""Place that is written, identity of where its mapping is (0 if it is in none), places that decided a branch before."""
 FIRM: Final = 1
 """Beside the bits of places: what nobody can write."""
 _SLOAD_SEED: Final = 5
@@ -25,7 +27,7 @@ _POINTER_SEED: Final = 10
 class Loose:
     """Storage places that a caller who is not in charge writes what he likes to. Common to all paths of a contract."""
 
-    __slots__ = ("always", "keepers", "locks", "many", "once")
+    __slots__ = ("always", "bases", "charge", "flows", "gifts", "heads", "keepers", "locks", "many", "once", "run")
 
     def __init__(self) -> None:
         self.always = 0
@@ -37,6 +39,33 @@ class Loose:
         """Places of which there are many, as in a mapping."""
         self.keepers: dict[int, int] = {}
         """Identity of a comparison with the caller -> place of whom he was compared with."""
+        self.charge = 0
+        """Places whose value puts a caller in charge, or that hold code which is run or asked whether he is."""
+        self.run = 0
+        """Those that hold code which is run."""
+        self.heads: set[int] = set()
+        """The same for mappings by caller: identity of where a mapping is."""
+        self.bases: dict[int, int] = {}
+        """Identity of a mapping's key, and of what is loaded from there -> identity of where the mapping is."""
+        self.gifts: set[tuple[int, int]] = set()
+        """A place, and those that had decided a branch or shut a mutex before it was written."""
+        self.flows: set[tuple[int, int, int]] = set()
+        """A place, another one to which what is there is copied, and the places of the authority for that."""
+
+    def settle(self) -> None:
+        """When all is walked: what anybody copies is as loose as where it is from, as in charge as where it goes."""
+        for place, behind in self.gifts:
+            if behind & self.locks:
+                self.once |= place
+            else:
+                self.always |= place
+        before = -1, -1
+        while before != (self.always, self.charge):
+            before = self.always, self.charge
+            for source, to, authority in self.flows:
+                if not authority & ~self.always:
+                    self.always |= to if source & self.always else 0
+                    self.charge |= source if to & self.charge else 0
 
 
 _PLAIN: Final = (
@@ -57,9 +86,11 @@ _PLAIN: Final = (
     "returned",
     "serial",
     "subjects",
+    "taken",
     "target",
     "trusted",
     "untested",
+    "vacant",
     "vouched",
     "written",
 )
@@ -89,6 +120,8 @@ class Machine:
         self.level = OPEN
         self.granted = 0
         """Places whose value put the caller in charge; FIRM if something else did."""
+        self.taken: Taken | None = None
+        """Of the newest write, if whoever comes chooses what is written."""
         self.target = UNKNOWN
         """Of the newest delegatecall."""
         self.loose = Loose()
@@ -108,6 +141,8 @@ class Machine:
         """Places whose value decided a branch."""
         self.flagged = 0
         """Those of which one byte did, as of a bool: the rest of the slot may be something else."""
+        self.vacant = 0
+        """Those where it was found to be zero, or not what it was compared with."""
         self.lock = 0
         """The place of a mutex that is shut."""
         self.exposed = 0
@@ -185,12 +220,19 @@ class Machine:
         loaded = t.mixed(_SLOAD_SEED, key) if key else 0
         if key in self.subjects:
             self.subjects[loaded] = self.subjects[key]
+        if key in self.loose.bases:
+            self.loose.bases[loaded] = self.loose.bases[key]
         return loaded
 
     def vouch(self, condition: Word) -> None:
         """Note that a branch went the way that speaks for what the condition is about."""
         if identity(condition) in self.subjects:
             self.vouched |= {self.subjects[identity(condition)]}
+
+    def vacate(self, condition: Word) -> None:
+        """Note that a branch went the way that what the condition is about does not hold."""
+        if not taint(condition) & (t.COMPARED | t.RESULT):
+            self.vacant |= self.places.get(identity(condition), 0)
 
     def relate(self, about: int, word: Word) -> None:
         """Remember that what has the identity `about` says something about `word`; unknown ones are no one's."""
@@ -203,21 +245,39 @@ class Machine:
             self.level = level
             about = identity(condition)
             self.granted = self.loose.keepers.get(about, 0) or self.places.get(about, FIRM)
+            if level == GRANTED:
+                self.loose.charge |= self.granted & ~FIRM
+                self.loose.heads.add(self.loose.bases.get(about, 0))
 
-    def give(self, key: int) -> None:
-        """Note that somebody writes what he likes. Where what was there decides whether he may, he may once."""
+    def give(self, key: int, *, own: bool) -> None:
+        """Note that somebody writes what he likes. Where what was there decides whether he may, he may once.
+
+        `own`: at a place that is kept for him.
+        """
         place = self.place(key)
-        if self.level != OPEN or place & self.guarded & ~self.flagged:
+        if self.level != OPEN or place & self.vacant & ~self.flagged:
             return
-        if self.lock or self.guarded & self.loose.locks:
-            self.loose.once |= place
-        else:
-            self.loose.always |= place
+        self.loose.gifts.add((place, self.lock | self.guarded))
+        if not own:
+            self.taken = place, self.loose.bases.get(key, 0), self.lock | self.guarded
 
-    def store(self, key: int, *, fixed: bool) -> str:
+    def enroll(self, key: int) -> None:
+        """Note that somebody sets a flag for whom he likes."""
+        if self.level == OPEN and key in self.loose.bases:
+            self.taken = self.place(key), self.loose.bases[key], self.lock | self.guarded
+
+    def copy(self, word: Word, key: int) -> None:
+        """Note that what is kept in one place goes to another."""
+        source = self.places.get(identity(word), 0) if word < 0 else 0
+        to = self.place(key)
+        if source and source != to and self.level != KEYED and not to & self.vacant & ~self.flagged:
+            self.loose.flows.add((source, to, self.granted if self.level == GRANTED else 0))
+
+    def store(self, key: int, *, fixed: bool, fills: bool) -> str:
         """Note a write; how it stands to the calls before: "" (none), late, trusted or stale.
 
-        `fixed`: a constant goes to a fixed slot. After a branch on what was there that shuts a mutex.
+        `fixed`: a constant goes to a fixed slot. After a branch on what was there that shuts a mutex. `fills`: no zero
+        goes to a fixed slot. Where that was vacant, the path cannot be gone again.
         """
         place = self.place(key)
         state = ""
@@ -225,9 +285,12 @@ class Machine:
             state = "stale" if place & self.exposed else "trusted" if place & self.trusted else "late"
         if self.lock and place == self.lock:
             self.lock = 0
-        elif fixed and place & self.guarded & ~self.written:
-            self.lock = place
+        elif fixed and place & self.guarded:
             self.loose.locks |= place
+            if not place & self.written:
+                self.lock = place
+        if fills:
+            self.loose.locks |= place & self.vacant
         self.written |= place
         self.exposed &= ~place
         self.trusted &= ~place

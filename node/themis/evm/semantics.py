@@ -13,6 +13,7 @@ from themis.evm.taint import MASK, UNKNOWN, Word, taint
 
 _KEY_BYTES: Final = 64
 """What is hashed for a mapping's place: key and slot."""
+_SLOT_OFFSET: Final = 32
 STEERS: Final = op.ENDING | {op.JUMP, op.JUMPI, op.JUMPDEST}
 """What a path does not simply go on after."""
 _PUSH0, _PUSH32, _DUP16, _SWAP16, _POP = op.PUSH0, op.PUSH32, op.DUP16, op.SWAP16, op.POP
@@ -102,8 +103,12 @@ def _keccak(m: Machine) -> int:
     bits = t.hashed(m.read_bits(offset, size))
     within = m.read_identity(offset, size)
     found = t.mixed(_HASH_SEED, within) if within else 0
-    if t.constant(size) == _KEY_BYTES and taint(m.read_word(offset)) & t.DATA:
-        m.relate(found, m.read_word(offset))
+    if t.constant(size) == _KEY_BYTES:
+        if taint(m.read_word(offset)) & t.DATA:
+            m.relate(found, m.read_word(offset))
+        if found:
+            slot = t.place(m.read_word(t.constant(offset) + _SLOT_OFFSET))
+            m.loose.bases[found] = m.loose.bases.get(slot, slot)
     m.push(t.unknown(bits, found))
     return v.ID["HASH.random"] if bits & t.RANDOM else v.NONE
 
@@ -160,9 +165,14 @@ def _sload(m: Machine) -> int:
 def _sstore(m: Machine) -> int:
     key, value = m.pop(), m.pop()
     kind = v.value(value)
-    if taint(value) & (t.CALLER | t.DATA) or (kind == "const" and taint(key) & t.BY_CALLER):
-        m.give(t.place(key))
-    state = m.store(t.place(key), fixed=key >= 0 and kind in ("zero", "const"))
+    place, own = t.place(key), bool(taint(key) & t.BY_CALLER)
+    if taint(value) & (t.CALLER | t.DATA) or (kind == "const" and own):
+        m.give(place, own=own)
+    elif kind == "const" and taint(key) & t.DATA:
+        m.enroll(place)
+    else:
+        m.copy(value, place)
+    state = m.store(place, fixed=key >= 0 and kind in ("zero", "const"), fills=key >= 0 and kind != "zero")
     return v.sstore(key, kind, state)
 
 
@@ -178,7 +188,7 @@ def _tload(m: Machine) -> int:
 
 def _tstore(m: Machine) -> int:
     key, value = m.pop(), m.pop()
-    m.store(_transient(key), fixed=key >= 0 and value >= 0)
+    m.store(_transient(key), fixed=key >= 0 and value >= 0, fills=False)
     return v.ID["TSTORE"]
 
 
@@ -245,6 +255,8 @@ def _reached(m: Machine, target: Word) -> int:
 def _staticcall(m: Machine) -> int:
     _, target = m.pop(), m.pop()
     _finish_call(m, target, asks=True)
+    if m.returned & t.BY_CALLER:
+        m.loose.charge |= m.places.get(t.identity(target), 0)
     return v.staticcall(target)
 
 

@@ -11,7 +11,7 @@ from themis.evm import vocabulary as v
 from themis.evm.disassembly import Program
 from themis.evm.doom import Doom
 from themis.evm.limits import NotKnown
-from themis.evm.machine import GRANTED, Machine
+from themis.evm.machine import GRANTED, Machine, Taken
 from themis.evm.semantics import HANDLERS, STEERS, run
 from themis.evm.taint import Word, taint
 
@@ -20,6 +20,13 @@ _LEAST_SHARE: Final = 64
 _DISPATCH_WINDOW: Final = 12
 """A dispatcher's PUSH of a selector is at most so many instructions before its JUMPI."""
 _ADDRESS: Final = (1 << 160) - 1
+
+_POINTERS: Final = (
+    0x360894A13BA1A3210667C828492DB98DCA3E2076CC3735A920A3CA505D382BBC,
+    0xA3F0AD74E5423AEBFD80D3EF4346578335A9A72AEAEE59FF6CB3582B35133D50,
+)
+"""Where a proxy keeps its implementation, and its beacon (EIP-1967)."""
+_ADMIN: Final = 0xB53127684A568B3173AE13B9F8A6016E243E63B6E8EE1178D6A717850B5D6103
 
 _HINGED: Final = frozenset((op.DELEGATECALL, op.CALLCODE, op.SELFDESTRUCT))
 _ENDINGS: Final = frozenset(v.ID[name] for name in ("REVERT", "RETURN", "STOP", "JOIN"))
@@ -55,6 +62,8 @@ class _Walk:
     seen: joins.Seen = field(default_factory=dict)
     hinges: list[tuple[int, int, int]] = field(default_factory=list)
     """Tokens that depend on who writes to storage: position, place of the target, places of the authority."""
+    takes: list[tuple[int, int, Taken]] = field(default_factory=list)
+    """Writes of whoever comes: how many tokens are before, program counter, and what is written."""
 
 
 @dataclass(slots=True)
@@ -100,6 +109,7 @@ class Tracer:
         for walk in self._walks:
             if walk.work:
                 self.told |= self._why(walk)
+        self._settle()
         return [self._trace(walk) for walk in self._walks]
 
     @property
@@ -137,17 +147,46 @@ class Tracer:
                 yield index
 
     def _trace(self, walk: _Walk) -> Trace:
-        tokens, loose = walk.tokens, self._machine.loose
+        tokens, pcs, loose = walk.tokens, walk.pcs, self._machine.loose
         for at, target, authority in walk.hinges:
             tokens[at] = v.reconsidered(
                 tokens[at],
                 chosen=bool(target) and not target & ~(loose.always | loose.once),
                 anyone=bool(authority) and not authority & ~loose.always,
             )
+        for at, pc, taken in reversed(walk.takes):
+            token = self._took(taken)
+            if token and (len(tokens) == at or tokens[at] != token):
+                tokens.insert(at, token)
+                pcs.insert(at, pc)
         if v.DECIDES_BY_ORIGIN.isdisjoint(tokens):  # a payee, or a word in an event
             kept = [row for row, token in enumerate(tokens) if token != v.ID["ORIGIN"]]
-            return Trace(walk.selector, tuple(tokens[row] for row in kept), tuple(walk.pcs[row] for row in kept))
-        return Trace(walk.selector, tuple(tokens), tuple(walk.pcs))
+            return Trace(walk.selector, tuple(tokens[row] for row in kept), tuple(pcs[row] for row in kept))
+        return Trace(walk.selector, tuple(tokens), tuple(pcs))
+
+    def _settle(self) -> None:
+        """Who is in charge of the contract, now that all of it was walked."""
+        loose, places = self._machine.loose, self._machine.places
+        for walk in self._walks:
+            for _, target, _ in walk.hinges:
+                loose.run |= target
+        for slot in _POINTERS:
+            loose.run |= places.get(t.place(slot), 0)
+        loose.charge |= loose.run | places.get(t.place(_ADMIN), 0)
+        loose.settle()
+
+    def _took(self, taken: Taken) -> int:
+        """Token of a write of whoever comes: NONE if nobody is in charge by what he wrote."""
+        place, base, behind = taken
+        loose = self._machine.loose
+        one = place & (loose.run | loose.charge & ~loose.many)
+        if not one and not (base and base in loose.heads):
+            return v.NONE  # who owns one thing of many is in charge of nothing else
+        if behind & loose.locks:
+            return v.ID["TAKE.once"]
+        if place & loose.run:
+            return v.ID["TAKE.code"]
+        return v.ID["TAKE.item" if place & loose.many else "TAKE.slot"]
 
     def _emit(self, walk: _Walk, token: int, index: int) -> bool:
         """Write a token down, unless it is NONE or adds nothing: a second end, a third of a kind."""
@@ -182,6 +221,9 @@ class Tracer:
             if token:
                 if self._emit(walk, token, following) and ops[following] in _HINGED:
                     self._note(walk, ops[following], m)
+                if m.taken:
+                    walk.takes.append((len(walk.tokens), program.pcs[following], m.taken))
+                    m.taken = None
                 following += 1
             self.steps += following - index
             reached[index:following] = b"\1" * (following - index)
@@ -287,6 +329,8 @@ def _learn(m: Machine, condition: Word, *, nonzero: bool) -> None:
         m.grant(condition, v.level(condition))
         if not bits & t.COMPARED:
             m.vouch(condition)
+    else:
+        m.vacate(condition)
     top = m.stack[-1] if m.stack else 0
     if t.serial(condition) > m.apart and t.serial(top) == t.serial(condition):
         holds = nonzero == (not (~top ^ ~condition) & t.NOT)

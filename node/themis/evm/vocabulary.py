@@ -99,7 +99,10 @@ NAMES: Final[tuple[str, ...]] = (
     *(f"CALL.{target}.{amount}" for target in _TARGETS for amount in _AMOUNTS),
     *(f"DELEGATECALL.{target}.{level}" for target in _TARGETS for level in _LEVELS),
     *(f"SELFDESTRUCT.{target}.{level}" for target in _TARGETS for level in _LEVELS),
+    *(f"TAKE.{what}" for what in ("code", "slot", "item", "once")),
 )
+GIVEN: Final = len(NAMES) - 4
+"""Tokens that the published weights have learnt, from the first: those of who takes authority are for the next ones."""
 ID: Final[dict[str, int]] = {name: index for index, name in enumerate(NAMES)}
 
 DECIDES_BY_ORIGIN: Final = frozenset(ID[name] for name in NAMES if "origin" in name or "eoa" in name)

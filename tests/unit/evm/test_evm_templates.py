@@ -23,10 +23,10 @@ CLASSES: Final = {
     "kill": RiskClass.UNPROTECTED_SELFDESTRUCT,
     "delegate": RiskClass.UNPROTECTED_DELEGATECALL,
 }
+NO_LANE: Final = "authority."
+"""What has no score of its own yet; its safe forms must not be flagged all the same."""
 MISSED: Final = {
     "delegate.taken_by_setup": 1,
-    "delegate.taken_later": 2,
-    "kill.taken_later": 2,
     "reentrancy.tokens_received": 2,
     "unchecked.failure_told": 2,
     "unchecked.failures_counted": 2,
@@ -55,7 +55,7 @@ def test_every_newest_template_is_there_in_both_forms(monkeypatch: pytest.Monkey
 
 
 def test_what_is_missed_is_named(scores: dict[str, tuple[int, ...]]) -> None:
-    bad = {name: found for name, found in scores.items() if " bad " in name}
+    bad = {name: found for name, found in scores.items() if " bad " in name and not name.startswith(NO_LANE)}
     missed = Counter(
         name.split()[0] for name, found in bad.items() if found[CLASSES[name.partition(".")[0]]] < FLAG_BPS
     )

@@ -44,7 +44,7 @@ def tokens(*names: str) -> bytes:
 def test_every_room_has_its_sentence_and_uses_only_rooms_above_it() -> None:
     rooms = re.findall(r"^\| `(\w+)/` \| \S", (FOLDER / "README.md").read_text(), re.MULTILINE)
     assert set(rooms) == {path.name for path in FOLDER.iterdir() if path.is_dir()} - {"__pycache__"}
-    assert {path.name for path in FOLDER.glob("*.py")} == {"build.py", "remeasure.py", "repack.py"}
+    assert {path.name for path in FOLDER.glob("*.py")} == {"audited.py", "build.py", "remeasure.py", "repack.py"}
     for at, room in enumerate(rooms):
         for path in (FOLDER / room).glob("*.py"):
             used = set(re.findall(r"^(?:from|import) (\w+)", path.read_text(), re.MULTILINE))
@@ -67,6 +67,44 @@ def test_each_mutation_takes_out_its_guard_and_leaves_the_rest(recipe: Any) -> N
     assert "tx.origin == owner" in origin
     assert "tx.origin != keeper" in origin
     assert "require(ok" in origin
+
+
+def test_who_writes_who_is_in_charge_asks_nobody_any_more(recipe: Any) -> None:
+    setter, user = (
+        "function hand(address next) external onlyOwner { keeper = next; }",
+        "function halt() external onlyOwner {}",
+    )
+    mutants = dict(recipe("data.mutations").mutants(f"contract C {{ {setter} {user} }}"))
+    assert list(mutants) == ["mutation.keeping"]
+    assert mutants["mutation.keeping"] == f"contract C {{ {setter.replace(' onlyOwner', '')} {user} }}"
+
+
+def test_scores_that_say_what_is_so_have_no_calibration_error(recipe: Any) -> None:
+    table = recipe("evaluation.reliability").table
+    said = np.array([[2_500, 7_500]] * 4)
+    right = np.array([[True, True], [False, True], [False, True], [False, False]])
+    assert table(said, right)["error"] == 0
+    found = table(said, ~right)
+    assert (found["error"], found["between"]) == (0.5, 8)
+    assert [(one["pairs"], one["said"], one["was"]) for one in found["bins"]] == [(4, 0.25, 0.75), (4, 0.75, 0.25)]
+
+
+def test_a_slope_is_finite_though_all_are_told_apart(recipe: Any) -> None:
+    """Through the threshold, and by Platt's targets: two of four and two of four give 3/4 and 1/4."""
+    slope = recipe("network.calibration").slope_of
+    assert slope(np.array([-1.0, -1.0, 1.0, 1.0]), np.array([False, False, True, True])) == pytest.approx(np.log(3))
+
+
+def test_what_shows_a_risk_can_be_taken_out(recipe: Any) -> None:
+    jitter = recipe("network.jitter")
+    function = tokens(
+        "ENTRY.function", "CALL.caller.value", "TAKE.slot", "TAKE.once", "SELFDESTRUCT.caller.open", "STOP"
+    )
+    assert [jitter.shown(function, (risk,)) for risk in range(7)] == [True, True, False, False, True, False, True]
+    assert jitter.shown(function, ())
+    for risk in range(7):
+        assert not jitter.shown(jitter.cleared(function, risk), (risk,))
+    assert jitter.cleared(function, 6) == function.replace(tokens("TAKE.slot"), b"")
 
 
 def test_a_file_without_guards_has_no_mutants(recipe: Any) -> None:

@@ -8,6 +8,8 @@ import { NONE } from './vocabulary.js';
 import * as w from './word.js';
 import { both, idOf, isConstant, taint, unknown, WORD_MASK, type Word } from './word.js';
 
+/** From here on a constant is an amount, not one of a few states. */
+const STATES = 1n << 32n;
 const FAR = 4_096;
 const HOUR = 3_600n;
 
@@ -152,7 +154,7 @@ export function equal(kind: 'eq' | 'sub' | 'xor', fold: Fold): Handler {
     }
     const alike = constant === undefined && !((taint(left) ^ taint(right)) & ~w.NOT);
     if (alike && bits & w.RETURNED) bits &= ~(w.BY_CALLER | w.BY_ORIGIN);
-    if (constant !== undefined && bits & w.BY_CALLER && bits & w.STORED) bits |= w.FLAG;
+    if (constant !== undefined && constant < STATES && bits & w.BY_CALLER && bits & w.STORED) bits |= w.FLAG;
     if (kind === 'eq') {
       m.push(unknown(bits, id));
       return event;
@@ -198,7 +200,7 @@ export function or(m: Machine): number {
   const [field, packed] = taint(left) & w.CLEARED ? [right, left] : [left, right];
   if (!(taint(packed) & w.CLEARED) || taint(packed) & (w.HOLDS | w.FAILS)) m.push(unknown(both(left, right)));
   else if (isConstant(field)) m.push(unknown(w.STORED | w.CLEARED | (field ? w.HOLDS : w.FAILS)));
-  else m.push(unknown(both(field, field)));
+  else m.push(unknown(both(field, field), field.id));
   return NONE;
 }
 

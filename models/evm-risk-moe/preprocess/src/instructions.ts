@@ -55,6 +55,10 @@ function keccak(m: Machine): number {
   if (valueOf(size) === 64n) {
     const key = m.readWord(offset);
     if (taint(key) & w.DATA) m.relate(id, key);
+    if (id) {
+      const slot = placeOf(m.readWord((valueOf(offset) as bigint) + 32n));
+      m.loose.bases.set(id, m.loose.bases.get(slot) ?? slot);
+    }
   }
   m.push(unknown(bits, id));
   return bits & w.RANDOM ? v.id('HASH.random') : NONE;
@@ -98,10 +102,12 @@ function sload(m: Machine): number {
 function sstore(m: Machine): number {
   const [key, value] = [m.pop(), m.pop()];
   const kind = v.kindOf(value);
-  const own = kind === 'const' && taint(key) & w.BY_CALLER;
-  if (taint(value) & (w.CALLER | w.DATA) || own) m.give(placeOf(key));
+  const own = (taint(key) & w.BY_CALLER) !== 0;
+  if (taint(value) & (w.CALLER | w.DATA) || (kind === 'const' && own)) m.give(placeOf(key), own);
+  else if (kind === 'const' && taint(key) & w.DATA) m.enroll(placeOf(key));
+  else m.copy(value, placeOf(key));
   const fixed = isConstant(key) && (kind === 'zero' || kind === 'const');
-  return v.sstore(key, kind, m.store(placeOf(key), fixed));
+  return v.sstore(key, kind, m.store(placeOf(key), fixed, isConstant(key) && kind !== 'zero'));
 }
 
 function transient(key: Word): number {
@@ -116,7 +122,7 @@ function tload(m: Machine): number {
 
 function tstore(m: Machine): number {
   const [key, value] = [m.pop(), m.pop()];
-  m.store(transient(key), isConstant(key) && isConstant(value));
+  m.store(transient(key), isConstant(key) && isConstant(value), false);
   return v.id('TSTORE');
 }
 
@@ -163,6 +169,7 @@ function staticcall(m: Machine): number {
   m.pop();
   const target = m.pop();
   answered(m, target, true);
+  if (m.returned & w.BY_CALLER && m.placeOf(target)) m.loose.charge.add(m.placeOf(target));
   return v.staticcall(target);
 }
 

@@ -28,6 +28,52 @@ export class Loose {
   readonly locks = new Set<number>();
   /** By id of a comparison with the caller: place of whom he was compared with. */
   readonly keepers = new Map<number, number>();
+  /** Places whose value puts a caller in charge, or that hold code which is run or asked whether he is. */
+  readonly charge = new Set<number>();
+  /** Those that hold code which is run. */
+  readonly run = new Set<number>();
+  /** The same as `charge` for mappings by caller, by the id of where a mapping is. */
+  readonly heads = new Set<number>();
+  /** By id of a mapping's key, and of what is loaded from there: id of where the mapping is. */
+  readonly bases = new Map<number, number>();
+  readonly gifts: Gift[] = [];
+  readonly flows: Flow[] = [];
+
+  /** When all is walked: what anybody copies is as loose as where it is from, as much in charge as where it goes. */
+  settle(): void {
+    for (const { place, behind } of this.gifts) (this.isLocked(behind) ? this.once : this.always).add(place);
+    let before = -1;
+    while (before !== this.always.size + this.charge.size) {
+      before = this.always.size + this.charge.size;
+      for (const { source, to, authority } of this.flows) {
+        if (authority !== undefined && !this.always.has(authority)) continue;
+        if (this.always.has(source)) this.always.add(to);
+        if (this.charge.has(to)) this.charge.add(source);
+      }
+    }
+  }
+
+  isLocked(behind: readonly number[]): boolean {
+    return behind.some((place) => this.locks.has(place));
+  }
+}
+
+/** A place, and those that had decided a branch or shut a mutex before it was written. */
+interface Gift {
+  readonly place: number;
+  readonly behind: readonly number[];
+}
+
+/** A place is copied to another one, by whom the place of an authority lets, or by anybody. */
+interface Flow {
+  readonly source: number;
+  readonly to: number;
+  readonly authority: number | undefined;
+}
+
+/** A write of what whoever comes likes. `base`: id of where its mapping is, 0 if it is in none. */
+export interface Taken extends Gift {
+  readonly base: number;
 }
 
 /** In place of a place: what nobody can write. */
@@ -38,6 +84,8 @@ export class Machine {
   level: Level = Level.Open;
   /** Place whose value put the caller in charge, or FIRM. */
   granted = FIRM;
+  /** Of the newest write, if whoever comes chooses what is written. */
+  taken: Taken | undefined;
   /** Of the newest delegatecall. */
   target: Word = NOTHING;
   loose = new Loose();
@@ -60,6 +108,7 @@ export class Machine {
   private written = new Set<number>();
   private guarded = new Set<number>();
   private flagged = new Set<number>();
+  private vacant = new Set<number>();
   private exposed = new Set<number>();
   private trusted = new Set<number>();
   private lock = 0;
@@ -70,7 +119,7 @@ export class Machine {
     Object.assign(other, this);
     other.stack = [...this.stack];
     other.memory = new Map(this.memory);
-    for (const name of ['untested', 'vouched', 'read', 'written', 'guarded', 'flagged', 'exposed', 'trusted'] as const) {
+    for (const name of ['untested', 'vouched', 'read', 'written', 'guarded', 'flagged', 'vacant', 'exposed', 'trusted'] as const) {
       other[name] = new Set(this[name]);
     }
     return other;
@@ -177,7 +226,14 @@ export class Machine {
     const found = key ? identity.mixed(identity.Seed.Loaded, key) : 0;
     const subject = this.subjects.get(key);
     if (subject !== undefined) this.subjects.set(found, subject);
+    const base = this.loose.bases.get(key);
+    if (base !== undefined) this.loose.bases.set(found, base);
     return found;
+  }
+
+  /** Place of a constant storage key, if it was met; else 0. */
+  at(slot: bigint): number {
+    return this.places.get(w.placeOf(slot)) ?? 0;
   }
 
   placeOf(word: Word): number {
@@ -199,27 +255,64 @@ export class Machine {
     if (level <= this.level) return;
     this.level = level;
     this.granted = this.loose.keepers.get(idOf(condition)) ?? this.places.get(idOf(condition)) ?? FIRM;
+    if (level !== Level.Granted) return;
+    if (this.granted !== FIRM) this.loose.charge.add(this.granted);
+    const base = this.loose.bases.get(idOf(condition));
+    if (base) this.loose.heads.add(base);
   }
 
-  /** Somebody writes what he likes. */
-  give(key: number): void {
+  /** Somebody writes what he likes; `own`: at a place that is kept for him. */
+  give(key: number, own: boolean): void {
     const place = this.place(key);
-    if (this.level !== Level.Open || !place) return;
-    if (this.guarded.has(place) && !this.flagged.has(place)) return;
-    const once = this.lock || [...this.guarded].some((flag) => this.loose.locks.has(flag));
-    (once ? this.loose.once : this.loose.always).add(place);
+    if (this.level !== Level.Open || !place || this.isVacant(place)) return;
+    this.loose.gifts.push({ place, behind: this.behind });
+    if (!own) this.taken = { place, base: this.loose.bases.get(key) ?? 0, behind: this.behind };
   }
 
-  /** Note a write; how it stands to the calls before. `fixed`: a constant into a constant slot. */
-  store(key: number, fixed: boolean): string {
+  /** Somebody sets a flag for whom he likes. */
+  enroll(key: number): void {
+    const base = this.loose.bases.get(key);
+    if (this.level === Level.Open && base !== undefined) {
+      this.taken = { place: this.place(key), base, behind: this.behind };
+    }
+  }
+
+  /** What is kept in one place goes to another. */
+  copy(word: Word, key: number): void {
+    const source = isConstant(word) ? 0 : this.placeOf(word);
+    const to = this.place(key);
+    if (!source || !to || source === to || this.level === Level.Keyed || this.isVacant(to)) return;
+    this.loose.flows.push({ source, to, authority: this.level === Level.Granted ? this.granted : undefined });
+  }
+
+  /** Places that decided a branch, and that of a mutex that is shut. */
+  private get behind(): number[] {
+    return this.lock ? [this.lock, ...this.guarded] : [...this.guarded];
+  }
+
+  /** Nothing was there, so it is written once. */
+  private isVacant(place: number): boolean {
+    return this.vacant.has(place) && !this.flagged.has(place);
+  }
+
+  /** A branch went the way that what the condition is about does not hold. */
+  vacate(condition: Word): void {
+    if (taint(condition) & (w.COMPARED | w.RESULT)) return;
+    const place = this.placeOf(condition);
+    if (place) this.vacant.add(place);
+  }
+
+  /** Note a write; how it stands to the calls before. `fixed`: a constant into a constant slot; `fills`: no zero. */
+  store(key: number, fixed: boolean, fills: boolean): string {
     const place = this.place(key);
     let state = '';
     if (this.handedOver) state = this.exposed.has(place) ? 'stale' : this.trusted.has(place) ? 'trusted' : 'late';
     if (this.lock && place === this.lock) this.lock = 0;
-    else if (fixed && this.guarded.has(place) && !this.written.has(place)) {
-      this.lock = place;
+    else if (fixed && this.guarded.has(place)) {
       this.loose.locks.add(place);
+      if (!this.written.has(place)) this.lock = place;
     }
+    if (fills && this.vacant.has(place)) this.loose.locks.add(place);
     if (place) this.written.add(place);
     this.exposed.delete(place);
     this.trusted.delete(place);

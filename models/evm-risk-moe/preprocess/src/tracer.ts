@@ -5,7 +5,7 @@ import { execute } from './instructions.js';
 import * as joins from './joins.js';
 import type { Seen } from './joins.js';
 import { MAX_STEPS, MAX_WRITTEN, NotKnown } from './limits.js';
-import { Machine } from './machine.js';
+import { Machine, type Taken } from './machine.js';
 import * as op from './opcodes.js';
 import type { Program } from './program.js';
 import * as v from './vocabulary.js';
@@ -15,6 +15,12 @@ import { isConstant, taint, unknown, type Word } from './word.js';
 const LEAST_SHARE = 64;
 const DISPATCH_WINDOW = 12;
 const ADDRESS = (1n << 160n) - 1n;
+/** Where a proxy keeps its implementation, and its beacon, and its admin (EIP-1967). */
+const POINTERS = [
+  0x360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbcn,
+  0xa3f0ad74e5423aebfd80d3ef4346578335a9a72aeaee59ff6cb3582b35133d50n,
+];
+const ADMIN = 0xb53127684a568b3173ae13b9f8a6016e243e63b6e8ee1178d6a717850b5d6103n;
 const ENDINGS = ['REVERT', 'RETURN', 'STOP', 'JOIN'].map(v.id);
 const HINGED = [op.DELEGATECALL, op.CALLCODE, op.SELFDESTRUCT];
 
@@ -39,10 +45,18 @@ interface Hinge {
   readonly authority: number;
 }
 
+/** A write of whoever comes: how many tokens are before, program counter, and what is written. */
+interface Take {
+  readonly at: number;
+  readonly pc: number;
+  readonly taken: Taken;
+}
+
 class Walk {
   readonly work: Path[];
   readonly seen = new Map<string, Seen>();
   readonly hinges: Hinge[] = [];
+  readonly takes: Take[] = [];
   begun = false;
 
   constructor(
@@ -84,6 +98,7 @@ export class Tracer {
       for (const walk of pending) this.goOn(walk, this.steps + share);
     }
     for (const walk of this.walks) if (walk.work.length) this.told |= this.why(walk);
+    this.settle();
     return this.walks.map((walk) => this.finished(walk));
   }
 
@@ -122,11 +137,42 @@ export class Tracer {
     }
   }
 
-  private finished({ trace, hinges }: Walk): Trace {
+  /** Who is in charge of the contract, now that all of it was walked. */
+  private settle(): void {
+    const { loose } = this.machine;
+    for (const { target } of this.walks.flatMap((walk) => walk.hinges)) if (target) loose.run.add(target);
+    for (const slot of POINTERS) this.found(slot, loose.run);
+    for (const place of loose.run) loose.charge.add(place);
+    this.found(ADMIN, loose.charge);
+    loose.settle();
+  }
+
+  private found(slot: bigint, places: Set<number>): void {
+    const place = this.machine.at(slot);
+    if (place) places.add(place);
+  }
+
+  /** Token of a write of whoever comes; NONE if nobody is in charge by what he wrote. */
+  private took({ place, base, behind }: Taken): number {
+    const { loose } = this.machine;
+    const one = loose.run.has(place) || (loose.charge.has(place) && !loose.many.has(place));
+    if (!one && !loose.heads.has(base)) return v.NONE; // who owns one thing of many is in charge of nothing else
+    if (loose.isLocked(behind)) return v.id('TAKE.once');
+    if (loose.run.has(place)) return v.id('TAKE.code');
+    return v.id(loose.many.has(place) ? 'TAKE.item' : 'TAKE.slot');
+  }
+
+  private finished({ trace, hinges, takes }: Walk): Trace {
     const { always, once } = this.machine.loose;
     for (const { at, target, authority } of hinges) {
       const chosen = always.has(target) || once.has(target);
       trace.tokens[at] = v.reconsidered(trace.tokens[at] as number, chosen, always.has(authority));
+    }
+    for (const { at, pc, taken } of takes.reverse()) {
+      const token = this.took(taken);
+      if (!token || trace.tokens[at] === token) continue;
+      trace.tokens.splice(at, 0, token);
+      trace.pcs.splice(at, 0, pc);
     }
     if (trace.tokens.some((token) => v.DECIDES_BY_ORIGIN.has(token))) return trace;
     const kept = trace.tokens.flatMap((token, row) => (token === v.id('ORIGIN') ? [] : [row]));
@@ -176,10 +222,17 @@ export class Tracer {
         if ((opcode === op.STOP || opcode === op.RETURN) && m.forgetful) this.emit(walk, v.id('DROPPED'), index);
         const token = execute(m, opcode, program.values[index] as bigint);
         if (this.emit(walk, token, index) && HINGED.includes(opcode)) this.note(walk, opcode, m);
+        if (m.taken) this.take(walk, index, m);
         if (op.ends(opcode)) return;
         index += 1;
       }
     }
+  }
+
+  private take(walk: Walk, index: number, m: Machine): void {
+    const { tokens } = walk.trace;
+    walk.takes.push({ at: tokens.length, pc: this.program.pcs[index] as number, taken: m.taken as Taken });
+    m.taken = undefined;
   }
 
   private note(walk: Walk, opcode: number, m: Machine): void {
@@ -265,6 +318,8 @@ function learn(m: Machine, condition: Word, nonzero: boolean): void {
   if (nonzero !== ((bits & w.NOT) !== 0)) {
     m.grant(condition, v.level(condition));
     if (!(bits & w.COMPARED)) m.vouch(condition);
+  } else {
+    m.vacate(condition);
   }
   const top = m.stack.at(-1);
   if (!m.areCopies(top, condition)) return;

@@ -45,7 +45,10 @@ export const NAMES: readonly string[] = [
   ...product('CALL', TARGETS, AMOUNTS),
   ...product('DELEGATECALL', TARGETS, LEVELS),
   ...product('SELFDESTRUCT', TARGETS, LEVELS),
+  ...product('TAKE', ['code', 'slot', 'item', 'once']),
 ];
+/** Tokens that the published weights have learnt, from the first: those of who takes authority are for the next ones. */
+export const GIVEN = NAMES.length - 4;
 const IDS = new Map(NAMES.map((name, id) => [name, id]));
 export const NONE = 0;
 /** Comparisons of tx.origin, and branches on them. */
