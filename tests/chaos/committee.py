@@ -33,6 +33,8 @@ from themis.engine.engine import OnnxEngine
 
 RESULTS: Final = ROOT / "benchmarks/committee.json"
 FAULTY: Final = (sys.executable, str(ROOT / "tests/e2e/faulty_member.py"))
+USUAL: Final = 5
+"""Members."""
 FEE_WEI: Final = 10**9
 WINDOW_S: Final = 3_600
 AT_ONCE: Final = 10
@@ -184,6 +186,19 @@ def _restart(house: House) -> None:
     house.start(house.random.randrange(len(house.homes)))
 
 
+def _all_at_once(house: House) -> None:
+    """One dead, one slow, one lying, two that cannot reach each other, one of them with a wrong clock; two are well."""
+    house.stop(0)
+    one, other = ("0x" + place.signer.address.hex() for place in house.committee.places[3:5])
+    for place, fault in enumerate(("slow=1", "lie", f"cut={other}", f"cut={one},skew=30"), 1):
+        house.start(place, (*FAULTY, fault))
+    house.wait()
+
+
+def _restart_the_well(house: House) -> None:
+    house.start(house.random.randrange(5, len(house.homes)))
+
+
 def _settled(house: House) -> None:
     """What was before is out of reach."""
     house.committee.world.chain.rpc("anvil_mine", hex(REORG))
@@ -213,6 +228,11 @@ PHASES: Final[tuple[Fault, ...]] = (
 )
 
 
+ALL_AT_ONCE: Final[Fault] = ("all but reorganizations at once", _all_at_once, _restart_the_well)
+"""Of seven members, of which four must agree."""
+ENOUGH_FOR_ALL: Final = 7
+
+
 def soak(requests: int, quorum: int, size: int, tell: Callable[[str], None]) -> dict[str, Any]:
     """So many requests over all phases. Raises AssertionError where money or a stake is not where it belongs."""
     with tempfile.TemporaryDirectory() as folder, chains.start() as chain:
@@ -225,8 +245,8 @@ def soak(requests: int, quorum: int, size: int, tell: Callable[[str], None]) -> 
         ]
         house = House(committee, homes, model_id)
         try:
-            share = -(-requests // len(PHASES))
-            phases = [_play(house, fault, share, tell) for fault in PHASES]
+            faults = [ALL_AT_ONCE, *PHASES] if size >= ENOUGH_FOR_ALL else PHASES
+            phases = [_play(house, fault, -(-requests // len(faults)), tell) for fault in faults]
         except BaseException:
             tell("\n".join(f"--- {home.name}\n{said(home)[-3_000:]}" for home in homes if (home / "log").exists()))
             raise
@@ -365,14 +385,16 @@ def main() -> int:
     """Exit status 0 only if every request is final with the right answer, or refunded."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=1_000)
-    parser.add_argument("--members", type=int, default=5)
+    parser.add_argument("--members", type=int, default=USUAL)
     parser.add_argument("--must-agree", type=int, default=3)
     options = parser.parse_args()
     console = Console()
     found = soak(options.requests, options.must_agree, options.members, console.print)
     kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    RESULTS.write_text(json.dumps(kept | {"soak": found}, indent=1) + "\n")
-    report.tell("committee-soak", page(found))
+    name = "soak" if options.members == USUAL else f"soak of {options.members}"
+    kept[name] = found
+    RESULTS.write_text(json.dumps(kept, indent=1) + "\n")
+    report.tell("committee-soak", "\n\n".join(page(kept[each]) for each in sorted(kept) if each.startswith("soak")))
     console.print(table(found))
     lost = sum(each["asked"] - each["answered"] - each["refunded"] - each["gone"] for each in found["phases"])
     return int(lost != 0 or any(each["wrong"] or each["twice"] for each in found["phases"]))

@@ -1,5 +1,6 @@
 """Cosign: what is this member's to send is signed by others once more, all together, and shares a transaction."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -11,12 +12,15 @@ from themis.core.assembly import Seat
 from themis.core.committee import Leaf
 from themis.core.errors import Broken, Unavailable
 from themis.core.job import Agreed, Answer, Job
+from themis.core.spelling import shown
 from themis.core.types import Address, Hash32
 from themis.daemon.batches import Batch, Batches
 from themis.daemon.gather import answers_gas
 
 PATIENCE_S: Final = 1.0
 """So long members have to sign a root; without enough of them each answer goes by itself."""
+
+log = logging.getLogger(__name__)
 
 Ready = tuple[Job, Agreed]
 """An answer that is agreed on, and this member's to send."""
@@ -30,6 +34,8 @@ class _Proposal:
     leaves: Sequence[Leaf]
     give_up_s: float
     signatures: dict[Address, bytes] = field(default_factory=dict)
+    asked: set[Address] = field(default_factory=set)
+    """Those that have not replied."""
 
 
 class Cosigning:
@@ -53,7 +59,8 @@ class Cosigning:
         if own is None:
             return ready
         give_up_s = self._table.clock.now_s() + PATIENCE_S
-        proposal = _Proposal(ordered, leaves, give_up_s, {self._table.signer.address: own})
+        asked = {seat.member for seat in others}
+        proposal = _Proposal(ordered, leaves, give_up_s, {self._table.signer.address: own}, asked)
         self._open.append(proposal)
         for seat in others:
             self._talk.start(partial(self._ask, seat, proposal))
@@ -63,11 +70,12 @@ class Cosigning:
         """Those that go now: their root is signed, or is waited for no longer."""
         found: list[Ready] = []
         for proposal in list(self._open):
+            over = not proposal.asked or self._table.clock.now_s() >= proposal.give_up_s
             signatures = dict(sorted(proposal.signatures.copy().items()))
             signed = len(signatures) >= self._quorum
             if signed:
                 self._batches.add(_batch(proposal, list(signatures.values())[: self._quorum]))
-            if signed or self._table.clock.now_s() >= proposal.give_up_s:
+            if signed or over:
                 self._open.remove(proposal)
                 found += proposal.ready
         return found
@@ -75,8 +83,9 @@ class Cosigning:
     def _ask(self, seat: Seat, proposal: _Proposal) -> None:
         try:
             proposal.signatures[seat.member] = self._talk.post.countersigned(seat, proposal.leaves)
-        except Unavailable:
-            return  # it lacks some of these, or is away: its signatures of single answers are here all the same
+        except Unavailable as error:  # it lacks some of these, or is away: what it signed alone is here all the same
+            log.debug("no batch with %s: %s", shown(seat.member), error)
+        proposal.asked.discard(seat.member)
         self._table.floor.wake()
 
     @property

@@ -168,6 +168,7 @@ def _members(rows: list[dict[str, Any]]) -> View:
         Column("signs", lambda row: "yes" if row["signing"] else "slashed" if row["slashed"] else "no"),
         Column("answered", lambda row: str(row["answered"])),
         Column("outvoted", lambda row: str(row["outvoted"])),
+        Column("fined", lambda row: str(row["fined"])),
         Column("endpoint", lambda row: row["endpoint"] or "-"),
     )
 
