@@ -35,7 +35,7 @@ class Floor:
         self._read_at_s = 0.0
         self.proofs: set[Hash32] = set()
         """Requests of which one member is known to have signed two results."""
-        self._afterwards: set[Hash32] = set()
+        self._lately: set[Hash32] = set()
         self.wake: Callable[[], None] = lambda: None
         """Called when something new was heard."""
 
@@ -44,10 +44,10 @@ class Floor:
         """As it was read last; nobody, before that."""
         return self._assembly
 
-    def heard_afterwards(self) -> set[Hash32]:
-        """Requests of which something was heard, since this was asked last, when their answer was there already."""
+    def heard_lately(self) -> set[Hash32]:
+        """Requests of which something was heard since this was asked last."""
         with self._lock:
-            found, self._afterwards = self._afterwards, set()
+            found, self._lately = self._lately, set()
         return found
 
     def refresh(self, after_s: float) -> None:
@@ -78,6 +78,7 @@ class Floor:
                 against = self._against(heard, message)
                 if against is None:
                     new += self._store.hear([Heard(message, self._clock.now_s())])
+                    self._lately.add(message.request)
                     if _is_proof(heard, message):
                         self.proofs.add(message.request)
                 else:
@@ -108,8 +109,6 @@ class Floor:
         if self._is_over(job) and not _is_proof(heard, message):
             return TOO_LATE
         found = objection(self.forum, self._assembly.roster, heard, message)
-        if found is None and job.mined_at is not None:
-            self._afterwards.add(job.id)
         return None if found is None else str(found)
 
     def _is_over(self, job: Job) -> bool:

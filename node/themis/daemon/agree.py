@@ -48,12 +48,13 @@ class Agree:
         """Take each request as far as it goes now. False when none went further."""
         node = self._node
         jobs = node.store.jobs(State.AGREEING, limit=_BATCH)
+        lately = self._table.floor.heard_lately()  # first: what comes meanwhile is for the next step
         self._table.floor.refresh(_FRESH_S if jobs else _IDLE_S)
         found = [(job, fact) for job in jobs if (fact := self._advanced(job)) is not None]
         facts: list[tuple[Job, Fact]] = [(job, fact) for job, fact in found if not isinstance(fact, Agreed)]
         facts += self._together([(job, fact) for job, fact in found if isinstance(fact, Agreed)])
-        for id_ in self._table.floor.heard_afterwards():
-            self._name(self._table.floor.agreement(id_))
+        for id_ in lately - {job.id for job in jobs}:
+            self._name(self._table.floor.agreement(id_))  # its answer was faster than what was said of it
         self._talk.about([job.id for job in jobs])
         self._tell_apart()
         if facts:

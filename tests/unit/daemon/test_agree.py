@@ -235,6 +235,27 @@ def test_a_liar_that_is_slow_is_named_after_the_answer_is_final(
     assert honest[0].table.floor.receive([late]) == {0: "too_late"}
 
 
+def test_who_is_outvoted_hears_of_it_though_the_answer_is_faster_than_its_loop(tmp_path: Path) -> None:
+    house = House(tmp_path, 2, 3)
+    request = house.ask()
+    *honest, liar = house.members
+    id_ = liar.compute(request, WRONG)
+    for member in honest:
+        member.compute(request, RIGHT)
+    house.wires.cut = {pair for each in honest for pair in ((each.address, liar.address), (liar.address, each.address))}
+    house.work(4)
+    said = [
+        each.message for member in honest for each in member.store.heard(id_) if each.message.member != liar.address
+    ]
+    liar.table.floor.receive([each for each in said if isinstance(each, Commitment)])
+    liar.agree.step()  # it signs its own
+    liar.table.floor.receive([each for each in said if isinstance(each, Result)])
+    assert "do not go on serving" not in str(liar.node.troubles.found())
+    liar.store.record([(liar.job(id_), Mined(honest[0].answer(id_, RIGHT), PLACE))], house.clock.now)
+    liar.agree.step()
+    assert "do not go on serving" in str(liar.node.troubles.found())
+
+
 def test_members_that_differ_say_so_before_the_first_request(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     house = House(tmp_path, 2, 3)
     odd = house.members[2]
