@@ -31,8 +31,15 @@ class Node:
 
     def get(self, path: str) -> Any:
         """Ask the API; the JSON it answers. Raises Unavailable where it says nothing."""
+        return self._ask(path, None)
+
+    def post(self, path: str, body: Any) -> Any:
+        """Give the API something; the JSON it answers. Raises as `get`."""
+        return self._ask(path, json.dumps(body).encode())
+
+    def _ask(self, path: str, body: bytes | None) -> Any:
         try:
-            with urlopen(self.url + path, timeout=PATIENCE_S) as response:  # noqa: S310 (our own loopback URL)
+            with urlopen(self.url + path, body, timeout=PATIENCE_S) as response:  # noqa: S310 (our own loopback URL)
                 return json.load(response)
         except TimeoutError as error:
             raise exhausted(f"the node to answer {path}") from error

@@ -7,10 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from demo import chains, guard, node, report, stage
+from demo import chains, guard, node, order, report, stage
 from demo.actors import at_once
 from demo.guard import Guard, Operation
-from demo.stage import FEE_WEI, GRANT_DAYS, Stage
+from demo.stage import FEE_WEI, GRANT_DAYS, PRICE_WEI, Stage
 from demo.transcript import Transcript, ether, percent, short
 from demo.witness import Answer, check
 from themis.chain.abi import Artifact
@@ -42,6 +42,8 @@ class Outcome:
     node_status: dict[str, Any] = field(default_factory=dict)
     attribution: str = ""
     terms_hash: str = ""
+    order: dict[str, Any] = field(default_factory=dict)
+    """The same question by an order: its id, output, gas and latency."""
 
     def add(self, answer: Answer, judged: dict[str, Any], latency_ms: int) -> None:
         """Note one more answer."""
@@ -67,6 +69,7 @@ def tell(kind: chains.Kind, out: Transcript) -> dict[str, Any]:
             running.wait_ready()
             answers = _ask(dao_guard, operations, outcome, out)
             _try_a_clone(here, dao_guard, operations[RISKY], out)
+            outcome.order = order.place(here, running, answers[-1], out)
             outcome.paid_wei = _pay_out(here, answers, out)
             outcome.node_status = _inspect(here, running, answers, out)
         return asdict(outcome)
@@ -160,7 +163,7 @@ def _verdict(judged: dict[str, Any]) -> str:
 
 def _pay_out(here: Stage, answers: list[Answer], out: Transcript) -> dict[str, int]:
     out.act("Fee and royalty are withdrawn")
-    fees = sum(answer.request.fee for answer in answers)
+    fees = sum(answer.request.fee for answer in answers) + PRICE_WEI  # the order's, which owes no royalty
     royalties = sum(answer.request.fee * ROYALTY_BPS // 10_000 for answer in answers)
     shares = (
         (here.operator, here.operator_address, fees - royalties),

@@ -81,7 +81,7 @@ class Witness:
 
     def withdrawn_wei(self, account: Address, since: int) -> int:
         """Wei by which an account's one withdrawal after a block made it richer, the gas it paid for it aside."""
-        (log,) = self._logs("Withdrawn", (_word(ETHER), _word(account)), since)
+        (log,) = self.logs("Withdrawn", (_word(ETHER), _word(account)), since)
         mined = wait(self.rpc, Hash32(bytes.fromhex(log["transactionHash"][2:])))
         check(self.credit_wei(account) == 0, "the credit is spent")
         paid_gas_wei = mined.cost_wei if mined.sender == account else 0
@@ -96,14 +96,15 @@ class Witness:
 
     def _fulfillment(self, id_: Hash32, since: int) -> Mined:
         logs = until(
-            lambda: self._logs("Fulfilled", (id_,), since),
+            lambda: self.logs("Fulfilled", (id_,), since),
             bool,
             f"the node to answer request {_hex(id_)}",
         )
         check(len(logs) == 1, "the request has one answer")
         return wait(self.rpc, Hash32(bytes.fromhex(logs[0]["transactionHash"][2:])))
 
-    def _logs(self, event: str, indexed: Sequence[bytes], since: int) -> list[dict[str, Any]]:
+    def logs(self, event: str, indexed: Sequence[bytes], since: int) -> list[dict[str, Any]]:
+        """The oracle's events of this name since a block, as JSON-RPC gives them."""
         topics = [_hex(ORACLE.topic(event)), *map(_hex, indexed)]
         wanted = {"address": _hex(self.oracle), "topics": topics, "fromBlock": hex(since), "toBlock": "latest"}
         found: list[dict[str, Any]] = self.rpc.call("eth_getLogs", wanted)

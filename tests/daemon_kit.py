@@ -1,5 +1,6 @@
 """A node on fakes, and ways to let it work, and die, without threads."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,15 @@ class Mortal:
         return complaints
 
 
+@dataclass(frozen=True, slots=True)
+class _Watching:
+    """Loops of which the watcher alone wakes."""
+
+    look: Callable[[], None]
+
+    def nudge(self) -> None: ...
+
+
 class Bench:
     """One operator on one fake chain. `restart` is what a crash leaves: the store, and nothing else."""
 
@@ -146,7 +156,7 @@ class Bench:
         self.node = Node(chain, store, self.engine, signer, self.clock, self._settings, telemetry)
         self.watch, self.judge, self.infer = Watch(self.node), Judge(self.node), Infer(self.node)
         self.send, self.settle = Send(self.node), Settle(self.node)
-        self.door = Door(self.node, lambda: None)
+        self.door = Door(self.node, _Watching(self.see))
         self.loops: tuple[Loop, ...] = (self.watch, self.judge, self.infer, self.send, self.settle)
 
     def work(self) -> None:

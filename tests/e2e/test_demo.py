@@ -33,8 +33,9 @@ KEYS = [
     "node_status",
     "attribution",
     "terms_hash",
+    "order",
 ]
-"""Issue 2 fixes all but the last two, in this order; issue 3 adds those."""
+"""Issue 2 fixes all but the last three, in this order; issues 3 and 11 add those."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +99,24 @@ def test_the_model_tells_the_two_contracts_apart(told: Told) -> None:
     assert risky["target"] != safe["target"]
 
 
+def test_an_order_has_the_same_answer_for_less(told: Told) -> None:
+    outcome = told.outcome
+    order = outcome["order"]
+    assert order["output"] == outcome["results"][-1]["output"]
+    assert order["order_id"] not in outcome["request_ids"]
+    assert 21_000 < order["gas"] < outcome["gas_request"] + outcome["gas_fulfill"]
+
+
 def test_fee_and_royalty_are_split(told: Told) -> None:
     paid = told.outcome["paid_wei"]
-    assert paid == {"operator": 3 * 9 * 10**14, "licensor": 3 * 10**14}
+    assert paid == {"operator": 4 * 9 * 10**14, "licensor": 3 * 10**14}, "three requests, and an order for research"
 
 
 def test_the_node_says_so_too(told: Told) -> None:
     status = told.outcome["node_status"]
     assert status["running"] is True
-    assert status["jobs"]["done"] == 3
-    assert sum(status["jobs"].values()) == 3
+    assert status["jobs"]["done"] == 4
+    assert sum(status["jobs"].values()) == 4
     assert [model["model_id"] for model in status["models"]] == [told.outcome["model_id"]]
 
 

@@ -1,6 +1,6 @@
 """The HTTP API of one node: read-only, but for orders."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import Annotated, Final
@@ -34,7 +34,7 @@ from themis.committee.table import Table
 from themis.core.job import State
 from themis.core.requesters import HOUR_S
 from themis.core.types import Hash32
-from themis.daemon.orders import Door
+from themis.daemon.orders import Asleep, Door, Loops
 from themis.replay.verdict import Verifier
 
 MAX_JOBS: Final = 1_000
@@ -49,11 +49,11 @@ def create(
     hosts: Collection[str] | None,
     token: str | None,
     table: Table | None = None,
-    nudge: Callable[[], None] = lambda: None,
+    loops: Loops | None = None,
 ) -> FastAPI:
     """Build the API. `hosts` and `token` as in `Guard`; `table` where the node is a member of a committee.
 
-    `nudge` wakes the loops.
+    `loops`: the node's, which orders wake.
     """
     app = FastAPI(
         title="Themis", version=version(DISTRIBUTION), docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json"
@@ -72,7 +72,7 @@ def create(
     licensing_routes.install(app, licensing)
     licensing_calls.install(app, licensing)
     verifying.install(app, verifier)
-    orders.install(app, Door(reading.node, nudge))
+    orders.install(app, Door(reading.node, loops or Asleep()))
     committees.install(app, licensing)
     if table is not None:
         committee.install(app, table)

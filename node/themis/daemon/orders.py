@@ -2,9 +2,10 @@
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, Protocol
 
 from themis.core import canonical, listing, policy
 from themis.core import order as orders
@@ -21,18 +22,39 @@ MOST_OPEN_EACH: Final = 64
 """Of one requester."""
 MOST_AT_ONCE: Final = 16
 """That are looked at, or wait to be."""
+_CATCH_UP_S: Final = 3.0
+_LOOK_S: Final = 0.02
 _OUTPUT: Final = bytes(32)
 """What an answer is taken to be before it is known."""
 
 log = logging.getLogger(__name__)
 
 
+class Loops(Protocol):
+    """Those of the node, which sleep."""
+
+    def look(self) -> None:
+        """There may be a new block."""
+        ...
+
+    def nudge(self) -> None:
+        """There is something new for a loop."""
+        ...
+
+
+class Asleep:
+    """Loops that nobody wakes."""
+
+    def look(self) -> None: ...
+
+    def nudge(self) -> None: ...
+
+
 class Door:
     """Where orders come in, from any thread. One is looked at at a time, so that no deposit counts twice."""
 
-    def __init__(self, node: Node, nudge: Callable[[], None]) -> None:
-        """`nudge` wakes the loops."""
-        self._node, self._nudge = node, nudge
+    def __init__(self, node: Node, loops: Loops) -> None:
+        self._node, self._loops = node, loops
         self._lock = threading.Lock()
         self._room = threading.BoundedSemaphore(MOST_AT_ONCE)
 
@@ -62,7 +84,7 @@ class Door:
         finally:
             self._room.release()
         log.info("took order 0x%s of 0x%s: %d inputs", id_.hex(), order.requester.hex(), len(inputs))
-        self._nudge()
+        self._loops.nudge()
         return job
 
     def _acceptable(self, id_: Hash32, order: Request, signature: bytes, input_: bytes) -> Job:
@@ -71,9 +93,7 @@ class Door:
         if order.operator != node.signer.address:
             said = f"this node answers for 0x{node.signer.address.hex()}, and the order is for 0x{order.operator.hex()}"
             raise Refused(Reason.UNSERVED_REQUESTER, said)
-        if not (tail := node.store.tail()):
-            raise Unavailable("the chain was not read yet: ask again in a moment")
-        block = tail[-1].id
+        block = self._newest()
         job = Job(id_, order, input_, orders.taken_at(block), order_signature=signature)
         require_acceptable(node, job)
         spoken_for = self._spoken_for(order)
@@ -94,6 +114,17 @@ class Door:
             raise Refused(Reason.UNDERPAID, f"{lacking}; sign another one with a higher fee")
         self._require_terms(job, block)
         return job
+
+    def _newest(self) -> BlockId:
+        """The newest block, once it is recorded: a deposit of a moment ago is in it. Raises Unavailable."""
+        node, give_up_s = self._node, time.monotonic() + _CATCH_UP_S
+        head = node.chain.head()
+        while not (tail := node.store.tail()) or tail[-1].number < head.number:
+            if time.monotonic() > give_up_s:
+                raise Unavailable(f"block {head.number} of the chain was not read yet: ask again in a moment")
+            self._loops.look()
+            time.sleep(_LOOK_S)
+        return tail[-1].id
 
     def _spoken_for(self, order: Request) -> int:
         """Fees of open orders out of the same deposit. Raises Refused where there are too many, or one in its lane."""

@@ -18,6 +18,7 @@ from themis.core.requesters import Requesters
 from themis.core.types import Address, Denial
 from themis.daemon import orders
 from themis.daemon.infer import InferApart
+from themis.daemon.orders import Asleep, Door
 
 SOMEBODY = Address(b"\x77" * 20)
 
@@ -269,10 +270,18 @@ def test_a_lost_store_answers_no_order_twice(bench: Bench) -> None:
     assert refused.value.reason is Reason.OUT_OF_TURN
 
 
-def test_who_comes_before_the_chain_is_read_or_while_it_is_down_is_told_to_come_again(tmp_path: Path) -> None:
+def test_who_comes_before_the_chain_is_read_or_while_it_is_down_is_told_to_come_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(orders, "_CATCH_UP_S", 0)
     bench = Bench(tmp_path / "themis.db")
+    asleep = Door(bench.node, Asleep())
     with pytest.raises(Unavailable, match="was not read yet"):
-        bench.order()
+        asleep.take(bench.chain.order(), SIGNATURE, [b"in"])
+    bench.see()
+    bench.chain.mine()
+    with pytest.raises(Unavailable, match="block 1 of the chain was not read yet"):
+        asleep.take(bench.chain.order(), SIGNATURE, [b"in"])
     bench.see()
     bench.chain.down = True
     order = bench.chain.order()
