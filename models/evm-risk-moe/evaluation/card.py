@@ -63,7 +63,7 @@ writes down what it leaves out, feeds long functions in windows, and knows of a 
 accepted later. **All figures of the sections after the next two were measured with `evm-trace-2`** on older, easier templates; the weights were not trained anew, and scores are not
 calibrated: take them as flagged or not. New weights were trained for this version, and found worse (ADR 58).
 
-Measured with `evm-trace-4` (`remeasure.py`), on held-out projects with **newer templates in more shapes, most of which are newer than the weights**: {len(r["code_hashes"])} contracts from the {done["jobs"]} compilations
+Measured with `evm-trace-4` (`remeasure.py`), on held-out projects with **more templates in more shapes, some of them newer than the weights**: {len(r["code_hashes"])} contracts from the {done["jobs"]} compilations
 that had been done when this version was made; `retraced.code_hashes` in `metrics.json` names each by the hash of its code. **They are the easier ones**: sources of {done["median_source_bytes"]:,} bytes in the middle, {done["via_ir"]} via IR; the {rest["jobs"]}
 compilations that are missing have {rest["median_source_bytes"]:,} bytes in the middle, {rest["via_ir"]} of them via IR. Expect worse of those.
 
@@ -102,8 +102,8 @@ def _audited(a: dict[str, Any]) -> str:
     false = (a["wrong"] + a["open"]) / a["contracts"]
     return f"""## Audited projects
 
-`audited.json` lists {a["contracts"]} contracts as audited projects compiled them, none of whose code was trained on (npm packages, `audited.py`): the hash of each, what fired, and what reading the
-source showed. **{a["flagged"]} are flagged** ({fired}). Flags of {a["right"]} are right, in that the code does what the class says and its authors mean it to; of {a["wrong"]} they are wrong, {a["open"]} nobody has looked into:
+`audited.json` lists {a["contracts"]} contracts as audited projects compiled them (npm packages, `audited.py`; the projects were not trained on, code of OpenZeppelin in them was): the hash of each, what fired, and
+whether that is right, as whoever made this version judges from its source. **{a["flagged"]} are flagged** ({fired}). Flags of {a["right"]} are right, in that the code does what the class says and its authors mean it to; of {a["wrong"]} they are wrong, {a["open"]} nobody has looked into:
 {false:.1%} of the contracts, where the goal is 5 %. By kind: one-time setup of proxies and of the Safe, where a delegatecall runs before anybody is in charge; calls to a protocol's own tokens; votes and interest that go by time.
 
 | package | contracts | flagged |
