@@ -20,6 +20,7 @@ from tests.world import World
 from themis.bundles import bundle
 from themis.chain import transact
 from themis.chain.contracts import DISPUTE, WARRANTY
+from themis.core.errors import Unavailable
 from themis.core.types import Address, Hash32
 from themis.dispute.archive import Archive
 from themis.exact.referee.proof import AtHand
@@ -254,3 +255,29 @@ def test_what_is_covered_is_said_in_plain_words(court: Court, tmp_path: Path) ->
     assert "traces are served at" in said.err
     assert person.tell("warranty", "cover", model_id, *amounts, "--end")["ended"]
     assert "leave" not in person.tell("warranty", "withdraw", "--unbond-wei", "5000")
+
+
+def test_what_cannot_be_read_of_one_game_stands_in_no_others_way_and_small_bonds_are_left_alone(
+    court: Court, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun(court, stage, 12)
+    liar, _ = court.watcher(court.guarantor, archive=Kept(AtHand(truncated(stage))))
+    watcher, said = court.watcher(court.player(6))
+    for each in (watcher, liar, watcher, liar):
+        each.step()
+
+    def unread(*_: Any) -> Any:
+        raise Unavailable("the endpoint does not trace it")
+
+    monkeypatch.setattr(court.disputes, "arguments", unread)
+    begun(court, stage, 13)
+    small = court.cover._replace(guarantor=court.player(8).address, bond_wei=10**6, challenge_bond_wei=10**5)
+    court.send(court.player(8), court.disputes.warranty, WARRANTY.call("bond", small.guarantor), 10**9)
+    manifest_hash = bundle.load(SELFTEST).manifest_hash
+    court.send(court.player(8), court.disputes.warranty, WARRANTY.call("cover", small, manifest_hash))
+    said.clear()
+    assert watcher.step()
+    told = "\n".join(said)
+    assert "does not trace it" in told
+    assert "challenge: " in told
+    assert "a game may cost" in told

@@ -8,18 +8,20 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import onnx
 
+from themis.chain import gas
 from themis.chain.contracts import DISPUTE, WARRANTY
 from themis.chain.disputes import ADAPTOR, Claim, Covering, Disputes, Game, Standing
 from themis.chain.outbox import Outbox
 from themis.chain.transact import ContractDenied
 from themis.core import canonical
 from themis.core.abi import encode
-from themis.core.errors import Denied, Misconfigured, Refused
+from themis.core.errors import Denied, Misconfigured, Refused, Unavailable
 from themis.core.fees import FeePolicy
 from themis.core.keccak import keccak
 from themis.core.spelling import ether, shown
@@ -35,6 +37,10 @@ from themis.replay.history import Exchange
 from themis.replay.verdict import Outcome, Verifier
 
 DAY_S: Final = 86_400
+SHARE_PERCENT: Final = 45
+"""Of a bond: the challenger's, as Warranty.sol divides it."""
+GAME_GAS: Final = 1_200_000
+"""Of a challenger's moves at most: in benchmarks/lies.json all moves of `withheld` take 879,097."""
 _LATER: Final = frozenset(("TooEarly", "NotNow", "NoGame", "NotConvicted", "TooLate"))
 """Refusals that the next look at the chain explains: the other side, or somebody else, was faster."""
 
@@ -95,39 +101,49 @@ class Watcher:
         self._guarantor = Guarantor(self.verifier, self.archive)
 
     def step(self) -> bool:
-        """Do what is due. True where something was sent, so that more may be due. Raises Unavailable."""
+        """Do what is due. True where something was sent, so that more may be due. Raises Unavailable.
+
+        What stands in the way of one game or cover is said, and stands in no other's.
+        """
         covers = self.disputes.covers()
         games = self.disputes.games(covers)
         acted = False
         for game in games:
             if not game.ended and self.hand.account in (game.guarantor, game.challenger):
-                acted |= self._play(game, covers[game.cover_id])
+                work = partial(self._play, game, covers[game.cover_id])
+                acted |= self._tried(f"game {shown(game.id)}", work)
         for covering in covers.values():
-            acted |= self._look_after(covering, games)
+            acted |= self._tried(f"cover {shown(covering.id)}", partial(self._look_after, covering, games))
         return acted
+
+    def _tried(self, subject: str, work: Callable[[], bool]) -> bool:
+        try:
+            return work()
+        except NotInTrace as error:
+            self._tell(f"{subject}: this answer cannot be defended: {error}")
+        except (Denied, Misconfigured, Refused, Unavailable) as error:
+            self._tell(f"{subject}: {error}")
+        return False
 
     def _play(self, game: Game, covering: Covering) -> bool:
         exchange = self._exchange(game.request_id)
         claim = playing.claim_of(covering.cover, game, exchange)
         standing, now_s = self.disputes.standing(game), self.disputes.client.now_s()
-        try:
-            planned = playing.ended_elsewhere(self.disputes, game, claim, standing, now_s) or self._planned(
-                game, claim, exchange, standing
-            )
-        except (NotInTrace, Refused) as error:
-            self._tell(f"game {shown(game.id)}: this answer cannot be defended: {error}")
-            return False
+        planned = playing.ended_elsewhere(self.disputes, game, claim, standing, now_s) or self._planned(
+            game, claim, exchange, standing
+        )
         if planned is None:
             return False
+        subject = f"game {shown(game.id)}"
         try:
-            return self._send(planned, f"game {shown(game.id)}")
+            return self._send(planned, subject)
         except ContractDenied as refused:
             if refused.denial.error == "NotCommitted":
                 commitment = keccak(encode(["bytes32", "bytes32"], [game.id, keccak(planned.data)]))
                 data = DISPUTE.call("commit", game.id, commitment)
-                return self._send(Planned("commit to the proof first", game.dispute, data), f"game {shown(game.id)}")
+                return self._send(Planned("commit to the proof first", game.dispute, data), subject)
             if refused.denial.error not in _LATER:
-                self._tell(f"game {shown(game.id)}: {planned.what}: {refused}")
+                raise
             return False
 
     def _planned(self, game: Game, claim: Claim, exchange: Exchange, standing: Standing) -> Planned | None:
@@ -205,6 +221,12 @@ class Watcher:
         except Denied as refused:
             self._tell(f"{subject} is wrong and cannot be challenged: {refused}")
             return False
+        if (cost_wei := self._cost_wei()) > cover.bond_wei * SHARE_PERCENT // 100:
+            self._tell(
+                f"{subject} is wrong and is not challenged: a game may cost {ether(cost_wei)} of gas, and what is won "
+                f"is {SHARE_PERCENT} % of {ether(cover.bond_wei)}"
+            )
+            return False
         spent = self._put_up(games)
         if self.hand.signer is not None and spent + cover.challenge_bond_wei > self.hand.most_bonds_wei:
             self._tell(
@@ -218,6 +240,10 @@ class Watcher:
         except ContractDenied as refused:
             self._tell(f"{subject} is wrong and cannot be challenged: {refused}")
             return False
+
+    def _cost_wei(self) -> int:
+        """What a game may cost now, in wei, where everything is withheld."""
+        return GAME_GAS * self.hand.fees.quote(gas.market(self.disputes.client.rpc)).max_fee_wei
 
     def _put_up(self, games: list[Game]) -> int:
         """Bonds of challenges in these 24 hours, in wei: by what the chain says, whoever ran when."""
