@@ -15,7 +15,7 @@ from themis.core import merkle
 from themis.core.types import Hash32, Role, UseClass
 
 if TYPE_CHECKING:
-    from contracts.gas import Bench, Gas
+    from contracts.bench import Bench, Gas
 
 STAKE_WEI: Final = 10**18
 WINDOW_S: Final = 600

@@ -2,221 +2,48 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from eth_account import Account
-from eth_account.messages import encode_typed_data
 from eth_account.signers.local import LocalAccount
-from web3 import HTTPProvider, Web3
+from web3 import Web3
 from web3.contract import Contract
 from web3.exceptions import Web3Exception
 from web3.logs import DISCARD
-from web3.types import TxReceipt
 
 CONTRACTS: Final = Path(__file__).resolve().parent
 sys.path[:0] = [str(CONTRACTS.parent), str(CONTRACTS.parent / "node")]
 
 from contracts import forks  # noqa: E402
+from contracts.bench import (  # noqa: E402
+    ALL_GRANT,
+    ALL_OPEN,
+    BATCH,
+    CALLBACK_GAS,
+    ETHER,
+    FEE,
+    LIST,
+    NOTICE_S,
+    REQUESTER_GRANT,
+    Bench,
+    Gas,
+    address,
+    anvil,
+    deploy,
+    send,
+)
 from contracts.committee_gas import committee_paths  # noqa: E402
 from contracts.compile import Target, artifact, committed, solc_binary  # noqa: E402
+from contracts.order_gas import order_gas  # noqa: E402
 from demo import chains  # noqa: E402
-from themis.core.canonical import UNLIMITED, Grant, grant_typed_data, request_words  # noqa: E402
-from themis.core.order import order_typed_data  # noqa: E402
-from themis.core.types import Address, Hash32, Request, Role, UseClass  # noqa: E402
+from themis.core.types import Hash32, Role, UseClass  # noqa: E402
 
 SNAPSHOT: Final = CONTRACTS / "snapshots/gas.json"
 REFERENCE: Final = "reference: request + fulfill, free, warm"
 """The path that issue 2 compares with other oracles: one request and its answer, grants of both roles."""
-
-GENESIS_S: Final = 1_800_000_000
-NOTICE_S: Final = 14 * 86_400
-FEE: Final = 10**15
-ROYALTY_BPS: Final = 1_000
-CALLBACK_GAS: Final = 60_000
-ALL_OPEN: Final = 0b010101_010101
-REQUESTER_GRANT: Final = 0b010101_101010
-ALL_GRANT: Final = 0b101010_101010
-"""Policies: two bits per use class, operator's then requester's."""
-ETHER: Final = "0x" + "00" * 20
-BATCH: Final = 8
-LIST: Final = 64
-INPUT: Final = bytes(range(1, 65))
-OUTPUT: Final = bytes(range(1, 33))
-
-Gas = dict[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """A chain with an operator who serves licensed models, and a requester with a key of its own."""
-
-    web3: Web3
-    registry: Contract
-    oracle: Contract
-    licensor: LocalAccount
-    operator: str
-    requester: str
-
-    def model(self, name: int, policy: int, token: str = ETHER) -> Hash32:
-        """Register a model, publish its terms, serve it; its id, in which no byte is zero: those cost less to send."""
-        names = ([bytes([name]) * 32, bytes([name]) * 32, bytes([salt]) * 32] for salt in range(1, 256))
-        model_id, roots = next(
-            (model_id, roots)
-            for roots in names
-            if 0 not in (model_id := Hash32(self.registry.functions.modelIdOf(self.licensor.address, *roots).call()))
-        )
-        send(self.registry.functions.registerModel(*roots, ""), self.licensor.address)
-        send(self.registry.functions.publishTerms(model_id, b"\x44" * 32, policy, 0, "", ""), self.licensor.address)
-        send(self.oracle.functions.serve(model_id, token, 0, CALLBACK_GAS), self.operator)
-        return model_id
-
-    def grant(self, licensee: str, role: Role, model_id: Hash32, seq: int = 1) -> Grant:
-        """Build a voucher for every class and any number of uses, valid for the whole run."""
-        return Grant(
-            model_id=model_id,
-            licensor=_address(self.licensor.address),
-            licensee=_address(licensee),
-            role=role,
-            classes=7,
-            terms_version=0,
-            not_before_s=GENESIS_S - 1,
-            expiry_s=GENESIS_S + 365 * 86_400,
-            quota=UNLIMITED,
-            daily_rate=UNLIMITED,
-            market=_address(ETHER),
-            royalty_bps=ROYALTY_BPS,
-            price_token=_address(ETHER),
-            price_floor=0,
-            pay_to=_address(ETHER),
-            epoch=0,
-            seq=seq,
-            nonce=seq,
-        )
-
-    def signed(self, grant: Grant) -> tuple[tuple[Any, ...], bytes]:
-        """Sign with the licensor's key: the grant as the contract takes it, and the signature."""
-        typed = grant_typed_data(grant, self.web3.eth.chain_id, _address(self.registry.address))
-        signature = self.licensor.sign_message(encode_typed_data(full_message=typed)).signature
-        addresses = ("licensor", "licensee", "market", "priceToken", "payTo")
-        message = typed["message"] | {name: Web3.to_checksum_address(typed["message"][name]) for name in addresses}
-        message |= {name: int(message[name]) for name in ("priceFloor", "nonce")}  # text in JSON
-        return tuple(message.values()), signature
-
-    def activate(self, grant: Grant) -> int:
-        """Activate; gas used."""
-        return send(self.registry.functions.activate(*self.signed(grant)), self.operator)["gasUsed"]
-
-    def asked(self, receipt: TxReceipt) -> tuple[int, Any]:
-        """Gas used and the request as logged."""
-        (logged,) = self.oracle.events.Requested().process_receipt(receipt, errors=DISCARD)
-        return receipt["gasUsed"], logged["args"]["request"]
-
-    def through(self, consumer: Contract, lane: int, fee: int = 0) -> tuple[int, Any]:
-        """Ask through a consumer."""
-        return self.asked(send(consumer.functions.ask(lane, INPUT), self.operator, fee))
-
-    def direct(
-        self, model_id: Hash32, *, token: str = ETHER, fee: int = 0, first: Grant | None = None
-    ) -> tuple[int, Any]:
-        """Ask as an account with a key, in lane 0, without callback; `first`: with a voucher's first use."""
-        deadline_s = self.web3.eth.get_block("latest")["timestamp"] + 3_600
-        ask = (model_id, self.operator, UseClass.COMMERCIAL, 0, deadline_s, 0)
-        if token != ETHER:
-            call, value = self.oracle.functions.requestWithToken(ask, INPUT, token, fee), 0
-        elif first:
-            first_use = self.oracle.functions.requestWithGrant(ask, INPUT, ETHER, fee, *self.signed(first))
-            call, value = first_use, fee
-        else:
-            call, value = self.oracle.functions.request(ask, INPUT), fee
-        return self.asked(send(call, self.requester, value))
-
-    def answer(self, request: Any) -> int:
-        """Fulfill with another answer than the last one, so that the consumer's word changes; gas used."""
-        output = OUTPUT if request["facts"] >> 152 & 1 else OUTPUT[::-1]
-        receipt = send(self.oracle.functions.fulfill(tuple(request.values()), output, 0), self.operator)
-        assert not self.oracle.events.CallbackFailed().process_receipt(receipt, errors=DISCARD)  # noqa: S101
-        return receipt["gasUsed"]
-
-    def both(self, asked: tuple[int, Any]) -> int:
-        """Answer what was asked; gas of the two."""
-        return asked[0] + self.answer(asked[1])
-
-    def batch(self, model_id: Hash32, count: int) -> int:
-        """Ask in lanes from 1,000 on and answer, in a transaction each; gas used by both."""
-        deadline_s = self.web3.eth.get_block("latest")["timestamp"] + 3_600
-        asks = [(model_id, self.operator, UseClass.COMMERCIAL, 1_000 + n, deadline_s, 0) for n in range(count)]
-        call = self.oracle.functions.requestMany(asks, [INPUT] * count, ETHER, [FEE] * count)
-        asked = send(call, self.requester, FEE * count)
-        logged = self.oracle.events.Requested().process_receipt(asked, errors=DISCARD)
-        requests = [tuple(log["args"]["request"].values()) for log in logged]
-        call = self.oracle.functions.fulfillMany(requests, [OUTPUT] * count, [0] * count)
-        answered = send(call, self.operator)
-        assert len(self.oracle.events.Fulfilled().process_receipt(answered, errors=DISCARD)) == count  # noqa: S101
-        return asked["gasUsed"] + answered["gasUsed"]
-
-    def order(self, model_id: Hash32, lane: int, items: int = 0) -> int:
-        """Answer an order that its requester has signed: no callback; gas used."""
-        _, seq, _ = self.oracle.functions.stateOf(self.requester, lane).call()
-        order = Request(
-            requester=_address(self.requester),
-            lane=lane,
-            seq=seq + 1,
-            model_id=model_id,
-            input_hash=Hash32(Web3.keccak(INPUT)),
-            operator=_address(self.operator),
-            token=_address(ETHER),
-            fee=FEE,
-            pay_to=_address(ETHER),
-            royalty_bps=0,
-            terms_version=1,
-            use_class=UseClass.COMMERCIAL,
-            licensee=_address(ETHER),
-            grant_seq=0,
-            deadline_s=self.web3.eth.get_block("latest")["timestamp"] + 3_600,
-            callback_gas=0,
-            items=items,
-        )
-        signature = self._signed(order)
-        while 0 in signature + order.deadline_s.to_bytes(4, "big"):  # each such byte would be 12 gas cheaper
-            order = replace(order, deadline_s=order.deadline_s + 1)
-            signature = self._signed(order)
-        requester, model, input_hash, operator, *addresses, facts = request_words(order)
-        token, fee, pay_to, licensee = addresses
-        shown = [Web3.to_checksum_address(each) for each in (requester, operator, token, pay_to, licensee)]
-        words = (shown[0], model, input_hash, shown[1], shown[2], fee, shown[3], shown[4], facts)
-        call = self.oracle.functions.fulfillOrder(words, signature, OUTPUT, 0)
-        return send(call, self.operator)["gasUsed"]
-
-    def _signed(self, order: Request) -> bytes:
-        typed = order_typed_data(order, self.web3.eth.chain_id, _address(self.oracle.address))
-        signer = Account.from_key(chains.accounts()[3].private_key)
-        return bytes(signer.sign_message(encode_typed_data(full_message=typed)).signature)
-
-    def refund(self, request: Any) -> int:
-        """Let the deadline pass and refund; gas used."""
-        self.web3.provider.make_request("evm_increaseTime", [7_200])  # type: ignore[arg-type]
-        return send(self.oracle.functions.refund(tuple(request.values())), self.operator)["gasUsed"]
-
-
-def send(call: Any, sender: str, value_wei: int = 0) -> TxReceipt:
-    """Send one transaction from an unlocked account of Anvil and wait for it."""
-    transaction = call.transact({"from": sender, "value": value_wei, "gas": 8_000_000})
-    receipt: TxReceipt = call.w3.eth.wait_for_transaction_receipt(transaction, poll_latency=0.01)
-    if receipt["status"] != 1:
-        raise RuntimeError(f"reverted: {call}")
-    return receipt
-
-
-@contextmanager
-def anvil() -> Iterator[Web3]:
-    """Start a fresh chain under Osaka's rules with a fixed clock at its start."""
-    settings = chains.Settings(timestamp_s=GENESIS_S, hardfork="osaka", extra=("--steps-tracing",))
-    with chains.start(chains.Kind.ANVIL, settings) as chain:
-        yield Web3(HTTPProvider(chain.rpc_url))
 
 
 def measure(web3: Web3) -> dict[str, Any]:
@@ -224,16 +51,16 @@ def measure(web3: Web3) -> dict[str, Any]:
     binary = solc_binary()
     operator, _, requester = (chains.accounts()[index].address for index in (1, 2, 3))
     licensor: LocalAccount = Account.from_key(chains.accounts()[2].private_key)
-    registry = _deploy(web3, committed("Registry"))
-    oracle = _deploy(web3, committed("InferenceOracle"), registry.address)
+    registry = deploy(web3, committed("Registry"))
+    oracle = deploy(web3, committed("InferenceOracle"), registry.address)
     hashing = artifact(Target("HashingConsumer", "test/support/HashingConsumer.sol"), binary)
     wallet = artifact(Target("OwnedWallet", "test/support/OwnedWallet.sol"), binary)
-    token = _deploy(web3, artifact(Target("StandardToken", "test/support/Tokens.sol"), binary))
+    token = deploy(web3, artifact(Target("StandardToken", "test/support/Tokens.sol"), binary))
     bench = Bench(web3, registry, oracle, licensor, operator, requester)
 
     gas, model_id = _model_paths(bench)
     arguments = (oracle.address, model_id, operator, UseClass.COMMERCIAL)
-    consumer, silent = (_deploy(web3, hashing, *arguments, callback_gas) for callback_gas in (CALLBACK_GAS, 0))
+    consumer, silent = (deploy(web3, hashing, *arguments, callback_gas) for callback_gas in (CALLBACK_GAS, 0))
     for asker in (consumer, silent):
         bench.activate(bench.grant(asker.address, Role.REQUESTER, model_id))
     gas |= _request_paths(bench, consumer, silent)
@@ -242,9 +69,9 @@ def measure(web3: Web3) -> dict[str, Any]:
     goals, estimates = _goals(bench, consumer)
     gas |= goals
     gas |= _token_paths(bench, token)
-    factory = _deploy(web3, committed("CommitteeFactory"), oracle.address)
+    factory = deploy(web3, committed("CommitteeFactory"), oracle.address)
     gas |= committee_paths(bench, factory, committed("Committee")["abi"], send, gas)
-    gas |= _licensor_paths(bench, _deploy(web3, wallet, licensor.address), model_id, consumer.address)
+    gas |= _licensor_paths(bench, deploy(web3, wallet, licensor.address), model_id, consumer.address)
     places = {"Registry": registry.address, "InferenceOracle": oracle.address, "Lens": oracle.functions.LENS().call()}
     places |= {"CommitteeFactory": factory.address, "Committee": factory.functions.SHARED().call()}
     size = {name: len(web3.eth.get_code(place)) for name, place in places.items()}
@@ -330,9 +157,9 @@ def _metered_paths(bench: Bench, cached: int) -> Gas:
     """Grants that count: what a quota, and all limits together, add to a request."""
     gas: Gas = {}
     model_id = bench.model(0x61, REQUESTER_GRANT)
-    market = _address(bench.oracle.address)
+    market = address(bench.oracle.address)
     metered = replace(bench.grant(bench.requester, Role.REQUESTER, model_id), quota=9, market=market)
-    limited = replace(metered, seq=2, daily_rate=9, price_floor=1, pay_to=_address(bench.operator), nonce=2)
+    limited = replace(metered, seq=2, daily_rate=9, price_floor=1, pay_to=address(bench.operator), nonce=2)
     bench.activate(metered)
     asked, request = bench.direct(model_id)
     gas["license check, quota"] = asked - cached
@@ -346,7 +173,7 @@ def _metered_paths(bench: Bench, cached: int) -> Gas:
     payees = (bench.web3.eth.accounts[index] for index in (7, 8))
     for licensee, role in ((bench.requester, Role.REQUESTER), (bench.operator, Role.OPERATOR)):
         grant = replace(bench.grant(licensee, role, both), quota=9, daily_rate=9, market=market)
-        bench.activate(replace(grant, pay_to=_address(next(payees))))
+        bench.activate(replace(grant, pay_to=address(next(payees))))
     gas["fulfill, paid, every limit, first credits"] = bench.answer(bench.direct(both, fee=FEE)[1])
     return gas
 
@@ -360,8 +187,8 @@ def _goals(bench: Bench, consumer: Contract) -> tuple[Gas, dict[str, Gas]]:
     paths: dict[str, Callable[[], int]] = {
         "request + answer, consumer": lambda: bench.both(bench.through(consumer, 2, FEE)),
         "request + answer, account": lambda: bench.both(bench.direct(model_id, fee=FEE)),
-        "order": lambda: bench.order(model_id, 0),
-        f"list order of {LIST}, per result": lambda: bench.order(model_id, 0, LIST) // LIST,
+        "order": lambda: order_gas(bench, model_id, 0),
+        f"list order of {LIST}, per result": lambda: order_gas(bench, model_id, 0, LIST) // LIST,
         f"batch of {BATCH}, per result": lambda: bench.batch(model_id, BATCH) // BATCH,
     }
     gas: Gas = {}
@@ -402,7 +229,7 @@ def _licensor_paths(bench: Bench, wallet: Contract, model_id: Hash32, licensee: 
     functions, licensor = bench.registry.functions, bench.licensor.address
     send(wallet.functions.registerModel(bench.registry.address, b"\x66" * 32), bench.operator)
     of_wallet = Hash32(bytes(functions.modelIdOf(wallet.address, *[b"\x66" * 32] * 3).call()))
-    grant = replace(bench.grant(bench.operator, Role.OPERATOR, of_wallet), licensor=_address(wallet.address))
+    grant = replace(bench.grant(bench.operator, Role.OPERATOR, of_wallet), licensor=address(wallet.address))
     gas["activate, ERC-1271"] = bench.activate(grant)
 
     ask = functions.requestAuthorization(model_id, Role.REQUESTER, 4, "risk reports for a DAO", "ipfs://who-we-are")
@@ -422,18 +249,6 @@ def _licensor_paths(bench: Bench, wallet: Contract, model_id: Hash32, licensee: 
     change = (model_id, b"\x55" * 32, ALL_GRANT, later, "ipfs://terms-2", "Built with evm-risk-moe")
     gas["publishTerms, change"] = send(functions.publishTerms(*change), bench.operator)["gasUsed"]
     return gas
-
-
-def _deploy(web3: Web3, packaged: dict[str, Any], *arguments: Any) -> Contract:
-    contract = web3.eth.contract(abi=packaged["abi"], bytecode=packaged["bytecode"])
-    address = send(contract.constructor(*arguments), web3.eth.accounts[0])["contractAddress"]
-    if address is None:
-        raise RuntimeError(f"{packaged['contract']} was not deployed")
-    return web3.eth.contract(address=address, abi=packaged["abi"])
-
-
-def _address(text: str) -> Address:
-    return Address(bytes.fromhex(text[2:]))
 
 
 def main() -> int:

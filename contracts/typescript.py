@@ -14,6 +14,7 @@ sys.path[:0] = [str(CONTRACTS.parent)]
 from contracts.compile import ARTIFACTS, TARGETS  # noqa: E402
 
 PLACE: Final = CONTRACTS / "src/abi"
+_TIMELOCK: Final = CONTRACTS / "node_modules/@openzeppelin/contracts/build/contracts/TimelockController.json"
 _HEADER: Final = "// Written by contracts/typescript.py.\n"
 _ENUM: Final = re.compile(r"^enum (\w+) \{(.*?)\}", re.MULTILINE | re.DOTALL)
 _COMMENT: Final = re.compile(r"//[^\n]*")
@@ -25,20 +26,28 @@ Abi = list[dict[str, Any]]
 
 def files() -> dict[str, str]:
     """Names of the files, and what is in them."""
-    abis = {name[0].lower() + name[1:] + "Abi": abi for name, abi in _packaged().items()}
-    structs = _structs(abis.values())
-    abis = {name: _bare(abi) for name, abi in abis.items()}
-    enums = dict(_enums())
-    script = [f"exports.{name} = [\n{_lines(map(_literal, abi))}\n];" for name, abi in abis.items()]
-    script += [f"exports.{name} = {_members(members)};" for name, members in enums.items()]
-    types = [f"export declare const {name}: [\n{_lines(map(_literal, abi))}\n];" for name, abi in abis.items()]
-    types += [
-        f"export declare const {name}: Readonly<{_literal(_numbered(members))}>;\n"
-        f"export type {name} = (typeof {name})[keyof typeof {name}];"
-        for name, members in enums.items()
-    ]
-    types += structs
-    return {"index.js": _HEADER + "\n".join(script) + "\n", "index.d.ts": _HEADER + "\n".join(types) + "\n"}
+    abis = _packaged()
+    script, types = [_HEADER], [_HEADER]
+    for contract, abi in abis.items():
+        name = contract[0].lower() + contract[1:] + "Abi"
+        lines = _lines(map(_literal, _bare(abi)))
+        script.append(f"exports.{name} = [\n{lines}\n];\n")
+        types.append(f"export declare const {name}: [\n{lines}\n];\n")
+    for name, members in _enums():
+        literal = _literal({member: number for number, member in enumerate(members)})
+        script.append(f"exports.{name} = Object.freeze({literal});\n")
+        types.append(
+            f"export declare const {name}: Readonly<{literal}>;\n"
+            f"export type {name} = (typeof {name})[keyof typeof {name}];\n"
+        )
+    for name, fields in _signed():
+        literal = f"{{{name}:{_literal(fields)}}}"
+        script.append(f"exports.{name}Types = {literal};\n")
+        types.append(f"export declare const {name}Types: {literal};\n")
+    script += [f'exports.{name} = require("./orders.js").{name};\n' for name in ("domainOf", "requestOf", "factsOf")]
+    types.append('export { domainOf, requestOf, factsOf, type Facts, type InferenceOrder } from "./orders.js";\n')
+    types += _structs(abis.values())
+    return {"index.js": "".join(script), "index.d.ts": "".join(types)}
 
 
 def stale() -> list[str]:
@@ -47,13 +56,19 @@ def stale() -> list[str]:
 
 
 def _packaged() -> dict[str, Abi]:
-    """ABIs by contract, without what only whoever deploys it needs."""
+    """ABIs by contract, without what only whoever deploys it needs, and without what OpenZeppelin's package has."""
+    inherited = {_named(entry) for entry in json.loads(_TIMELOCK.read_text())["abi"]}
     read = {
         each.name: json.loads((ARTIFACTS / f"{each.name}.json").read_text())["abi"]
         for each in TARGETS
         if each.typed and not each.demo
     }
+    read["TimelockGuard"] = [entry for entry in read["TimelockGuard"] if _named(entry) not in inherited]
     return {name: [entry for entry in abi if entry["type"] != "constructor"] for name, abi in read.items()}
+
+
+def _named(entry: dict[str, Any]) -> tuple[str, str | None]:
+    return entry["type"], entry.get("name")
 
 
 def _enums() -> Iterator[tuple[str, list[str]]]:
@@ -64,23 +79,23 @@ def _enums() -> Iterator[tuple[str, list[str]]]:
                 yield name, [member.strip() for member in _COMMENT.sub("", body).split(",")]
 
 
+def _signed() -> Iterator[tuple[str, list[dict[str, str]]]]:
+    """What licensors and requesters sign, EIP-712: name and fields in their order."""
+    for source, name in (("LicenseRegistry.sol", "Grant"), ("libraries/Orders.sol", "InferenceOrder")):
+        text = (CONTRACTS / "src" / source).read_text()
+        (members,) = re.findall(rf'"{name}\(([^)]*)\)"', text)
+        yield name, [dict(zip(("type", "name"), member.split(), strict=True)) for member in members.split(",")]
+
+
 def _bare(value: Any) -> Any:
-    """The same without `internalType`: neither viem nor ethers needs Solidity's names."""
+    """The same without `internalType`, and without what viem and ethers take for false anyway."""
     if isinstance(value, dict):
-        return {name: _bare(inner) for name, inner in value.items() if name != "internalType"}
+        return {name: _bare(inner) for name, inner in value.items() if name != "internalType" and inner is not False}
     return [_bare(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _lines(entries: Iterable[str]) -> str:
     return ",\n".join(f"  {entry}" for entry in entries)
-
-
-def _numbered(members: list[str]) -> dict[str, int]:
-    return {member: number for number, member in enumerate(members)}
-
-
-def _members(members: list[str]) -> str:
-    return f"Object.freeze({_literal(_numbered(members))})"
 
 
 def _literal(value: Any) -> str:
@@ -104,7 +119,7 @@ def _structs(abis: Iterable[Abi]) -> list[str]:
     return [
         f"export interface {name} {{\n"
         + "".join(f"  {field['name']}: {_typescript(field)};\n" for field in fields)
-        + "}"
+        + "}\n"
         for name, fields in sorted(found.items())
     ]
 

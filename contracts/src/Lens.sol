@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {IInferenceOracle} from "./interfaces/IInferenceOracle.sol";
+import {IInferenceOracle, Uses} from "./interfaces/IInferenceOracle.sol";
 import {ILens, GrantState} from "./interfaces/ILens.sol";
 import {ILicenseRegistry, License, Limits, Role, UseClass} from "./interfaces/ILicenseRegistry.sol";
 import {IModelRegistry} from "./interfaces/IModelRegistry.sol";
 import {IRegistry} from "./interfaces/IRegistry.sol";
 import {ITermsRegistry} from "./interfaces/ITermsRegistry.sol";
+import {GrantLimits} from "./libraries/GrantLimits.sol";
+import {GrantRules} from "./libraries/GrantRules.sol";
 import {GrantWord, GrantWords} from "./types/GrantWord.sol";
-import {GrantLimits, Uses} from "./types/Limits.sol";
 import {Mode, Policy} from "./types/Policy.sol";
 
 /// @title What people ask a market and its registry
 /// @dev Views only; nobody's rules depend on it. Anyone can write a better one and put it beside this.
 contract Lens is ILens {
+    using GrantRules for GrantWord;
     using GrantLimits for Limits;
     using GrantLimits for Uses;
 

@@ -6,14 +6,18 @@ import {EIP712} from "solady/utils/EIP712.sol";
 import {Model} from "./ModelRegistry.sol";
 import {TermsRegistry} from "./TermsRegistry.sol";
 import {Grant, ILicenseRegistry, License, Limits, Role, UNLIMITED, UseClass} from "./interfaces/ILicenseRegistry.sol";
+import {GrantRules} from "./libraries/GrantRules.sol";
 import {Signatures} from "./libraries/Signatures.sol";
 import {GrantWord, GrantWords} from "./types/GrantWord.sol";
+import {ModelWord} from "./types/ModelWord.sol";
 import {Mode, Policy} from "./types/Policy.sol";
 
 /// @title Grants of models
 /// @dev One word answers for a plain grant; whatever else a grant says sets a flag of that word and costs a closer look.
 /// Grants are EIP-712 structs in the domain ("Themis", "1", chain, this contract); `eip712Domain` (EIP-5267).
 abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
+    using GrantRules for GrantWord;
+
     /// @dev What is kept of a grant: the first slot is read by every check, the others where its flags say so.
     struct GrantSlot {
         GrantWord word;
@@ -78,7 +82,7 @@ abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
         uint32 latest = _latest(slot.word, _waiting(slot, beside), epoch);
         if (seq == 0 || seq < latest) revert StaleGrant(seq, latest);
 
-        slot.word = GrantWords.revoked(seq, epoch);
+        slot.word = GrantRules.revoked(seq, epoch);
 
         emit GrantRevoked(modelId, licensee, role, seq);
     }
@@ -179,47 +183,70 @@ abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
     }
 
     /// @inheritdoc ILicenseRegistry
+    /// @dev As in the two functions below, what is returned is written by hand: every request and every answer asks for it.
     function licenseNow(bytes32 modelId, address account, UseClass useClass, UseClass operatorsUse)
-        public
+        external
         view
-        returns (License memory license, uint24 version, uint16 epoch, Mode operatorsMode)
+        returns (License memory, uint24, uint16, Mode)
     {
-        Model memory model = _models[modelId]; // one read of its one slot
-        if (model.licensor == address(0)) revert UnknownModel(modelId);
-        epoch = model.epoch;
-        Policy policy;
-        (version, policy) = _termsInForce(modelId, model);
-        if (_modeOf(modelId, version, policy, Role.REQUESTER, useClass) == Mode.GRANT) {
-            license = pinnedLicense(modelId, account, Role.REQUESTER, useClass, version, epoch);
+        (uint24 version, Policy policy, uint16 epoch) = _inForce(modelId);
+        (GrantWord word, address licensee, address payTo) =
+            _licenseOf(modelId, account, Role.REQUESTER, useClass, version, policy, epoch);
+        Mode operatorsMode = _modeOf(modelId, version, policy, Role.OPERATOR, operatorsUse);
+        assembly ("memory-safe") {
+            let told := mload(0x40)
+            mstore(told, word)
+            mstore(add(told, 0x20), licensee)
+            mstore(add(told, 0x40), payTo)
+            mstore(add(told, 0x60), version)
+            mstore(add(told, 0x80), epoch)
+            mstore(add(told, 0xa0), operatorsMode)
+            return(told, 0xc0)
         }
-        operatorsMode = _modeOf(modelId, version, policy, Role.OPERATOR, operatorsUse);
     }
 
     /// @inheritdoc ILicenseRegistry
-    function licensesNow(
+    function licensesOfOrder(
         bytes32 modelId,
         address requester,
         UseClass requestersUse,
         address operator,
         UseClass operatorsUse
-    ) external view returns (License memory requesters, License memory operators, uint24 version) {
-        uint16 epoch;
-        Mode mode;
-        (requesters, version, epoch, mode) = licenseNow(modelId, requester, requestersUse, operatorsUse);
-        if (mode == Mode.GRANT) {
-            operators = pinnedLicense(modelId, operator, Role.OPERATOR, operatorsUse, version, epoch);
+    ) external view returns (GrantWord, address, address, GrantWord, address, address, uint24) {
+        (uint24 version, Policy policy, uint16 epoch) = _inForce(modelId);
+        (GrantWord word, address licensee, address payTo) =
+            _licenseOf(modelId, requester, Role.REQUESTER, requestersUse, version, policy, epoch);
+        uint256 told;
+        assembly ("memory-safe") {
+            told := mload(0x40)
+            mstore(0x40, add(told, 0xe0))
+            mstore(told, word)
+            mstore(add(told, 0x20), licensee)
+            mstore(add(told, 0x40), payTo)
+            mstore(add(told, 0xc0), version)
+        }
+        (word, licensee, payTo) = _licenseOf(modelId, operator, Role.OPERATOR, operatorsUse, version, policy, epoch);
+        assembly ("memory-safe") {
+            mstore(add(told, 0x60), word)
+            mstore(add(told, 0x80), licensee)
+            mstore(add(told, 0xa0), payTo)
+            return(told, 0xe0)
         }
     }
 
     /// @inheritdoc ILicenseRegistry
     function pinnedLicense(bytes32 modelId, address account, Role role, UseClass useClass, uint24 version, uint16 epoch)
-        public
+        external
         view
-        returns (License memory license)
+        returns (License memory)
     {
-        license.word = _slot(modelId, account, uint256(role)).word;
-        if (!license.word.suffices(useClass, epoch)) {
-            license = _closely(license.word, modelId, account, role, useClass, version, epoch);
+        (GrantWord word, address licensee, address payTo) = _granted(modelId, account, role, useClass, version, epoch);
+        assembly ("memory-safe") {
+            let told := mload(0x40)
+            mstore(told, word)
+            mstore(add(told, 0x20), licensee)
+            mstore(add(told, 0x40), payTo)
+            return(told, 0x60)
         }
     }
 
@@ -232,6 +259,13 @@ abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
         return ("Themis", "1");
     }
 
+    /// @dev The terms in force, their policy, and the epoch; reads one slot unless terms are pending.
+    function _inForce(bytes32 modelId) private view returns (uint24 version, Policy policy, uint16 epoch) {
+        ModelWord model = _knownWord(modelId);
+        (version, policy) = _termsInForce(modelId, model);
+        epoch = model.epoch();
+    }
+
     /// @dev What the policy of `version` says; reverts where it says CLOSED.
     function _modeOf(bytes32 modelId, uint24 version, Policy policy, Role role, UseClass useClass)
         private
@@ -239,7 +273,33 @@ abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
         returns (Mode mode)
     {
         mode = policy.mode(role, useClass);
-        if (mode == Mode.CLOSED) revert UseClosed(modelId, version, role, useClass);
+        if (mode.isClosed()) revert UseClosed(modelId, version, role, useClass);
+    }
+
+    /// @dev By what an account may use a model now; all zero where the policy is open.
+    function _licenseOf(
+        bytes32 modelId,
+        address account,
+        Role role,
+        UseClass useClass,
+        uint24 version,
+        Policy policy,
+        uint16 epoch
+    ) private view returns (GrantWord word, address licensee, address payTo) {
+        if (_modeOf(modelId, version, policy, role, useClass).isGrant()) {
+            return _granted(modelId, account, role, useClass, version, epoch);
+        }
+    }
+
+    /// @dev An account's own grant where it is a plain one that permits the use, else what a closer look finds.
+    function _granted(bytes32 modelId, address account, Role role, UseClass useClass, uint24 version, uint16 epoch)
+        private
+        view
+        returns (GrantWord word, address licensee, address payTo)
+    {
+        word = _slot(modelId, account, _zerosOf(role)).word;
+        if (word.suffices(useClass, epoch)) return (word, licensee, payTo);
+        return _closely(word, modelId, account, role, useClass, version, epoch);
     }
 
     /// @dev The license of an account whose own grant is not a plain one that permits the use. Reverts with the reason where it has none.
@@ -251,15 +311,15 @@ abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
         UseClass useClass,
         uint24 version,
         uint16 epoch
-    ) private view returns (License memory license) {
-        address licensee = own.isUnset() ? principalOf(account) : account;
+    ) private view returns (GrantWord word, address licensee, address payTo) {
+        licensee = own.isUnset() ? principalOf(account) : account;
         (GrantSlot storage slot, GrantSlot storage beside) = _slots(modelId, licensee, role);
-        (GrantWord word, GrantWord waiting) = (slot.word, _waiting(slot, beside));
+        word = slot.word;
+        GrantWord waiting = _waiting(slot, beside);
         if (waiting.allows(useClass, version, epoch)) (slot, word) = (beside, waiting);
         else _requireAllowed(word, modelId, version, licensee, account, role, useClass, epoch);
-        license.word = word;
-        if (licensee != account) license.licensee = licensee;
-        if (word.has(GrantWords.PAYS_OTHER)) license.payTo = slot.payTo;
+        if (word.has(GrantWords.PAYS_OTHER)) payTo = slot.payTo;
+        if (licensee == account) licensee = address(0);
     }
 
     /// @dev Reverts with the reason unless the grant allows the use.
@@ -281,8 +341,8 @@ abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
         if (word.epoch() < epoch) revert GrantOutdated(modelId, licensee, role, word.epoch(), epoch);
     }
 
-    /// @dev Whether a voucher has to wait: it would end a grant that is in force for what the voucher does not permit now, and its
-    /// licensee has not asked for that.
+    /// @dev Whether a voucher has to wait: it is not valid yet, or bound to terms that the grant in force is not bound to; that grant
+    /// has not ended; and it is not the licensee who activates the voucher.
     function _isEarly(Grant calldata grant, GrantWord current, Model storage model) private view returns (bool) {
         bool inForce = current.classes() != 0 && current.epoch() == model.epoch && block.timestamp <= current.expiry();
         if (!inForce || msg.sender == grant.licensee) return false;
@@ -316,7 +376,15 @@ abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
         pure
         returns (GrantSlot storage slot, GrantSlot storage beside)
     {
-        return (_slot(modelId, licensee, uint256(role)), _slot(modelId, licensee, uint256(role) + 2));
+        uint256 zeros = _zerosOf(role);
+        return (_slot(modelId, licensee, zeros), _slot(modelId, licensee, zeros + 2));
+    }
+
+    /// @dev Its number, without the check of an enum's bounds.
+    function _zerosOf(Role role) private pure returns (uint256 zeros) {
+        assembly ("memory-safe") {
+            zeros := role
+        }
     }
 
     /// @dev At the hash of licensee and model id, 52 bytes, behind zero bytes: one where the role is the operator's, two more for the
@@ -358,7 +426,7 @@ abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
         }
         if (grant.termsVersion != 0) flags |= GrantWords.BOUND;
         if (grant.notBefore > block.timestamp) flags |= GrantWords.LATER;
-        slot.word = GrantWords.pack(grant, flags, digest);
+        slot.word = GrantRules.pack(grant, flags, digest);
     }
 
     function _requireNext(Grant calldata grant, GrantWord current, GrantWord waiting, uint16 epoch) private pure {

@@ -2,9 +2,10 @@
 pragma solidity 0.8.30;
 
 import {IModelRegistry} from "./interfaces/IModelRegistry.sol";
+import {ModelWord} from "./types/ModelWord.sol";
 import {Policy} from "./types/Policy.sol";
 
-/// @dev What every request reads of a model, in one slot. All but the first field belong to the registries above.
+/// @dev What every request reads of a model, in one slot, as a `ModelWord`. All but the first field belong to the registries above.
 struct Model {
     address licensor;
     uint24 version; // latest published terms, in force or pending
@@ -85,6 +86,15 @@ abstract contract ModelRegistry is IModelRegistry {
     function _knownModel(bytes32 modelId) internal view returns (Model storage model) {
         model = _models[modelId];
         if (model.licensor == address(0)) revert UnknownModel(modelId);
+    }
+
+    /// @dev The same, read whole.
+    function _knownWord(bytes32 modelId) internal view returns (ModelWord word) {
+        Model storage model = _models[modelId];
+        assembly ("memory-safe") {
+            word := sload(model.slot)
+        }
+        if (!word.isKnown()) revert UnknownModel(modelId);
     }
 
     function _requireLicensor(bytes32 modelId) internal view returns (Model storage model) {

@@ -7,6 +7,7 @@ import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
 
 import {IPayments} from "./interfaces/IPayments.sol";
 import {IRegistry} from "./interfaces/IRegistry.sol";
+import {Places} from "./libraries/Places.sol";
 
 /// @title Tills and credits, in ether and tokens
 /// @dev Tokens are moved with solady's SafeTransferLib: those that return nothing (USDT) work. Money leaves as the last step.
@@ -17,12 +18,11 @@ abstract contract Payments is IPayments, ReentrancyGuard {
     /// @inheritdoc IPayments
     mapping(address token => mapping(address account => uint256)) public credits;
 
-    /// @inheritdoc IPayments
-    mapping(address token => mapping(address account => uint256)) public deposits;
-
-    /// @dev What one operator's answers about one model have earned in one token: the operator's in the high half, the model's in the
-    /// low one.
-    mapping(bytes32 place => uint256) private _tills;
+    /// @dev One word, at a place of `Places`: a deposit, or a till. A till is what one operator's answers about one model have earned in
+    /// one token: the operator's in the high half, the model's in the low one.
+    struct Amount {
+        uint256 value;
+    }
 
     constructor(IRegistry registry) {
         REGISTRY = registry;
@@ -37,7 +37,7 @@ abstract contract Payments is IPayments, ReentrancyGuard {
         if (operators == 0 && models == 0) return (0, 0);
         address licensor = REGISTRY.licensorOf(modelId);
 
-        _tills[_till(token, modelId, operator)] = 0;
+        _at(Places.ofTill(token, modelId, operator)).value = 0;
         _credit(token, operator, operators);
         _credit(token, licensor, models);
 
@@ -71,7 +71,7 @@ abstract contract Payments is IPayments, ReentrancyGuard {
     /// @inheritdoc IPayments
     function deposit(address token, address account, uint256 amount) external payable {
         _requireSent(token, amount);
-        deposits[token][account] += amount;
+        _at(Places.ofDeposit(token, account)).value += amount;
 
         emit Deposited(token, account, amount);
 
@@ -94,8 +94,13 @@ abstract contract Payments is IPayments, ReentrancyGuard {
         view
         returns (uint256 operators, uint256 models)
     {
-        uint256 till = _tills[_till(token, modelId, operator)];
+        uint256 till = _at(Places.ofTill(token, modelId, operator)).value;
         return (till >> 128, uint128(till));
+    }
+
+    /// @inheritdoc IPayments
+    function deposits(address token, address account) external view returns (uint256) {
+        return _at(Places.ofDeposit(token, account)).value;
     }
 
     function _credit(address token, address account, uint256 amount) internal {
@@ -104,16 +109,17 @@ abstract contract Payments is IPayments, ReentrancyGuard {
 
     /// @dev Takes from a deposit what the account owes.
     function _spend(address token, address account, uint256 amount) internal {
-        uint256 held = deposits[token][account];
+        Amount storage place = _at(Places.ofDeposit(token, account));
+        uint256 held = place.value;
         if (held < amount) revert DepositTooLow(held, amount);
         unchecked {
-            deposits[token][account] = held - amount;
+            place.value = held - amount;
         }
     }
 
     /// @dev Amounts are parts of fees below 2^96, so that it takes 2^32 of the largest until the lower half runs over.
     function _fill(address token, bytes32 modelId, address operator, uint256 operators, uint256 models) internal {
-        _tills[_till(token, modelId, operator)] += operators << 128 | models;
+        _at(Places.ofTill(token, modelId, operator)).value += operators << 128 | models;
     }
 
     /// @dev Whoever pays in ether sends it, and nobody else sends any.
@@ -131,12 +137,14 @@ abstract contract Payments is IPayments, ReentrancyGuard {
         if (received != amount) revert FeeNotReceived(token, received, amount);
     }
 
-    function _till(address token, bytes32 modelId, address operator) private pure returns (bytes32 place) {
-        return keccak256(abi.encode(token, modelId, operator));
-    }
-
     function _requireEqual(uint256 items, uint256 others) internal pure {
         if (items != others) revert UnequalLists(items, others);
+    }
+
+    function _at(bytes32 place) private pure returns (Amount storage amount) {
+        assembly ("memory-safe") {
+            amount.slot := place
+        }
     }
 
     function _pay(address token, address account, address to) private returns (uint256 amount) {

@@ -3,6 +3,7 @@ pragma solidity 0.8.30;
 
 import {Model, ModelRegistry} from "./ModelRegistry.sol";
 import {ITermsRegistry, Terms} from "./interfaces/ITermsRegistry.sol";
+import {ModelWord} from "./types/ModelWord.sol";
 import {Policy} from "./types/Policy.sol";
 
 /// @title The terms history of models
@@ -41,7 +42,7 @@ abstract contract TermsRegistry is ITermsRegistry, ModelRegistry {
 
     /// @inheritdoc ITermsRegistry
     function termsInForce(bytes32 modelId) external view returns (uint24 version, Policy policy) {
-        return _termsInForce(modelId, _knownModel(modelId));
+        return _termsInForce(modelId, _knownWord(modelId));
     }
 
     /// @inheritdoc ITermsRegistry
@@ -55,9 +56,9 @@ abstract contract TermsRegistry is ITermsRegistry, ModelRegistry {
     }
 
     /// @dev The latest version, or the one before it while the latest is pending.
-    function _termsInForce(bytes32 modelId, Model memory model) internal view returns (uint24 version, Policy policy) {
-        (version, policy) = (model.version, model.policy);
-        if (model.effectiveAt > block.timestamp) {
+    function _termsInForce(bytes32 modelId, ModelWord model) internal view returns (uint24 version, Policy policy) {
+        (version, policy) = (model.version(), model.policy());
+        if (model.effectiveAt() > block.timestamp) {
             version -= 1;
             policy = _terms[modelId][version].policy;
         }

@@ -3,13 +3,16 @@ pragma solidity 0.8.30;
 
 import {State} from "../src/interfaces/IInferenceOracle.sol";
 import {Grant, UseClass} from "../src/interfaces/ILicenseRegistry.sol";
+import {GrantRules} from "../src/libraries/GrantRules.sol";
 import {Facts, RequestFacts} from "../src/types/Facts.sol";
-import {GrantWord, GrantWords} from "../src/types/GrantWord.sol";
+import {GrantWord} from "../src/types/GrantWord.sol";
 import {LaneWord, LaneWords} from "../src/types/LaneWord.sol";
 import {Mode} from "../src/types/Policy.sol";
 
 /// @notice What storage keeps of requests and grants comes back as it was put in, for all values there are.
 contract WordsTest {
+    using GrantRules for GrantWord;
+
     function check_lane(uint8 state, uint32 seq, bytes32 hash, uint8 mode, uint8 use, uint16 epoch) public pure {
         if (state > 3 || mode > 2 || use > 2) return;
         LaneWord word = LaneWords.pack(State(state), seq, hash).with(LaneWords.pins(Mode(mode), UseClass(use), epoch));
@@ -46,7 +49,7 @@ contract WordsTest {
 
     function check_grant(Grant calldata grant, uint8 flags, bytes32 digest) public pure {
         if (grant.classes == 0) return; // refused where grants are activated
-        GrantWord word = GrantWords.pack(grant, flags, digest);
+        GrantWord word = GrantRules.pack(grant, flags, digest);
         assert(word.epoch() == grant.epoch && word.expiry() == grant.expiry && word.notBefore() == grant.notBefore);
         assert(word.seq() == grant.seq && word.termsVersion() == grant.termsVersion);
         assert(word.royaltyBps() == grant.royaltyBps && word.classes() == grant.classes);

@@ -2,10 +2,13 @@
 pragma solidity 0.8.30;
 
 import {Grant, UseClass} from "../src/interfaces/ILicenseRegistry.sol";
+import {GrantRules} from "../src/libraries/GrantRules.sol";
 import {GrantWord, GrantWords} from "../src/types/GrantWord.sol";
 import {VM, bound} from "./support/Vm.sol";
 
 contract GrantWordsTest {
+    using GrantRules for GrantWord;
+
     uint40 private constant UNTIL = 1005;
 
     /// @dev The one comparison says what the plain conditions say, around every one of their edges.
@@ -29,7 +32,7 @@ contract GrantWordsTest {
         VM.warp(at);
         UseClass useClass = UseClass(class % 3);
         VM.assertFalse(GrantWord.wrap(0).suffices(useClass, epoch));
-        VM.assertFalse(GrantWords.revoked(seq, epoch).suffices(useClass, epoch));
+        VM.assertFalse(GrantRules.revoked(seq, epoch).suffices(useClass, epoch));
     }
 
     /// @dev Each field is read as it was written, whatever its neighbors hold.
@@ -59,7 +62,7 @@ contract GrantWordsTest {
     }
 
     function pack(Grant calldata grant, uint8 flags, bytes32 digest) external pure returns (GrantWord) {
-        return GrantWords.pack(grant, flags, digest);
+        return GrantRules.pack(grant, flags, digest);
     }
 
     function _grant(uint16 epoch, uint8 classes) private pure returns (Grant memory grant) {

@@ -2,32 +2,14 @@
 pragma solidity 0.8.30;
 
 import {InferenceOracle} from "../src/InferenceOracle.sol";
-import {IInferenceConsumer} from "../src/interfaces/IInferenceConsumer.sol";
 import {Ask, IInferenceOracle, Request, State} from "../src/interfaces/IInferenceOracle.sol";
 import {Grant, ILicenseRegistry, Role, UNLIMITED, UseClass} from "../src/interfaces/ILicenseRegistry.sol";
 import {IPayments} from "../src/interfaces/IPayments.sol";
 import {Facts, RequestFacts} from "../src/types/Facts.sol";
 import {Fixture} from "./support/Fixture.sol";
+import {OrderingWallet} from "./support/OrderingWallet.sol";
 import {OwnedWallet} from "./support/OwnedWallet.sol";
 import {VM, account, bound} from "./support/Vm.sol";
-
-/// @notice A wallet that gives orders (ERC-1271) and takes their answers.
-contract OrderingWallet is OwnedWallet, IInferenceConsumer {
-    bytes32 public answered;
-    bytes public output;
-    bool public refuses;
-
-    constructor(address owner) OwnedWallet(owner) {}
-
-    function refuse() external {
-        refuses = true;
-    }
-
-    function onInference(bytes32 id, uint64, bytes calldata output_) external {
-        require(!refuses);
-        (answered, output) = (id, output_);
-    }
-}
 
 /// @notice Orders: asked, paid and answered in one transaction.
 contract OrdersTest is Fixture {
@@ -219,6 +201,24 @@ contract OrdersTest is Fixture {
         VM.prank(operator);
         (bool clean,) = address(oracle).call(call);
         VM.assertTrue(clean);
+    }
+
+    /// @dev Not even its requester can sign bits above a field's width: nobody could read the event.
+    function test_fulfillOrder_reverts_signedWithDirtyWords() public {
+        Request memory order = _order(FEE, LANE, 1, 0, 0);
+        for (uint256 word; word < 8; ++word) {
+            if (word == 1 || word == 2) continue; // whole words
+            bytes memory call = abi.encodeCall(oracle.hashOrder, (order));
+            call[4 + 32 * word] ^= 0x80;
+            (, bytes memory digest) = address(oracle).staticcall(call);
+            (uint8 v, bytes32 r, bytes32 s) = VM.sign(KEY, abi.decode(digest, (bytes32)));
+            call = abi.encodeCall(oracle.fulfillOrder, (order, abi.encodePacked(r, s, v), OUTPUT, 0));
+            call[4 + 32 * word] ^= 0x80;
+            VM.prank(operator);
+            (bool done, bytes memory reason) = address(oracle).call(call);
+            VM.assertFalse(done);
+            VM.assertEq(reason, abi.encodeWithSelector(IInferenceOracle.NotAnOrder.selector));
+        }
     }
 
     // licenses, at the moment of the answer

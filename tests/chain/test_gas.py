@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from contracts import gas
+from contracts import bench, gas
 
 REFERENCE_GAS = 100_705 + 2 * 3_526
 """A plain implementation of the same checks, one warm request and its fulfillment (issue 2), and the first call into
@@ -17,7 +17,7 @@ MAX_CODE_BYTES = 24_576
 
 @pytest.fixture(scope="module")
 def measured() -> dict[str, Any]:
-    with gas.anvil() as web3:
+    with bench.anvil() as web3:
         return gas.measure(web3)
 
 

@@ -7,19 +7,24 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from eth_account.messages import encode_typed_data
+from eth_utils.crypto import keccak
 
 from contracts import typescript
 from demo.programs import ROOT
 from tests.outside import PACKAGE, TOOLS, packed, run, tools
 from themis import __version__
 from themis.chain.contracts import ORACLE
+from themis.core.canonical import request_words
+from themis.core.order import order_of_message
 
 MAX_BYTES = 40_000
 ABOUT = json.loads((PACKAGE / "package.json").read_text())
 IMPORT = re.compile(r'^import\b[^;]*?"([^"]+)";', re.MULTILINE)
 TSC = ROOT / "models/evm-risk-moe/preprocess/node_modules/typescript/bin/tsc"
 TYPED = """
-import { inferenceOracleAbi, UseClass, type Ask } from "themis";
+import { domainOf, inferenceOracleAbi, InferenceOrderTypes, requestOf, UseClass } from "themis";
+import type { Ask, InferenceOrder } from "themis";
 
 const ask: Ask = {
   modelId: "0x00", operator: "0x01", useClass: UseClass.RESEARCH, lane: 1n, deadline: 2, callbackGas: 3,
@@ -27,7 +32,36 @@ const ask: Ask = {
 type Named<Abi extends readonly unknown[], Name> = Extract<Abi[number], { readonly name: Name }>;
 const event: Named<typeof inferenceOracleAbi, "Requested">["type"] = "event";
 const input: Named<typeof inferenceOracleAbi, "request">["inputs"][1]["type"] = "bytes";
-console.log(inferenceOracleAbi.length, ask.useClass, event, input);
+const order: InferenceOrder = {
+  requester: "0x02", modelId: ask.modelId, inputHash: "0x03", operator: ask.operator, token: "0x04", fee: 5n, items: 0,
+  lane: ask.lane, seq: 6, deadline: ask.deadline, callbackGas: 7, termsVersion: 8, useClass: ask.useClass,
+};
+const first: "requester" = InferenceOrderTypes.InferenceOrder[0].name;
+const chain: 9 = domainOf(9, "0x0a").chainId;
+const fee: bigint = requestOf(order).fee;
+console.log(inferenceOracleAbi.length, ask.useClass, event, input, first, chain, fee);
+"""
+
+
+DOMAIN_TYPE = {
+    "EIP712Domain": [
+        {"name": "name", "type": "string"},
+        {"name": "version", "type": "string"},
+        {"name": "chainId", "type": "uint256"},
+        {"name": "verifyingContract", "type": "address"},
+    ]
+}
+ORDERS = """
+const { InferenceOrderTypes, domainOf, factsOf, requestOf } = require("themis");
+const numbers = ["items", "seq", "deadline", "callbackGas", "termsVersion", "useClass"];
+const told = require(process.argv[2]).orders.map(({ chainId, oracle, id, expected, ...order }) => {
+  for (const name of numbers) order[name] = Number(order[name]);
+  for (const name of ["fee", "lane"]) order[name] = BigInt(order[name]);
+  const request = requestOf(order);
+  const typed = { types: InferenceOrderTypes, primaryType: "InferenceOrder", message: order };
+  return { typed: { ...typed, domain: domainOf(BigInt(chainId), oracle) }, request, facts: factsOf(request.facts) };
+});
+console.log(JSON.stringify(told, (_, value) => (typeof value === "bigint" ? `${value}` : value)));
 """
 
 
@@ -74,7 +108,8 @@ def test_it_is_small(tarball: Path) -> None:
 def test_there_are_contracts_and_types_in_it_and_nothing_else(tarball: Path) -> None:
     names = contents(tarball)
     others = {name for name in names if not name.endswith(".sol")}
-    assert others == {"LICENSE", "README.md", "package.json", "abi/index.js", "abi/index.d.ts"}
+    abi = {f"abi/{name}" for name in ("index.js", "index.d.ts", "orders.js", "orders.d.ts")}
+    assert others == {"LICENSE", "README.md", "package.json"} | abi
     assert names["LICENSE"] == (ROOT / "LICENSE").read_bytes()
     assert not {"scripts", "bin", "dependencies"} & ABOUT.keys(), "nothing runs, nothing more is fetched"
     assert ABOUT["version"] == __version__
@@ -126,13 +161,36 @@ def test_typescript_reads_its_types_and_node_its_values(installed: Path) -> None
     run("node", TSC, *strict, "typed.ts", cwd=installed)
     count, *told = run("node", "typed.js", cwd=installed).split()
     assert int(count) == len([entry for entry in ORACLE.abi if entry["type"] != "constructor"])
-    assert told == ["1", "event", "bytes"]
+    assert told == ["1", "event", "bytes", "requester", "9", "5n"]
 
 
 def test_types_reject_what_is_wrong(installed: Path) -> None:
     (installed / "typed.ts").write_text(TYPED.replace('= "bytes"', '= "bytes32"'))
     with pytest.raises(AssertionError, match="not assignable"):
         run("node", TSC, "--strict", "--noEmit", "--module", "nodenext", "typed.ts", cwd=installed)
+
+
+def test_an_order_is_signed_and_sent_as_the_contracts_take_it(installed: Path) -> None:
+    (installed / "orders.js").write_text(ORDERS)
+    vectors = json.loads((ROOT / "tests/vectors/ids.json").read_text())["orders"]
+    told = json.loads(run("node", "orders.js", ROOT / "tests/vectors/ids.json", cwd=installed))
+    assert len(told) == len(vectors) > 0
+    for vector, each in zip(vectors, told, strict=True):
+        signed = encode_typed_data(full_message=each["typed"] | {"types": each["typed"]["types"] | DOMAIN_TYPE})
+        assert keccak(b"\x19" + signed.version + signed.header + signed.body).hex() == vector["expected"][2:]
+        expected = request_words(order_of_message(vector))
+        shown = [f"0x{word.hex()}" if isinstance(word, bytes) else str(word) for word in expected]
+        assert list(each["request"].values()) == shown
+        assert each["facts"]["lane"] == vector["lane"]
+        assert [each["facts"][name] for name in ("grantSeq", "royaltyBps")] == [0, 0]
+        for name in ("items", "seq", "deadline", "callbackGas", "termsVersion", "useClass"):
+            assert each["facts"][name] == int(vector[name])
+
+
+def test_an_order_whose_number_is_too_large_is_refused(installed: Path) -> None:
+    (installed / "large.js").write_text('require("themis").requestOf({ items: 256 });')
+    with pytest.raises(AssertionError, match="items has 8 bits: 256"):
+        run("node", "large.js", cwd=installed)
 
 
 def test_abis_are_fresh() -> None:

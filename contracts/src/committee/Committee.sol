@@ -8,6 +8,7 @@ import {ICommittee, Offer, Rules, Signature, Statement} from "../interfaces/ICom
 import {IInferenceOracle, Request, State} from "../interfaces/IInferenceOracle.sol";
 import {ILicenseRegistry, License, Role} from "../interfaces/ILicenseRegistry.sol";
 import {Merkle} from "../libraries/Merkle.sol";
+import {Oracles} from "../libraries/Oracles.sol";
 import {Requests} from "../libraries/Requests.sol";
 import {GrantWords} from "../types/GrantWord.sol";
 import {LaneWord} from "../types/LaneWord.sol";
@@ -216,19 +217,21 @@ contract Committee is Membership, EIP712 {
         address[] memory signers,
         uint256 maxRoyaltyBps
     ) private returns (uint256 answered) {
-        bytes32 last;
+        uint256 last;
         uint256 pays;
         for (uint256 i; i < requests.length; ++i) {
             Request calldata request = requests[i];
             LaneWord pinned = _laneOf(request);
-            bytes32 same = keccak256(abi.encode(request.modelId, request.facts.termsVersion(), pinned.pinned()));
-            if (same != last) _requireLicensed(signers, request, pinned);
-            last = same;
-            try ORACLE.fulfill(request, outputs[i], _minPay(request, maxRoyaltyBps)) returns (uint256 pay) {
+            uint256 needed = uint256(request.facts.termsVersion()) << 20 | pinned.pinned();
+            bool isNew = i == 0 || needed != last || request.modelId != requests[i - 1].modelId;
+            if (isNew) _requireLicensed(signers, request, pinned);
+            last = needed;
+            (bool done, uint256 pay) = Oracles.fulfill(ORACLE, request, outputs[i], _minPay(request, maxRoyaltyBps));
+            if (done) {
                 ++answered;
                 pays += pay;
-            } catch (bytes memory reason) {
-                emit NotAnswered(_idOf(request), reason);
+            } else {
+                emit NotAnswered(_idOf(request), Oracles.reason());
             }
             if (i + 1 < requests.length && requests[i + 1].token == request.token) continue;
             _earn(request.token, signers, pays);
@@ -301,7 +304,7 @@ contract Committee is Membership, EIP712 {
     }
 
     function _laneOf(Request calldata request) private view returns (LaneWord) {
-        return ORACLE.laneOf(request.requester, request.facts.lane());
+        return Oracles.laneOf(ORACLE, request);
     }
 
     /// @dev Every signer runs the model, so each needs what the terms ask of operators. Nobody counts what a signer's grant limits: such a
@@ -326,7 +329,7 @@ contract Committee is Membership, EIP712 {
     }
 
     function _leaf(bytes32 id, bytes32 resultHash) private pure returns (bytes32) {
-        return Merkle.leafHash(abi.encode(id, resultHash));
+        return Merkle.leafHash(id, resultHash);
     }
 
     function _before(uint256 end, uint256 length) private pure returns (uint256) {

@@ -3,7 +3,6 @@ pragma solidity ^0.8.28;
 
 import {Facts} from "../types/Facts.sol";
 import {LaneWord} from "../types/LaneWord.sol";
-import {Uses} from "../types/Limits.sol";
 import {Grant, Role, UseClass} from "./ILicenseRegistry.sol";
 import {IPayments} from "./IPayments.sol";
 
@@ -36,6 +35,13 @@ enum State {
     OPEN,
     FINAL,
     REFUNDED
+}
+
+/// @notice Uses that a market has counted of one grant.
+struct Uses {
+    uint32 total; // reserved and spent
+    uint32 today; // of `day`
+    uint32 day; // UTC, since the epoch
 }
 
 /// @title Requests, answers and payment

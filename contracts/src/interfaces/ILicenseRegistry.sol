@@ -189,14 +189,26 @@ interface ILicenseRegistry {
         view
         returns (License memory license, uint24 version, uint16 epoch, Mode operatorsMode);
 
-    /// @notice `licenseNow`, and `pinnedLicense` of an operator where it needs one.
-    function licensesNow(
+    /// @notice `licenseNow`, and `pinnedLicense` of an operator where it needs one: all that a market has to know for an order. Two
+    /// licenses, three words each, and the version of the terms in force.
+    function licensesOfOrder(
         bytes32 modelId,
         address requester,
         UseClass requestersUse,
         address operator,
         UseClass operatorsUse
-    ) external view returns (License memory requesters, License memory operators, uint24 version);
+    )
+        external
+        view
+        returns (
+            GrantWord requesters,
+            address requestersLicensee,
+            address requestersPayTo,
+            GrantWord operators,
+            address operatorsLicensee,
+            address operatorsPayTo,
+            uint24 version
+        );
 
     /// @notice By what an account may use a model now, where the terms of `version` ask for a grant: one of `epoch` or later. Reverts
     /// with the reason where there is none. The market looks at the limits itself.

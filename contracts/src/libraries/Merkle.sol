@@ -14,6 +14,11 @@ library Merkle {
         return keccak256(abi.encodePacked(LEAF, leaf));
     }
 
+    /// @notice The hash of a leaf of two words.
+    function leafHash(bytes32 first, bytes32 second) internal pure returns (bytes32) {
+        return _tagged(LEAF, first, second);
+    }
+
     /// @notice The root of a tree over leaves' hashes, of which it needs one at least and leaves none.
     function rootOf(bytes32[] memory nodes) internal pure returns (bytes32) {
         uint256 width = nodes.length;
@@ -49,6 +54,17 @@ library Merkle {
     }
 
     function _node(bytes32 left, bytes32 right) private pure returns (bytes32) {
-        return keccak256(abi.encodePacked(NODE, left, right));
+        return _tagged(NODE, left, right);
+    }
+
+    /// @dev keccak256(abi.encodePacked(tag, first, second)), in memory that is not taken.
+    function _tagged(bytes1 tag, bytes32 first, bytes32 second) private pure returns (bytes32 hash) {
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, tag)
+            mstore(add(free, 0x01), first)
+            mstore(add(free, 0x21), second)
+            hash := keccak256(free, 0x41)
+        }
     }
 }

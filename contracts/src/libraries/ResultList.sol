@@ -21,7 +21,7 @@ library ResultList {
         bytes calldata output,
         bytes32[] calldata siblings
     ) internal view returns (bool) {
-        bytes32 leaf = Merkle.leafHash(abi.encode(keccak256(input), keccak256(output)));
+        bytes32 leaf = Merkle.leafHash(keccak256(input), keccak256(output));
         return
             Merkle.opens(root, leaf, index, order.facts.items(), siblings) && oracle.finalized(order, abi.encode(root));
     }

@@ -3,23 +3,20 @@ pragma solidity ^0.8.28;
 
 import {IInferenceConsumer} from "../interfaces/IInferenceConsumer.sol";
 import {Ask, IInferenceOracle, Request, State} from "../interfaces/IInferenceOracle.sol";
+import {ILicenseRegistry} from "../interfaces/ILicenseRegistry.sol";
 import {IPayments} from "../interfaces/IPayments.sol";
 import {IRegistry} from "../interfaces/IRegistry.sol";
 import {Terms} from "../interfaces/ITermsRegistry.sol";
 import {Facts, RequestFacts} from "../types/Facts.sol";
 import {Policy} from "../types/Policy.sol";
+import {MockPayments} from "./MockPayments.sol";
 
 /// @title An oracle for the tests of a contract that asks: it answers when it is told to
 /// @notice Has what a consumer calls, under the names, errors and events of `IInferenceOracle`: pass `IInferenceOracle(address(mock))`.
-/// Fees, deadlines, lanes, callbacks in exactly their gas, refunds and credits are as they are there. Nobody has a license or needs
-/// one: `refuse` says no for whatever reason a test is about. It is its own registry. What is not here (grants, the operator's own
-/// functions) reverts.
-contract MockInferenceOracle {
-    /// @notice As solady's libraries say it in the oracle.
-    error Overflow();
-    error TransferFailed();
-    error TransferFromFailed();
-
+/// Fees, deadlines, lanes, callbacks in exactly their gas, refunds, deposits, orders and credits are as they are there. Nobody has a
+/// license or needs one: `refuse` says no for whatever reason a test is about. It is its own registry. What is not here (grants, the
+/// operator's own functions) reverts.
+contract MockInferenceOracle is MockPayments {
     struct Offer {
         bool serving;
         uint96 minFee;
@@ -41,9 +38,11 @@ contract MockInferenceOracle {
     );
     bytes32 private constant RESULT_TYPEHASH =
         keccak256("Result(uint256 chainId,address oracle,bytes32 id,bytes32 modelId,bytes32 outputHash)");
-
-    /// @notice See `IPayments`.
-    mapping(address token => mapping(address account => uint256)) public credits;
+    bytes32 private constant ORDER_TYPEHASH = keccak256(
+        "InferenceOrder(address requester,bytes32 modelId,bytes32 inputHash,address operator,address token,uint96 fee,uint8 items,uint64 lane,uint32 seq,uint40 deadline,uint32 callbackGas,uint24 termsVersion,uint8 useClass)"
+    );
+    bytes32 private constant DOMAIN_TYPEHASH =
+        keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
 
     /// @notice The id of the last request.
     bytes32 public lastId;
@@ -58,7 +57,8 @@ contract MockInferenceOracle {
 
     /// @notice From now on the operator answers for the model: `IInferenceOracle.serve`, without being it.
     function offer(bytes32 modelId, address operator, address token, uint96 minFee, uint32 maxCallbackGas) external {
-        _offers[modelId][operator][token] = Offer(true, minFee, maxCallbackGas);
+        Offer storage offered = _offered(modelId, operator, token);
+        (offered.serving, offered.minFee, offered.maxCallbackGas) = (true, minFee, maxCallbackGas);
     }
 
     /// @notice From now on every request reverts with these bytes, such as
@@ -76,28 +76,50 @@ contract MockInferenceOracle {
     /// @return called False: there is no callback, or it failed. The answer is final all the same.
     /// @return reason With which it failed.
     function answer(bytes32 id, bytes calldata output) external returns (bool called, bytes memory reason) {
-        Request memory asked = _requests[id];
-        Lane storage lane = _requireOpen(id, asked);
-        if (block.timestamp > asked.facts.deadline()) {
-            revert IInferenceOracle.DeadlinePassed(asked.facts.deadline());
-        }
-        if (output.length > MAX_OUTPUT_BYTES) revert IInferenceOracle.OutputTooLarge(output.length, MAX_OUTPUT_BYTES);
+        Request memory asked = _asked(id);
+        _requireOpen(id, asked);
+        _requireAnswerable(asked.facts, output);
 
-        bytes32 resultHash = resultHashOf(id, asked.modelId, output);
-        (lane.state, lane.digest) = (State.FINAL, resultHash);
-        _tills[asked.token][asked.modelId][asked.operator] += asked.fee;
+        bytes32 resultHash = _finalize(id, asked, output);
 
         emit IInferenceOracle.Fulfilled(id, asked.operator, resultHash, 1, 0, output);
 
-        uint256 callbackGas = asked.facts.callbackGas();
-        if (callbackGas == 0) return (false, "");
-        uint256 required = callbackGas + callbackGas / 63 + CALL_OVERHEAD_GAS;
-        if (gasleft() < required) revert IInferenceOracle.InsufficientGas(gasleft(), required);
-        bytes memory data = abi.encodeCall(IInferenceConsumer.onInference, (id, asked.facts.lane(), output));
-        (called, reason) = asked.requester.call{gas: callbackGas}(data);
-        if (gasleft() < callbackGas / 63) revert IInferenceOracle.InsufficientGas(gasleft(), callbackGas / 63);
-        if (called) reason = "";
-        else emit IInferenceOracle.CallbackFailed(id);
+        return _callBack(id, asked, output);
+    }
+
+    /// @notice Answers an order as its operator would: `IInferenceOracle.fulfillOrder`, without being it. A key's signature has 65 bytes.
+    /// @return called See `answer`.
+    /// @return reason See `answer`.
+    function answerOrder(Request memory order, bytes calldata signature, bytes calldata output)
+        external
+        returns (bool called, bytes memory reason)
+    {
+        Facts facts = order.facts;
+        bool named = order.payTo != address(0) || order.licensee != address(0) || facts.licensed() != 0;
+        if (named) revert IInferenceOracle.NotAnOrder();
+        _requireAnswerable(facts, output);
+        _requireNext(order.requester, facts.lane(), facts.seq());
+        if (!_isSigned(order.requester, hashOrder(order), signature)) {
+            revert ILicenseRegistry.InvalidSignature(order.requester);
+        }
+        _requireNotRefused();
+        if (facts.termsVersion() != 1) revert IInferenceOracle.OrderForOtherTerms(facts.termsVersion(), 1);
+
+        bytes32 id = idOf(order);
+        _finalize(id, order, output);
+        _spend(order.token, order.requester, order.fee);
+        _logOrder(id, order, output);
+
+        return _callBack(id, order, output);
+    }
+
+    /// @notice See `IInferenceOracle`.
+    function cancelOrder(uint64 lane, uint32 seq) external {
+        _requireNext(msg.sender, lane, seq);
+
+        _set(msg.sender, lane, State.REFUNDED, seq, 0);
+
+        emit IInferenceOracle.OrderCanceled(msg.sender, lane, seq);
     }
 
     /// @notice See `IInferenceOracle`.
@@ -129,38 +151,27 @@ contract MockInferenceOracle {
             total += fees[i];
             ids[i] = _request(asks[i], inputs[i], token, fees[i]);
         }
-        uint256 inEther = token == address(0) ? total : 0;
-        if (msg.value != inEther) revert IPayments.FeeNotReceived(address(0), msg.value, inEther);
+        _requireSent(token, total);
         if (token != address(0)) _pull(token, total);
     }
 
     /// @notice See `IInferenceOracle`.
-    function refund(Request calldata asked) external {
+    function refund(Request memory asked) external {
         bytes32 id = idOf(asked);
-        Lane storage lane = _requireOpen(id, asked);
+        _requireOpen(id, asked);
         if (block.timestamp <= asked.facts.deadline()) {
             revert IInferenceOracle.DeadlineNotReached(asked.facts.deadline());
         }
 
-        (lane.state, lane.digest) = (State.REFUNDED, 0);
+        _set(asked.requester, asked.facts.lane(), State.REFUNDED, asked.facts.seq(), 0);
         credits[asked.token][asked.requester] += asked.fee;
 
         emit IInferenceOracle.Refunded(id, asked.requester, asked.fee);
     }
 
-    /// @notice See `IPayments`.
-    function withdraw(address token, address account) external returns (uint256 amount) {
-        return _pay(token, account, account);
-    }
-
-    /// @notice See `IPayments`.
-    function withdrawTo(address token, address to) external returns (uint256 amount) {
-        return _pay(token, msg.sender, to);
-    }
-
     /// @notice What was asked under an id: what `refund` takes, and the input.
     function requestOf(bytes32 id) external view returns (Request memory asked, bytes memory input) {
-        return (_requests[id], _inputs[id]);
+        return (_asked(id), _inputs[id]);
     }
 
     /// @notice See `IInferenceOracle`.
@@ -169,19 +180,19 @@ contract MockInferenceOracle {
         view
         returns (bool serving, uint96 minFee, uint32 maxCallbackGas)
     {
-        Offer memory offered = _offers[modelId][operator][token];
+        Offer storage offered = _offered(modelId, operator, token);
         return (offered.serving, offered.minFee, offered.maxCallbackGas);
     }
 
     /// @notice See `IInferenceOracle`.
     function stateOf(address requester, uint64 lane) external view returns (State state, uint32 seq, uint200 digest) {
-        Lane memory last = _lanes[requester][lane];
+        Lane storage last = _lanes[requester][lane];
         return (last.state, last.seq, uint200(uint256(last.digest)));
     }
 
     /// @notice See `IInferenceOracle`.
-    function finalized(Request calldata asked, bytes calldata output) external view returns (bool) {
-        Lane memory last = _lanes[asked.requester][asked.facts.lane()];
+    function finalized(Request memory asked, bytes calldata output) external view returns (bool) {
+        Lane storage last = _lanes[asked.requester][asked.facts.lane()];
         return last.state == State.FINAL && last.digest == resultHashOf(idOf(asked), asked.modelId, output);
     }
 
@@ -211,6 +222,31 @@ contract MockInferenceOracle {
     }
 
     /// @notice See `IInferenceOracle`.
+    function hashOrder(Request memory order) public view returns (bytes32) {
+        bytes memory signed = new bytes(0x1c0);
+        bytes32 typehash = ORDER_TYPEHASH;
+        assembly ("memory-safe") {
+            let word := add(signed, 0x20)
+            mstore(word, typehash)
+            for { let end := add(order, 0xc0) } lt(order, end) { order := add(order, 0x20) } {
+                word := add(word, 0x20)
+                mstore(word, mload(order)) // requester, modelId, inputHash, operator, token, fee
+            }
+            let facts := mload(add(order, 0x40))
+            mstore(add(word, 0x20), shr(248, facts)) // items
+            mstore(add(word, 0x40), and(shr(184, facts), 0xffffffffffffffff)) // lane
+            mstore(add(word, 0x60), and(shr(152, facts), 0xffffffff)) // seq
+            mstore(add(word, 0x80), and(shr(80, facts), 0xffffffffff)) // deadline
+            mstore(add(word, 0xa0), and(shr(48, facts), 0xffffffff)) // callbackGas
+            mstore(add(word, 0xc0), and(shr(24, facts), 0xffffff)) // termsVersion
+            mstore(add(word, 0xe0), and(facts, 0xff)) // useClass
+        }
+        bytes32 domain =
+            keccak256(abi.encode(DOMAIN_TYPEHASH, keccak256("Themis"), keccak256("1"), block.chainid, address(this)));
+        return keccak256(abi.encodePacked(hex"1901", domain, keccak256(signed)));
+    }
+
+    /// @notice See `IInferenceOracle`.
     function resultHashOf(bytes32 id, bytes32 modelId, bytes calldata output) public view returns (bytes32) {
         return keccak256(abi.encode(RESULT_TYPEHASH, block.chainid, address(this), id, modelId, keccak256(output)));
     }
@@ -221,19 +257,15 @@ contract MockInferenceOracle {
         _requireOffered(ask, token, fee);
         Lane storage lane = _lanes[msg.sender][ask.lane];
         if (lane.state == State.OPEN) revert IInferenceOracle.LaneBusy(msg.sender, ask.lane);
-        bytes memory refusal = _refusal;
-        if (refusal.length > 0) {
-            assembly ("memory-safe") {
-                revert(add(refusal, 0x20), mload(refusal))
-            }
-        }
+        _requireNotRefused();
+        uint32 seq = lane.seq + 1;
 
         Request memory made;
         (made.requester, made.modelId, made.inputHash) = (msg.sender, ask.modelId, keccak256(input));
         (made.operator, made.token, made.fee) = (ask.operator, token, fee);
-        made.facts = _factsOf(ask, lane.seq + 1);
+        made.facts = _factsOf(ask, seq);
         id = idOf(made);
-        (lane.state, lane.seq, lane.digest) = (State.OPEN, lane.seq + 1, id);
+        _set(msg.sender, ask.lane, State.OPEN, seq, id);
         (_requests[id], _inputs[id], lastId) = (made, input, id);
 
         emit IInferenceOracle.Requested(id, made.operator, made, input);
@@ -250,7 +282,7 @@ contract MockInferenceOracle {
     }
 
     function _requireOffered(Ask calldata ask, address token, uint96 fee) private view {
-        Offer memory offered = _offers[ask.modelId][ask.operator][token];
+        Offer storage offered = _offered(ask.modelId, ask.operator, token);
         if (!offered.serving) revert IInferenceOracle.OperatorNotServing(ask.modelId, ask.operator, token);
         if (fee < offered.minFee) revert IInferenceOracle.FeeTooLow(fee, offered.minFee);
         if (ask.callbackGas > offered.maxCallbackGas) {
@@ -258,45 +290,91 @@ contract MockInferenceOracle {
         }
     }
 
-    function _requireOpen(bytes32 id, Request memory asked) private view returns (Lane storage lane) {
-        lane = _lanes[asked.requester][asked.facts.lane()];
+    function _offered(bytes32 modelId, address operator, address token) private view returns (Offer storage) {
+        return _offers[modelId][operator][token];
+    }
+
+    function _asked(bytes32 id) private view returns (Request memory) {
+        return _requests[id];
+    }
+
+    function _finalize(bytes32 id, Request memory made, bytes calldata output) private returns (bytes32 resultHash) {
+        resultHash = resultHashOf(id, made.modelId, output);
+        _set(made.requester, made.facts.lane(), State.FINAL, made.facts.seq(), resultHash);
+        _tills[made.token][made.modelId][made.operator] += made.fee;
+    }
+
+    function _set(address requester, uint64 lane, State state, uint32 seq, bytes32 digest) private {
+        Lane storage own = _lanes[requester][lane];
+        (own.state, own.seq, own.digest) = (state, seq, digest);
+    }
+
+    function _requireOpen(bytes32 id, Request memory asked) private view {
+        Lane storage lane = _lanes[asked.requester][asked.facts.lane()];
         if (lane.state != State.OPEN || lane.digest != id) revert IInferenceOracle.NotOpen(id);
     }
 
-    function _pay(address token, address account, address to) private returns (uint256 amount) {
-        amount = credits[token][account];
-        if (amount == 0) return 0;
+    function _requireAnswerable(Facts facts, bytes calldata output) private view {
+        if (block.timestamp > facts.deadline()) revert IInferenceOracle.DeadlinePassed(facts.deadline());
+        if (output.length > MAX_OUTPUT_BYTES) revert IInferenceOracle.OutputTooLarge(output.length, MAX_OUTPUT_BYTES);
+    }
 
-        credits[token][account] = 0;
+    function _requireNext(address requester, uint64 lane, uint32 seq) private view {
+        Lane storage last = _lanes[requester][lane];
+        if (last.state == State.OPEN) revert IInferenceOracle.LaneBusy(requester, lane);
+        if (seq != last.seq + 1) revert IInferenceOracle.NotNext(seq, last.seq + 1);
+    }
 
-        emit IPayments.Withdrawn(token, account, to, amount);
-
-        if (token == address(0)) {
-            (bool paid,) = to.call{value: amount}("");
-            if (!paid) revert IPayments.TransferFailed(to);
-        } else {
-            if (!_moved(token, abi.encodeCall(IToken.transfer, (to, amount)))) revert TransferFailed();
+    function _requireNotRefused() private view {
+        bytes memory refusal = _refusal;
+        if (refusal.length == 0) return;
+        assembly ("memory-safe") {
+            revert(add(refusal, 0x20), mload(refusal))
         }
     }
 
-    function _pull(address token, uint256 amount) private {
-        uint256 before = IToken(token).balanceOf(address(this));
-        if (!_moved(token, abi.encodeCall(IToken.transferFrom, (msg.sender, address(this), amount)))) {
-            revert TransferFromFailed();
+    function _isSigned(address signer, bytes32 digest, bytes calldata signature) private view returns (bool) {
+        if (signature.length == 65 && signer != address(0)) {
+            (bytes32 r, bytes32 s) = abi.decode(signature[:64], (bytes32, bytes32));
+            if (ecrecover(digest, uint8(signature[64]), r, s) == signer) return true;
         }
-        uint256 received = IToken(token).balanceOf(address(this)) - before;
-        if (received != amount) revert IPayments.FeeNotReceived(token, received, amount);
+        bytes memory call = abi.encodeCall(IWallet.isValidSignature, (digest, signature));
+        (bool done, bytes memory said) = signer.staticcall(call);
+        return done && said.length >= 32 && abi.decode(said, (bytes32)) == bytes32(IWallet.isValidSignature.selector);
     }
 
-    /// @dev Tokens that return nothing move too.
-    function _moved(address token, bytes memory data) private returns (bool) {
-        (bool done, bytes memory said) = token.call(data);
-        return done && (said.length == 0 || abi.decode(said, (bool)));
+    function _logOrder(bytes32 id, Request memory made, bytes calldata output) private {
+        emit IInferenceOracle.OrderFulfilled(
+            id,
+            made.operator,
+            made.requester,
+            made.modelId,
+            made.inputHash,
+            made.token,
+            made.fee,
+            made.facts,
+            0,
+            0,
+            output
+        );
+    }
+
+    function _callBack(bytes32 id, Request memory asked, bytes calldata output)
+        private
+        returns (bool called, bytes memory reason)
+    {
+        uint256 callbackGas = asked.facts.callbackGas();
+        if (callbackGas == 0) return (false, "");
+        uint256 required = callbackGas + callbackGas / 63 + CALL_OVERHEAD_GAS;
+        if (gasleft() < required) revert IInferenceOracle.InsufficientGas(gasleft(), required);
+        bytes memory data = abi.encodeCall(IInferenceConsumer.onInference, (id, asked.facts.lane(), output));
+        (called, reason) = asked.requester.call{gas: callbackGas}(data);
+        if (gasleft() < callbackGas / 63) revert IInferenceOracle.InsufficientGas(gasleft(), callbackGas / 63);
+        if (called) reason = "";
+        else emit IInferenceOracle.CallbackFailed(id);
     }
 }
 
-interface IToken {
-    function balanceOf(address account) external view returns (uint256);
-    function transfer(address to, uint256 amount) external returns (bool);
-    function transferFrom(address from, address to, uint256 amount) external returns (bool);
+interface IWallet {
+    function isValidSignature(bytes32 hash, bytes calldata signature) external view returns (bytes4);
 }

@@ -82,9 +82,9 @@ library RequestFacts {
         return UseClass(uint8(Facts.unwrap(facts)));
     }
 
-    /// @notice Whether no grant and no royalty are named.
-    function isUnlicensed(Facts facts) internal pure returns (bool) {
+    /// @notice Zero where no grant and no royalty are named.
+    function licensed(Facts facts) internal pure returns (uint256) {
         uint256 license = uint256(type(uint32).max) << GRANT_SEQ | uint256(type(uint16).max) << ROYALTY;
-        return Facts.unwrap(facts) & license == 0;
+        return Facts.unwrap(facts) & license;
     }
 }

@@ -25,9 +25,11 @@ library LaneWords {
     }
 
     /// @notice What is pinned, and nothing else.
-    function pins(Mode mode_, UseClass useClass_, uint16 epoch_) internal pure returns (LaneWord) {
-        uint256 need = uint256(mode_) << MODE_OFFSET | uint256(useClass_) << CLASS_OFFSET;
-        return LaneWord.wrap(need | uint256(epoch_) << EPOCH_OFFSET);
+    function pins(Mode mode_, UseClass useClass_, uint16 epoch_) internal pure returns (LaneWord word) {
+        assembly ("memory-safe") {
+            let need := or(shl(MODE_OFFSET, mode_), shl(CLASS_OFFSET, useClass_))
+            word := or(need, shl(EPOCH_OFFSET, and(epoch_, 0xffff)))
+        }
     }
 
     function with(LaneWord word, LaneWord pins_) internal pure returns (LaneWord) {
@@ -50,6 +52,11 @@ library LaneWords {
         }
     }
 
+    /// @notice Whether the terms ask the operator for a grant.
+    function needsGrant(LaneWord word) internal pure returns (bool) {
+        return LaneWord.unwrap(word) >> MODE_OFFSET == uint256(Mode.GRANT);
+    }
+
     function useClass(LaneWord word) internal pure returns (UseClass useClass_) {
         assembly ("memory-safe") {
             useClass_ := and(shr(CLASS_OFFSET, word), 3) // likewise
@@ -62,6 +69,10 @@ library LaneWords {
 
     function state(LaneWord word) internal pure returns (State) {
         return State(uint8(LaneWord.unwrap(word) >> STATE_OFFSET) & 15);
+    }
+
+    function isOpen(LaneWord word) internal pure returns (bool) {
+        return (LaneWord.unwrap(word) >> STATE_OFFSET) & 15 == uint256(State.OPEN);
     }
 
     function seq(LaneWord word) internal pure returns (uint32) {

@@ -1,14 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {Uses} from "../interfaces/IInferenceOracle.sol";
 import {ILicenseRegistry, Limits, Role, UNLIMITED} from "../interfaces/ILicenseRegistry.sol";
-
-/// @notice Uses that a market has counted of one grant.
-struct Uses {
-    uint32 total; // reserved and spent
-    uint32 today; // of `day`
-    uint32 day; // UTC, since the epoch
-}
 
 /// @title What limits a use besides time, class and terms
 library GrantLimits {

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {IPayments} from "../src/interfaces/IPayments.sol";
+import {SignedDeposits} from "../src/periphery/SignedDeposits.sol";
+import {Fixture} from "./support/Fixture.sol";
+import {StandardToken} from "./support/Tokens.sol";
+import {VM} from "./support/Vm.sol";
+
+/// @notice A token with EIP-3009, as USDC has it: an authorization is used once, and only by whom it names.
+contract AuthorizedToken is StandardToken {
+    bytes32 public constant TYPEHASH = keccak256(
+        "ReceiveWithAuthorization(address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,bytes32 nonce)"
+    );
+    mapping(address owner => mapping(bytes32 nonce => bool)) public used;
+
+    function digestOf(address from, address to, uint256 value, uint256 until, bytes32 nonce)
+        public
+        view
+        returns (bytes32)
+    {
+        bytes32 hash = keccak256(abi.encode(TYPEHASH, from, to, value, 0, until, nonce));
+        return keccak256(abi.encodePacked(hex"1901", DOMAIN_SEPARATOR(), hash));
+    }
+
+    function receiveWithAuthorization(
+        address from,
+        address to,
+        uint256 value,
+        uint256,
+        uint256 until,
+        bytes32 nonce,
+        uint8 v,
+        bytes32 r,
+        bytes32 s
+    ) external {
+        require(msg.sender == to && block.timestamp < until && !used[from][nonce]);
+        require(ecrecover(digestOf(from, to, value, until, nonce), v, r, s) == from);
+        used[from][nonce] = true;
+        _transfer(from, to, value);
+    }
+}
+
+contract SignedDepositsTest is Fixture {
+    bytes32 private constant PERMIT_TYPEHASH =
+        keccak256("Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)");
+    uint256 private constant KEY = 0xA5C;
+    uint256 private constant AMOUNT = 1e6;
+
+    AuthorizedToken private token;
+    SignedDeposits private desk;
+    address private owner;
+
+    function setUp() public override {
+        super.setUp();
+        token = new AuthorizedToken();
+        desk = new SignedDeposits(oracle);
+        owner = VM.addr(KEY);
+        token.mint(owner, 3 * AMOUNT);
+    }
+
+    function test_depositWithPermit() public {
+        (uint8 v, bytes32 r, bytes32 s) = _permit(AMOUNT);
+        VM.expectEmit(address(oracle));
+        emit IPayments.Deposited(address(token), owner, AMOUNT);
+        VM.prank(stranger);
+        desk.depositWithPermit(address(token), owner, AMOUNT, START, v, r, s);
+        _assertDeposited(AMOUNT);
+        VM.expectRevert(abi.encodeWithSignature("TransferFromFailed()")); // once
+        desk.depositWithPermit(address(token), owner, AMOUNT, START, v, r, s);
+    }
+
+    /// @dev Whoever sends the permit by itself first is not in the way of the deposit.
+    function test_depositWithPermit_usedUpBySomebody() public {
+        (uint8 v, bytes32 r, bytes32 s) = _permit(AMOUNT);
+        token.permit(owner, address(desk), AMOUNT, START, v, r, s);
+        desk.depositWithPermit(address(token), owner, AMOUNT, START, v, r, s);
+        _assertDeposited(AMOUNT);
+    }
+
+    function test_depositWithPermit_reverts_otherAmount() public {
+        (uint8 v, bytes32 r, bytes32 s) = _permit(AMOUNT);
+        VM.expectRevert(abi.encodeWithSignature("TransferFromFailed()"));
+        desk.depositWithPermit(address(token), owner, AMOUNT + 1, START, v, r, s);
+        VM.warp(START + 1);
+        VM.expectRevert(abi.encodeWithSignature("TransferFromFailed()"));
+        desk.depositWithPermit(address(token), owner, AMOUNT, START, v, r, s);
+    }
+
+    function test_depositWithAuthorization() public {
+        (uint8 v, bytes32 r, bytes32 s) = VM.sign(KEY, token.digestOf(owner, address(desk), AMOUNT, START + 1, "nonce"));
+        VM.expectRevert();
+        token.receiveWithAuthorization(owner, address(desk), AMOUNT, 0, START + 1, "nonce", v, r, s);
+        VM.prank(stranger);
+        desk.depositWithAuthorization(address(token), owner, AMOUNT, 0, START + 1, "nonce", v, r, s);
+        _assertDeposited(AMOUNT);
+        VM.expectRevert();
+        desk.depositWithAuthorization(address(token), owner, AMOUNT, 0, START + 1, "nonce", v, r, s);
+    }
+
+    function _assertDeposited(uint256 amount) private view {
+        VM.assertEq(oracle.deposits(address(token), owner), amount);
+        VM.assertEq(token.balanceOf(address(oracle)), amount);
+        VM.assertEq(token.balanceOf(address(desk)), 0);
+        VM.assertEq(token.allowance(owner, address(desk)), 0);
+    }
+
+    function _permit(uint256 amount) private view returns (uint8 v, bytes32 r, bytes32 s) {
+        bytes32 hash = keccak256(abi.encode(PERMIT_TYPEHASH, owner, address(desk), amount, token.nonces(owner), START));
+        return VM.sign(KEY, keccak256(abi.encodePacked(hex"1901", token.DOMAIN_SEPARATOR(), hash)));
+    }
+}
