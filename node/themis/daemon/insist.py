@@ -58,6 +58,8 @@ class Insist:
         if not self._scanned:
             self._scan()
         now_s = node.time.now_s()
+        if now_s < self._look_at_s:
+            return False
         jobs = [
             job
             for state in (State.AGREEING, State.COMPUTED, State.SENDING)
