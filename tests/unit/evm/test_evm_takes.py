@@ -42,7 +42,7 @@ def test_vulnerable_forms_have_a_token_and_safe_ones_none() -> None:
 
 
 def test_code_of_real_projects_hardly_has_any() -> None:
-    assert sum(bool(repeatable(code)) for code in evm_real.codes()[::5]) <= 2
+    assert sum(bool(repeatable(code)) for code in evm_real.codes()[::10]) <= 1
 
 
 def require(code: str, at: int) -> str:
