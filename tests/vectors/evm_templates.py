@@ -4,26 +4,22 @@ Named "template form seed", where a form is bad or safe.
 """
 
 import importlib
-import json
-import lzma
 import sys
-import tempfile
 from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-HERE: Final = Path(__file__).parent
-PACKED: Final = HERE / "evm_templates.xz"
-MODEL: Final = HERE.parents[1] / "models" / "evm-risk-moe"
-NPM: Final = MODEL.parent / ".cache" / "evm-risk-moe" / "npm"
-SOLC: Final = "0.8.30"
+from tests.vectors import evm_packed
+from tests.vectors.evm_packed import MODEL, SOLC
+
+PACKED: Final = Path(__file__).with_name("evm_templates.xz")
+RUNS: Final = 200
 SEEDS: Final = 2
 
 
 def codes() -> dict[str, bytes]:
     """Runtime code by name."""
-    packed: dict[str, str] = json.loads(lzma.decompress(PACKED.read_bytes()))
-    return {name: bytes.fromhex(code) for name, code in packed.items()}
+    return evm_packed.read(PACKED)
 
 
 def sources() -> dict[str, str]:
@@ -60,20 +56,6 @@ def _contract(code: str, outside: str) -> str:
     return f"pragma solidity {SOLC};\n{outside}\ncontract C {{\n{code}\n}}\n"
 
 
-def compiled() -> dict[str, str]:
-    """The codes anew, with the compiler from the model's cache."""
-    sys.path.insert(0, str(MODEL))
-    compiler: Any = importlib.import_module("data.compiler")
-    jobs = {name: compiler.Job(SOLC, {"c.sol": source}, ("c.sol",), 200) for name, source in sources().items()}
-    with tempfile.TemporaryDirectory() as folder:
-        results = compiler.Results(Path(folder) / "compiled.jsonl")
-        for _ in compiler.compile_all(jobs.values(), results, NPM):
-            pass
-        return {
-            name: next(contract.code.hex() for contract in results.get(job.key) if contract.name == "C")
-            for name, job in jobs.items()
-        }
-
-
 if __name__ == "__main__":
-    PACKED.write_bytes(lzma.compress(json.dumps(compiled()).encode(), preset=9 | lzma.PRESET_EXTREME))
+    sys.path.insert(0, str(MODEL))
+    evm_packed.write(PACKED, {name: (source, RUNS, False) for name, source in sources().items()})
