@@ -45,36 +45,15 @@ contract CommitteeConservationTest is Fixture {
         targets[0] = FuzzSelector(address(roles), roles.plays());
     }
 
-    function invariant_1_balanceIsWhatIsOwed() public view {
-        roles.assertMoney();
-        VM.assertEq(roles.violation(1), "");
-    }
-
-    function invariant_2_noRequestIsPaidTwice() public view {
-        VM.assertEq(roles.violation(2), "");
-    }
-
-    /// @dev And 10: honest members lose nothing.
-    function invariant_3_stakes() public view {
-        roles.assertStakes();
-        VM.assertEq(roles.violation(3), "");
-    }
-
-    /// @dev And nothing that the rules allow was refused.
-    function invariant_4_noAnswerWithoutGrants() public view {
-        VM.assertEq(roles.violation(4), "");
-    }
-
-    function invariant_5_statesNeverGoBack() public view {
-        VM.assertEq(roles.violation(5), "");
-    }
-
-    function invariant_6_signersGetWhatTheyAgreedTo() public view {
-        VM.assertEq(roles.violation(6), "");
-    }
-
-    function invariant_7_oneMemberCountsOnce() public view {
-        VM.assertEq(roles.violation(7), "");
+    /// @dev All of them after each play: for functions of their own forge would play the same once more each.
+    function invariant_all() public view {
+        _1_balanceIsWhatIsOwed();
+        _2_noRequestIsPaidTwice();
+        _3_stakes();
+        _4_noAnswerWithoutGrants();
+        _5_statesNeverGoBack();
+        _6_signersGetWhatTheyAgreedTo();
+        _7_oneMemberCountsOnce();
     }
 
     /// @dev 9, progress: asked once at the end of each play, as it moves time and money.
@@ -93,13 +72,7 @@ contract CommitteeConservationTest is Fixture {
             for (uint256 i; i < total.length; ++i) {
                 total[i] += reached[i];
             }
-            invariant_1_balanceIsWhatIsOwed();
-            invariant_2_noRequestIsPaidTwice();
-            invariant_3_stakes();
-            invariant_4_noAnswerWithoutGrants();
-            invariant_5_statesNeverGoBack();
-            invariant_6_signersGetWhatTheyAgreedTo();
-            invariant_7_oneMemberCountsOnce();
+            invariant_all();
             afterInvariant();
         }
         CommitteeRoles.Reached memory all = abi.decode(abi.encode(total), (CommitteeRoles.Reached));
@@ -125,5 +98,37 @@ contract CommitteeConservationTest is Fixture {
                 if (VM.addr(keys[i]) < VM.addr(keys[j])) (keys[i], keys[j]) = (keys[j], keys[i]);
             }
         }
+    }
+
+    function _1_balanceIsWhatIsOwed() private view {
+        roles.assertMoney();
+        VM.assertEq(roles.violation(1), "");
+    }
+
+    function _2_noRequestIsPaidTwice() private view {
+        VM.assertEq(roles.violation(2), "");
+    }
+
+    /// @dev And 10: honest members lose nothing.
+    function _3_stakes() private view {
+        roles.assertStakes();
+        VM.assertEq(roles.violation(3), "");
+    }
+
+    /// @dev And nothing that the rules allow was refused.
+    function _4_noAnswerWithoutGrants() private view {
+        VM.assertEq(roles.violation(4), "");
+    }
+
+    function _5_statesNeverGoBack() private view {
+        VM.assertEq(roles.violation(5), "");
+    }
+
+    function _6_signersGetWhatTheyAgreedTo() private view {
+        VM.assertEq(roles.violation(6), "");
+    }
+
+    function _7_oneMemberCountsOnce() private view {
+        VM.assertEq(roles.violation(7), "");
     }
 }

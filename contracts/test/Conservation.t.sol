@@ -35,34 +35,14 @@ contract ConservationTest is Fixture {
         targets[0] = FuzzSelector(address(roles), roles.plays());
     }
 
-    /// @dev Balances are what is owed, to the smallest unit.
-    function invariant_1_balanceIsWhatIsOwed() public view {
-        roles.assertMoney();
-        VM.assertEq(roles.violation(1), "");
-    }
-
-    /// @dev Fees are royalties, operators' pay or refunds.
-    function invariant_2_noRequestIsPaidTwice() public view {
-        roles.assertPaidOnce();
-    }
-
-    /// @dev And nothing that the rules allow was refused.
-    function invariant_4_noUseWithoutItsGrant() public view {
-        roles.assertGrants();
-        VM.assertEq(roles.violation(4), "");
-    }
-
-    function invariant_5_statesNeverGoBack() public view {
-        roles.assertStates();
-        VM.assertEq(roles.violation(5), "");
-    }
-
-    function invariant_6_operatorsGetWhatTheyAgreedTo() public view {
-        roles.assertPay();
-    }
-
-    function invariant_8_noVoucherAgainstTheRules() public view {
-        VM.assertEq(roles.violation(8), "");
+    /// @dev All of them after each play: for functions of their own forge would play the same once more each.
+    function invariant_all() public view {
+        _1_balanceIsWhatIsOwed();
+        _2_noRequestIsPaidTwice();
+        _4_noUseWithoutItsGrant();
+        _5_statesNeverGoBack();
+        _6_operatorsGetWhatTheyAgreedTo();
+        _8_noVoucherAgainstTheRules();
     }
 
     /// @dev 9, progress: asked once at the end of each play, as it moves time and money.
@@ -81,12 +61,7 @@ contract ConservationTest is Fixture {
             for (uint256 i; i < total.length; ++i) {
                 total[i] += reached[i];
             }
-            invariant_1_balanceIsWhatIsOwed();
-            invariant_2_noRequestIsPaidTwice();
-            invariant_4_noUseWithoutItsGrant();
-            invariant_5_statesNeverGoBack();
-            invariant_6_operatorsGetWhatTheyAgreedTo();
-            invariant_8_noVoucherAgainstTheRules();
+            invariant_all();
             afterInvariant();
         }
         Books.Reached memory all = abi.decode(abi.encode(total), (Books.Reached));
@@ -107,5 +82,35 @@ contract ConservationTest is Fixture {
             (bool done,) = address(roles).call(abi.encodeWithSelector(plays[seed % plays.length], seed / plays.length));
             VM.assertTrue(done);
         }
+    }
+
+    /// @dev Balances are what is owed, to the smallest unit.
+    function _1_balanceIsWhatIsOwed() private view {
+        roles.assertMoney();
+        VM.assertEq(roles.violation(1), "");
+    }
+
+    /// @dev Fees are royalties, operators' pay or refunds.
+    function _2_noRequestIsPaidTwice() private view {
+        roles.assertPaidOnce();
+    }
+
+    /// @dev And nothing that the rules allow was refused.
+    function _4_noUseWithoutItsGrant() private view {
+        roles.assertGrants();
+        VM.assertEq(roles.violation(4), "");
+    }
+
+    function _5_statesNeverGoBack() private view {
+        roles.assertStates();
+        VM.assertEq(roles.violation(5), "");
+    }
+
+    function _6_operatorsGetWhatTheyAgreedTo() private view {
+        roles.assertPay();
+    }
+
+    function _8_noVoucherAgainstTheRules() private view {
+        VM.assertEq(roles.violation(8), "");
     }
 }
