@@ -141,6 +141,7 @@ def test_json_prints_one_line_only() -> None:
 
 def test_make_says_which_chain_and_how_it_is_told() -> None:
     assert _made("CHAIN=hardhat", "JSON=1", "--dry-run")[-1] == "python -m demo --chain hardhat  --json"
+    assert _made("LIE=1", "JSON=1", "--dry-run")[-1] == "python -m demo --chain anvil  --lie --json"
 
 
 def test_it_fails_when_something_does_not_happen(
