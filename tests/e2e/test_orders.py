@@ -127,7 +127,7 @@ def test_wallets_and_delegated_accounts_sign_too(scene: Scene) -> None:
     world, artifact = scene.world, compiled("OwnedWallet", "OwnedWallet.sol")
     owner = scene.requester.signer
     wallet = world.deploy(artifact, owner.address)
-    world.grant(scene.model_id, wallet, Role.REQUESTER)
+    world.grant(scene.model_id, wallet, Role.REQUESTER, quota=9, pay_to=world.licensor.address)  # the dearest order
     world.client.transact(owner, FEES, "deposit", ETHER, wallet, FEE, value_wei=FEE)
     known = KNOWN[1]
     order = world.order(scene.model_id, known.input, requester=wallet, seq=1, fee=FEE)
