@@ -55,7 +55,7 @@ demo: setup $(if $(filter-out anvil,$(CHAIN)),chains) ## tell the story on a rea
 	@python -m demo --chain $(CHAIN) $(if $(NODES),--nodes $(NODES))$(if $(LIE), --lie) $(if $(JSON),--json)
 
 .PHONY: test
-test: chains browser $(TYPESCRIPT) ## everything that must pass: lint, types, layers, Solidity and Python tests
+test: chains browser $(TYPESCRIPT) $(if $(CI),$(POSTGRES) $(OTEL)) ## everything that must pass: lint, types, layers, Solidity and Python tests
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=line python solidity lint # compiling is one process for minutes
 
 .PHONY: solidity
