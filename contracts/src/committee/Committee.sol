@@ -22,6 +22,8 @@ import {Treasury} from "./Treasury.sol";
 /// the oracle returns and is added to whatever the word is then.
 /// @custom:security-contact See SECURITY.md
 contract Committee is Membership, EIP712 {
+    using Requests for Request;
+
     /// @dev Zero: there is none.
     struct Round {
         uint40 revealsFrom;
@@ -228,12 +230,14 @@ contract Committee is Membership, EIP712 {
             last = needed;
             (bool done, uint256 pay) = Oracles.fulfill(ORACLE, request, outputs[i], _minPay(request, maxRoyaltyBps));
             if (done) {
-                ++answered;
-                pays += pay;
+                unchecked {
+                    ++answered; // at most as many as there are
+                    pays += pay; // parts of fees, of 96 bits each
+                }
             } else {
                 emit NotAnswered(_idOf(request), Oracles.reason());
             }
-            if (i + 1 < requests.length && requests[i + 1].token == request.token) continue;
+            if (i + 1 < requests.length && requests[i + 1].tokenOf() == request.tokenOf()) continue;
             _earn(request.token, signers, pays);
             pays = 0;
         }
@@ -323,9 +327,12 @@ contract Committee is Membership, EIP712 {
 
     /// @dev Of the fee, what is left by the request's royalty and by the most that the committee gives of its own.
     function _minPay(Request calldata request, uint256 maxRoyaltyBps) private pure returns (uint96) {
-        uint256 fee = request.fee;
-        uint256 royalties = fee * request.facts.royaltyBps() / 10_000 + fee * maxRoyaltyBps / 10_000;
-        return uint96(_before(fee, royalties));
+        uint256 fee = request.feeOf();
+        unchecked {
+            // 96 and 16 bits; the oracle knows no request whose fee has more
+            uint256 royalties = fee * request.facts.royaltyBps() / 10_000 + fee * maxRoyaltyBps / 10_000;
+            return royalties > fee ? 0 : uint96(fee - royalties);
+        }
     }
 
     function _leaf(bytes32 id, bytes32 resultHash) private pure returns (bytes32) {

@@ -123,13 +123,13 @@ contract MockInferenceOracle is MockPayments {
     }
 
     /// @notice See `IInferenceOracle`.
-    function request(Ask calldata ask, bytes calldata input) external payable returns (bytes32 id) {
+    function request(Ask memory ask, bytes calldata input) external payable returns (bytes32 id) {
         if (msg.value > type(uint96).max) revert Overflow();
         return _request(ask, input, address(0), uint96(msg.value));
     }
 
     /// @notice See `IInferenceOracle`.
-    function requestWithToken(Ask calldata ask, bytes calldata input, address token, uint96 fee)
+    function requestWithToken(Ask memory ask, bytes calldata input, address token, uint96 fee)
         external
         returns (bytes32 id)
     {
@@ -138,7 +138,7 @@ contract MockInferenceOracle is MockPayments {
     }
 
     /// @notice See `IInferenceOracle`.
-    function requestMany(Ask[] calldata asks, bytes[] calldata inputs, address token, uint96[] calldata fees)
+    function requestMany(Ask[] memory asks, bytes[] calldata inputs, address token, uint96[] calldata fees)
         external
         payable
         returns (bytes32[] memory ids)
@@ -186,13 +186,13 @@ contract MockInferenceOracle is MockPayments {
 
     /// @notice See `IInferenceOracle`.
     function stateOf(address requester, uint64 lane) external view returns (State state, uint32 seq, uint200 digest) {
-        Lane storage last = _lanes[requester][lane];
+        Lane storage last = _lane(requester, lane);
         return (last.state, last.seq, uint200(uint256(last.digest)));
     }
 
     /// @notice See `IInferenceOracle`.
     function finalized(Request memory asked, bytes calldata output) external view returns (bool) {
-        Lane storage last = _lanes[asked.requester][asked.facts.lane()];
+        Lane storage last = _lane(asked.requester, asked.facts.lane());
         return last.state == State.FINAL && last.digest == resultHashOf(idOf(asked), asked.modelId, output);
     }
 
@@ -251,14 +251,12 @@ contract MockInferenceOracle is MockPayments {
         return keccak256(abi.encode(RESULT_TYPEHASH, block.chainid, address(this), id, modelId, keccak256(output)));
     }
 
-    function _request(Ask calldata ask, bytes calldata input, address token, uint96 fee) private returns (bytes32 id) {
+    function _request(Ask memory ask, bytes calldata input, address token, uint96 fee) private returns (bytes32 id) {
         if (input.length > MAX_INPUT_BYTES) revert IInferenceOracle.InputTooLarge(input.length, MAX_INPUT_BYTES);
         _requireTimely(ask.deadline);
         _requireOffered(ask, token, fee);
-        Lane storage lane = _lanes[msg.sender][ask.lane];
-        if (lane.state == State.OPEN) revert IInferenceOracle.LaneBusy(msg.sender, ask.lane);
+        uint32 seq = _nextOf(msg.sender, ask.lane);
         _requireNotRefused();
-        uint32 seq = lane.seq + 1;
 
         Request memory made;
         (made.requester, made.modelId, made.inputHash) = (msg.sender, ask.modelId, keccak256(input));
@@ -271,7 +269,7 @@ contract MockInferenceOracle is MockPayments {
         emit IInferenceOracle.Requested(id, made.operator, made, input);
     }
 
-    function _factsOf(Ask calldata ask, uint32 seq) private pure returns (Facts) {
+    function _factsOf(Ask memory ask, uint32 seq) private pure returns (Facts) {
         return RequestFacts.pack(ask.lane, seq, 0, ask.deadline, ask.callbackGas, 1, 0, ask.useClass);
     }
 
@@ -281,7 +279,7 @@ contract MockInferenceOracle is MockPayments {
         if (deadline > latest) revert IInferenceOracle.DeadlineTooFar(deadline, latest);
     }
 
-    function _requireOffered(Ask calldata ask, address token, uint96 fee) private view {
+    function _requireOffered(Ask memory ask, address token, uint96 fee) private view {
         Offer storage offered = _offered(ask.modelId, ask.operator, token);
         if (!offered.serving) revert IInferenceOracle.OperatorNotServing(ask.modelId, ask.operator, token);
         if (fee < offered.minFee) revert IInferenceOracle.FeeTooLow(fee, offered.minFee);
@@ -304,13 +302,17 @@ contract MockInferenceOracle is MockPayments {
         _tills[made.token][made.modelId][made.operator] += made.fee;
     }
 
+    function _lane(address requester, uint64 lane) private view returns (Lane storage) {
+        return _lanes[requester][lane];
+    }
+
     function _set(address requester, uint64 lane, State state, uint32 seq, bytes32 digest) private {
-        Lane storage own = _lanes[requester][lane];
+        Lane storage own = _lane(requester, lane);
         (own.state, own.seq, own.digest) = (state, seq, digest);
     }
 
     function _requireOpen(bytes32 id, Request memory asked) private view {
-        Lane storage lane = _lanes[asked.requester][asked.facts.lane()];
+        Lane storage lane = _lane(asked.requester, asked.facts.lane());
         if (lane.state != State.OPEN || lane.digest != id) revert IInferenceOracle.NotOpen(id);
     }
 
@@ -320,9 +322,15 @@ contract MockInferenceOracle is MockPayments {
     }
 
     function _requireNext(address requester, uint64 lane, uint32 seq) private view {
-        Lane storage last = _lanes[requester][lane];
+        uint32 next = _nextOf(requester, lane);
+        if (seq != next) revert IInferenceOracle.NotNext(seq, next);
+    }
+
+    /// @dev The next number of a lane, in which nothing is open.
+    function _nextOf(address requester, uint64 lane) private view returns (uint32) {
+        Lane storage last = _lane(requester, lane);
         if (last.state == State.OPEN) revert IInferenceOracle.LaneBusy(requester, lane);
-        if (seq != last.seq + 1) revert IInferenceOracle.NotNext(seq, last.seq + 1);
+        return last.seq + 1;
     }
 
     function _requireNotRefused() private view {
