@@ -7,8 +7,8 @@ import {CommitteeRoles} from "./support/CommitteeRoles.sol";
 import {Fixture} from "./support/Fixture.sol";
 import {VM} from "./support/Vm.sol";
 
-/// @notice Invariants 1 to 7, 9 and 10 of the protocol for a committee, with every role played at random and time passing. (8 is the
-/// registry's: see `ConservationTest`; an offer's nonce is `CommitteeMembersTest`'s.)
+/// @notice Invariants 1 to 10 of the protocol for a committee, with every role played at random and time passing. (Vouchers that are used
+/// or expired are `ConservationTest`'s; an offer's nonce is `CommitteeMembersTest`'s.)
 /// forge-config: default.invariant.runs = 6
 /// forge-config: default.invariant.depth = 60
 contract CommitteeConservationTest is Fixture {
@@ -54,6 +54,7 @@ contract CommitteeConservationTest is Fixture {
         _5_statesNeverGoBack();
         _6_signersGetWhatTheyAgreedTo();
         _7_oneMemberCountsOnce();
+        _8_noVoucherThatWasCanceled();
     }
 
     /// @dev 9, progress: asked once at the end of each play, as it moves time and money.
@@ -130,5 +131,9 @@ contract CommitteeConservationTest is Fixture {
 
     function _7_oneMemberCountsOnce() private view {
         VM.assertEq(roles.violation(7), "");
+    }
+
+    function _8_noVoucherThatWasCanceled() private view {
+        VM.assertEq(roles.violation(8), "");
     }
 }

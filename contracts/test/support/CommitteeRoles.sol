@@ -47,6 +47,7 @@ contract CommitteeRoles {
     address private immutable REPORTER = account("reporting");
 
     mapping(uint256 property => string) public violation;
+    mapping(address licensee => bytes) private _vouchers;
     Reached private _reached;
     Known[] private _known;
     uint256[4] private _keys;
@@ -288,6 +289,7 @@ contract CommitteeRoles {
             VM.prank(VM.addr(LICENSOR_KEY));
             REGISTRY.revoke(MODEL_ID, licensee, Role.OPERATOR, ++_seqs[licensee]);
             _granted[licensee] = false;
+            _replay(licensee);
         }
     }
 
@@ -439,6 +441,15 @@ contract CommitteeRoles {
         (uint8 v, bytes32 r, bytes32 s) = VM.sign(LICENSOR_KEY, REGISTRY.hashGrant(grant));
         REGISTRY.activate(grant, abi.encodePacked(r, s, v));
         _granted[licensee] = true;
+        _vouchers[licensee] = abi.encode(grant, abi.encodePacked(r, s, v));
+    }
+
+    /// @dev The voucher that was canceled, shown again so that the committee may answer after all.
+    function _replay(address licensee) private {
+        (Grant memory grant, bytes memory signature) = abi.decode(_vouchers[licensee], (Grant, bytes));
+        try REGISTRY.activate(grant, signature) {
+            _check(8, false, "a canceled voucher is in force again");
+        } catch {}
     }
 
     function _batch(Known storage one, Known storage other)
