@@ -54,3 +54,13 @@ def test_its_figures_were_measured() -> None:
     assert proofs["median"] <= 135_000
     assert f"takes {proofs['median']:,} gas in the median" in PAGE
     assert f"at most {proofs['max']:,}, calldata included" in " ".join(PAGE.split())
+
+
+def test_its_games_were_played() -> None:
+    games = json.loads((ROOT / "benchmarks/convictions.json").read_text())
+    rows = (games["served"]["median"], 3), (games["totals"]["silent"], 2), (games["totals"]["withheld"], 13)
+    assert games["totals"]["withheld, moves"] == len(games["withheld"]["moves"]) == 13
+    for (gas, moves), most in zip(rows, (370_000, 200_000, 1_000_000), strict=True):
+        assert gas <= most
+        assert f" {gas:,} | {moves} |" in PAGE
+    assert f"of {len(games['served by operator'])} operators" in PAGE

@@ -181,7 +181,7 @@ contract Dispute is IDispute, Purse {
         if (leaves.length == 0) revert WrongOpening();
         bytes32[] memory nodes = new bytes32[](leaves.length);
         for (uint256 i; i < leaves.length; ++i) {
-            nodes[i] = sha256(abi.encodePacked(bytes1(0x00), leaves[i]));
+            nodes[i] = Places.ofLeaf(leaves[i]);
         }
         _answer(game, _asked(true, leaves.length, Places.top(nodes)));
     }
@@ -193,21 +193,20 @@ contract Dispute is IDispute, Purse {
         if (turn.phase == Phase.REVEAL) by += REVEAL_TIME;
         else by += turn.phase == Phase.CHALLENGER ? turn.challengers : turn.guarantors;
         if (block.timestamp <= by) revert TooEarly(by);
-        if (_covered(claim).convicted) return _settle(claim, challenger, game);
         if (turn.phase != Phase.CHALLENGER) return _convict(claim, challenger, game, true);
 
+        if (WARRANTY.closeGame(claim.cover, claim.answer)) return _settle(claim, challenger, game);
         delete _plays[game].turn;
         uint256 lost = claim.cover.challengeBond;
         _forfeit(lost / 10);
         emit Dismissed(game, claim.answer);
-        WARRANTY.closeGame(claim.cover, claim.answer);
         _send(claim.cover.guarantor, lost - lost / 10);
     }
 
     /// @inheritdoc IDispute
     function settle(Claim calldata claim, address challenger) external {
         (bytes32 game,) = _find(claim, challenger);
-        if (!_covered(claim).convicted) revert NotConvicted(claim.answer);
+        if (!WARRANTY.closeGame(claim.cover, claim.answer)) revert NotConvicted(claim.answer);
         _settle(claim, challenger, game);
     }
 
@@ -312,31 +311,40 @@ contract Dispute is IDispute, Purse {
 
     /// @dev What a referee says of a call whose roots are put behind its selector. Reverts with what it reverts with.
     function _ruling(address referee, Roots memory roots, bytes calldata call) private view returns (bool convicted) {
-        bytes memory whole = abi.encodePacked(call[:4], roots.program, roots.weights, roots.trace, call[4:]);
-        (bool ruled, bytes memory said) = referee.staticcall(whole);
-        if (!ruled) {
-            assembly ("memory-safe") {
-                revert(add(said, 32), mload(said))
+        if (call.length < 4) revert NotRefuted();
+        assembly ("memory-safe") {
+            let whole := mload(0x40)
+            calldatacopy(whole, call.offset, 4)
+            mstore(add(whole, 4), mload(roots))
+            mstore(add(whole, 36), mload(add(roots, 32)))
+            mstore(add(whole, 68), mload(add(roots, 64)))
+            calldatacopy(add(whole, 100), add(call.offset, 4), sub(call.length, 4))
+            if iszero(staticcall(gas(), referee, whole, add(call.length, 96), 0, 32)) {
+                returndatacopy(whole, 0, returndatasize())
+                revert(whole, returndatasize())
             }
+            convicted := and(eq(returndatasize(), 32), eq(mload(0), 1))
         }
-        return abi.decode(said, (bool));
     }
 
     function _require(bool convicted) private pure {
         if (!convicted) revert NotRefuted();
     }
 
+    /// @dev Where another game came first, nothing is taken.
     function _convict(Claim calldata claim, address challenger, bytes32 game, bool silent) private {
+        if (!WARRANTY.convict(claim.cover, claim.answer, challenger, claim.requester, claim.fee)) {
+            return _settle(claim, challenger, game);
+        }
         delete _plays[game].turn;
+        if (!silent) delete _plays[game].traceRoot;
         emit Convicted(game, claim.answer, silent);
-        WARRANTY.convict(claim.cover, claim.answer, challenger, claim.requester, claim.fee);
         _send(challenger, claim.cover.challengeBond);
     }
 
     function _settle(Claim calldata claim, address challenger, bytes32 game) private {
         delete _plays[game].turn;
         emit Settled(game, claim.answer);
-        WARRANTY.closeGame(claim.cover, claim.answer);
         _send(challenger, claim.cover.challengeBond);
     }
 }

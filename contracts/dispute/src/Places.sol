@@ -46,17 +46,36 @@ library Places {
         return used == siblings.length && hash(2, bytes32(count), node) == root;
     }
 
-    /// @notice What stands over these nodes. They are written over.
-    function top(bytes32[] memory nodes) internal view returns (bytes32) {
-        uint256 size = nodes.length;
-        while (size > 1) {
-            for (uint256 i; i < size >> 1; ++i) {
-                nodes[i] = hash(1, nodes[2 * i], nodes[2 * i + 1]);
+    /// @notice What stands over these nodes, of which there is one at least. They are written over.
+    function top(bytes32[] memory nodes) internal view returns (bytes32 node) {
+        assembly ("memory-safe") {
+            let first := add(nodes, 32)
+            let free := mload(0x40)
+            mstore8(free, 1)
+            for { let size := mload(nodes) } gt(size, 1) { size := shr(1, add(size, 1)) } {
+                let to := first
+                let end := add(first, shl(5, and(size, not(1))))
+                for { let from := first } lt(from, end) { from := add(from, 64) } {
+                    mstore(add(free, 1), mload(from))
+                    mstore(add(free, 33), mload(add(from, 32)))
+                    if iszero(staticcall(gas(), 2, free, 65, to, 32)) { revert(0, 0) }
+                    to := add(to, 32)
+                }
+                if and(size, 1) { mstore(to, mload(end)) }
             }
-            if (size & 1 == 1) nodes[size >> 1] = nodes[size - 1];
-            size = (size + 1) >> 1;
+            node := mload(first)
         }
-        return nodes[0];
+    }
+
+    /// @notice The node of a leaf.
+    function ofLeaf(bytes calldata leaf) internal view returns (bytes32 node) {
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore8(free, 0)
+            calldatacopy(add(free, 1), leaf.offset, leaf.length)
+            if iszero(staticcall(gas(), 2, free, add(leaf.length, 1), 0, 32)) { revert(0, 0) }
+            node := mload(0)
+        }
     }
 
     /// @notice SHA-256 of a tag and two words.

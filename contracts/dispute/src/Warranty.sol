@@ -144,29 +144,35 @@ contract Warranty is IWarranty, Purse {
     }
 
     /// @inheritdoc IWarranty
-    function closeGame(Cover calldata cover_, bytes32 answer) external onlyDispute(cover_) {
+    function closeGame(Cover calldata cover_, bytes32 answer) external onlyDispute(cover_) returns (bool convicted) {
         (bytes32 coverId, Covered memory covered) = _inGame(cover_, answer);
         bool isFree = covered.reserved && covered.games == 0 && block.timestamp > covered.registeredUntil;
         if (isFree) covered.reserved = false;
         _covered[coverId][answer] = covered;
         if (isFree) _free(cover_, coverId, answer);
+        return covered.convicted;
     }
 
     /// @inheritdoc IWarranty
     function convict(Cover calldata cover_, bytes32 answer, address challenger, address requester, uint96 fee)
         external
         onlyDispute(cover_)
+        returns (bool taken)
     {
         (bytes32 coverId, Covered memory covered) = _inGame(cover_, answer);
-        if (covered.convicted) revert AlreadyConvicted(answer);
+        taken = !covered.convicted;
+        if (!taken) {
+            _covered[coverId][answer] = covered;
+            return taken;
+        }
         (covered.convicted, covered.reserved) = (true, false);
         _covered[coverId][answer] = covered;
-        uint256 taken = cover_.bond;
+        uint256 amount = cover_.bond;
         Bond storage money = _bonds[cover_.guarantor];
-        (money.amount, money.reserved) = (money.amount - uint96(taken), money.reserved - uint96(taken));
-        uint256 challengers = taken * 45 / 100;
-        uint256 requesters = taken * 5 / 100 + (fee < taken / 2 ? fee : taken / 2);
-        uint256 burnt = taken - challengers - requesters;
+        (money.amount, money.reserved) = (money.amount - uint96(amount), money.reserved - uint96(amount));
+        uint256 challengers = amount * 45 / 100;
+        uint256 requesters = amount * 5 / 100 + (fee < amount / 2 ? fee : amount / 2);
+        uint256 burnt = amount - challengers - requesters;
         _forfeit(burnt);
 
         emit BondTaken(coverId, answer, challenger, challengers, requester, requesters, burnt);

@@ -136,7 +136,6 @@ contract GamesTest is Stage {
         _reveal(stranger);
         VM.warp(block.timestamp + 1);
         _commitAndProve(challenger);
-        _refused(stranger, abi.encodeWithSelector(IWarranty.AlreadyConvicted.selector, claim.answer));
         VM.warp(block.timestamp + CLOCK + 1);
         dispute.timeout(claim, stranger);
         VM.assertEq(stranger.balance, 100 ether);
@@ -181,7 +180,9 @@ contract GamesTest is Stage {
         _refused(stranger, abi.encodeWithSelector(IDispute.NotCommitted.selector, others));
         _prove(challenger);
         VM.warp(block.timestamp + 1);
-        _refused(stranger, abi.encodeWithSelector(IWarranty.AlreadyConvicted.selector, claim.answer));
+        _prove(stranger); // too late: its own bond, and nothing else
+        VM.assertEq(stranger.balance, 100 ether);
+        _assertConvicted();
     }
 
     /// @dev Who puts a game in front of a proof in the same second neither proves in it nor makes the other commit.
@@ -266,6 +267,18 @@ contract GamesTest is Stage {
         VM.expectRevert(abi.encodeWithSelector(IDispute.NotChallenger.selector, stranger, challenger));
         dispute.commit(game, "anything");
         _refused(stranger, abi.encodeWithSelector(IDispute.NoGame.selector, dispute.gameOf(claim, stranger)));
+    }
+
+    function test_proofThatIsNone() public {
+        _challenge(challenger, cover, request);
+        _reveal(challenger);
+        VM.warp(block.timestamp + 1);
+        VM.prank(challenger);
+        VM.expectRevert(abi.encodeWithSelector(IDispute.NotRefuted.selector));
+        dispute.prove(claim, lie.judge, "");
+        VM.prank(challenger);
+        VM.expectRevert(); // the referee knows no such call
+        dispute.prove(claim, lie.judge, "another call");
     }
 
     function test_bytesOfAnotherRequestOrAnswer() public {

@@ -144,7 +144,7 @@ interface IWarranty is IPurse {
 
     // answers
 
-    /// @notice Sets an answer's bond aside. Anyone; 70,000 gas.
+    /// @notice Sets an answer's bond aside. Anyone, before the lane is used again.
     function register(Cover calldata cover_, Request calldata request, bytes calldata output) external;
 
     /// @notice Frees the bond of an answer whose window is over. Anyone.
@@ -160,11 +160,15 @@ interface IWarranty is IPurse {
         external
         returns (bytes32 coverId, bytes32 requestId, bytes32 answer);
 
-    /// @notice A game ended without a conviction, or after one.
-    function closeGame(Cover calldata cover_, bytes32 answer) external;
+    /// @notice A game ended without a conviction.
+    /// @return convicted Whether another game has convicted the answer.
+    function closeGame(Cover calldata cover_, bytes32 answer) external returns (bool convicted);
 
     /// @notice A game ended with a conviction: takes the bond and divides it. `fee` in wei, zero for one in a token.
-    function convict(Cover calldata cover_, bytes32 answer, address challenger, address requester, uint96 fee) external;
+    /// @return taken Whether this one was the first: a bond is taken once.
+    function convict(Cover calldata cover_, bytes32 answer, address challenger, address requester, uint96 fee)
+        external
+        returns (bool taken);
 
     // views
 
