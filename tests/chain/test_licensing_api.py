@@ -167,7 +167,7 @@ def test_asks_are_listed_and_refused(scene: Scene) -> None:
 def test_income_is_read_and_withdrawn(scene: Scene) -> None:
     world = scene.world
     nothing = {"token": ZERO, "withdrawable": "0", "withdrawn": "0"}
-    empty = {"accounts": [nothing], "earnings": [], "royalties": []}
+    empty = {"accounts": [nothing], "earnings": [], "royalties": [], "months": [], "users": []}
     assert scene.get("/income", account=scene.requester) == empty
     withdraw = {"sender": scene.licensor, "token": ZERO, "account": scene.requester}
     assert "nothing to withdraw in ether" in scene.problem(403, "/calls/withdraw", **withdraw)
