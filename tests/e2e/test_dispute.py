@@ -210,7 +210,7 @@ def test_an_endpoint_that_lies_about_openings_is_as_one_that_has_none(court: Cou
 def test_what_is_shown_through_a_contract_is_found_all_the_same(
     court: Court, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is in no transaction's own calldata then: the challenger has the transaction traced."""
+    """It is in no transaction's own calldata then: the event has it."""
     request, archive = begun(court, stage, 11)
     liar, told = court.watcher(court.guarantor, archive=archive)
     watcher, said = court.watcher(court.player(6))
@@ -267,7 +267,7 @@ def test_what_cannot_be_read_of_one_game_stands_in_no_others_way_and_small_bonds
         each.step()
 
     def unread(*_: Any) -> Any:
-        raise Unavailable("the endpoint does not trace it")
+        raise Unavailable("the endpoint has it no more")
 
     monkeypatch.setattr(court.disputes, "arguments", unread)
     begun(court, stage, 13)
@@ -278,6 +278,6 @@ def test_what_cannot_be_read_of_one_game_stands_in_no_others_way_and_small_bonds
     said.clear()
     assert watcher.step()
     told = "\n".join(said)
-    assert "does not trace it" in told
+    assert "has it no more" in told
     assert "challenge: " in told
     assert "a game may cost" in told

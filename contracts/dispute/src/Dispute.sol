@@ -289,7 +289,8 @@ contract Dispute is IDispute, Purse {
         if (shown != _plays[game].asked) revert WrongOpening();
         (turn.phase, turn.since, turn.guarantors) = (Phase.CHALLENGER, uint40(block.timestamp), left);
         _plays[game].turn = turn;
-        emit Opened(game);
+        bool isInTransaction = msg.sender == tx.origin && msg.sender.code.length == 0;
+        emit Opened(game, isInTransaction ? msg.data[:0] : msg.data);
     }
 
     function _roots(Claim calldata claim, bytes32 game) private view returns (Roots memory) {

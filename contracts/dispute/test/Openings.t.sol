@@ -3,7 +3,7 @@ pragma solidity 0.8.30;
 
 import {Opening} from "../../referee/src/Types.sol";
 import {Request} from "../../src/interfaces/IInferenceOracle.sol";
-import {VM, bound} from "../../test/support/Vm.sol";
+import {VM, account, bound} from "../../test/support/Vm.sol";
 import {Claim, IDispute, Phase, Place} from "../src/interfaces/IDispute.sol";
 import {Cover} from "../src/interfaces/IWarranty.sol";
 import {Stage} from "./support/Stage.sol";
@@ -49,6 +49,27 @@ contract OpeningsTest is Stage {
         dispute.open(game, 436, _level(trace, 4));
         dispute.timeout(claim, challenger);
         VM.assertEq(challenger.balance, 100 ether + uint256(BOND) * 45 / 100);
+    }
+
+    /// @dev What no transaction's own calldata holds is in the event: nobody has to trace transactions to go on.
+    function test_open_isToldByWhoeverIsNoPlainAccount() public {
+        _reveal(436, 619);
+        address plain = account("plain");
+        bytes memory open = abi.encodeCall(IDispute.open, (game, 436, _level(trace, 4)));
+        bytes[2] memory told = [bytes(""), open];
+        for (uint256 i; i < 2; ++i) {
+            _ask(_place(trace, 0, 0, 0, false));
+            if (i == 1) VM.etch(plain, hex"ef0100000000000000000000000000000000000000beef"); // it has delegated to code
+            VM.prank(plain, plain);
+            VM.expectEmit(address(dispute));
+            emit IDispute.Opened(game, told[i]);
+            dispute.open(game, 436, _level(trace, 4));
+        }
+        _ask(_place(trace, 0, 0, 0, false));
+        VM.prank(plain, challenger); // called within another's transaction
+        VM.expectEmit(address(dispute));
+        emit IDispute.Opened(game, open);
+        dispute.open(game, 436, _level(trace, 4));
     }
 
     /// @dev Each side has one clock for all its moves, which runs in its turn alone.

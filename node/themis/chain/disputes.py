@@ -1,7 +1,6 @@
 """Warranties and games at one oracle: what the chain says of them, and how a move is written."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final, NamedTuple
@@ -170,21 +169,21 @@ class Disputes:
         """Seconds for the reveal."""
         return int(self.read(DISPUTE, dispute, "REVEAL_TIME")[0])
 
-    def arguments(self, move: Move, dispute: Address, function: str) -> Iterator[tuple[Any, ...]]:
-        """What a contract may have been called with in a move's transaction, by whomever.
+    def arguments(self, move: Move, function: str) -> tuple[Any, ...]:
+        """What a move was made with: the event says it where the transaction's own calldata does not.
 
-        Raises Unavailable where it was called by another contract and the endpoint traces no transactions.
+        Raises Unavailable where the endpoint has not, or no longer, what belongs together.
         """
-        transaction = self.client.rpc.call("eth_getTransactionByHash", move.tx_hash)
-        if transaction is None:
-            raise Unavailable(f"transaction {move.tx_hash} left the chain: the game is read again")
-        direct = (str(transaction["to"]).lower(), transaction["input"]) if transaction["to"] else ("", "0x")
-        alone = direct[0] == shown(dispute).lower()
-        for data in (direct[1],) if alone else self._inner(move.tx_hash, dispute):
-            call = bytes.fromhex(data[2:])
-            if call[:4] == DISPUTE.selector(function):
-                with suppress(ValueError):
-                    yield DISPUTE.arguments(function, call)
+        call: bytes = move.values.get("shown", b"")
+        if not call:
+            transaction = self.client.rpc.call("eth_getTransactionByHash", move.tx_hash)
+            if transaction is None:
+                raise Unavailable(f"transaction {move.tx_hash} left the chain: the game is read again")
+            call = bytes.fromhex(transaction["input"][2:])
+        try:
+            return DISPUTE.arguments(function, call)
+        except ValueError as error:
+            raise Unavailable(f"transaction {move.tx_hash} is not what its event says: it is read again") from error
 
     def read(self, artifact: Artifact, place: Address, function: str, *arguments: Any) -> tuple[Any, ...]:
         """Values of a view. Raises Denied with the contract's custom error."""
@@ -200,18 +199,6 @@ class Disputes:
         """Send a transaction and wait for it: its receipt. Raises ContractDenied before it costs anything."""
         client = self.client
         return transact.transact(client.rpc, client.chain_id, signer, fees, place, data, value_wei, outbox=outbox)
-
-    def _inner(self, tx_hash: str, dispute: Address) -> Iterator[str]:
-        """Calldata of calls within a transaction to the contract."""
-        options = {"tracer": "callTracer"}
-        try:
-            whole = self.client.rpc.call("debug_traceTransaction", tx_hash, options)
-        except RpcError as error:
-            raise Unavailable(
-                f"a contract made the move in {tx_hash}, and the endpoint does not trace it ({error}): add one that "
-                "has debug_traceTransaction to chain.rpc_urls"
-            ) from error
-        yield from _calls(whole, shown(dispute))
 
     def _events(self, artifact: Artifact, place: Address, names: Sequence[str]) -> list[tuple[Log, Mapping[str, Any]]]:
         query = {"address": shown(place), "topics": [["0x" + artifact.topic(name).hex() for name in names]]}
@@ -242,13 +229,3 @@ def _cover(values: Sequence[Any]) -> Cover:
     places = (address(each) for each in (guarantor, operator, dispute, adaptor))
     by, of, game, reads = places
     return Cover(by, of, Hash32(model), Hash32(program), Hash32(weights), game, reads, bond, challenge, window)
-
-
-def _calls(whole: Mapping[str, Any], place: str) -> Iterator[str]:
-    """Inputs of all calls to a place, in order."""
-    frames = [whole]
-    while frames:
-        frame = frames.pop()
-        if str(frame.get("to", "")).lower() == place.lower():
-            yield frame["input"]
-        frames += reversed(frame.get("calls", ()))

@@ -103,20 +103,6 @@ def _transaction(params: Params, result: Any) -> bool:
     return result is None or (isinstance(result, dict) and _same(result.get("hash"), params[0]))
 
 
-def _traced(_: Params, result: Any) -> bool:
-    """Frames of `callTracer`, one in another, of which each says where it went and with what."""
-    frames = [result]
-    while frames:
-        frame = frames.pop()
-        if not isinstance(frame, dict) or not _is_data(frame.get("input")):
-            return False
-        inner = frame.get("calls", [])
-        if not isinstance(inner, list):
-            return False
-        frames += inner
-    return True
-
-
 def _logs(params: Params, result: Any) -> bool:
     return isinstance(result, list) and all(_is_log(log) and _matches(log, params[0]) for log in result)
 
@@ -226,7 +212,6 @@ FORMS: Final[Mapping[str, tuple[str, Form]]] = {
     "eth_getTransactionCount": ("a nonce", _count),
     "eth_getTransactionReceipt": ("the receipt of that transaction", _receipt),
     "eth_getTransactionByHash": ("that transaction", _transaction),
-    "debug_traceTransaction": ("the calls within that transaction", _traced),
     "eth_sendRawTransaction": ("a transaction's hash", _hash),
     "eth_gasPrice": ("a price", _quantity),
     "eth_maxPriorityFeePerGas": ("a price, or null where there is none", _suggestion),

@@ -128,18 +128,16 @@ class Challenger:
         for asked, opened in _answered(game.moves):
             if opened.tx_hash in read:
                 continue
-            ((_, place),) = self._disputes.arguments(asked, game.dispute, "ask")
-            ask = proving.asked(place)
-            if any(_learned(claimed, ask, shown) for shown in self._shown(opened, game.dispute, asked)):
+            _, place = self._disputes.arguments(asked, "ask")
+            if _learned(claimed, proving.asked(place), self._shown(opened, asked)):
                 read.add(opened.tx_hash)
 
-    def _shown(self, opened: Move, dispute: Address, asked: Move) -> Sequence[Shown]:
-        """What may have been shown: whoever opened may have called through a contract."""
+    def _shown(self, opened: Move, asked: Move) -> Shown:
         if asked.values["leaves"]:
-            found = self._disputes.arguments(opened, dispute, "openLeaves")
-            return [Shown(leaves=tuple(leaves)) for _, leaves in found]
-        found = self._disputes.arguments(opened, dispute, "open")
-        return [Shown(count, tuple(nodes)) for _, count, nodes in found]
+            _, leaves = self._disputes.arguments(opened, "openLeaves")
+            return Shown(leaves=tuple(leaves))
+        _, count, nodes = self._disputes.arguments(opened, "open")
+        return Shown(count, tuple(nodes))
 
     def _is_served(self, request: Hash32, claimed: Claimed, ask: Ask) -> bool:
         return any(_learned(claimed, ask, shown) for shown in self._served.answers(request, ask))

@@ -40,7 +40,7 @@ DAY_S: Final = 86_400
 SHARE_PERCENT: Final = 45
 """Of a bond: the challenger's, as Warranty.sol divides it."""
 GAME_GAS: Final = 1_200_000
-"""Of a challenger's moves at most: in benchmarks/lies.json all moves of `withheld` take 837,525."""
+"""Of a challenger's moves at most: in benchmarks/lies.json all moves of `withheld` take 840,552."""
 _LATER: Final = frozenset(("TooEarly", "NotNow", "NoGame", "NotConvicted", "TooLate"))
 """Refusals that the next look at the chain explains: the other side, or somebody else, was faster."""
 

@@ -105,8 +105,9 @@ interface IDispute is IPurse {
     /// @param leaves Whether leaves are asked: `openLeaves`; otherwise nodes: `open`.
     /// @param number How many; zero: a root, as many as there are.
     event Asked(bytes32 indexed game, bytes32 node, bool leaves, uint256 number);
-    /// @notice It was shown: what was shown is in calldata.
-    event Opened(bytes32 indexed game);
+    /// @notice It was shown: in the transaction's own calldata, or, where a contract or an account with code called, in `shown`, which is
+    /// the calldata of that call: nobody has to trace transactions to play.
+    event Opened(bytes32 indexed game, bytes shown);
     /// @notice A challenger committed to a proof.
     event Committed(bytes32 indexed game, bytes32 commitment);
     /// @notice The answer is wrong, or its guarantor was silent. See `BondTaken` of the warranty.
