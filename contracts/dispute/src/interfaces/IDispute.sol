@@ -50,7 +50,7 @@ enum Judge {
 }
 
 /// @notice A node of the trace's tree, or of the tree of one of its tensors, with what leads from it to the root.
-/// @dev Trees are those of `trace-1` (ADR 46): SHA-256, leaves tagged 0, nodes 1, roots 2; a level of odd length moves its last node up.
+/// @dev Trees are those of `trace-2` (ADR 46, 56): SHA-256, leaves tagged 0, nodes 1, roots 2; a level of odd length moves its last node up.
 /// Node `index` of level `level` stands over the leaves from index * 2^level to below (index + 1) * 2^level, as far as there are any.
 struct Place {
     Opening header; // of the tensor, in the trace; left out (count 0) for the trace's own tree, whose leaves are the headers
