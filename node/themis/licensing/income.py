@@ -143,8 +143,11 @@ class _Book:
                 yield till, amount
 
     def earnings(self, account: Address) -> list[Earnings]:
-        places = dict.fromkeys((model_id, token) for who, model_id, token, *_ in self.sums if who == account)
-        return [self._earnings(account, *place) for place in places]
+        found: dict[tuple[Hash32, Address], Counter[Source]] = defaultdict(Counter)
+        for (who, model_id, token, source, _), amount in self.sums.items():
+            if who == account:
+                found[model_id, token][source] += amount
+        return [self._earnings((account, *place), by_source) for place, by_source in found.items()]
 
     def months(self, account: Address) -> list[Month]:
         found: dict[tuple[str, Address], Counter[bool]] = defaultdict(Counter)
@@ -202,12 +205,8 @@ class _Book:
     def _remember(self, account: Address, credit: Credit) -> None:
         self.royalties.setdefault(account, deque(maxlen=self.kept)).append(credit)
 
-    def _earnings(self, account: Address, model_id: Hash32, token: Address) -> Earnings:
-        place = (account, model_id, token)
-        by_source: Counter[Source] = Counter()
-        for (*at, source, _), amount in self.sums.items():
-            if tuple(at) == place:
-                by_source[source] += amount
+    def _earnings(self, place: tuple[Address, Hash32, Address], by_source: Counter[Source]) -> Earnings:
+        _, model_id, token = place
         royalties = sum(by_source[source] for source in ROYALTIES)
         answers, refunds = by_source[Source.ANSWER], by_source[Source.REFUND]
         return Earnings(model_id, token, royalties, answers, refunds, self.requests.get(place, 0))

@@ -5,7 +5,7 @@ import hashlib
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Final, cast
 
 import psycopg
@@ -127,12 +127,11 @@ class Postgres:
 
     def _connected(self) -> _Db:
         if self._live is None or self._live.closed:
-            db = _session(self._url)
-            try:
+            with ExitStack() as unfit:
+                db = _session(self._url)
+                unfit.callback(db.close)
                 self._begin(db)
-            except BaseException:
-                db.close()
-                raise
+                unfit.pop_all()
             self._live = db
         return self._live
 
