@@ -196,6 +196,8 @@ class FakeChain:
         """Of every requester, before it paid for orders."""
         self.canceled: set[Hash32] = set()
         """Orders whose requester wants them no more."""
+        self.gas_of_orders = GAS_USED
+        """What the answer of one takes."""
         self.min_fee = 0
         self.fail_next_fulfillments = 0
         self.foretold: Denial | None = NOT_OPEN
@@ -399,6 +401,10 @@ class FakeChain:
             (pay < min_pay, Denial("PayTooLow", "")),
         )
         return next((denial for applies, denial in refusals if applies and denial is not None), pay)
+
+    def order_gas(self, order: Request, signature: bytes, output: bytes, min_pay: int, block: BlockId) -> int:
+        self._require_up()
+        return self.gas_of_orders
 
     def _deposit(self) -> int:
         return self.deposit - sum(order.fee for block in self.chain for order in block.orders)

@@ -118,6 +118,13 @@ class Chain(Protocol):
         """
         ...
 
+    def order_gas(self, order: Request, signature: bytes, output: bytes, min_pay: int, block: BlockId) -> int:
+        """What an order's answer after that block takes, first uses and a wallet's signature included.
+
+        Its gas limit where the chain does not say.
+        """
+        ...
+
     def balance_wei(self, account: Address) -> int:
         """Balance at the newest block."""
         ...

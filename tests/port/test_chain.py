@@ -350,10 +350,13 @@ def test_an_order_is_tried_answered_and_read(stage: Stage) -> None:
     data = contracts.fulfill_order(order, signature, bytes(32), pay)
     assert contracts.decode_answers(data) == [(order, bytes(32))]
     raw = signed(stage, data, fulfill_gas(order, bytes(32), ordered=True))
+    takes = stage.chain.order_gas(order, signature, bytes(32), pay, block)
+    assert takes < fulfill_gas(order, bytes(32), ordered=True), "all that the chain says is less than the limit"
     assert stage.chain.send([raw]) == [TAKEN]
     stage.mine()
     (receipt,) = stage.chain.receipts([Hash32(keccak(raw))])
     assert receipt is not None
+    assert 0 <= takes - receipt.gas_used < takes // 8
     (event,) = receipt.events
     assert isinstance(event, Fulfilled)
     head = stage.chain.head()

@@ -135,12 +135,7 @@ class RpcChain:
     def order_pay(
         self, order: Request, signature: bytes, output: bytes, min_pay: int, block: BlockId
     ) -> int | Denial | Unavailable:
-        call = {
-            "from": _hex(order.operator),
-            "to": self._oracle,
-            "data": _hex(contracts.fulfill_order(order, signature, output, min_pay)),
-            "gas": hex(fulfill_gas(order, output, ordered=True)),
-        }
+        call = self._order_call(order, signature, output, min_pay)
         (result,) = self.rpc.agreed([("eth_call", [call, self.rpc.at(block)])])
         if isinstance(result, RpcError):
             return contracts.denial(result.data) if result.data else _untold(result)
@@ -149,6 +144,19 @@ class RpcChain:
         except ValueError:
             return _nobody()
         return int(pay)
+
+    def order_gas(self, order: Request, signature: bytes, output: bytes, min_pay: int, block: BlockId) -> int:
+        call = self._order_call(order, signature, output, min_pay)
+        (result,) = self.rpc.batch([("eth_estimateGas", [call, hex(block.number)])])
+        return int(call["gas"], 16) if isinstance(result, RpcError) else _int(result)
+
+    def _order_call(self, order: Request, signature: bytes, output: bytes, min_pay: int) -> dict[str, str]:
+        return {
+            "from": _hex(order.operator),
+            "to": self._oracle,
+            "data": _hex(contracts.fulfill_order(order, signature, output, min_pay)),
+            "gas": hex(fulfill_gas(order, output, ordered=True)),
+        }
 
     def balance_wei(self, account: Address) -> int:
         return _int(self.rpc.call("eth_getBalance", _hex(account), "latest"))

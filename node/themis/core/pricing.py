@@ -44,13 +44,16 @@ class Pricing:
         """What an answer of so much gas must earn."""
         return gas * price_wei * (_PERCENT + self.margin_percent) // _PERCENT
 
-    def lacking(self, job: Job, output_bytes: int, fees: FeePolicy, market: Market) -> str:
-        """Why the fee does not pay for an answer of that size now, in words; empty where it does, or need not."""
+    def lacking(self, job: Job, output_bytes: int, fees: FeePolicy, market: Market, least_gas: int = 0) -> str:
+        """Why the fee does not pay for an answer of that size now, in words; empty where it does, or need not.
+
+        `least_gas`: what the chain said that it takes; 0: it was not asked.
+        """
         if self.rule is Rule.FREE:
             return ""
         request = job.priced
         worth = self.worth_wei(request)
-        gas = answer_gas(request, output_bytes, ordered=job.ordered)
+        gas = max(least_gas, answer_gas(request, output_bytes, ordered=job.ordered))
         price = fees.price_wei(market)
         needed = self.needed_wei(gas, price)
         if worth >= needed:

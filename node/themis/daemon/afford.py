@@ -11,6 +11,7 @@ from themis.core.transaction import SentTransaction
 from themis.core.trouble import Trouble
 from themis.daemon.gather import answer_gas, by_itself, sent_before
 from themis.daemon.node import Node
+from themis.daemon.worth import lacking
 
 _MOST: Final = 4_096
 """Answers that are looked at to find some that can be sent, past those that can not."""
@@ -44,8 +45,7 @@ class _Selection:
     def __init__(self, node: Node, unsettled: Sequence[SentTransaction]) -> None:
         self._node = node
         self._unsettled = unsettled
-        self._market = node.account.market()
-        self._fees = node.settings.fees.quote(self._market)
+        self._fees = node.settings.fees.quote(node.account.market())
         newest = {transaction.nonce: transaction.most_wei for transaction in unsettled}
         self._in_flight_wei = sum(newest.values())
         cap = node.settings.max_spend_wei
@@ -55,21 +55,17 @@ class _Selection:
     def choose(self, jobs: Sequence[Job], room: int) -> Choice:
         chosen: list[Job] = []
         late: list[tuple[Job, str]] = []
-        chain_time_s = self._node.time.now_s()
+        node = self._node
+        chain_time_s = node.time.now_s()
         known = sent_before(jobs, self._unsettled)
         for job in jobs:
-            lacking = self._lacking(job)
+            why = lacking(node, job, len(job.answer.output) if job.answer else 0)
             if job.request.deadline_s < chain_time_s:
-                late.append((job, lacking or "its deadline passed before the answer could be sent"))
-            elif len(chosen) < room and not lacking and (job.id in known or self._affordable(job)):
+                late.append((job, why or "its deadline passed before the answer could be sent"))
+            elif len(chosen) < room and not why and (job.id in known or self._affordable(job)):
                 chosen.append(job)
         self._tell()
         return Choice(self._fees, chosen, late)
-
-    def _lacking(self, job: Job) -> str:
-        settings = self._node.settings
-        output_bytes = len(job.answer.output) if job.answer else 0
-        return settings.pricing.lacking(job, output_bytes, settings.fees, self._market)
 
     def _affordable(self, job: Job) -> bool:
         """Whether the balance and the cap of the day cover it; then that much is taken."""

@@ -15,6 +15,7 @@ from themis.core.pricing import Rule
 from themis.core.types import BlockId, Denial, Hash32, LicenseQuery, TermsKey
 from themis.daemon import told
 from themis.daemon.node import Node
+from themis.daemon.worth import lacking
 
 _BATCH: Final = 256
 _FEW: Final = 16
@@ -84,27 +85,21 @@ class Judge:
         for job in waiting:
             if job.request.deadline_s < node.time.now_s():
                 facts.append((job, Closed(Reason.EXPIRED, job.detail)))
-            elif not self._lacking(job):
+            elif not lacking(node, job, _OUTPUT_BYTES):
                 facts.append((job, Paid()))
         if facts:
             told.record(node, facts)
         self._priced_at = head.hash
 
-    def _lacking(self, job: Job) -> str:
-        node, settings = self._node, self._node.settings
-        if settings.pricing.rule is Rule.FREE:
-            return ""
-        return settings.pricing.lacking(job, _OUTPUT_BYTES, settings.fees, node.account.market())
-
     def _underpaid(self, job: Job, room: int) -> Underpaid | Closed | None:
         """What becomes of a request whose fee does not pay; None where it does, or need not."""
         pricing = self._node.settings.pricing
-        lacking = self._lacking(job)
-        if not lacking:
+        why = lacking(self._node, job, _OUTPUT_BYTES)
+        if not why:
             return None
         if pricing.rule is Rule.WAIT and room > 0 and pricing.worth_wei(job.priced) > 0:
-            return Underpaid(lacking)
-        return Closed(Reason.UNDERPAID, f"{lacking}; fees.policy is {pricing.rule}")
+            return Underpaid(why)
+        return Closed(Reason.UNDERPAID, f"{why}; fees.policy is {pricing.rule}")
 
     def _foresee(self, jobs: Sequence[Job]) -> None:
         """What a few requests need is asked for in one round trip; of many, each question is a batch by itself."""

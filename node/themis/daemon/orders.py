@@ -14,6 +14,7 @@ from themis.core.job import Closed, Fact, Job
 from themis.core.types import BlockId, Denial, Hash32, Request, TermsKey
 from themis.daemon.judge import require_acceptable
 from themis.daemon.node import Node
+from themis.daemon.worth import lacking_order
 from themis.ports import Store
 
 MOST_OPEN: Final = 512
@@ -109,8 +110,7 @@ class Door:
         if not isinstance(royalty_bps, int):
             raise Unavailable("the requester's license was there, and is not any more: ask again in a moment")
         orders.require_offered(order, node.chain.order_standing(order, block), royalty_bps, spoken_for)
-        lacking = node.settings.pricing.lacking(job, len(_OUTPUT), node.settings.fees, node.account.market())
-        if lacking:
+        if lacking := lacking_order(node, job, _OUTPUT, block):
             raise Refused(Reason.UNDERPAID, f"{lacking}; sign another one with a higher fee")
         self._require_terms(job, block)
         return job
@@ -152,8 +152,8 @@ class Door:
 def still_taken(node: Node, jobs: Sequence[Job]) -> tuple[list[Job], list[tuple[Job, Fact]]]:
     """Those of the jobs that are no orders or whose answers the oracle would take now; and what closes others.
 
-    A requester may have canceled, or taken its deposit back: that is seen before gas is spent. What cannot be told now
-    is in neither.
+    A requester may have canceled, or taken its deposit back: that is seen before gas is spent. What cannot be told now,
+    or does not pay for itself now, is in neither.
     """
     good: list[Job] = []
     gone: list[tuple[Job, Fact]] = []
@@ -168,6 +168,6 @@ def still_taken(node: Node, jobs: Sequence[Job]) -> tuple[list[Job], list[tuple[
             gone.append((job, Closed(refused.reason, refused.detail)))
         elif isinstance(pay, Unavailable):
             log.warning("whether order 0x%s is still good cannot be told: %s", job.id.hex(), pay)
-        else:
+        elif not lacking_order(node, job, job.answer.output, block):
             good.append(job)
     return good, gone

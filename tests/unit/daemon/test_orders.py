@@ -179,6 +179,30 @@ def test_no_order_is_taken_at_a_loss(tmp_path: Path) -> None:
     assert bench.job(id_).state is State.SENDING
 
 
+def test_first_uses_of_an_order_are_paid_for_or_it_waits(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "themis.db", pricing=Pricing(Rule.WAIT))
+    bench.see()
+    bench.chain.gas_of_orders = 225_510
+    price = 2 * GWEI
+    usual, dear = ((gas * price) * 10 // 8 + 10 for gas in (131_920, 225_510))
+    with pytest.raises(Refused, match="gas 225510 at 2000000000 wei") as refused:
+        bench.order(b"1", fee=usual)
+    assert refused.value.reason is Reason.UNDERPAID
+    first = bench.order(b"2", fee=dear)
+    bench.chain.gas_of_orders = 131_920
+    others = bench.order(b"3", fee=usual)
+    bench.chain.gas_of_orders = 250_000  # a wallet's contract has changed since
+    bench.work()
+    assert [bench.job(each).state for each in (first, others)] == [State.COMPUTED, State.COMPUTED]
+    request = bench.chain.ask(b"4", fee=usual)
+    bench.work()
+    assert bench.job(request).state is State.SENDING, "nobody waits for those that wait"
+    bench.chain.base_fee_wei = GWEI // 100
+    bench.mine()
+    bench.work()
+    assert [bench.job(each).state for each in (first, others)] == [State.SENDING, State.SENDING]
+
+
 @pytest.mark.parametrize("computed", [False, True])
 def test_who_cancels_before_the_answer_is_sent_costs_no_gas(bench: Bench, *, computed: bool) -> None:
     id_ = bench.order()
