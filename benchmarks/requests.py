@@ -61,11 +61,11 @@ class Burst:
 
 
 @contextmanager
-def fresh(bundle: Path, *, block_s: int | None = None, proxied: bool = False) -> Iterator[Track]:
+def fresh(bundle: Path, *, block_s: int | None = None, away_s: float | None = None) -> Iterator[Track]:
     """A warm node on a chain of its own."""
     with (
         tempfile.TemporaryDirectory() as directory,
-        laid(bundle, Path(directory), proxied=proxied) as track,
+        laid(bundle, Path(directory), away_s=away_s) as track,
         start(track),
     ):
         track.burst(WARM_UP)
@@ -105,7 +105,7 @@ def latencies(away_s: float = 0.0) -> tuple[float, float, float]:
     """
     chance = random.Random(2)  # noqa: S311 (no secret)
     watch = Stopwatch(away_s)
-    with fresh(SELFTEST, proxied=True) as track:
+    with fresh(SELFTEST, away_s=away_s) as track:
         track.proxy.choose(watch)
         before = Reading.take(track.pid, track.url)
         found, trips = [], []

@@ -139,17 +139,21 @@ def broadcast(rpc: Rpc, raws: Sequence[bytes]) -> None:
 
 
 @contextmanager
-def laid(bundle: Path, directory: Path, *, proxied: bool = False) -> Iterator[Track]:
-    """A fresh chain with a licensed model, and a home as `themis init` writes it; no node yet."""
+def laid(bundle: Path, directory: Path, *, away_s: float | None = None) -> Iterator[Track]:
+    """A fresh chain with a licensed model, and a home as `themis init` writes it; no node yet.
+
+    With `away_s` (one way and back again) a proxy stands between.
+    """
     with ExitStack() as stack:
         chain = stack.enter_context(chains.start(chains.Kind.ANVIL))
         world = World.build(chain)
         model_id = register(world, bundle)
         world.license(model_id)
         proxy = stack.enter_context(serving(chain.rpc_url))
+        proxy.heads_after_s = None if away_s is None else away_s / 2
         operator = Person(directory / "home", world.operator)
         oracle = ("--oracle", "0x" + world.client.oracle.hex(), "--start-block", str(world.start_block))
-        operator.tell("init", "--rpc-url", proxy.url if proxied else chain.rpc_url, *oracle)
+        operator.tell("init", "--rpc-url", chain.rpc_url if away_s is None else proxy.url, *oracle)
         write_key(operator.home / "keys", world.operator)
         with (operator.home / "config.toml").open("a") as config:
             config.write(f'\n[[models]]\npath = "{bundle}"\nmodel_id = "0x{model_id.hex()}"\n')

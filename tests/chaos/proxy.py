@@ -2,8 +2,11 @@
 
 import http.client
 import json
+import select
+import socket
 import ssl
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -65,7 +68,7 @@ class Proxy:
     """Forwards to a chain under the fault that is chosen at the moment, and counts what it is asked."""
 
     def __init__(self, target: str) -> None:
-        self._netloc = urlsplit(target).netloc
+        self.netloc = urlsplit(target).netloc
         self._local = threading.local()
         self._fault: Fault = calm
         self._lifted = threading.Event()
@@ -75,6 +78,8 @@ class Proxy:
         self.requests = 0
         """HTTP requests."""
         self.url = ""
+        self.heads_after_s: float | None = None
+        """How much later a WebSocket passes on what is said on it; None: there is none here."""
 
     def choose(self, fault: Fault) -> None:
         """From now on; what the last fault keeps waiting goes on."""
@@ -123,7 +128,7 @@ class Proxy:
         for last in (False, True):
             connection = getattr(self._local, "connection", None)
             if connection is None:
-                connection = http.client.HTTPConnection(self._netloc, timeout=UPSTREAM_TIMEOUT_S)
+                connection = http.client.HTTPConnection(self.netloc, timeout=UPSTREAM_TIMEOUT_S)
                 self._local.connection = connection
             try:
                 connection.request("POST", "/", body, {"Content-Type": "application/json"})
@@ -157,12 +162,35 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(reply.body)
 
+    def do_GET(self) -> None:
+        """A WebSocket, where there is one: passed on as it is."""
+        if (after_s := self.proxy.heads_after_s) is None or self.headers.get("Upgrade", "").lower() != "websocket":
+            self.send_error(404)
+            return
+        self.close_connection = True
+        host, _, port = self.proxy.netloc.partition(":")
+        with socket.create_connection((host, int(port)), UPSTREAM_TIMEOUT_S) as chain:
+            chain.sendall(f"{self.requestline}\r\n{self.headers}".encode())
+            _pass_on(self.connection, chain, after_s)
+
     def finish(self) -> None:
         self.proxy.leave()
         super().finish()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the parent's name)
         """Quiet."""
+
+
+def _pass_on(one: socket.socket, other: socket.socket, after_s: float) -> None:
+    """Until one of them hangs up."""
+    peers = {one: other, other: one}
+    while True:
+        for ready in select.select(list(peers), [], [])[0]:
+            said = ready.recv(2**16)
+            if not said:
+                return
+            time.sleep(after_s)
+            peers[ready].sendall(said)
 
 
 class _Server(ThreadingHTTPServer):

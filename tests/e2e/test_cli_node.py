@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from demo import chains
+from tests.chaos.proxy import serving
 from tests.cli_kit import Person, Town, copied, run_fails, spoil, wait_for_state
 from tests.homes import SELFTEST, make_home, register, running, wait_for_log, wait_until_ready
 from tests.patience import PATIENCE_S
 from tests.world import World
+from themis import config
 from themis.chain.abi import Artifact
 from themis.chain.rpc import Call, Rpc, RpcError
 from themis.core.types import Hash32
@@ -54,6 +56,15 @@ def test_a_home_knows_where_its_oracles_history_begins(
     assert "missing trie node" in said.err
     assert "set chain.start_block in config.toml to the block that its registry was deployed in" in said.err
     assert "start_block = 0 " in (tmp_path / "pruned/config.toml").read_text()
+
+
+def test_a_home_hears_of_new_blocks_where_its_endpoint_tells(town: Town, tmp_path: Path) -> None:
+    url = town.world.chain.rpc_url
+    Person(tmp_path / "told", town.requester.signer).tell("init", "--rpc-url", url)
+    assert config.load(tmp_path / "told").chain.ws_url == url.replace("http", "ws")
+    with serving(url) as untold:
+        Person(tmp_path / "untold", town.requester.signer).tell("init", "--rpc-url", untold.url)
+    assert config.load(tmp_path / "untold").chain.ws_url is None
 
 
 def test_a_wrong_chain_is_said_before_anything_is_sent(town: Town, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """The `Chain` port: one suite, on the chain in memory and on RpcChain before a real Anvil."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Protocol
@@ -15,7 +15,7 @@ from tests.world import World
 from themis.chain import contracts
 from themis.chain.client import OracleClient
 from themis.chain.oracle import RpcChain
-from themis.chain.rpc import Rpc, RpcError
+from themis.chain.rpc import Call, Rpc, RpcError
 from themis.core import canonical, policy
 from themis.core.errors import Unavailable
 from themis.core.fees import FeePolicy, Fees, Market, fulfill_gas, together_gas
@@ -23,7 +23,19 @@ from themis.core.job import Job
 from themis.core.keccak import keccak
 from themis.core.pool import TAKEN, Reply
 from themis.core.transaction import Transaction
-from themis.core.types import Address, BlockId, Denial, Fulfilled, Hash32, Request, Requested, Role, Terms, TermsKey
+from themis.core.types import (
+    Address,
+    BlockId,
+    ChainEvent,
+    Denial,
+    Fulfilled,
+    Hash32,
+    Request,
+    Requested,
+    Role,
+    Terms,
+    TermsKey,
+)
 from themis.keys.keystore import KeystoreSigner
 from themis.ports import Chain
 
@@ -256,6 +268,30 @@ def test_new_blocks_are_read_by_their_hash(stage: Stage) -> None:
     of_head, of_empty, of_gone = stage.chain.events_of([head, empty, gone])
     assert of_head == told
     assert (of_empty, of_gone) == ([], None)
+
+
+def test_a_log_that_is_shown_again_is_not_decoded_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    decode, batch = contracts.decode_event, Rpc.batch
+    decoded: list[str] = []
+
+    def counted(log: Mapping[str, Any], chain_id: int) -> ChainEvent | None:
+        decoded.append(log["logIndex"])
+        return decode(log, chain_id)
+
+    def otherwise(rpc: Rpc, calls: Sequence[Call], **how: int) -> list[Any]:
+        found = batch(rpc, calls, **how)
+        for log in (log for logs in found if isinstance(logs, list) for log in logs):
+            log["data"] = log["data"].replace(b"in".ljust(32, b"\0").hex(), b"on".ljust(32, b"\0").hex())
+        return found
+
+    monkeypatch.setattr(contracts, "decode_event", counted)
+    with _anvil_stage() as stage:
+        stage.ask(b"in")
+        first, again = (stage.chain.head_and_events(0)[1] for _ in range(2))
+        assert (again, len(decoded)) == (first, 1)
+        monkeypatch.setattr(Rpc, "batch", otherwise)
+        _, changed = stage.chain.head_and_events(0)
+    assert [event.input for event in changed or () if isinstance(event, Requested)] == [b"on"]
 
 
 def test_an_answer_is_sent_mined_and_read(stage: Stage) -> None:

@@ -91,8 +91,9 @@ class Artifact:
         shape = self._events.get(Hash32(topics[0])) if topics else None
         if shape is None:
             return None
-        values = [decode([kind], topic)[0] for kind, topic in zip(shape.indexed, topics[1:], strict=True)]
-        values += decode(shape.plain, data)
+        if len(topics) != 1 + len(shape.indexed):
+            raise ValueError(f"{shape.name} has {len(shape.indexed)} indexed parameters, not {len(topics) - 1}")
+        values = (*decode(shape.indexed, b"".join(topics[1:])), *decode(shape.plain, data))
         return Log(shape.name, dict(zip(shape.fields, values, strict=True)))
 
     def denial(self, data: bytes) -> Denial:

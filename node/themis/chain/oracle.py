@@ -29,6 +29,9 @@ from themis.core.types import (
     TermsKey,
 )
 
+_RawLog = tuple[str, ...]
+"""All of a log that an event is made of."""
+
 _REFUSED_ENOUGH: Final = 3
 """Ranges up to the head that were refused in a row: the endpoint allows none so long."""
 
@@ -47,6 +50,8 @@ class RpcChain:
         self._query: Query = {"address": self._oracle, "topics": contracts.event_topics(operator)}
         self._sieve = contracts.sieve(client.oracle, operator)
         self._refused_ranges = 0
+        self._decoded: dict[_RawLog, ChainEvent | None] = {}
+        """What the last look showed: the next look, and receipts, show most of it again."""
 
     def head(self) -> Block:
         return self._look([])[0]
@@ -60,6 +65,7 @@ class RpcChain:
             self._refused_ranges += 1
             return head, None
         self._refused_ranges = 0
+        self._decoded = {_raw(log): self._event(log) for log in raws}
         return head, self._events(raws)
 
     def blocks(self, numbers: Sequence[int]) -> list[Block | None]:
@@ -249,9 +255,13 @@ class RpcChain:
 
     def _events(self, raws: Sequence[Mapping[str, Any]]) -> list[ChainEvent]:
         """In chain order."""
-        decoded = (contracts.decode_event(raw, self._chain_id) for raw in raws if not raw.get("removed"))
+        decoded = (self._event(raw) for raw in raws if not raw.get("removed"))
         found = [event for event in decoded if event is not None]
         return sorted(found, key=lambda event: (event.at.block_number, event.at.log_index))
+
+    def _event(self, log: Mapping[str, Any]) -> ChainEvent | None:
+        raw = _raw(log)
+        return self._decoded[raw] if raw in self._decoded else contracts.decode_event(log, self._chain_id)
 
     def _events_of(self, block: Block, raws: Any) -> list[ChainEvent] | None:
         if isinstance(raws, RpcError):
@@ -300,6 +310,11 @@ def _nobody() -> Unavailable:
 
 def _untold(error: RpcError) -> Unavailable:
     return Unavailable(f"the RPC refused {error}: {error.advice}")
+
+
+def _raw(log: Mapping[str, Any]) -> _RawLog:
+    fields = (log[name] for name in ("address", "data", "blockNumber", "blockHash", "logIndex", "transactionHash"))
+    return (*fields, *log["topics"])
 
 
 def _int(text: str) -> int:

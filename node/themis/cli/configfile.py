@@ -21,7 +21,7 @@ start_block = {start_block}     # the block the registry was deployed in
 # confirmations = 1    # blocks after which an answer counts as final
 # poll_interval_s = 0.5
 # rpc_urls = []        # more endpoints: they take over when the first fails, and get every answer
-# ws_url = ""          # a WebSocket of the same chain, which wakes the node for a new block
+{ws_url}   # a WebSocket of the same chain, which wakes the node for a new block
 # quorum = 1           # so many endpoints must agree about money and licenses
 # reread_blocks = 12   # how far the backends of an endpoint may lie apart
 
@@ -42,12 +42,15 @@ start_block = {start_block}     # the block the registry was deployed in
 """
 
 
-def create(path: Path, *, rpc_url: str, chain_id: int, oracle: str | None, start_block: int) -> None:
+def create(
+    path: Path, *, rpc_url: str, ws_url: str | None, chain_id: int, oracle: str | None, start_block: int
+) -> None:
     """Write a new file, mode 600: RPC URLs carry API keys. Raises Misconfigured rather than overwrite one."""
     if path.exists():
         raise Misconfigured(f"{path} exists: edit it, or choose another --home")
     text = _TEMPLATE.format(
         rpc_url=_value(rpc_url),
+        ws_url=f"ws_url = {_value(ws_url)}" if ws_url else '# ws_url = ""       ',
         chain_id=chain_id,
         oracle=f"oracle = {_value(oracle)}" if oracle else "# oracle = none yet: `themis deploy` writes it here",
         start_block=start_block,

@@ -131,15 +131,16 @@ class Supervisor:
                 if worked:
                     self._notify()
                 if loop.name == "watch":
-                    self._look_again(begun_s, found=worked)
+                    self._look_again(loop, begun_s, found=worked)
                 elif not worked:
                     self._sleep(rounds, _pause_s(loop))
 
-    def _look_again(self, begun_s: float, *, found: bool) -> None:
+    def _look_again(self, watch: Loop, begun_s: float, *, found: bool) -> None:
         """Only the watcher does not wait for the other loops: they know of no block."""
         now_s = time.monotonic()
         if found:
             self._pace.saw_block(now_s)
+            self._stop.wait(_pause_of(watch) or 0)
         else:
             self._called.wait(self._pace.wait_s(now_s, now_s - begun_s))
             self._called.clear()
@@ -167,8 +168,12 @@ class Supervisor:
 
 
 def _pause_s(loop: Loop) -> float:
-    waits_s = loop.pause_s if isinstance(loop, Waiting) else None
+    waits_s = _pause_of(loop)
     return IDLE_S if waits_s is None else min(waits_s, IDLE_S)
+
+
+def _pause_of(loop: Loop) -> float | None:
+    return loop.pause_s if isinstance(loop, Waiting) else None
 
 
 def _join(threads: Sequence[threading.Thread], within_s: float) -> None:

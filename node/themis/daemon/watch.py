@@ -15,6 +15,8 @@ from themis.daemon.ranges import Ranges
 
 REORG_DEPTH: Final = 64
 """Older blocks are read in ranges, newer ones one by one: catching up ends a range this far below the head."""
+_TOGETHER_S: Final = 0.02
+"""New blocks of so long are read in one look: a busy chain costs fewer looks, and loops that work get the processor."""
 _STRANGE_LOOKS: Final = 5
 """So often in a row the chain must look like another one before that is believed: a backend may be another chain's."""
 
@@ -38,6 +40,7 @@ class Watch:
         self._expecting = False
         self._rhythm = Rhythm()
         self._strange_looks = 0
+        self.pause_s: float | None = None
 
     def expect(self) -> None:
         """A new block is there, as somebody says: its logs are asked for together with it."""
@@ -45,7 +48,7 @@ class Watch:
 
     def step(self) -> bool:
         """Read what is new, or rewind. False when everything up to the head is recorded."""
-        node = self._node
+        node, self.pause_s = self._node, None
         tail = node.store.tail()
         if not tail:
             self._begin()
@@ -106,6 +109,7 @@ class Watch:
         events = [*late, *self._unrecorded(new, by_hash)]
         self._expecting = bool(new)
         if new:
+            self.pause_s = _TOGETHER_S
             self._rhythm.saw_block(self._node.clock.now_s())
         if not new and not late:
             return False

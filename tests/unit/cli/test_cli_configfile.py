@@ -16,7 +16,7 @@ MODEL = "0x" + "cd" * 32
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "config.toml"
-    configfile.create(path, rpc_url='http://x/"quoted"', chain_id=5, oracle=None, start_block=0)
+    configfile.create(path, rpc_url='http://x/"quoted"', ws_url=None, chain_id=5, oracle=None, start_block=0)
     return path
 
 
@@ -28,7 +28,7 @@ def test_a_new_file_is_private_and_valid(file: Path) -> None:
 
 def test_a_file_is_not_overwritten(file: Path) -> None:
     with pytest.raises(Misconfigured, match="exists: edit it, or choose another --home"):
-        configfile.create(file, rpc_url="http://x", chain_id=6, oracle=None, start_block=0)
+        configfile.create(file, rpc_url="http://x", ws_url=None, chain_id=6, oracle=None, start_block=0)
 
 
 def test_the_oracle_is_set_and_comments_stay(file: Path) -> None:

@@ -12,6 +12,7 @@ from themis.core.errors import Unavailable
 from themis.core.job import State
 from themis.core.types import Block, ChainEvent, Hash32
 from themis.daemon.attempts import RESEND_AFTER_S
+from themis.daemon.watch import REORG_DEPTH
 
 
 @pytest.fixture
@@ -190,3 +191,13 @@ def test_the_logs_of_a_block_that_was_due_come_with_its_head(bench: Bench, monke
     id_ = bench.chain.ask()
     assert bench.watch.step()
     assert known(bench, id_)
+
+
+def test_blocks_that_come_together_are_read_together_and_old_ones_at_once(bench: Bench) -> None:
+    bench.chain.ask()
+    assert bench.watch.step()
+    assert bench.watch.pause_s == 0.02
+    for _ in range(REORG_DEPTH + 1):
+        bench.chain.mine()
+    assert bench.watch.step()
+    assert bench.watch.pause_s is None

@@ -48,7 +48,8 @@ def init(
         start_block = _deployed_in(found) if start_block is None else start_block
     start_block = start_block or 0
     oracle_text = None if oracle is None else shown(oracle)
-    configfile.create(home.config_file, rpc_url=rpc_url, chain_id=chain_id, oracle=oracle_text, start_block=start_block)
+    written = {"rpc_url": rpc_url, "ws_url": _heads_beside(rpc_url, chain_id), "oracle": oracle_text}
+    configfile.create(home.config_file, **written, chain_id=chain_id, start_block=start_block)
     record = {
         "config": str(home.config_file),
         "chain_id": chain_id,
@@ -58,6 +59,21 @@ def init(
     }
     print_record(record, as_json=as_json)
     say("next: `themis keys new`" + ("" if oracle else ", then `themis deploy`"))
+
+
+def _heads_beside(rpc_url: str, chain_id: int) -> str | None:
+    """A WebSocket at the same address that tells of new blocks, as development chains have one; None: there is none."""
+    from themis.chain.heads import Heads
+
+    url = rpc_url.replace("http", "ws", 1)
+    heads = Heads(url, chain_id)
+    try:
+        heads.wait(0)
+    except Unavailable:
+        return None
+    finally:
+        heads.close()
+    return url
 
 
 def _deployed_in(oracle: "OracleClient") -> int:
