@@ -1,13 +1,16 @@
 """A home or a node that is set up wrong: each mistake has a message that says what to do, and nothing is lost."""
 
+import secrets
 import shutil
 import signal
 import sqlite3
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from demo import chains
@@ -196,6 +199,59 @@ def test_a_node_with_a_token_tells_its_own_people_only(town: Town, tmp_path: Pat
         assert person.tell("status")["running"]
         (person.home / "token").write_text("u" * 20)
         assert "the node's API says: send `Authorization: Bearer TOKEN`" in person.fails(78, "status")
+
+
+def test_nothing_secret_is_written_or_told(town: Town, tmp_path: Path) -> None:
+    """Key, password, token, and what an endpoint's URL has of its owner: in no other file, and in no word or answer."""
+    person = copied(town, tmp_path)
+    for left in (*person.home.glob("themis.db*"), person.home / "log"):
+        left.unlink(missing_ok=True)
+    token, user, path, place = (secrets.token_hex(16) for _ in range(4))
+    (person.home / "token").touch(mode=0o600)
+    (person.home / "token").write_text(token)
+    url = f"{town.world.chain.rpc_url.replace('://', f'://{user}:{user}@')}/?key={place}"
+    spoil(person, f'rpc_url = "{town.world.chain.rpc_url}"', f'rpc_url = "{url}"')
+    spoil(person, "[api]\n", '[log]\nlevel = "debug"\n[api]\ntoken_file = "token"\n')
+    told = []
+    with running(person.home) as process:
+        api = wait_until_ready(person.home, process)
+        asked = town.requester.tell(*town.ask("--input-hex", "0x02", "--fee-wei", "9", "--lane", "40"))
+        wait_for_state(person, asked["request_id"], "done")
+        for told_at in (
+            "/v1/status",
+            f"/v1/jobs/{asked['request_id']}",
+            "/metrics",
+            "/",
+            "/v1/openapi.json",
+            "/v1/none",
+        ):
+            for given in (token, "a wrong one"):
+                answer = httpx.get(f"{api}{told_at}", headers={"Authorization": f"Bearer {given}"})
+                told.append(f"{answer.headers} {answer.text}")
+        for line in (("status",), ("jobs", "--wide"), ("check",), ("config", "show"), ("keys", "list")):
+            ran = person.run(*line)
+            assert ran.status == 0, ran.err
+            told.append(ran.out + ran.err)
+        process.terminate()
+        assert process.wait(PATIENCE_S) == 0
+    told.append(str(person.run("--set", f"chain.rpc_url=http://127.0.0.1:9/v3/{path}", "check")))
+    kept = {person.home / name for name in ("config.toml", "token", "keys/default.json", "keys/default.password")}
+    written = {str(file): file.read_bytes() for file in person.home.rglob("*") if file.is_file() and file not in kept}
+    assert {Path(name).name for name in written} >= {"log", "themis.db"}
+    key = bytes(person.signer.account.key)
+    found = [
+        (where, what)
+        for where, text in (*written.items(), *((f"told: {text[:60]}", text.encode()) for text in told))
+        for what in (
+            key,
+            key.hex().encode(),
+            b64encode(key),
+            b"of a test",
+            *map(str.encode, (token, user, path, place)),
+        )
+        if what in text
+    ]
+    assert found == []
 
 
 def test_requests_that_the_store_lost_are_found_again(town: Town, tmp_path: Path) -> None:

@@ -91,6 +91,18 @@ def test_loose_modes_are_refused(made: tuple[Path, Path], which: int, mode: int)
         made[which].chmod(0o600)
 
 
+def test_what_a_container_is_handed_has_the_mode_of_its_mount(
+    made: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Docker binds a secret's file as it is, Kubernetes mounts it with 644."""
+    made[1].chmod(0o644)
+    try:
+        monkeypatch.setattr(keystore, "HANDED_IN", made[1].parent)
+        assert keystore.read_password(made[1])
+    finally:
+        made[1].chmod(0o600)
+
+
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"crypto": 1}', "not json"])
 def test_a_broken_key_file_is_said(made: tuple[Path, Path], tmp_path: Path, text: str) -> None:
     broken = tmp_path / "key.json"
