@@ -11,6 +11,7 @@ from web3.contract import Contract
 from web3.logs import DISCARD
 from web3.types import TxReceipt
 
+from contracts.order_gas import signed_order
 from themis.core import merkle
 from themis.core.types import Hash32, Role, UseClass
 
@@ -93,6 +94,16 @@ class Committee:
         call = self.contract.functions.answer(tuple(request.values()), OUTPUT, signatures)
         return _full(self.send(call, self.bench.requester), signatures)
 
+    def answer_order(self, threshold: int, model_id: Hash32) -> int:
+        """Answer the next order of a lane; gas used."""
+        words, requesters = signed_order(self.bench, model_id, 2_000)
+        functions = self.bench.oracle.functions
+        request_id = functions.idOf(words).call()
+        result_hash = functions.resultHashOf(request_id, model_id, OUTPUT).call()
+        signatures = self.signed("Result", threshold, request_id, result_hash)
+        call = self.contract.functions.answerOrder(words, requesters, OUTPUT, signatures)
+        return _full(self.send(call, self.bench.requester), signatures)
+
     def answer_batch(self, threshold: int, model_id: Hash32) -> int:
         """Ask in lanes from 1,000 on and answer under one root, in a transaction each; gas used by both."""
         bench = self.bench
@@ -131,9 +142,11 @@ def committee_paths(bench: "Bench", factory: Contract, abi: list[Any], send: Sen
             asked, request = committee.bench.direct(model_id, fee=FEE)
             total = asked + committee.answer(threshold, request)
             batch = committee.answer_batch(threshold, model_id) // BATCH
+            order = committee.answer_order(threshold, model_id)
         gas[f"{name}, over a single operator"] = total - single["request + answer, account"]
         results = f"batch of {BATCH}, per result"
         gas[f"{name}, {results}, over a single operator"] = batch - single[results]
+        gas[f"{name}, order, over a single operator"] = order - single["order"]
         if size == 3:
             gas |= {"committee, create": made, "committee, join": joined[0], "committee, offer": offered}
             gas |= _pay(committee, threshold, model_id)

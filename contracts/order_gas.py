@@ -1,6 +1,7 @@
 """Measures orders: signed by a requester with a deposit, answered in one transaction."""
 
 from dataclasses import replace
+from typing import Any
 
 from eth_account import Account
 from eth_account.messages import encode_typed_data
@@ -15,6 +16,12 @@ from themis.core.types import Hash32, Request, UseClass
 
 def order_gas(bench: Bench, model_id: Hash32, lane: int, items: int = 0) -> int:
     """Answer an order that its requester has signed: no callback; gas used."""
+    call = bench.oracle.functions.fulfillOrder(*signed_order(bench, model_id, lane, items), OUTPUT, 0)
+    return send(call, bench.operator)["gasUsed"]
+
+
+def signed_order(bench: Bench, model_id: Hash32, lane: int, items: int = 0) -> tuple[tuple[Any, ...], bytes]:
+    """The next order of a lane, as contracts take it, and its requester's signature."""
     _, seq, _ = bench.oracle.functions.stateOf(bench.requester, lane).call()
     order = Request(
         requester=address(bench.requester),
@@ -42,9 +49,7 @@ def order_gas(bench: Bench, model_id: Hash32, lane: int, items: int = 0) -> int:
     requester, model, input_hash, operator, *addresses, facts = request_words(order)
     token, fee, pay_to, licensee = addresses
     shown = [Web3.to_checksum_address(each) for each in (requester, operator, token, pay_to, licensee)]
-    words = (shown[0], model, input_hash, shown[1], shown[2], fee, shown[3], shown[4], facts)
-    call = bench.oracle.functions.fulfillOrder(words, signature, OUTPUT, 0)
-    return send(call, bench.operator)["gasUsed"]
+    return (shown[0], model, input_hash, shown[1], shown[2], fee, shown[3], shown[4], facts), signature
 
 
 def _signed(bench: Bench, order: Request) -> bytes:

@@ -1,14 +1,15 @@
 """Members of one committee on fakes: stores on disk, messages through real envelopes, lives that end at any point."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from tests.daemon_kit import GWEI, Life, Mortal
-from tests.fakes import CHAIN_ID, MODEL, ORACLE_ADDRESS, FakeChain, FakeClock, FakeEngine
-from themis.committee import wire
+from tests.fakes import CHAIN_ID, MODEL, ORACLE_ADDRESS, SIGNATURE, FakeChain, FakeClock, FakeEngine
+from themis.committee import parcel, wire
 from themis.committee.gate import Barred, Numbers, seal
+from themis.committee.parcel import Parcel
 from themis.committee.table import Table
 from themis.committee.talk import Talk
 from themis.committee.wire import Hello, Reply, Told
@@ -23,8 +24,12 @@ from themis.core.recourse import Round
 from themis.core.requesters import Requesters
 from themis.core.types import Address, BlockRef, Hash32, LogPosition, Request, Requested
 from themis.daemon.agree import Agree
+from themis.daemon.infer import Infer
 from themis.daemon.insist import Insist
+from themis.daemon.judge import Judge
 from themis.daemon.node import Node, Settings
+from themis.daemon.orders import Door
+from themis.daemon.spread import Spread
 from themis.keys.keystore import KeystoreSigner
 from themis.store.store import SqlStore
 from themis.telemetry import Telemetry
@@ -48,6 +53,8 @@ class Wires:
     unwilling: set[Address] = field(default_factory=set)
     """They sign no roots."""
     calls: int = 0
+    handed: int = 0
+    """Orders, from one to another."""
     carried_bytes: int = 0
 
     def exchange(self, caller: "Member", seat: Seat, told: Told) -> Reply:
@@ -68,6 +75,15 @@ class Wires:
         if signed is None or seat.member in self.unwilling:
             raise Unavailable("not_signed")
         return signed
+
+    def order(self, caller: "Member", seat: Seat, handed: Parcel) -> str:
+        other = self._reach(caller, seat)
+        self.handed += 1
+        return other.spread.receive(caller.address, parcel.read_parcel(parcel.parcel_bytes(handed)))
+
+    def next_order(self, caller: "Member", seat: Seat, known: Collection[Hash32]) -> Parcel | None:
+        body = self._reach(caller, seat).spread.next_for(parcel.read_known(parcel.known_bytes(known)))
+        return parcel.read_parcel(body) if body else None
 
     def hello(self, caller: "Member", seat: Seat) -> Hello:
         body, _ = self._reach(caller, seat).table.hello(caller.address)
@@ -92,6 +108,12 @@ class Postman:
 
     def countersigned(self, seat: Seat, leaves: Sequence[Leaf]) -> bytes:
         return self.wires.countersigned(self.member, seat, leaves)
+
+    def order(self, seat: Seat, handed: Parcel) -> str:
+        return self.wires.order(self.member, seat, handed)
+
+    def next_order(self, seat: Seat, known: Collection[Hash32]) -> Parcel | None:
+        return self.wires.next_order(self.member, seat, known)
 
     def hello(self, seat: Seat) -> Hello:
         return self.wires.hello(self.member, seat)
@@ -153,18 +175,32 @@ class Member:
             max_spend_wei=None,
             errand_gas_per_day=5_000_000,
             gather_s=self._gather_s,
+            committee=COMMITTEE,
         )
         engine = FakeEngine()
         self.node = Node(chain, store, engine, self.signer, self._clock, settings, Telemetry(engine.models()))
         self.node.time.observe(self._chain.chain[-1].shown)
+        self.store.record_events([], [self._chain.chain[-1].header.ref], 1)
         self.table = Table(
             FORUM, self._chamber, store, self.signer, self._clock, ORACLE_ADDRESS, GOLDENS, turn_s=TURN_S
         )
         self.numbers = Numbers(self._clock)
         post: Any = Postman(self._wires, self)
         self.talk = Talk(self.table, post, start=lambda call: call())
-        self.agree = Agree(self.node, self.talk)
+        self.door = Door(self.node)
+        self.spread = Spread(self.talk, self.door)
+        self.judge, self.infer = Judge(self.node), Infer(self.node)
+        self.agree = Agree(self.node, self.talk, self.spread)
         self.insist = Insist(self.node, self.table, report=True)
+
+    def take(self, order: Request, *inputs: bytes) -> Hash32:
+        """An order is brought to this member by its requester. Raises Refused."""
+        return self.door.take(order, SIGNATURE, inputs).id
+
+    def think(self) -> None:
+        """Judge what was taken, and run its model."""
+        self.judge.step()
+        self.infer.step()
 
     def die(self) -> None:
         self.up = False
@@ -212,5 +248,7 @@ class House:
                 if member.up:
                     for line in member.talk._lines.values():
                         line.due_at_s = line.greet_at_s = 0.0
+                    for way in member.spread._lines.values():
+                        way.due_at_s = 0.0
                     member.agree.step()
             self.clock.now += 1.0

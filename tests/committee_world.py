@@ -5,6 +5,8 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
+
 from demo import chains
 from demo.chains import RunningChain
 from tests.homes import write_config, write_key
@@ -13,7 +15,9 @@ from themis.chain import contracts
 from themis.chain.abi import Log, address
 from themis.chain.client import deploy, transact
 from themis.chain.contracts import COMMITTEE, FACTORY
-from themis.core import committee
+from themis.committee import parcel
+from themis.committee.parcel import Parcel
+from themis.core import canonical, committee, listing
 from themis.core.committee import OFFER_TYPE, Forum, Offer
 from themis.core.types import ETHER, Address, Hash32, Role, UseClass
 from themis.keys.keystore import KeystoreSigner
@@ -102,6 +106,16 @@ class CommitteeWorld:
         _, logs = world.client.transact(world.requester, FEES, "request", ask, input_, value_wei=fee_wei)
         return Hash32(logs[0].values["id"])
 
+    def order(self, place: Place, model_id: Hash32, inputs: Sequence[bytes], *, lane: int) -> Hash32:
+        """Bring one member an order, for a list where there are several inputs; its id."""
+        world, items = self.world, len(inputs) if len(inputs) > 1 else 0
+        input_ = listing.pack(inputs) if items else inputs[0]
+        order = world.order(model_id, input_, operator=self.forum.committee, lane=lane, items=items)
+        signature = world.signed(order)
+        body = parcel.parcel_bytes(Parcel(order, signature, tuple(inputs)))
+        httpx.post(f"{place.url}/v1/orders", content=body).raise_for_status()
+        return canonical.request_id(order, world.client.chain_id, world.client.oracle)
+
     def ask_several(self, model_id: Hash32, input_: bytes, lanes: range, *, fee_wei: int = 10**9) -> set[Hash32]:
         """As `ask`, the same in each of these lanes, in one transaction; their ids."""
         world = self.world
@@ -120,7 +134,7 @@ class CommitteeWorld:
 
     def signers(self, id_: Hash32) -> list[Address]:
         """Who signed the answer, by what the committee has logged in its transaction."""
-        ((_, at),) = self.world.client.history(("Fulfilled",), self.world.start_block, id_)
+        ((_, at),) = self.world.client.history(("Fulfilled", "OrderFulfilled"), self.world.start_block, id_)
         logs = self.world.client.rpc.call("eth_getTransactionReceipt", "0x" + at.tx_hash.hex())["logs"]
         found = _read([raw for raw in logs if raw["address"].lower() == "0x" + self.forum.committee.hex()])
         (log,) = [log for log in found if log.event == "AnsweredMany" or log.values.get("id") == id_]

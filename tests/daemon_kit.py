@@ -156,7 +156,8 @@ class Bench:
         self.node = Node(chain, store, self.engine, signer, self.clock, self._settings, telemetry)
         self.watch, self.judge, self.infer = Watch(self.node), Judge(self.node), Infer(self.node)
         self.send, self.settle = Send(self.node), Settle(self.node)
-        self.door = Door(self.node, _Watching(self.see))
+        self.door = Door(self.node)
+        self.door.loops = _Watching(self.see)
         self.loops: tuple[Loop, ...] = (self.watch, self.judge, self.infer, self.send, self.settle)
 
     def work(self) -> None:

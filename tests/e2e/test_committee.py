@@ -9,6 +9,7 @@ from dataclasses import astuple
 from itertools import count
 from pathlib import Path
 
+import httpx
 import pytest
 
 from demo import chains
@@ -17,6 +18,7 @@ from tests.forking import INSTALLED, THEMIS
 from tests.homes import SELFTEST, register, running, said, wait_for_log, wait_until_ready
 from tests.patience import PATIENCE_S, until
 from themis.core import committee as messages
+from themis.core import listing
 from themis.core.committee import Offer
 from themis.core.types import ETHER, Hash32
 
@@ -81,9 +83,29 @@ def test_three_nodes_agree_and_each_answers_its_share_in_one_transaction(
         assert sum(log.values["answered"] for log in committee.events("AnsweredMany")) > len(
             committee.events("Answered")
         )
+        _orders(committee, model_id, homes)
         for process in processes:
             process.terminate()
         assert [process.wait(PATIENCE_S) for process in processes] == [0, 0, 0], told(homes)
+
+
+def _orders(committee: CommitteeWorld, model_id: Hash32, homes: list[Path]) -> None:
+    """One that a member took is answered by two; a list by its root, and every member proves what it says."""
+    world, (first, second, third) = committee.world, committee.places
+    questions = [b"one", b"two", b"three"]
+    world.deposit(2 * 10**9)
+    one = committee.order(first, model_id, [b"all are there"], lane=50)
+    many = committee.order(second, model_id, questions, lane=51)
+    found = world.wait_for_answers({one, many}, lambda: told(homes))
+    assert found[one][0] in {output for id_, (output,) in found.items() if id_ not in {one, many}}, "as any request"
+    assert len(committee.signers(one)) == len(committee.signers(many)) == 2
+    results = f"{third.url}/v1/results/0x{many.hex()}"
+    proofs = until(
+        lambda: [httpx.get(f"{results}/{n}") for n in range(3)], lambda all_: all(p.is_success for p in all_)
+    )
+    assert [proof.json()["root"] for proof in proofs] == ["0x" + found[many][0].hex()] * 3
+    outputs = [bytes.fromhex(proof.json()["output"][2:]) for proof in proofs]
+    assert listing.result_root(questions, outputs) == found[many][0]
 
 
 def test_a_liar_is_outvoted_named_and_recognized_before_the_first_request(

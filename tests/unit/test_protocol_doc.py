@@ -1,14 +1,16 @@
 """docs/protocol.md says what the code does: type strings, headers, limits, statuses and refusals."""
 
+import json
 import re
 from pathlib import Path
 
 from tests.vectors import committee as vectors
 from themis.api import committee as routes
-from themis.committee import floor, gate, post, wire
+from themis.committee import floor, gate, parcel, post, wire
 from themis.committee.gate import Barred
-from themis.core import committee
+from themis.core import committee, eip712
 from themis.core.agreement import Objection
+from themis.core.order import ORDER_TYPE
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/protocol.md").read_text()
@@ -23,8 +25,9 @@ def test_every_type_is_there_as_it_is_hashed() -> None:
 
 
 def test_paths_and_headers() -> None:
-    assert post.EXCHANGE in PAGE
-    assert post.HELLO in PAGE
+    paths = {value for value in vars(post).values() if isinstance(value, str) and value.startswith("/committee/")}
+    assert len(paths) == 6
+    assert [path for path in paths if f"`POST <endpoint>{path}`" not in PAGE] == []
     names = {value for name, value in vars(gate).items() if isinstance(value, str) and value.startswith("themis-")}
     assert len(names) == 6
     assert [name for name in names if f"`{name.title()}`" not in PAGE] == []
@@ -34,6 +37,8 @@ def test_limits() -> None:
     rows = dict(re.findall(r"^\| ([^|]+) \| ([\d, ]+) \|$", PAGE, re.MULTILINE))
     assert rows == {
         "bytes of a body": str(wire.MOST_BYTES),
+        "bytes of an order": str(parcel.MOST_BYTES),
+        "orders in `known`": str(parcel.MOST_KNOWN),
         "messages in it": str(wire.MOST_MESSAGES),
         "requests in `wants`, tags of each": f"{wire.MOST_WANTS}, {wire.MOST_KNOWN}",
         "seconds for a whole request or reply": f"{post.PATIENCE_S:g}",
@@ -42,6 +47,11 @@ def test_limits() -> None:
         "requests served at once": str(routes.MOST_AT_ONCE),
     }
     assert post.PATIENCE_S == routes.PATIENCE_S
+
+
+def test_an_order_has_the_fields_that_are_signed() -> None:
+    (shown,) = re.findall(r'"order": (\{.*?\}),', PAGE, re.DOTALL)
+    assert list(json.loads(shown)) == [each["name"] for each in eip712.members(ORDER_TYPE)]
 
 
 def test_every_refusal_is_there() -> None:

@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.vectors.ids import COUNTING, DOMAINS, EVERYBODY, NOBODY, ONES, SOMEBODY, ZERO
-from themis.core import committee
+from themis.committee import parcel
+from themis.committee.parcel import Parcel
+from themis.core import canonical, committee, listing
 from themis.core.committee import Forum, Leaf
-from themis.core.types import Address, Hash32
+from themis.core.order import order_typed_data
+from themis.core.types import Address, Hash32, Request, UseClass
 from themis.keys.keystore import KeystoreSigner
 
 FILE: Final = Path(__file__).with_suffix(".json")
@@ -55,7 +58,37 @@ def _case(signer: KeystoreSigner, forum: Forum, case: tuple[Hash32, Hash32, Hash
             }
             for number, body in enumerate(BODIES)
         ],
+        "order": _order(forum, signer, case),
     }
+
+
+def _order(forum: Forum, signer: KeystoreSigner, case: tuple[Hash32, Hash32, Hash32, Address]) -> dict[str, str]:
+    """An order for a list of two to the committee, as members hand it on; the oracle is the case's member."""
+    model_id, _, _, oracle = case
+    inputs = (b"", model_id)
+    order = Request(
+        requester=signer.address,
+        lane=2**64 - 1,
+        seq=1,
+        model_id=model_id,
+        input_hash=listing.input_root(inputs),
+        operator=forum.committee,
+        token=oracle,
+        fee=2**96 - 1,
+        pay_to=NOBODY,
+        royalty_bps=0,
+        terms_version=2,
+        use_class=UseClass.COMMERCIAL,
+        licensee=NOBODY,
+        grant_seq=0,
+        deadline_s=2**40 - 1,
+        callback_gas=3,
+        items=len(inputs),
+    )
+    signed = signer.sign_typed(order_typed_data(order, forum.chain_id, oracle))
+    id_ = canonical.request_id(order, forum.chain_id, oracle)
+    body = parcel.parcel_bytes(Parcel(order, signed, inputs))
+    return {"body": body.decode(), "id": _hex(id_), "known": parcel.known_bytes([id_]).decode()}
 
 
 def _hex(value: bytes) -> str:

@@ -3,10 +3,13 @@ pragma solidity 0.8.30;
 
 import {ECDSA} from "solady/utils/ECDSA.sol";
 import {EIP712} from "solady/utils/EIP712.sol";
+import {SafeCastLib} from "solady/utils/SafeCastLib.sol";
 
 import {ICommittee, Offer, Rules, Signature, Statement} from "../interfaces/ICommittee.sol";
 import {IInferenceOracle, Request, State} from "../interfaces/IInferenceOracle.sol";
-import {ILicenseRegistry, License, Role} from "../interfaces/ILicenseRegistry.sol";
+import {ILicenseRegistry, License, Role, UseClass} from "../interfaces/ILicenseRegistry.sol";
+import {IRegistry} from "../interfaces/IRegistry.sol";
+import {LicenseAt, Licenses} from "../libraries/Licenses.sol";
 import {Merkle} from "../libraries/Merkle.sol";
 import {Oracles} from "../libraries/Oracles.sol";
 import {Requests} from "../libraries/Requests.sol";
@@ -37,7 +40,7 @@ contract Committee is Membership, EIP712 {
         "Offer(bytes32 modelId,address token,bool serving,uint96 minFee,uint32 maxCallbackGas,uint256 nonce)"
     );
 
-    ILicenseRegistry private immutable REGISTRY;
+    IRegistry private immutable REGISTRY;
 
     /// @inheritdoc ICommittee
     uint256 public offers;
@@ -95,6 +98,22 @@ contract Committee is Membership, EIP712 {
 
         if (answered == 0) revert NothingAnswered();
         emit AnsweredMany(root, answered, signers);
+    }
+
+    /// @inheritdoc ICommittee
+    function answerOrder(
+        Request calldata order,
+        bytes calldata signature,
+        bytes calldata output,
+        Signature[] calldata signatures
+    ) external {
+        bytes32 id = _idOf(order);
+        Rules memory rules_ = _rules();
+        address[] memory signers = _quorum(rules_, hashResult(id, _resultHash(id, order, output)), signatures);
+        _requireLicensedNow(signers, order);
+        uint256 pay = ORACLE.fulfillOrder(order, signature, output, _leastOfOrder(order, rules_.maxRoyaltyBps));
+        _earn(order.token, signers, pay);
+        emit Answered(id, signers);
     }
 
     /// @inheritdoc ICommittee
@@ -319,10 +338,34 @@ contract Committee is Membership, EIP712 {
         for (uint256 i; i < signers.length; ++i) {
             License memory license =
                 REGISTRY.pinnedLicense(modelId, signers[i], Role.OPERATOR, pinned.useClass(), version, pinned.epoch());
-            if (!license.word.has(GrantWords.COUNTED)) continue;
-            address licensee = license.licensee == address(0) ? signers[i] : license.licensee;
-            revert ILicenseRegistry.GrantForOtherMarket(modelId, licensee, Role.OPERATOR, address(ORACLE));
+            if (license.word.has(GrantWords.COUNTED)) _refuseCounted(modelId, license.licensee, signers[i]);
         }
+    }
+
+    /// @dev The same for an order, which nothing is pinned of: as the oracle asks for the operator's own.
+    function _requireLicensedNow(address[] memory signers, Request calldata order) private view {
+        UseClass useClass = order.facts.useClass();
+        UseClass signersUse = order.fee > 0 ? UseClass.COMMERCIAL : useClass;
+        for (uint256 i; i < signers.length; ++i) {
+            (, LicenseAt license,) =
+                Licenses.ofOrder(REGISTRY, order.modelId, order.requester, useClass, signers[i], signersUse);
+            if (license.word().has(GrantWords.COUNTED)) _refuseCounted(order.modelId, license.licensee(), signers[i]);
+        }
+    }
+
+    function _refuseCounted(bytes32 modelId, address licensee, address signer) private view {
+        address holder = licensee == address(0) ? signer : licensee;
+        revert ILicenseRegistry.GrantForOtherMarket(modelId, holder, Role.OPERATOR, address(ORACLE));
+    }
+
+    /// @dev What the offer asks for, for each of its inputs, less the most that the committee gives of its own: the royalty of the
+    /// requester's grant is known no earlier than the answer.
+    function _leastOfOrder(Request calldata order, uint256 maxRoyaltyBps) private view returns (uint96) {
+        (, uint96 minFee,) = ORACLE.offerOf(order.modelId, address(this), order.token);
+        uint256 items = order.facts.items();
+        uint256 asked = uint256(minFee) * (items > 0 ? items : 1);
+        uint256 royalty = uint256(order.fee) * maxRoyaltyBps / 10_000;
+        return royalty > asked ? 0 : SafeCastLib.toUint96(asked - royalty);
     }
 
     /// @dev Of the fee, what is left by the request's royalty and by the most that the committee gives of its own.

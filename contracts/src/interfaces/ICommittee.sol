@@ -214,6 +214,19 @@ interface ICommittee {
         external
         returns (uint256 answered);
 
+    /// @notice Answers an order, or one for a list by its root, whose operator is this committee: asked, paid out of its requester's
+    /// deposit and answered in this transaction. Anyone with M signatures of members over `Result` of the order's id. Licensed as in
+    /// `answer`, at this moment. Reverts where less is earned than the offer asks for each input, less the most that the rules give
+    /// of the committee's own. Nothing of an order is on chain before its answer, so it has no round there: who gets none pays nothing.
+    /// @param order As `IInferenceOracle.fulfillOrder` takes it.
+    /// @param signature The requester's over `IInferenceOracle.hashOrder`.
+    function answerOrder(
+        Request calldata order,
+        bytes calldata signature,
+        bytes calldata output,
+        Signature[] calldata signatures
+    ) external;
+
     // on chain, where members are silent
 
     /// @notice Puts signed commitments on chain, ascending by member. Anyone. The first ones open a round: a window for more, a window for

@@ -30,11 +30,11 @@ from themis.api.limits import Limits
 from themis.api.metrics import NodeCollector
 from themis.api.reading import DISTRIBUTION, Reading
 from themis.api.streaming import JobId
-from themis.committee.table import Table
 from themis.core.job import State
 from themis.core.requesters import HOUR_S
 from themis.core.types import Hash32
-from themis.daemon.orders import Asleep, Door, Loops
+from themis.daemon.orders import Door
+from themis.daemon.spread import Spread
 from themis.replay.verdict import Verifier
 
 MAX_JOBS: Final = 1_000
@@ -48,12 +48,12 @@ def create(
     *,
     hosts: Collection[str] | None,
     token: str | None,
-    table: Table | None = None,
-    loops: Loops | None = None,
+    door: Door | None = None,
+    spread: Spread | None = None,
 ) -> FastAPI:
-    """Build the API. `hosts` and `token` as in `Guard`; `table` where the node is a member of a committee.
+    """Build the API. `hosts` and `token` as in `Guard`; `spread` where the node is a member of a committee.
 
-    `loops`: the node's, which orders wake.
+    `door`: the node's, for orders; none: one that wakes nobody.
     """
     app = FastAPI(
         title="Themis", version=version(DISTRIBUTION), docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json"
@@ -72,10 +72,10 @@ def create(
     licensing_routes.install(app, licensing)
     licensing_calls.install(app, licensing)
     verifying.install(app, verifier)
-    orders.install(app, Door(reading.node, loops or Asleep()))
+    orders.install(app, door or Door(reading.node))
     committees.install(app, licensing)
-    if table is not None:
-        committee.install(app, table)
+    if spread is not None:
+        committee.install(app, spread)
     return app
 
 

@@ -10,13 +10,14 @@ from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from themis.api.problems import problem
-from themis.committee import wire
+from themis.committee import parcel, wire
 from themis.committee.gate import Barred
-from themis.committee.post import BATCH, EXCHANGE, HELLO, REACH, Post
+from themis.committee.post import BATCH, EXCHANGE, HELLO, ORDER, ORDERS, REACH, Post
 from themis.committee.table import Table
 from themis.committee.wire import Malformed
 from themis.core.errors import Unavailable
 from themis.core.types import Address
+from themis.daemon.spread import Spread
 
 MOST_AT_ONCE: Final = 32
 CALLBACK_S: Final = 3.0
@@ -55,9 +56,9 @@ class _Door:
         self.inside = 0
 
 
-def install(app: FastAPI, table: Table) -> None:
+def install(app: FastAPI, spread: Spread) -> None:
     """Let members in."""
-    door = _Door()
+    table, door = spread.table, _Door()
     post = Post(table.forum, table.signer, table.numbers, CALLBACK_S)
     calling = threading.Lock()
 
@@ -87,12 +88,33 @@ def install(app: FastAPI, table: Table) -> None:
 
         return await _serve(request, table, door, answer)
 
+    _install_orders(app, spread, door)
+
     @app.post(REACH, include_in_schema=False)
     async def reach(request: Request) -> Response:
         def answer(sender: Address, _: bytes) -> Response:
             with calling:  # one at a time: whoever asks makes this node call where the asker's own profile says
                 why_not = _called_back(post, table, sender)
-            return Response(wire.reached_bytes(why_not), media_type="application/json")
+            return Response(wire.why_not_bytes(why_not), media_type="application/json")
+
+        return await _serve(request, table, door, answer)
+
+
+def _install_orders(app: FastAPI, spread: Spread, door: _Door) -> None:
+    table = spread.table
+
+    @app.post(ORDER, include_in_schema=False)
+    async def order(request: Request) -> Response:
+        def answer(sender: Address, body: bytes) -> Response:
+            why_not = spread.receive(sender, parcel.read_parcel(body))
+            return Response(wire.why_not_bytes(why_not), media_type="application/json")
+
+        return await _serve(request, table, door, answer, parcel.MOST_BYTES)
+
+    @app.post(ORDERS, include_in_schema=False)
+    async def orders(request: Request) -> Response:
+        def answer(_: Address, body: bytes) -> Response:
+            return Response(spread.next_for(parcel.read_known(body)), media_type="application/json")
 
         return await _serve(request, table, door, answer)
 
@@ -108,14 +130,16 @@ def _called_back(post: Post, table: Table, sender: Address) -> str:
     return ""
 
 
-async def _serve(request: Request, table: Table, door: _Door, answer: Answer) -> Response:
+async def _serve(
+    request: Request, table: Table, door: _Door, answer: Answer, most_bytes: int = wire.MOST_BYTES
+) -> Response:
     if door.inside >= MOST_AT_ONCE:
         return problem(request, HTTPStatus.SERVICE_UNAVAILABLE, "too many members at once: ask again", "busy")
     door.inside += 1
     try:
-        body = await _body(request)
+        body = await _body(request, most_bytes)
         if body is None:
-            said = f"a body has {wire.MOST_BYTES} bytes at most"
+            said = f"a body has {most_bytes} bytes at most"
             return problem(request, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, said, "too_large")
         return await run_in_threadpool(_answered, request, table, body, answer)
     except TimeoutError:
@@ -132,17 +156,19 @@ def _answered(request: Request, table: Table, body: bytes, answer: Answer) -> Re
         return answer(sender, body)
     except Malformed as error:
         return problem(request, HTTPStatus.BAD_REQUEST, str(error), "malformed")
+    except Unavailable as error:
+        return problem(request, HTTPStatus.SERVICE_UNAVAILABLE, str(error), "busy")
     except _NotSigned:
         said = "this member has not signed each of these results by itself"
         return problem(request, HTTPStatus.CONFLICT, said, "not_signed")
 
 
-async def _body(request: Request) -> bytes | None:
+async def _body(request: Request, most_bytes: int) -> bytes | None:
     """All of it; None where it is too large."""
     received = bytearray()
     async with asyncio.timeout(PATIENCE_S):
         async for part in request.stream():
             received += part
-            if len(received) > wire.MOST_BYTES:
+            if len(received) > most_bytes:
                 return None
     return bytes(received)

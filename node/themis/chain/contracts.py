@@ -77,6 +77,12 @@ def committee_answer(request: Request, output: bytes, signatures: Sequence[bytes
     return COMMITTEE.call("answer", canonical.request_words(request), output, [compact(each) for each in signatures])
 
 
+def committee_order(order: Request, order_signature: bytes, output: bytes, signatures: Sequence[bytes]) -> bytes:
+    """Calldata of a committee's answer to an order that its requester signed; signatures as in `committee_answer`."""
+    words = canonical.request_words(order)
+    return COMMITTEE.call("answerOrder", words, order_signature, output, [compact(each) for each in signatures])
+
+
 def committee_answers(answers: Sequence[tuple[Request, bytes]], signatures: Sequence[bytes]) -> bytes:
     """Calldata of several, each standing for itself; the signatures are of their one root (`core.committee`)."""
     requests, outputs = zip(*answers, strict=True)

@@ -1,25 +1,29 @@
 """Carries what a member says to another's endpoint, by HTTP, and brings the reply: bounded in time and in size."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import httpx
 
-from themis.committee import wire
+from themis.committee import parcel, wire
 from themis.committee.gate import Numbers, read_envelope, seal
+from themis.committee.parcel import Parcel
 from themis.committee.wire import Hello, Malformed, Reply, Told
 from themis.core import committee, signature
 from themis.core.assembly import Seat
 from themis.core.committee import Forum, Leaf
 from themis.core.errors import Unavailable
 from themis.core.spelling import endpoint
+from themis.core.types import Hash32
 from themis.ports import Signer
 
 EXCHANGE: Final = "/committee/exchange"
 HELLO: Final = "/committee/hello"
 BATCH: Final = "/committee/batch"
+ORDER: Final = "/committee/order"
+ORDERS: Final = "/committee/orders"
 REACH: Final = "/committee/reach"
 PATIENCE_S: Final = 4.0
 """For a whole reply: one that comes byte by byte is given up."""
@@ -80,14 +84,31 @@ class Post:
         """Why a member that is asked to call back cannot; empty where it could. Raises Unavailable for who is asked."""
         letter = self._send(seat, REACH, b"")
         try:
-            return wire.read_reached(letter.body)
+            return wire.read_why_not(letter.body)
+        except Malformed as error:
+            raise _unfit(seat, str(error)) from error
+
+    def order(self, seat: Seat, handed: Parcel) -> str:
+        """Hand over an order: the code of the refusal, empty where the member takes it. Raises Unavailable."""
+        letter = self._send(seat, ORDER, parcel.parcel_bytes(handed))
+        try:
+            return wire.read_why_not(letter.body)
+        except Malformed as error:
+            raise _unfit(seat, str(error)) from error
+
+    def next_order(self, seat: Seat, known: Collection[Hash32]) -> Parcel | None:
+        """An order that waits at a member and is not among these; None where there is none. Raises Unavailable."""
+        letter = self._send(seat, ORDERS, parcel.known_bytes(known), parcel.MOST_BYTES)
+        try:
+            return parcel.read_parcel(letter.body) if letter.body else None
         except Malformed as error:
             raise _unfit(seat, str(error)) from error
 
     def close(self) -> None:
         self._http.close()
 
-    def _send(self, seat: Seat, path: str, body: bytes) -> Letter:
+    def _send(self, seat: Seat, path: str, body: bytes, most_bytes: int = wire.MOST_BYTES) -> Letter:
+        """`most_bytes` of the reply."""
         envelope = seal(self._signer, self._forum, seat.member, self._numbers.next(), body)
         headers = {"content-type": "application/json", **envelope.headers(self._forum)}
         give_up_s = time.monotonic() + self._patience_s
@@ -97,8 +118,8 @@ class Post:
             with self._http.stream("POST", url, content=body, headers=headers) as reply:
                 for part in reply.iter_raw():
                     received += part
-                    if len(received) > wire.MOST_BYTES:
-                        raise _unfit(seat, f"more than {wire.MOST_BYTES} bytes")
+                    if len(received) > most_bytes:
+                        raise _unfit(seat, f"more than {most_bytes} bytes")
                     if time.monotonic() > give_up_s:
                         raise Unavailable(f"member {_named(seat)} answers too slowly")
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:

@@ -78,7 +78,7 @@ class Talk:
         self._open = {id_: at_s for id_, at_s in self._open.items() if now_s - at_s < LINGER_S}
         heard = {id_: self.table.store.heard(id_) for id_ in self._open}
         wants = [_want(id_, heard[id_]) for id_ in requests[:MOST_WANTS]]
-        for seat in self._callable():
+        for seat in self.others():
             self._turn_to(seat, heard, wants)
         if requests:
             self._look_again()
@@ -93,9 +93,10 @@ class Talk:
         """Others whose signatures count and that could be called when it was tried last."""
         with self._lock:
             down = {member for member, line in self._lines.items() if line.down}
-        return [seat for seat in self._callable() if seat.signing and seat.member not in down]
+        return [seat for seat in self.others() if seat.signing and seat.member not in down]
 
-    def _callable(self) -> list[Seat]:
+    def others(self) -> list[Seat]:
+        """Members that have an endpoint."""
         own = self.table.signer.address
         return [seat for seat in self.table.floor.assembly.seats.values() if seat.endpoint and seat.member != own]
 

@@ -120,12 +120,12 @@ def read_batch(body: bytes) -> list[Leaf]:
     return [Leaf(_hash(each, "request"), _hash(each, "resultHash")) for each in found]
 
 
-def reached_bytes(why_not: str) -> bytes:
-    """Write whether a member could be called back: why not, empty where it could."""
+def why_not_bytes(why_not: str) -> bytes:
+    """Write why something that was asked for could not be done; empty where it was."""
     return _bytes({"why_not": why_not[:_LONGEST_REASON]})
 
 
-def read_reached(body: bytes) -> str:
+def read_why_not(body: bytes) -> str:
     """Read it. Raises Malformed."""
     why_not = _get(_object(body), "why_not")
     if not isinstance(why_not, str):
@@ -195,13 +195,18 @@ def _shown_message(message: Message) -> dict[str, str]:
     return shown | {"signature": _hex(message.signature)}
 
 
-def _object(body: bytes) -> Any:
-    if len(body) > MOST_BYTES:
-        raise Malformed(f"{len(body)} bytes are more than {MOST_BYTES}")
+def parsed(body: bytes, most_bytes: int) -> Any:
+    """What JSON says. Raises Malformed for a body that is larger, or is none."""
+    if len(body) > most_bytes:
+        raise Malformed(f"{len(body)} bytes are more than {most_bytes}")
     try:
         return jsontext.parse(body)
     except ValueError as error:
         raise Malformed("it is not JSON") from error
+
+
+def _object(body: bytes) -> Any:
+    return parsed(body, MOST_BYTES)
 
 
 def _get(said: Any, name: str) -> Any:

@@ -48,9 +48,9 @@ def typed_data(domain: Domain, type_: str, values: Sequence[Any]) -> dict[str, A
 
     What may pass 2^53 is a decimal string: wallets that are written in JavaScript would round a number.
     """
-    name, fields = type_[: type_.index("(")], members(type_)
+    name = type_[: type_.index("(")]
     return {
-        "types": {"EIP712Domain": members(DOMAIN_TYPE), name: fields},
+        "types": {"EIP712Domain": members(DOMAIN_TYPE), name: members(type_)},
         "primaryType": name,
         "domain": {
             "name": domain.name,
@@ -58,8 +58,14 @@ def typed_data(domain: Domain, type_: str, values: Sequence[Any]) -> dict[str, A
             "chainId": domain.chain_id,
             "verifyingContract": "0x" + domain.contract.hex(),
         },
-        "message": {field["name"]: _shown(field["type"], value) for field, value in zip(fields, values, strict=True)},
+        "message": message(type_, values),
     }
+
+
+def message(type_: str, values: Sequence[Any]) -> dict[str, Any]:
+    """The message of `typed_data` alone."""
+    fields = members(type_)
+    return {field["name"]: _shown(field["type"], value) for field, value in zip(fields, values, strict=True)}
 
 
 def read(type_: str, shown: Any) -> bytes | int:

@@ -106,6 +106,11 @@ def order_typed_data(order: Request, chain_id: int, oracle: Address) -> dict[str
     return eip712.typed_data(domain(chain_id, oracle), ORDER_TYPE, _words(order))
 
 
+def order_message(order: Request) -> dict[str, Any]:
+    """Write the `message` of `order_typed_data`, which says nothing of chain and oracle."""
+    return eip712.message(ORDER_TYPE, _words(order))
+
+
 def order_of_message(message: Mapping[str, Any]) -> Request:
     """Read the `message` of an order's typed data back. Raises KeyError, TypeError or ValueError for anything else."""
     values: list[Any] = [eip712.read(each["type"], message[each["name"]]) for each in eip712.members(ORDER_TYPE)]

@@ -20,6 +20,7 @@ from themis.daemon import told
 from themis.daemon.cosign import Cosigning, Ready
 from themis.daemon.gather import Patience, by_room
 from themis.daemon.node import Node
+from themis.daemon.spread import Spread
 
 _BATCH: Final = 64
 _FRESH_S: Final = 5
@@ -37,8 +38,8 @@ class Agree:
 
     name = "agree"
 
-    def __init__(self, node: Node, talk: Talk) -> None:
-        self._node, self._talk, self._table = node, talk, talk.table
+    def __init__(self, node: Node, talk: Talk, spread: Spread) -> None:
+        self._node, self._talk, self._table, self._spread = node, talk, talk.table, spread
         self._named: set[tuple[Hash32, Address, Fault]] = set()
         self._cosigning = Cosigning(talk, node.batches)
         self._patience = Patience(node.settings.gather_s)
@@ -50,6 +51,7 @@ class Agree:
         jobs = node.store.jobs(State.AGREEING, limit=_BATCH)
         lately = self._table.floor.heard_lately()  # first: what comes meanwhile is for the next step
         self._table.floor.refresh(_FRESH_S if jobs else _IDLE_S)
+        self._spread.look()
         found = [(job, fact) for job in jobs if (fact := self._advanced(job)) is not None]
         facts: list[tuple[Job, Fact]] = [(job, fact) for job, fact in found if not isinstance(fact, Agreed)]
         facts += self._together([(job, fact) for job, fact in found if isinstance(fact, Agreed)])
@@ -116,7 +118,8 @@ class Agree:
         node, cosigning, self.pause_s = self._node, self._cosigning, None
         found, waiting, head = cosigning.done(), cosigning.waiting(), node.time.head
         done = {job.id for job, _ in found}
-        fresh = {job.id: (job, agreed) for job, agreed in ready if job.id not in waiting | done}
+        found += [(job, agreed) for job, agreed in ready if job.ordered]  # the deposit pays in a transaction of its own
+        fresh = {job.id: (job, agreed) for job, agreed in ready if job.id not in waiting | done and not job.ordered}
         if not fresh or head is None:
             return [*found, *fresh.values()]
         signed = [replace(job, signatures=agreed.signatures) for job, agreed in fresh.values()]

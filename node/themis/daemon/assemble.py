@@ -21,9 +21,11 @@ from themis.daemon.judge import Judge
 from themis.daemon.keep import Keep
 from themis.daemon.listen import Listen
 from themis.daemon.node import Node, Settings
+from themis.daemon.orders import Door
 from themis.daemon.preflight import Preflight
 from themis.daemon.send import Send
 from themis.daemon.settle import Settle
+from themis.daemon.spread import Spread
 from themis.daemon.supervisor import Loop, Supervisor
 from themis.daemon.tend import Tend
 from themis.daemon.watch import Watch
@@ -48,7 +50,9 @@ class Running:
     lock: InstanceLock
     traces: "Traces | None"
     """Where a collector hears of requests."""
-    table: Table | None
+    door: Door
+    """For orders."""
+    spread: Spread | None
     """Where the key is a member of a committee."""
 
 
@@ -81,6 +85,7 @@ def assemble(config: Config, preflight: Preflight, lock: InstanceLock, store: Sq
             max_spend_wei=config.fees.max_spend_wei_per_day,
             gather_s=config.fees.gather_s,
             errand_gas_per_day=config.committee.gas_per_day,
+            committee=config.committee.address,
         ),
         telemetry=Telemetry(engine.models(), (*LOOPS, *map(lane, apart)), config.fees.pricing(chain_id).token_wei),
         **({"trace": traces.tell} if traces else {}),
@@ -94,18 +99,20 @@ def assemble(config: Config, preflight: Preflight, lock: InstanceLock, store: Sq
         watch.expect()
         supervisor.look()
 
-    table = None
+    door, spread = Door(node), None
     if config.committee.address is not None:
         table = _table(node, config, preflight, config.committee.address)
-        post = Post(table.forum, signer, table.numbers)
-        loops.append(Agree(node, Talk(table, post)))
+        talk = Talk(table, Post(table.forum, signer, table.numbers))
+        spread = Spread(talk, door)
+        loops.append(Agree(node, talk, spread))
         loops.append(Insist(node, table, report=config.committee.report))
     if config.chain.ws_url is not None:
         loops.append(Listen(node, Heads(config.chain.ws_url, chain_id), wake))
     supervisor = Supervisor(node, loops, poll_interval_s=config.chain.poll_interval_s, let_go=engine.close)
-    if table is not None:
-        table.floor.wake = supervisor.nudge
-    return Running(node, engine, supervisor, preflight, lock, traces, table)
+    door.loops = supervisor
+    if spread is not None:
+        spread.table.floor.wake = supervisor.nudge
+    return Running(node, engine, supervisor, preflight, lock, traces, door, spread)
 
 
 def _traces(config: Config, operator: Address) -> "Traces | None":

@@ -28,6 +28,9 @@ def sign_answers(node: Node, jobs: Sequence[Job], nonce: int, fees: Fees, now_s:
     match answers:
         case []:
             to, data, gas = node.signer.address, b"", CANCEL_GAS
+        case [(request, output, _)] if jobs[0].signatures and jobs[0].order_signature is not None:
+            data = contracts.committee_order(request, jobs[0].order_signature, output, jobs[0].signatures)
+            to, gas = request.operator, answer_gas(jobs[0])
         case [(request, output, _)] if jobs[0].signatures:
             data = contracts.committee_answer(request, output, jobs[0].signatures)
             to, gas = request.operator, answer_gas(jobs[0])

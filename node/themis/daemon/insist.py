@@ -64,7 +64,7 @@ class Insist:
             job
             for state in (State.AGREEING, State.COMPUTED, State.SENDING)
             for job in node.store.jobs(state, limit=_BATCH)
-            if job.request.operator == self._table.forum.committee
+            if job.request.operator == self._table.forum.committee and not job.ordered  # an order has no round
         ]
         open_ = {job.id for job in jobs}
         proofs = self._proofs()

@@ -41,6 +41,8 @@ class Settings:
     """So deep a block must be until its logs are not read again: an endpoint's backends may lie so far apart."""
     errand_gas_per_day: int = 0
     """What transactions that answer nothing may take together."""
+    committee: Address | None = None
+    """Whose member the key is; None: the key answers by itself."""
 
 
 Tell = Callable[[Job, Sequence[HistoryEntry], Receipt | None], None]
@@ -74,6 +76,11 @@ class Node:
     """By model, as the settling loop read it last."""
     order_gas: dict[Hash32, int] = field(init=False, default_factory=dict)
     """What the answers of orders take whose fees do not pay for the dearest; see `daemon.worth`."""
+
+    @property
+    def operator(self) -> Address:
+        """Who is asked, where this node answers."""
+        return self.settings.committee or self.signer.address
 
     def __post_init__(self) -> None:
         time = ChainTime(self.clock)

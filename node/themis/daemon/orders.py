@@ -54,8 +54,10 @@ class Asleep:
 class Door:
     """Where orders come in, from any thread. One is looked at at a time, so that no deposit counts twice."""
 
-    def __init__(self, node: Node, loops: Loops) -> None:
-        self._node, self._loops = node, loops
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self.loops: Loops = Asleep()
+        """Those that a taken order wakes."""
         self._lock = threading.Lock()
         self._room = threading.BoundedSemaphore(MOST_AT_ONCE)
 
@@ -85,14 +87,14 @@ class Door:
         finally:
             self._room.release()
         log.info("took order 0x%s of 0x%s: %d inputs", id_.hex(), order.requester.hex(), len(inputs))
-        self._loops.nudge()
+        self.loops.nudge()
         return job
 
     def _acceptable(self, id_: Hash32, order: Request, signature: bytes, input_: bytes) -> Job:
         """The job, with what its answer will earn. What costs the least to look at comes first."""
         node = self._node
-        if order.operator != node.signer.address:
-            said = f"this node answers for 0x{node.signer.address.hex()}, and the order is for 0x{order.operator.hex()}"
+        if order.operator != node.operator:
+            said = f"this node answers for 0x{node.operator.hex()}, and the order is for 0x{order.operator.hex()}"
             raise Refused(Reason.UNSERVED_REQUESTER, said)
         block = self._newest()
         job = Job(id_, order, input_, orders.taken_at(block), order_signature=signature)
@@ -122,7 +124,7 @@ class Door:
         while not (tail := node.store.tail()) or tail[-1].number < head.number:
             if time.monotonic() > give_up_s:
                 raise Unavailable(f"block {head.number} of the chain was not read yet: ask again in a moment")
-            self._loops.look()
+            self.loops.look()
             time.sleep(_LOOK_S)
         return tail[-1].id
 

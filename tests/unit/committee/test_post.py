@@ -12,8 +12,8 @@ import pytest
 from fastapi import FastAPI
 
 from demo.chains import free_port
-from tests.committee_kit import FORUM, GOLDENS, RIGHT, House, Member
-from tests.fakes import ORACLE_ADDRESS
+from tests.committee_kit import COMMITTEE, FORUM, GOLDENS, RIGHT, House, Member
+from tests.fakes import ORACLE_ADDRESS, SIGNATURE
 from tests.liar import Reply as Said
 from tests.liar import lying
 from themis.api import committee as routes
@@ -22,7 +22,8 @@ from themis.api.guard import Guard
 from themis.api.server import Server
 from themis.committee import wire
 from themis.committee.gate import Numbers, seal
-from themis.committee.post import EXCHANGE, HELLO, Post
+from themis.committee.parcel import MOST_BYTES, Parcel
+from themis.committee.post import EXCHANGE, HELLO, ORDER, ORDERS, Post
 from themis.committee.wire import Hello, Reply, Told, Want
 from themis.config import ApiConfig
 from themis.core.assembly import Assembly, Seat
@@ -48,7 +49,7 @@ def serve(member: Member) -> Server:
     app = FastAPI()
     problems.install(app)
     app.add_middleware(Guard, hosts=None, token="of the operator alone")
-    routes.install(app, member.table)
+    routes.install(app, member.spread)
     server = Server(ApiConfig(port=0))
     server.start(app)
     return server
@@ -107,6 +108,27 @@ def test_a_root_is_signed_by_who_is_asked_if_it_has_signed_each_result(scene: Sc
         scene.post.countersigned(scene.seat, [])
     with dripping(plain(wire.signature_bytes(bytes(65)), {})) as url, pytest.raises(Unavailable, match="not signed by"):
         scene.post.countersigned(Seat(callee.address, url, signing=True), [leaf])
+
+
+def test_an_order_is_taken_refused_by_name_or_put_off(scene: Scene) -> None:
+    caller, callee, house = scene.caller, scene.callee, scene.house
+    order = house.chain.order(operator=COMMITTEE)
+    assert scene.post.order(scene.seat, Parcel(order, b"forged", (b"in",))) == "unsigned"
+    house.chain.down = True
+    with pytest.raises(Unavailable, match="status 503: the fake chain is down"):
+        scene.post.order(scene.seat, Parcel(order, SIGNATURE, (b"in",)))
+    house.chain.down = False
+    assert scene.post.order(scene.seat, Parcel(order, SIGNATURE, (b"in",))) == ""
+    (job,) = callee.store.orders()
+    assert scene.post.next_order(scene.seat, []) == Parcel(order, SIGNATURE, (b"in",))
+    assert scene.post.next_order(scene.seat, [job.id]) is None
+    assert httpx.post(scene.server.url + ORDER, content=b"{}").status_code == 401
+    assert httpx.post(scene.server.url + ORDER, content=b" " * (MOST_BYTES + 1)).status_code == 413
+    with pytest.raises(Unavailable, match="status 400: known is no list"):
+        scene.post._send(scene.seat, ORDERS, b"{}")
+    with lying(lambda _: Said(b"{}")) as liar, pytest.raises(Unavailable, match="what is no reply: it is no order"):
+        scene.post.next_order(Seat(callee.address, liar.url, signing=True), [])
+    assert caller.store.orders() == []
 
 
 def test_who_is_asked_to_call_back_says_whether_it_could(scene: Scene) -> None:

@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from themis.committee import wire
+from tests.vectors import committee as vectors
+from themis.committee import parcel, wire
 from themis.committee.wire import Hello, Malformed, Reply, Told, Want
+from themis.core import canonical, signature
 from themis.core.committee import Commitment, Message, Result
+from themis.core.order import order_digest
 from themis.core.types import Address, Hash32
 
 hashes = st.binary(min_size=32, max_size=32).map(Hash32)
@@ -56,6 +59,54 @@ def test_the_fullest_request_and_reply_fit() -> None:
     wants = tuple(Want(ID, frozenset(n.to_bytes(8) for n in range(42))) for _ in range(wire.MOST_WANTS))
     assert len(wire.told_bytes(Told((result,) * wire.MOST_MESSAGES, wants))) <= wire.MOST_BYTES
     assert len(wire.reply_bytes([result] * wire.MOST_MESSAGES, dict.fromkeys(range(128), "x" * 20))) <= wire.MOST_BYTES
+
+
+def test_an_order_comes_back_as_its_requester_signed_it() -> None:
+    """The vectors hold it to what others write; its requester's signature is over what is read."""
+    for case in vectors.vectors():
+        read = parcel.read_parcel(case["order"]["body"].encode())
+        oracle, chain_id = Address(bytes.fromhex(case["member"][2:])), int(case["chainId"])
+        assert "0x" + canonical.request_id(read.order, chain_id, oracle).hex() == case["order"]["id"]
+        assert signature.signer(order_digest(read.order, chain_id, oracle), read.signature) == read.order.requester
+        assert parcel.parcel_bytes(read).decode() == case["order"]["body"]
+        assert {"0x" + id_.hex() for id_ in parcel.read_known(case["order"]["known"].encode())} == {case["order"]["id"]}
+
+
+def order(**changes: Any) -> bytes:
+    whole: dict[str, Any] = json.loads(vectors.vectors()[0]["order"]["body"])
+    inside = {name: value for name, value in changes.items() if name in whole["order"]}
+    outside = {name: value for name, value in changes.items() if name not in whole["order"]}
+    return json.dumps(whole | {"order": whole["order"] | inside} | outside).encode()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"[" * 100_000,
+        b'{"order":{},"signature":"0x","inputs":["0x"]}',
+        order(fee="-1"),
+        order(fee=str(2**96)),
+        order(operator="0x00"),
+        order(signature="00"),
+        order(signature="0x" + "00" * 4_097),
+        order(inputs="0x00"),
+        order(inputs=[]),
+        order(inputs=["0x0g"]),
+        order(inputs=["0x"] * 256),
+        order(inputs=["0x" + "00" * parcel.MOST_BYTES]),
+    ],
+)
+def test_what_is_no_order_is_malformed(body: bytes) -> None:
+    with pytest.raises(Malformed):
+        parcel.read_parcel(body)
+
+
+@pytest.mark.parametrize("known", [None, {}, ["0x00"], ["0x" + "00" * 33], [7], ["0x" + "00" * 32] * 513])
+def test_what_is_no_list_of_orders_is_malformed(known: Any) -> None:
+    with pytest.raises(Malformed):
+        parcel.read_known(json.dumps({"known": known}).encode())
 
 
 def said(**changes: Any) -> bytes:

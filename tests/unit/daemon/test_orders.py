@@ -18,7 +18,7 @@ from themis.core.requesters import Requesters
 from themis.core.types import Address, Denial
 from themis.daemon import orders
 from themis.daemon.infer import InferApart
-from themis.daemon.orders import Asleep, Door
+from themis.daemon.orders import Door
 
 SOMEBODY = Address(b"\x77" * 20)
 
@@ -299,7 +299,7 @@ def test_who_comes_before_the_chain_is_read_or_while_it_is_down_is_told_to_come_
 ) -> None:
     monkeypatch.setattr(orders, "_CATCH_UP_S", 0)
     bench = Bench(tmp_path / "themis.db")
-    asleep = Door(bench.node, Asleep())
+    asleep = Door(bench.node)
     with pytest.raises(Unavailable, match="was not read yet"):
         asleep.take(bench.chain.order(), SIGNATURE, [b"in"])
     bench.see()

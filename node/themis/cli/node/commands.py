@@ -92,8 +92,8 @@ def _serve(home: Home, preflight: "Preflight", held: "Held", token: str | None, 
 
     verifier = of_home(licensing.client, home.path, preflight.config, input_of)
     hosts = hosts_of(preflight.config.api)
-    loops = running.supervisor
-    server.start(api.create(reading, licensing, verifier, hosts=hosts, token=token, table=running.table, loops=loops))
+    members = running.spread
+    server.start(api.create(reading, licensing, verifier, hosts=hosts, token=token, door=running.door, spread=members))
     port_file = home.path / PORT_FILE
     port_file.write_text(f"{server.port}\n")
     say(f"ready: {server.url}")
