@@ -206,11 +206,16 @@ class Member:
         self.up = False
         self.store.close()
 
-    def compute(self, request: Request, output: bytes) -> Hash32:
-        """The node has seen a request and run its model."""
+    def see(self, request: Request) -> Hash32:
+        """The node has seen a request, and accepts it."""
         id_ = canonical.request_id(request, CHAIN_ID, ORACLE_ADDRESS)
         self.store.record_events([Requested(id_, request, b"in", PLACE)], [BlockRef(5, PLACE.block_hash, 1)], 1)
         self.store.record([(self.job(id_), Accepted())], 1)
+        return id_
+
+    def compute(self, request: Request, output: bytes) -> Hash32:
+        """And has run its model."""
+        id_ = self.see(request)
         self.store.record([(self.job(id_), Proposed(self.answer(id_, output)))], 2)
         return id_
 

@@ -257,7 +257,8 @@ class Store(Protocol):
 
         Orders that were taken there are taken at `fork` instead.
 
-        Those of transactions that are not kept here are to be sent.
+        Those of transactions that are not kept here are to be sent; to be computed, where another member of the
+        committee that was asked had sent it and its signatures are not here.
 
         Returns the ids of those that it closed.
         """

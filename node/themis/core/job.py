@@ -173,6 +173,11 @@ class Unmined:
 
 
 @dataclass(frozen=True, slots=True)
+class Unanswered:
+    """Another member's answer to the committee's request left the chain: this one has to compute its own."""
+
+
+@dataclass(frozen=True, slots=True)
 class Finalized:
     """The answer is as deep as the operator asked for."""
 
@@ -203,6 +208,7 @@ Fact = (
     | Unsent
     | Mined
     | Unmined
+    | Unanswered
     | Finalized
     | Closed
     | Relogged
@@ -264,6 +270,8 @@ def apply(job: Job, fact: Fact) -> Job:  # noqa: C901, PLR0911, PLR0912 (one lin
             return replace(job, state=State.SENDING)
         case State.SENDING, Unsent(alone):
             return replace(job, state=State.COMPUTED, alone=job.alone or alone)
+        case State.SENDING, Unanswered():
+            return replace(job, state=State.QUEUED, answer=None)
         case State.MINED, Finalized():
             return replace(job, state=State.DONE)
         case ((State.SENDING | State.MINED), Sent()):

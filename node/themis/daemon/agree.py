@@ -111,6 +111,9 @@ class Agree:
         turn_s = agreement.turn_s(node.signer.address, self._table.turn_s)
         if agreement.agreed is None or turn_s is None or node.clock.now_s() < turn_s:
             return None
+        waits_since_s = node.store.history(agreement.request)[-1].at_s
+        if node.clock.now_s() < waits_since_s + turn_s - agreement.agreed_at_s:
+            return None  # it was agreed on before the chain reorganized: turns begin anew
         return Agreed(tuple(each.signature for each in agreement.signatures(agreement.agreed)))
 
     def _together(self, ready: Sequence[Ready]) -> list[Ready]:

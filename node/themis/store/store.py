@@ -18,6 +18,7 @@ from themis.core.job import (
     Relogged,
     Sent,
     State,
+    Unanswered,
     Unmined,
     Unsent,
     apply,
@@ -41,6 +42,7 @@ class SqlStore:
         Raises Misconfigured for what is not ours, or of another chain, contract or key, Unavailable where it is away.
         """
         self._db = opened(location, (chain_id, oracle, operator))
+        self._operator = operator
         self._all = self._db.all
         self._transaction = self._db.transaction
 
@@ -72,7 +74,7 @@ class SqlStore:
             for job_id, tx_hash in unmined:
                 self._apply(Hash32(job_id), Unmined(), now_s)
                 if not self._all("SELECT 1 FROM transactions WHERE hash = ?", tx_hash):
-                    self._apply(Hash32(job_id), Unsent(), now_s)  # an earlier life's: it is not here to be sent again
+                    self._apply(Hash32(job_id), self._unsent(Hash32(job_id)), now_s)
             where = "seen_block > ? AND state != 'closed'"
             seen = self._all(f"SELECT id, order_signature FROM jobs WHERE {where}", fork.number)  # noqa: S608 (ours)
             gone = [Hash32(id_) for id_, order_signature in seen if order_signature is None]
@@ -82,6 +84,15 @@ class SqlStore:
             self._db.execute("DELETE FROM terms WHERE read_block > ?", (fork.number,))
             self._replace_tail([ref for ref in self.tail() if ref.number <= fork.number])
         return gone
+
+    def _unsent(self, job_id: Hash32) -> Unsent | Unanswered:
+        """What becomes of a job whose answer left the chain with a transaction that is not here to be sent again.
+
+        It is an earlier life's; or another member's of the committee that was asked, which says nothing of what is
+        computed here, unless M members' signatures are.
+        """
+        job = self._require(job_id)
+        return Unsent() if job.request.operator == self._operator or job.signatures else Unanswered()
 
     def record(self, facts: Sequence[tuple[Job, Fact]], now_s: float, settled: Sequence[int] = ()) -> None:
         final: set[bytes] = set()

@@ -13,11 +13,14 @@ from themis.core.agreement import Fault
 from themis.core.assembly import Assembly, Seat
 from themis.core.committee import RESULT_TYPE, Commitment, Leaf, Result
 from themis.core.errors import Reason
-from themis.core.job import Finalized, Mined, State
+from themis.core.job import Finalized, Mined, Proposed, State
 from themis.core.spelling import shown
-from themis.core.types import Hash32
+from themis.core.types import BlockRef, Fulfilled, Hash32, LogPosition
 from themis.daemon.batches import Batches
 from themis.daemon.send import Send
+
+FORK = BlockRef(PLACE.block_number, PLACE.block_hash, 1)
+ABOVE = LogPosition(PLACE.block_number + 1, Hash32(b"\x07" * 32), 0, Hash32(b"\x08" * 32))
 
 
 def states(house: House, id_: Hash32) -> list[State]:
@@ -254,6 +257,47 @@ def test_who_is_outvoted_hears_of_it_though_the_answer_is_faster_than_its_loop(t
     liar.store.record([(liar.job(id_), Mined(honest[0].answer(id_, RIGHT), PLACE))], house.clock.now)
     liar.agree.step()
     assert "do not go on serving" in str(liar.node.troubles.found())
+
+
+@pytest.mark.parametrize("computed", [True, False])
+def test_an_answer_of_others_that_leaves_the_chain_is_no_answer_of_this_member(tmp_path: Path, computed: bool) -> None:
+    """It signs what it has computed itself, and sends nothing that M members have not signed."""
+    house = House(tmp_path, 2, 3)
+    request = house.ask()
+    *others, member = house.members
+    (id_,) = {each.compute(request, RIGHT) for each in others}
+    if computed:
+        member.compute(request, RIGHT)
+    else:
+        member.see(request)
+    theirs = member.answer(id_, WRONG)
+    above = BlockRef(ABOVE.block_number, ABOVE.block_hash, 2)
+    member.store.record_events([Fulfilled(id_, theirs.result_hash, 1, WRONG, ABOVE)], [FORK, above], 2)
+    assert member.job(id_).state is State.MINED
+    member.store.rewind(FORK, 3)
+    job = member.job(id_)
+    assert (job.state, job.answer) == (State.QUEUED, None)
+    Send(member.node).step()
+    house.work(2)
+    assert house.chain.sent == []
+    assert not any(each.message.member == member.address for each in member.store.heard(id_)), "it has computed nothing"
+
+
+def test_what_was_agreed_on_before_a_reorganization_is_sent_in_turns_again(tmp_path: Path) -> None:
+    house = House(tmp_path, 2, 3)
+    request = house.ask()
+    (id_,) = {member.compute(request, RIGHT) for member in house.members}
+    house.work(4)
+    first, second, third = by_rank(house, id_)
+    first.die()
+    for member in (second, third):
+        answer = member.answer(id_, RIGHT)
+        member.store.record([(member.job(id_), Mined(answer, ABOVE))], house.clock.now)
+        member.store.rewind(FORK, house.clock.now + TURN_S)
+        member.store.record([(member.job(id_), Proposed(answer))], house.clock.now + 10 * TURN_S)
+    house.clock.now += 11 * TURN_S
+    house.work(1)
+    assert [member.job(id_).state for member in (second, third)] == [State.COMPUTED, State.AGREEING]
 
 
 def test_members_that_differ_say_so_before_the_first_request(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
