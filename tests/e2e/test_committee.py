@@ -17,6 +17,7 @@ from tests.committee_world import RULES, STAKE_WEI, CommitteeWorld
 from tests.forking import INSTALLED, THEMIS
 from tests.homes import SELFTEST, register, running, said, wait_for_log, wait_until_ready
 from tests.patience import PATIENCE_S, until
+from themis.chain.committees import Committees
 from themis.core import committee as messages
 from themis.core import listing
 from themis.core.committee import Offer
@@ -106,6 +107,10 @@ def _orders(committee: CommitteeWorld, model_id: Hash32, homes: list[Path]) -> N
     assert [proof.json()["root"] for proof in proofs] == ["0x" + found[many][0].hex()] * 3
     outputs = [bytes.fromhex(proof.json()["output"][2:]) for proof in proofs]
     assert listing.result_root(questions, outputs) == found[many][0]
+    committees = Committees(world.client, world.start_block)
+    seen = committees.seen(committee.forum.committee)
+    assert seen.answered == len(found) == sum(member.answered for member in seen.members) // 2
+    assert committees.work_of(committee.forum.committee, first.signer.address)[0] == [model_id]
 
 
 def test_a_liar_is_outvoted_named_and_recognized_before_the_first_request(

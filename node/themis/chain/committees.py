@@ -7,7 +7,7 @@ from typing import Any
 
 from themis.chain.abi import Artifact, Log, address
 from themis.chain.client import ContractDenied, OracleClient
-from themis.chain.contracts import COMMITTEE, FACTORY, decode_request
+from themis.chain.contracts import COMMITTEE, FACTORY, decode_order, decode_request
 from themis.chain.logs import LogReader
 from themis.chain.rpc import Call, RpcError
 from themis.chain.transact import denied
@@ -87,9 +87,10 @@ class Committees:
         return address(owner)
 
     def work_of(self, committee: Address, member: Address) -> tuple[list[Hash32], list[list[Address]]]:
-        """The models that a committee was asked, and each group of signers of its answers that a member was in."""
+        """The models that a committee was asked about, and each group of signers of answers that a member was in."""
         asked = self._client.logs("Requested", self._start_block, None, committee)
         models = {decode_request(log.values["request"]).model_id: None for log in asked}
+        models |= {decode_order(log.values).model_id: None for log in self._orders(committee)}
         groups = {
             tuple(map(address, log.values["signers"])): None
             for log in self._events(COMMITTEE, committee)
@@ -117,6 +118,7 @@ class Committees:
         fined = Counter(log.values["member"] for log in events if log.event == "Fined")
         requests = self._client.logs("Requested", self._start_block, None, committee)
         deadlines_s = {log.values["id"]: decode_request(log.values["request"]).deadline_s for log in requests}
+        ordered = len(self._orders(committee))
         answers = self._client.logs("Fulfilled", self._start_block, None, committee)
         results = {log.values["id"]: log.values["resultHash"] for log in answers}
         refunded = {log.values["id"] for log in self._client.logs("Refunded", self._start_block)} & deadlines_s.keys()
@@ -132,7 +134,12 @@ class Committees:
             counted = signed[each], fined[each], outvoted[each]
             whose = address(each), address(owner), stake_wei, release_at_s, slashed
             rows.append(MemberRow(*whose, endpoint, signing, *counted))
-        return Seen(committee, rules, rows, len(deadlines_s), len(results), len(late), len(refunded))
+        asked, answered = len(deadlines_s) + ordered, len(results) + ordered
+        return Seen(committee, rules, rows, asked, answered, len(late), len(refunded))
+
+    def _orders(self, committee: Address) -> list[Log]:
+        """Those that it has answered: of others the chain knows nothing."""
+        return self._client.logs("OrderFulfilled", self._start_block, None, committee)
 
     def _events(self, artifact: Artifact, contract: Address) -> list[Log]:
         raws = self._logs.read({"address": "0x" + contract.hex()}, self._start_block)

@@ -7,6 +7,7 @@ from typing import Final
 
 import httpx
 
+from themis.chain.transport import trust
 from themis.committee import parcel, wire
 from themis.committee.gate import Numbers, read_envelope, seal
 from themis.committee.parcel import Parcel
@@ -45,7 +46,7 @@ class Post:
         """`patience_s`: for a whole reply."""
         self._forum, self._signer, self._numbers, self._patience_s = forum, signer, numbers, patience_s
         # No proxy and no redirect: a profile on the chain names the place, and nobody else another one.
-        self._http = httpx.Client(timeout=patience_s, follow_redirects=False, trust_env=False)
+        self._http = httpx.Client(verify=trust(), timeout=patience_s, follow_redirects=False, trust_env=False)
 
     def exchange(self, seat: Seat, told: Told) -> Reply:
         """Tell a member something, and hear what it knows. Raises Unavailable."""

@@ -1,6 +1,7 @@
 """Members over real HTTP: what is told arrives; what is slow, large, redirected or not a reply is given up."""
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -33,6 +34,8 @@ from themis.core.types import Hash32
 from themis.daemon import membership
 
 PATIENCE_S = 0.5
+CERTIFICATES = Path(__file__).parents[2] / "port/certificates"
+"""Of `localhost`, signed by itself."""
 
 
 class Scene:
@@ -215,6 +218,22 @@ def test_no_more_than_so_many_are_served_at_once(scene: Scene, monkeypatch: pyte
 def test_what_is_no_reply_is_unavailable(scene: Scene, reply: Said, words: str) -> None:
     with lying(lambda _: reply) as liar, pytest.raises(Unavailable, match=words):
         scene.post.exchange(Seat(scene.callee.address, liar.url, signing=True), Told())
+
+
+def test_an_endpoint_with_a_certificate_is_believed_as_the_chain_s_is(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the authorities of the system, and where the operator names a file, of that."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATES / "localhost.pem", CERTIFICATES / "localhost.key")
+    with lying(lambda _: Said({"messages": [], "refused": []}), context) as liar:
+        seat = Seat(scene.callee.address, liar.url.replace("http://127.0.0.1", "https://localhost"), signing=True)
+        with pytest.raises(Unavailable, match="CERTIFICATE_VERIFY_FAILED"):
+            scene.post.exchange(seat, Told())
+        monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATES / "localhost.pem"))
+        post = Post(FORUM, scene.caller.signer, Numbers(scene.house.clock), 10)
+        assert post.exchange(seat, Told()) == Reply()
+        post.close()
 
 
 @pytest.mark.parametrize("url", ["", "ftp://127.0.0.1", "http://", "http://127.0.0.1:1", "http://a b", "http://[::"])
