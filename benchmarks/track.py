@@ -104,7 +104,8 @@ class Track:
 
     def signed(self, number: int) -> list[bytes]:
         requester, client = self.world.requester, self.world.client
-        nonce = int(client.rpc.call("eth_getTransactionCount", "0x" + requester.address.hex(), "latest"), 16)
+        # a transaction of the last burst may still be in the pool
+        nonce = int(client.rpc.call("eth_getTransactionCount", "0x" + requester.address.hex(), "pending"), 16)
         fees = FEES.quote(Market(10**10, 0))
         deadline_s = self.world.now_s() + 3_600
         raws = []

@@ -1,5 +1,5 @@
-// Deletes what npm brings for other machines and for browsers (300 of 460 MB): native programs that are not the ones
-// which loading their packages loads here.
+// Deletes what npm brings for other machines, for browsers and for debuggers (340 of 460 MB): native programs that are not
+// the ones which loading their packages loads here, and source maps.
 const { readdirSync, rmSync } = require("node:fs");
 const { join } = require("node:path");
 
@@ -13,5 +13,8 @@ for (const scope of ["@nomicfoundation", "@trufflesuite"].map((name) => join(mod
   for (const file of readdirSync(scope, { recursive: true }).map((name) => join(scope, name))) {
     if (file.endsWith(".node") && !(file in require.cache)) rmSync(file);
   }
+}
+for (const file of readdirSync(modules, { recursive: true })) {
+  if (file.endsWith(".map")) rmSync(join(modules, file));
 }
 rmSync(join(modules, "ganache/dist/web"), { recursive: true, force: true });

@@ -49,10 +49,6 @@ Tell = Callable[[Job, Sequence[HistoryEntry], Receipt | None], None]
 """Hears of requests that are over: the job, its history, and its answer's receipt where it is known."""
 
 
-def _nobody(job: Job, history: Sequence[HistoryEntry], receipt: Receipt | None) -> None:
-    """Hears nothing."""
-
-
 @dataclass(frozen=True, slots=True)
 class Node:
     """The ports, the settings and the shared clock."""
@@ -64,7 +60,7 @@ class Node:
     clock: Clock
     settings: Settings
     telemetry: Telemetry
-    trace: Tell = _nobody
+    trace: Tell | None = None
     time: ChainTime = field(init=False)
     account: Account = field(init=False)
     troubles: Troubles = field(init=False)

@@ -62,6 +62,8 @@ def finalize(node: Node, jobs: Sequence[Job]) -> None:
 
 def _trace(node: Node, id_: Hash32, receipt: Receipt | None = None) -> None:
     """As the store has it now, where its last fact stands: what was found out about a job that moved on is stale."""
+    if node.trace is None:
+        return
     job = node.store.job(id_)
     if job is not None and job.state in {State.DONE, State.CLOSED}:
         node.trace(job, node.store.history(id_), receipt)
