@@ -47,6 +47,7 @@ TARGETS: Final = (
     Target("Lens", "src/Lens.sol"),
     Target("Committee", "src/committee/Committee.sol", typed=False),
     Target("CommitteeFactory", "src/committee/CommitteeFactory.sol", typed=False),
+    Target("SignedDeposits", "src/periphery/SignedDeposits.sol", typed=False),
     Target("TimelockGuard", "src/consumers/TimelockGuard.sol"),
     Target("Warranty", "dispute/src/Warranty.sol", plain=True, typed=False),
     Target("Dispute", "dispute/src/Dispute.sol", plain=True, typed=False),

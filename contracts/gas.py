@@ -37,7 +37,7 @@ from contracts.bench import (  # noqa: E402
 )
 from contracts.committee_gas import committee_paths  # noqa: E402
 from contracts.compile import Target, artifact, committed, solc_binary  # noqa: E402
-from contracts.order_gas import order_gas  # noqa: E402
+from contracts.order_gas import deposit_paths, order_gas  # noqa: E402
 from demo import chains  # noqa: E402
 from themis.core.types import Hash32, Role, UseClass  # noqa: E402
 
@@ -55,7 +55,10 @@ def measure(web3: Web3) -> dict[str, Any]:
     oracle = deploy(web3, committed("InferenceOracle"), registry.address)
     hashing = artifact(Target("HashingConsumer", "test/support/HashingConsumer.sol"), binary)
     wallet = artifact(Target("OwnedWallet", "test/support/OwnedWallet.sol"), binary)
-    token = deploy(web3, artifact(Target("StandardToken", "test/support/Tokens.sol"), binary))
+    token, authorized = (
+        deploy(web3, artifact(Target(name, "test/support/Tokens.sol"), binary))
+        for name in ("StandardToken", "AuthorizedToken")
+    )
     bench = Bench(web3, registry, oracle, licensor, operator, requester)
 
     gas, model_id = _model_paths(bench)
@@ -69,6 +72,7 @@ def measure(web3: Web3) -> dict[str, Any]:
     goals, estimates = _goals(bench, consumer)
     gas |= goals
     gas |= _token_paths(bench, token)
+    gas |= deposit_paths(bench, deploy(web3, committed("SignedDeposits"), oracle.address), authorized)
     factory = deploy(web3, committed("CommitteeFactory"), oracle.address)
     gas |= committee_paths(bench, factory, committed("Committee")["abi"], send, gas)
     gas |= _licensor_paths(bench, deploy(web3, wallet, licensor.address), model_id, consumer.address)

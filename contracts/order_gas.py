@@ -1,4 +1,4 @@
-"""Measures orders: signed by a requester with a deposit, answered in one transaction."""
+"""Measures orders: signed by a requester with a deposit, answered in one transaction; and deposits by signature."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,10 +6,13 @@ from typing import Any
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 from web3 import Web3
+from web3.contract import Contract
 
-from contracts.bench import ETHER, FEE, INPUT, OUTPUT, Bench, address, send
+from contracts.bench import ETHER, FEE, GENESIS_S, INPUT, OUTPUT, Bench, Gas, address, send
 from demo import chains
 from themis.core.canonical import request_words
+from themis.core.deposit import AUTHORIZATION_TYPE, PERMIT_TYPE
+from themis.core.eip712 import Domain, typed_data
 from themis.core.order import order_typed_data
 from themis.core.types import Hash32, Request, UseClass
 
@@ -52,7 +55,36 @@ def signed_order(bench: Bench, model_id: Hash32, lane: int, items: int = 0) -> t
     return (shown[0], model, input_hash, shown[1], shown[2], fee, shown[3], shown[4], facts), signature
 
 
+def deposit_paths(bench: Bench, desk: Contract, token: Contract) -> Gas:
+    """What it takes to pay into a deposit by whom the requester's signature is shown; and to cancel an order."""
+    gas: Gas = {}
+    owner, until, amount = bench.requester, GENESIS_S + 365 * 86_400, FEE
+    send(token.functions.mint(owner, 4 * amount), bench.operator)
+    domain = Domain("Standard", "1", bench.web3.eth.chain_id, address(token.address))
+    for nonce, path in enumerate(("depositWithPermit, first", "depositWithPermit")):
+        words = (address(owner), address(desk.address), amount, nonce, until)
+        signature = _split(_sign(typed_data(domain, PERMIT_TYPE, words)))
+        call = desk.functions.depositWithPermit(token.address, owner, amount, until, *signature)
+        gas[path] = send(call, bench.operator)["gasUsed"]
+    random = bytes(range(1, 33))
+    authorized = (address(owner), address(desk.address), amount, 0, until, random)
+    signature = _split(_sign(typed_data(domain, AUTHORIZATION_TYPE, authorized)))
+    call = desk.functions.depositWithAuthorization(token.address, owner, amount, 0, until, random, *signature)
+    gas["depositWithAuthorization"] = send(call, bench.operator)["gasUsed"]
+    _, seq, _ = bench.oracle.functions.stateOf(owner, 0).call()
+    gas["cancelOrder"] = send(bench.oracle.functions.cancelOrder(0, seq + 1), owner)["gasUsed"]
+    return gas
+
+
 def _signed(bench: Bench, order: Request) -> bytes:
-    typed = order_typed_data(order, bench.web3.eth.chain_id, address(bench.oracle.address))
+    return _sign(order_typed_data(order, bench.web3.eth.chain_id, address(bench.oracle.address)))
+
+
+def _sign(typed: dict[str, Any]) -> bytes:
     signer = Account.from_key(chains.accounts()[3].private_key)
     return bytes(signer.sign_message(encode_typed_data(full_message=typed)).signature)
+
+
+def _split(signature: bytes) -> tuple[int, bytes, bytes]:
+    """(v, r, s)."""
+    return signature[64], signature[:32], signature[32:64]

@@ -72,7 +72,7 @@ abstract contract Answering is IInferenceOracle, Payments {
         address licensee = _holder(license.licensee(), account);
         Limits memory limits = REGISTRY.limitsOf(modelId, licensee, role, license.word().seq());
         Uses memory uses = _uses[limits.digest];
-        limits.check(uses, modelId, licensee, role, token, fee, more, address(this));
+        limits.check(uses, licensee, role, token, fee, more, address(this));
         if (limits.market != address(0)) {
             _uses[limits.digest] = Uses(uses.total + uint32(more), uses.onDay() + uint32(more), GrantLimits.today());
         }

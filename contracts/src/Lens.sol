@@ -80,7 +80,7 @@ contract Lens is ILens {
             address licensee = license.licensee == address(0) ? account : license.licensee;
             Limits memory limits = _registry().limitsOf(modelId, licensee, role, license.word.seq());
             Uses memory uses = ORACLE.usesOf(limits.digest);
-            limits.check(uses, modelId, licensee, role, token, fee, 1, address(ORACLE));
+            limits.check(uses, licensee, role, token, fee, 1, address(ORACLE));
         }
         return license.word.royaltyBps();
     }
@@ -111,7 +111,7 @@ contract Lens is ILens {
         returns (License memory license)
     {
         Mode mode = policy.mode(role, useClass);
-        if (mode == Mode.CLOSED) revert ILicenseRegistry.UseClosed(modelId, version, role, useClass);
+        if (mode == Mode.CLOSED) revert ILicenseRegistry.UseClosed(role, useClass);
         if (mode == Mode.GRANT) license = _granted(modelId, version, account, role, useClass);
     }
 

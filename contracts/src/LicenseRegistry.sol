@@ -192,7 +192,7 @@ abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
         (uint24 version, Policy policy, uint16 epoch) = _inForce(modelId);
         (GrantWord word, address licensee, address payTo) =
             _licenseOf(modelId, account, Role.REQUESTER, useClass, version, policy, epoch);
-        Mode operatorsMode = _modeOf(modelId, version, policy, Role.OPERATOR, operatorsUse);
+        Mode operatorsMode = _modeOf(policy, Role.OPERATOR, operatorsUse);
         assembly ("memory-safe") {
             let told := mload(0x40)
             mstore(told, word)
@@ -266,14 +266,10 @@ abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
         epoch = model.epoch();
     }
 
-    /// @dev What the policy of `version` says; reverts where it says CLOSED.
-    function _modeOf(bytes32 modelId, uint24 version, Policy policy, Role role, UseClass useClass)
-        private
-        pure
-        returns (Mode mode)
-    {
+    /// @dev What the policy says; reverts where it says CLOSED.
+    function _modeOf(Policy policy, Role role, UseClass useClass) private pure returns (Mode mode) {
         mode = policy.mode(role, useClass);
-        if (mode.isClosed()) revert UseClosed(modelId, version, role, useClass);
+        if (mode.isClosed()) revert UseClosed(role, useClass);
     }
 
     /// @dev By what an account may use a model now; all zero where the policy is open.
@@ -286,7 +282,7 @@ abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
         Policy policy,
         uint16 epoch
     ) private view returns (GrantWord word, address licensee, address payTo) {
-        if (_modeOf(modelId, version, policy, role, useClass).isGrant()) {
+        if (_modeOf(policy, role, useClass).isGrant()) {
             return _granted(modelId, account, role, useClass, version, epoch);
         }
     }
@@ -317,7 +313,7 @@ abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
         word = slot.word;
         GrantWord waiting = _waiting(slot, beside);
         if (waiting.allows(useClass, version, epoch)) (slot, word) = (beside, waiting);
-        else _requireAllowed(word, modelId, version, licensee, account, role, useClass, epoch);
+        else _requireAllowed(word, licensee, account, role, useClass, version, epoch);
         if (word.has(GrantWords.PAYS_OTHER)) payTo = slot.payTo;
         if (licensee == account) licensee = address(0);
     }
@@ -325,20 +321,19 @@ abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
     /// @dev Reverts with the reason unless the grant allows the use.
     function _requireAllowed(
         GrantWord word,
-        bytes32 modelId,
-        uint24 version,
         address licensee,
         address account,
         Role role,
         UseClass useClass,
+        uint24 version,
         uint16 epoch
     ) private view {
-        if (word.has(GrantWords.REVOKED)) revert GrantIsRevoked(modelId, licensee, role, word.seq());
-        if (!word.permits(useClass)) revert AuthorizationRequired(modelId, version, account, role, useClass);
-        if (!word.fits(version)) revert GrantForOtherTerms(modelId, licensee, role, word.termsVersion(), version);
-        if (block.timestamp < word.notBefore()) revert GrantNotYetValid(modelId, licensee, role, word.notBefore());
-        if (block.timestamp > word.expiry()) revert GrantExpired(modelId, licensee, role, word.expiry());
-        if (word.epoch() < epoch) revert GrantOutdated(modelId, licensee, role, word.epoch(), epoch);
+        if (word.has(GrantWords.REVOKED)) revert GrantIsRevoked(licensee, role, word.seq());
+        if (!word.permits(useClass)) revert AuthorizationRequired(account, role, useClass);
+        if (!word.fits(version)) revert GrantForOtherTerms(licensee, role, word.termsVersion());
+        if (block.timestamp < word.notBefore()) revert GrantNotYetValid(licensee, role, word.notBefore());
+        if (block.timestamp > word.expiry()) revert GrantExpired(licensee, role, word.expiry());
+        if (word.epoch() < epoch) revert GrantOutdated(licensee, role, word.epoch());
     }
 
     /// @dev Whether a voucher has to wait: it is not valid yet, or bound to terms that the grant in force is not bound to; that grant
@@ -432,7 +427,7 @@ abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
     function _requireNext(Grant calldata grant, GrantWord current, GrantWord waiting, uint16 epoch) private pure {
         uint32 latest = _latest(current, waiting, epoch);
         if (grant.seq > latest) return;
-        if (current.has(GrantWords.REVOKED)) revert GrantIsRevoked(grant.modelId, grant.licensee, grant.role, latest);
+        if (current.has(GrantWords.REVOKED)) revert GrantIsRevoked(grant.licensee, grant.role, latest);
         revert StaleGrant(grant.seq, latest);
     }
 
@@ -449,10 +444,10 @@ abstract contract LicenseRegistry is ILicenseRegistry, TermsRegistry, EIP712 {
     /// @dev A voucher must not have ended, nor be of another epoch, whether it waits already or not.
     function _requireTimely(Grant calldata grant, Model storage model) private view {
         if (block.timestamp > grant.expiry) {
-            revert GrantExpired(grant.modelId, grant.licensee, grant.role, grant.expiry);
+            revert GrantExpired(grant.licensee, grant.role, grant.expiry);
         }
         if (grant.epoch != model.epoch) {
-            revert GrantOutdated(grant.modelId, grant.licensee, grant.role, grant.epoch, model.epoch);
+            revert GrantOutdated(grant.licensee, grant.role, grant.epoch);
         }
     }
 }

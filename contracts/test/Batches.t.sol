@@ -170,7 +170,7 @@ contract BatchesTest is Fixture {
         }
         _activate(_metered(requester, Role.REQUESTER, 1, 3, UNLIMITED));
         bytes4 selector = ILicenseRegistry.QuotaExhausted.selector;
-        _refused(10_000, address(0), abi.encodeWithSelector(selector, modelId, requester, Role.REQUESTER));
+        _refused(10_000, address(0), abi.encodeWithSelector(selector, requester, Role.REQUESTER));
         _assertUses(requester, Role.REQUESTER, 3, 0);
         asks.pop();
         inputs.pop();
@@ -254,9 +254,7 @@ contract BatchesTest is Fixture {
         bytes4 selector = ILicenseRegistry.GrantIsRevoked.selector;
         bytes32 id = oracle.idOf(made[1]);
         VM.expectEmit(address(oracle));
-        emit IInferenceOracle.NotFulfilled(
-            id, operator, abi.encodeWithSelector(selector, modelId, operator, Role.OPERATOR, 1)
-        );
+        emit IInferenceOracle.NotFulfilled(id, operator, abi.encodeWithSelector(selector, operator, Role.OPERATOR, 1));
         VM.prank(operator);
         VM.assertEq(oracle.fulfillMany(made, outputs, minPays), MANY - 1);
         modelId = first;
@@ -300,9 +298,7 @@ contract BatchesTest is Fixture {
         bytes4 selector = ILicenseRegistry.GrantIsRevoked.selector;
         bytes32 id = oracle.idOf(made[2]);
         VM.expectEmit(address(oracle));
-        emit IInferenceOracle.NotFulfilled(
-            id, operator, abi.encodeWithSelector(selector, grant.modelId, operator, Role.OPERATOR, 1)
-        );
+        emit IInferenceOracle.NotFulfilled(id, operator, abi.encodeWithSelector(selector, operator, Role.OPERATOR, 1));
         VM.prank(operator);
         VM.assertEq(oracle.fulfillMany(made, outputs, new uint96[](4)), 3);
         for (uint256 i; i < 4; ++i) {

@@ -143,10 +143,7 @@ contract CommitteeAnswersTest is CommitteeFixture {
         VM.prank(licensor);
         registry.revoke(modelId, who[1], Role.OPERATOR, 1);
         Signature[] memory signatures = _signed(_resultDigest(made.wire(), OUTPUT), 3);
-        _refused(
-            abi.encodeWithSelector(ILicenseRegistry.GrantIsRevoked.selector, modelId, who[1], Role.OPERATOR, 1),
-            signatures
-        );
+        _refused(abi.encodeWithSelector(ILicenseRegistry.GrantIsRevoked.selector, who[1], Role.OPERATOR, 1), signatures);
         _answer(made, OUTPUT, 5);
     }
 
@@ -158,7 +155,7 @@ contract CommitteeAnswersTest is CommitteeFixture {
         Signature[] memory signatures = _signed(_resultDigest(made.wire(), OUTPUT), 3);
         _refused(
             abi.encodeWithSelector(
-                ILicenseRegistry.GrantForOtherMarket.selector, modelId, who[1], Role.OPERATOR, address(oracle)
+                ILicenseRegistry.GrantForOtherMarket.selector, who[1], Role.OPERATOR, address(oracle)
             ),
             signatures
         );
@@ -359,9 +356,7 @@ contract CommitteeAnswersTest is CommitteeFixture {
         (Request[] memory requests, bytes[] memory outputs) = (new Request[](1), new bytes[](1));
         (requests[0], outputs[0]) = (made.wire(), OUTPUT);
         (, Signature[] memory signatures) = _signedBatch(requests, outputs, 3);
-        VM.expectRevert(
-            abi.encodeWithSelector(ILicenseRegistry.GrantIsRevoked.selector, modelId, who[1], Role.OPERATOR, 1)
-        );
+        VM.expectRevert(abi.encodeWithSelector(ILicenseRegistry.GrantIsRevoked.selector, who[1], Role.OPERATOR, 1));
         committee.answerMany(requests, outputs, signatures);
         (, signatures) = _signedBatch(requests, outputs, 5);
         committee.answerMany(requests, outputs, signatures);
@@ -415,7 +410,7 @@ contract CommitteeAnswersTest is CommitteeFixture {
 
     function _unauthorized(address account) private view returns (bytes memory) {
         return abi.encodeWithSelector(
-            ILicenseRegistry.AuthorizationRequired.selector, modelId, 2, account, Role.OPERATOR, UseClass.COMMERCIAL
+            ILicenseRegistry.AuthorizationRequired.selector, account, Role.OPERATOR, UseClass.COMMERCIAL
         );
     }
 

@@ -122,7 +122,7 @@ contract CommitteeOrdersTest is CommitteeFixture {
         VM.prank(licensor);
         registry.revoke(modelId, who[1], Role.OPERATOR, 1);
         bytes4 selector = ILicenseRegistry.GrantIsRevoked.selector;
-        _refused(order, 3, abi.encodeWithSelector(selector, modelId, who[1], Role.OPERATOR, 1));
+        _refused(order, 3, abi.encodeWithSelector(selector, who[1], Role.OPERATOR, 1));
         _answerOrder(order, OUTPUT, 5);
     }
 
@@ -134,7 +134,7 @@ contract CommitteeOrdersTest is CommitteeFixture {
             order,
             3,
             abi.encodeWithSelector(
-                ILicenseRegistry.GrantForOtherMarket.selector, modelId, who[1], Role.OPERATOR, address(oracle)
+                ILicenseRegistry.GrantForOtherMarket.selector, who[1], Role.OPERATOR, address(oracle)
             )
         );
         _join(OUTSIDER);
@@ -147,7 +147,7 @@ contract CommitteeOrdersTest is CommitteeFixture {
             order,
             9,
             abi.encodeWithSelector(
-                ILicenseRegistry.GrantForOtherMarket.selector, modelId, stranger, Role.OPERATOR, address(oracle)
+                ILicenseRegistry.GrantForOtherMarket.selector, stranger, Role.OPERATOR, address(oracle)
             )
         );
     }

@@ -151,7 +151,7 @@ contract CommitteeRoundsTest is CommitteeFixture {
         Request memory request = made.wire();
         VM.expectRevert(
             abi.encodeWithSelector(
-                ILicenseRegistry.AuthorizationRequired.selector, modelId, 2, who[0], Role.OPERATOR, UseClass.COMMERCIAL
+                ILicenseRegistry.AuthorizationRequired.selector, who[0], Role.OPERATOR, UseClass.COMMERCIAL
             )
         );
         committee.commit(request, commitments, signatures);

@@ -88,9 +88,7 @@ contract DelegationTest is Fixture {
         registry.revoke(modelId, hotKey, Role.REQUESTER, 1);
         Ask memory next = _ask();
         next.lane = 8;
-        VM.expectRevert(
-            abi.encodeWithSelector(ILicenseRegistry.GrantIsRevoked.selector, modelId, hotKey, Role.REQUESTER, 1)
-        );
+        VM.expectRevert(abi.encodeWithSelector(ILicenseRegistry.GrantIsRevoked.selector, hotKey, Role.REQUESTER, 1));
         VM.prank(hotKey);
         oracle.request(next, INPUT);
     }
@@ -104,7 +102,7 @@ contract DelegationTest is Fixture {
         Plain memory made = _made(_ask(), requester, 1, 0, ROYALTY_BPS);
         VM.assertEq(id, oracle.idOf(made.wire()));
         bytes4 selector = ILicenseRegistry.AuthorizationRequired.selector;
-        VM.expectRevert(abi.encodeWithSelector(selector, modelId, 1, operator, Role.OPERATOR, UseClass.PERSONAL));
+        VM.expectRevert(abi.encodeWithSelector(selector, operator, Role.OPERATOR, UseClass.PERSONAL));
         _fulfill(made);
         VM.prank(cold);
         registry.delegate(operator, true);
@@ -115,7 +113,7 @@ contract DelegationTest is Fixture {
 
     function _required(address from) private view returns (bytes memory) {
         return abi.encodeWithSelector(
-            ILicenseRegistry.AuthorizationRequired.selector, modelId, 1, from, Role.REQUESTER, UseClass.PERSONAL
+            ILicenseRegistry.AuthorizationRequired.selector, from, Role.REQUESTER, UseClass.PERSONAL
         );
     }
 

@@ -15,6 +15,7 @@ contract DeployedTest {
         VM.assertEq(VM.getCode("src/committee/Committee.sol:Committee"), _packaged("Committee"));
         VM.assertEq(VM.getCode("src/committee/CommitteeFactory.sol:CommitteeFactory"), _packaged("CommitteeFactory"));
         VM.assertEq(VM.getCode("src/consumers/TimelockGuard.sol:TimelockGuard"), _packaged("TimelockGuard"));
+        VM.assertEq(VM.getCode("src/periphery/SignedDeposits.sol:SignedDeposits"), _packaged("SignedDeposits"));
         Registry registry = new Registry();
         address oracle = _created(bytes.concat(code, abi.encode(registry)));
         VM.assertEq(address(new InferenceOracle(registry)).code.length, oracle.code.length);

@@ -94,7 +94,7 @@ contract FulfillTest is Fixture {
         VM.prank(licensor);
         registry.revoke(modelId, operator, Role.OPERATOR, 1);
         bytes4 selector = ILicenseRegistry.GrantIsRevoked.selector;
-        _refused(abi.encodeWithSelector(selector, modelId, operator, Role.OPERATOR, 1));
+        _refused(abi.encodeWithSelector(selector, operator, Role.OPERATOR, 1));
         Grant memory renewed = _grant(operator, Role.OPERATOR, 2);
         registry.activate(renewed, _sign(LICENSOR_KEY, renewed));
         _fulfill(made);
@@ -106,7 +106,7 @@ contract FulfillTest is Fixture {
         registry.activate(brief, _sign(LICENSOR_KEY, brief));
         VM.warp(START + 11);
         bytes4 selector = ILicenseRegistry.GrantExpired.selector;
-        _refused(abi.encodeWithSelector(selector, modelId, operator, Role.OPERATOR, brief.expiry));
+        _refused(abi.encodeWithSelector(selector, operator, Role.OPERATOR, brief.expiry));
     }
 
     function testFuzz_fulfill_paid(uint96 fee, bytes calldata output, uint16 bps, uint40 at) public {
@@ -178,7 +178,7 @@ contract FulfillTest is Fixture {
         _request(ask, 1);
         Plain memory paid = _made(ask, requester, 2, 1, 0);
         bytes4 selector = ILicenseRegistry.AuthorizationRequired.selector;
-        VM.expectRevert(abi.encodeWithSelector(selector, modelId, 1, operator, Role.OPERATOR, UseClass.COMMERCIAL));
+        VM.expectRevert(abi.encodeWithSelector(selector, operator, Role.OPERATOR, UseClass.COMMERCIAL));
         _fulfill(paid);
         _activate(operator, Role.OPERATOR);
         _fulfill(paid);
@@ -200,7 +200,7 @@ contract FulfillTest is Fixture {
         Plain memory pinned = _made(ask, requester, 1, 0, opened ? ROYALTY_BPS : 0);
         if (opened) {
             bytes4 selector = ILicenseRegistry.AuthorizationRequired.selector;
-            VM.expectRevert(abi.encodeWithSelector(selector, modelId, 1, operator, Role.OPERATOR, UseClass.PERSONAL));
+            VM.expectRevert(abi.encodeWithSelector(selector, operator, Role.OPERATOR, UseClass.PERSONAL));
         }
         _fulfill(pinned);
         VM.assertEq(oracle.finalized(pinned.wire(), OUTPUT), !opened);

@@ -81,9 +81,7 @@ contract GrantsTest is Fixture {
         bytes memory signature = _sign(LICENSOR_KEY, grant);
         VM.warp(grant.expiry + 1);
         VM.expectRevert(
-            abi.encodeWithSelector(
-                ILicenseRegistry.GrantExpired.selector, modelId, requester, Role.REQUESTER, grant.expiry
-            )
+            abi.encodeWithSelector(ILicenseRegistry.GrantExpired.selector, requester, Role.REQUESTER, grant.expiry)
         );
         registry.activate(grant, signature);
     }
@@ -310,8 +308,7 @@ contract GrantsTest is Fixture {
         GrantState memory tombstone;
         (tombstone.seq, tombstone.revoked) = (seq, true);
         VM.assertEq(abi.encode(lens.grantOf(modelId, requester, role)), abi.encode(tombstone));
-        bytes memory revoked =
-            abi.encodeWithSelector(ILicenseRegistry.GrantIsRevoked.selector, modelId, requester, role, seq);
+        bytes memory revoked = abi.encodeWithSelector(ILicenseRegistry.GrantIsRevoked.selector, requester, role, seq);
         VM.expectRevert(revoked);
         lens.checkLicense(modelId, 1, requester, role, UseClass.PERSONAL);
         Grant memory covered = _grant(requester, role, seq);
@@ -336,20 +333,18 @@ contract GrantsTest is Fixture {
         if ((classes >> uint8(useClass)) & 1 == 0) {
             VM.expectRevert(
                 abi.encodeWithSelector(
-                    ILicenseRegistry.AuthorizationRequired.selector, modelId, 1, operator, Role.OPERATOR, useClass
+                    ILicenseRegistry.AuthorizationRequired.selector, operator, Role.OPERATOR, useClass
                 )
             );
         } else if (at < grant.notBefore) {
             VM.expectRevert(
                 abi.encodeWithSelector(
-                    ILicenseRegistry.GrantNotYetValid.selector, modelId, operator, Role.OPERATOR, grant.notBefore
+                    ILicenseRegistry.GrantNotYetValid.selector, operator, Role.OPERATOR, grant.notBefore
                 )
             );
         } else if (at > grant.expiry) {
             VM.expectRevert(
-                abi.encodeWithSelector(
-                    ILicenseRegistry.GrantExpired.selector, modelId, operator, Role.OPERATOR, grant.expiry
-                )
+                abi.encodeWithSelector(ILicenseRegistry.GrantExpired.selector, operator, Role.OPERATOR, grant.expiry)
             );
         } else {
             expected = true;
@@ -363,9 +358,9 @@ contract GrantsTest is Fixture {
         lens.checkLicense(modelId, 1, operator, Role.OPERATOR, UseClass.COMMERCIAL);
         bytes4 selector = ILicenseRegistry.AuthorizationRequired.selector;
         UseClass use = UseClass.COMMERCIAL;
-        VM.expectRevert(abi.encodeWithSelector(selector, modelId, 1, operator, Role.REQUESTER, use));
+        VM.expectRevert(abi.encodeWithSelector(selector, operator, Role.REQUESTER, use));
         lens.checkLicense(modelId, 1, operator, Role.REQUESTER, use);
-        VM.expectRevert(abi.encodeWithSelector(selector, modelId, 1, stranger, Role.OPERATOR, use));
+        VM.expectRevert(abi.encodeWithSelector(selector, stranger, Role.OPERATOR, use));
         lens.checkLicense(modelId, 1, stranger, Role.OPERATOR, use);
     }
 

@@ -46,7 +46,7 @@ contract MarketsTest is Fixture {
         VM.prank(licensor);
         registry.revoke(modelId, requester, Role.REQUESTER, 1);
         bytes memory revoked =
-            abi.encodeWithSelector(ILicenseRegistry.GrantIsRevoked.selector, modelId, requester, Role.REQUESTER, 1);
+            abi.encodeWithSelector(ILicenseRegistry.GrantIsRevoked.selector, requester, Role.REQUESTER, 1);
         VM.expectRevert(revoked);
         _request(_ask(), 0);
         VM.expectRevert(revoked);
@@ -98,7 +98,7 @@ contract MarketsTest is Fixture {
         grant.priceFloor = 100;
         _activate(grant);
         bytes memory below =
-            abi.encodeWithSelector(ILicenseRegistry.PriceBelowFloor.selector, modelId, requester, address(0), 100);
+            abi.encodeWithSelector(ILicenseRegistry.PriceBelowFloor.selector, requester, address(0), 100);
         VM.expectRevert(below);
         _request(_ask(), 99);
         VM.expectRevert(below);
@@ -114,9 +114,6 @@ contract MarketsTest is Fixture {
     }
 
     function _forOther(address licensee, Role role) private view returns (bytes memory) {
-        return
-            abi.encodeWithSelector(
-                ILicenseRegistry.GrantForOtherMarket.selector, modelId, licensee, role, address(oracle)
-            );
+        return abi.encodeWithSelector(ILicenseRegistry.GrantForOtherMarket.selector, licensee, role, address(oracle));
     }
 }

@@ -71,7 +71,7 @@ contract MockInferenceOracleTest is Fixture {
 
     function test_refuse() public {
         bytes4 selector = ILicenseRegistry.UseClosed.selector;
-        bytes memory reason = abi.encodeWithSelector(selector, modelId, 1, Role.REQUESTER, UseClass.PERSONAL);
+        bytes memory reason = abi.encodeWithSelector(selector, Role.REQUESTER, UseClass.PERSONAL);
         mock.refuse(reason);
         VM.expectRevert(reason);
         consumers[1].ask{value: FEE}(_ask(), INPUT);

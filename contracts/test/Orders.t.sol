@@ -227,14 +227,14 @@ contract OrdersTest is Fixture {
         VM.prank(licensor);
         registry.revoke(modelId, requester, Role.REQUESTER, 1);
         bytes4 selector = ILicenseRegistry.GrantIsRevoked.selector;
-        _refused(_order(FEE, LANE, 1, 0, 0), abi.encodeWithSelector(selector, modelId, requester, Role.REQUESTER, 1));
+        _refused(_order(FEE, LANE, 1, 0, 0), abi.encodeWithSelector(selector, requester, Role.REQUESTER, 1));
     }
 
     function test_fulfillOrder_reverts_operatorUnlicensed() public {
         VM.prank(licensor);
         registry.revoke(modelId, operator, Role.OPERATOR, 1);
         bytes4 selector = ILicenseRegistry.GrantIsRevoked.selector;
-        _refused(_order(FEE, LANE, 1, 0, 0), abi.encodeWithSelector(selector, modelId, operator, Role.OPERATOR, 1));
+        _refused(_order(FEE, LANE, 1, 0, 0), abi.encodeWithSelector(selector, operator, Role.OPERATOR, 1));
     }
 
     /// @dev Terms that come into force meanwhile are not what the requester signed.
@@ -258,7 +258,7 @@ contract OrdersTest is Fixture {
         (order.fee, order.facts) =
         (FEE, RequestFacts.pack(LANE, 2, 0, order.facts.deadline(), 0, 1, 0, UseClass.PERSONAL));
         bytes4 selector = ILicenseRegistry.AuthorizationRequired.selector;
-        _refused(order, abi.encodeWithSelector(selector, modelId, 1, operator, Role.OPERATOR, UseClass.COMMERCIAL));
+        _refused(order, abi.encodeWithSelector(selector, operator, Role.OPERATOR, UseClass.COMMERCIAL));
     }
 
     /// @dev A list of n inputs is n uses of either grant.
@@ -273,8 +273,8 @@ contract OrdersTest is Fixture {
         _refused(
             _order(FEE, LANE, 2, 0, items),
             uses * 2 > 300
-                ? abi.encodeWithSelector(ILicenseRegistry.QuotaExhausted.selector, modelId, licensee, role)
-                : abi.encodeWithSelector(ILicenseRegistry.DailyRateReached.selector, modelId, licensee, role, 260)
+                ? abi.encodeWithSelector(ILicenseRegistry.QuotaExhausted.selector, licensee, role)
+                : abi.encodeWithSelector(ILicenseRegistry.DailyRateReached.selector, licensee, role, 260)
         );
     }
 
@@ -287,7 +287,7 @@ contract OrdersTest is Fixture {
         bytes4 selector = ILicenseRegistry.PriceBelowFloor.selector;
         _refused(
             _order(uint96(100 * uses - 1), LANE, 1, 0, items),
-            abi.encodeWithSelector(selector, modelId, requester, address(0), 100)
+            abi.encodeWithSelector(selector, requester, address(0), 100)
         );
         _answer(_order(uint96(100 * uses), LANE, 1, 0, items));
     }

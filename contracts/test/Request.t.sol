@@ -93,9 +93,7 @@ contract RequestTest is Fixture {
         Ask memory ask = _ask();
         ask.useClass = UseClass.COMMERCIAL;
         bytes4 selector = ILicenseRegistry.AuthorizationRequired.selector;
-        _refused(
-            ask, MIN_FEE, abi.encodeWithSelector(selector, modelId, 1, requester, Role.REQUESTER, UseClass.COMMERCIAL)
-        );
+        _refused(ask, MIN_FEE, abi.encodeWithSelector(selector, requester, Role.REQUESTER, UseClass.COMMERCIAL));
         _activate(requester, Role.REQUESTER);
         _request(ask, 2 * MIN_FEE);
     }
@@ -130,9 +128,9 @@ contract RequestTest is Fixture {
         ask.useClass = useClass;
         bytes4 selector = ILicenseRegistry.UseClosed.selector;
         Role closed = requesterClosed ? Role.REQUESTER : Role.OPERATOR;
-        _refused(ask, 0, abi.encodeWithSelector(selector, modelId, 1, closed, useClass));
+        _refused(ask, 0, abi.encodeWithSelector(selector, closed, useClass));
         UseClass operatorsUse = requesterClosed ? useClass : UseClass.COMMERCIAL;
-        _refused(ask, 1, abi.encodeWithSelector(selector, modelId, 1, closed, operatorsUse));
+        _refused(ask, 1, abi.encodeWithSelector(selector, closed, operatorsUse));
     }
 
     function test_request_reverts_feeBeyondItsWidth() public {

@@ -4,42 +4,8 @@ pragma solidity 0.8.30;
 import {IPayments} from "../src/interfaces/IPayments.sol";
 import {SignedDeposits} from "../src/periphery/SignedDeposits.sol";
 import {Fixture} from "./support/Fixture.sol";
-import {StandardToken} from "./support/Tokens.sol";
+import {AuthorizedToken} from "./support/Tokens.sol";
 import {VM} from "./support/Vm.sol";
-
-/// @notice A token with EIP-3009, as USDC has it: an authorization is used once, and only by whom it names.
-contract AuthorizedToken is StandardToken {
-    bytes32 public constant TYPEHASH = keccak256(
-        "ReceiveWithAuthorization(address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,bytes32 nonce)"
-    );
-    mapping(address owner => mapping(bytes32 nonce => bool)) public used;
-
-    function digestOf(address from, address to, uint256 value, uint256 until, bytes32 nonce)
-        public
-        view
-        returns (bytes32)
-    {
-        bytes32 hash = keccak256(abi.encode(TYPEHASH, from, to, value, 0, until, nonce));
-        return keccak256(abi.encodePacked(hex"1901", DOMAIN_SEPARATOR(), hash));
-    }
-
-    function receiveWithAuthorization(
-        address from,
-        address to,
-        uint256 value,
-        uint256,
-        uint256 until,
-        bytes32 nonce,
-        uint8 v,
-        bytes32 r,
-        bytes32 s
-    ) external {
-        require(msg.sender == to && block.timestamp < until && !used[from][nonce]);
-        require(ecrecover(digestOf(from, to, value, until, nonce), v, r, s) == from);
-        used[from][nonce] = true;
-        _transfer(from, to, value);
-    }
-}
 
 contract SignedDepositsTest is Fixture {
     bytes32 private constant PERMIT_TYPEHASH =

@@ -130,12 +130,10 @@ contract TermsTest is Fixture {
         uint256 mode = (bits >> (2 * (3 * uint256(role) + uint256(useClass)))) & 3;
         if (mode == uint256(Mode.GRANT)) {
             VM.expectRevert(
-                abi.encodeWithSelector(
-                    ILicenseRegistry.AuthorizationRequired.selector, modelId, 1, requester, role, useClass
-                )
+                abi.encodeWithSelector(ILicenseRegistry.AuthorizationRequired.selector, requester, role, useClass)
             );
         } else if (mode != uint256(Mode.OPEN)) {
-            VM.expectRevert(abi.encodeWithSelector(ILicenseRegistry.UseClosed.selector, modelId, 1, role, useClass));
+            VM.expectRevert(abi.encodeWithSelector(ILicenseRegistry.UseClosed.selector, role, useClass));
         }
         VM.assertEq(lens.checkLicense(modelId, 1, requester, role, useClass), 0);
     }
@@ -147,9 +145,7 @@ contract TermsTest is Fixture {
         registry.publishTerms(modelId, "t2", ALL_CLOSED, uint40(START) + NOTICE, "", "");
         VM.warp(START + NOTICE);
         lens.checkLicense(modelId, 1, requester, Role.OPERATOR, UseClass.COMMERCIAL);
-        VM.expectRevert(
-            abi.encodeWithSelector(ILicenseRegistry.UseClosed.selector, modelId, 2, Role.OPERATOR, UseClass.COMMERCIAL)
-        );
+        VM.expectRevert(abi.encodeWithSelector(ILicenseRegistry.UseClosed.selector, Role.OPERATOR, UseClass.COMMERCIAL));
         lens.checkLicense(modelId, 2, requester, Role.OPERATOR, UseClass.COMMERCIAL);
     }
 

@@ -134,7 +134,7 @@ contract TermsStoryTest is Fixture {
             emit IInferenceOracle.Fulfilled(id, by, resultHash, made.termsVersion, 0, OUTPUT);
         } else {
             bytes4 selector = ILicenseRegistry.AuthorizationRequired.selector;
-            VM.expectRevert(abi.encodeWithSelector(selector, modelId, 3, by, Role.OPERATOR, UseClass.COMMERCIAL));
+            VM.expectRevert(abi.encodeWithSelector(selector, by, Role.OPERATOR, UseClass.COMMERCIAL));
         }
         _fulfill(made);
         (uint256 earned, uint256 models) = oracle.tillOf(address(0), modelId, by);

@@ -242,9 +242,8 @@ contract TokenPaymentTest is Fixture {
         _activate(grant);
         standard.mint(requester, fee);
         silent.mint(requester, type(uint96).max);
-        bytes memory below = abi.encodeWithSelector(
-            ILicenseRegistry.PriceBelowFloor.selector, modelId, requester, address(standard), floor
-        );
+        bytes memory below =
+            abi.encodeWithSelector(ILicenseRegistry.PriceBelowFloor.selector, requester, address(standard), floor);
         VM.expectRevert(below);
         _requestWith(address(silent), type(uint96).max);
         if (fee < floor) VM.expectRevert(below);

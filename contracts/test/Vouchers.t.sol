@@ -35,7 +35,7 @@ contract VouchersTest is Fixture {
             _assertUses(requester, Role.REQUESTER, quota - i - 1, i + 1);
         }
         ask.lane = quota;
-        _refused(abi.encodeWithSelector(ILicenseRegistry.QuotaExhausted.selector, modelId, requester, Role.REQUESTER));
+        _refused(abi.encodeWithSelector(ILicenseRegistry.QuotaExhausted.selector, requester, Role.REQUESTER));
         _assertUses(requester, Role.REQUESTER, 0, quota);
     }
 
@@ -99,9 +99,7 @@ contract VouchersTest is Fixture {
         _assertUses(operator, Role.OPERATOR, 0, 1);
         bytes32 id = _request(ask, 0);
         Plain memory second = _made(ask, requester, 2, 0, ROYALTY_BPS);
-        VM.expectRevert(
-            abi.encodeWithSelector(ILicenseRegistry.QuotaExhausted.selector, modelId, operator, Role.OPERATOR)
-        );
+        VM.expectRevert(abi.encodeWithSelector(ILicenseRegistry.QuotaExhausted.selector, operator, Role.OPERATOR));
         _fulfill(second);
         _assertLane(requester, ask.lane, State.OPEN, 2, id);
         VM.warp(ask.deadline + 1);
@@ -112,9 +110,8 @@ contract VouchersTest is Fixture {
     function testFuzz_dailyRate(uint32 rate) public {
         rate = uint32(bound(rate, 0, 4));
         _limited(UNLIMITED, rate);
-        bytes memory reached = abi.encodeWithSelector(
-            ILicenseRegistry.DailyRateReached.selector, modelId, requester, Role.REQUESTER, rate
-        );
+        bytes memory reached =
+            abi.encodeWithSelector(ILicenseRegistry.DailyRateReached.selector, requester, Role.REQUESTER, rate);
         VM.warp(MIDNIGHT - 2);
         _useUp(0, rate, reached);
         VM.warp(MIDNIGHT - 1);
@@ -142,9 +139,7 @@ contract VouchersTest is Fixture {
         oracle.refund(_made(ask, requester, 1, 0, ROYALTY_BPS).wire());
         _assertUses(requester, Role.REQUESTER, UNLIMITED, rate);
         ask.deadline += 10;
-        _refused(
-            abi.encodeWithSelector(ILicenseRegistry.DailyRateReached.selector, modelId, requester, Role.REQUESTER, rate)
-        );
+        _refused(abi.encodeWithSelector(ILicenseRegistry.DailyRateReached.selector, requester, Role.REQUESTER, rate));
     }
 
     function test_dailyRate_ofOperator() public {
@@ -154,9 +149,7 @@ contract VouchersTest is Fixture {
         _fulfill(_made(ask, requester, 1, 0, ROYALTY_BPS));
         _request(ask, 0);
         Plain memory second = _made(ask, requester, 2, 0, ROYALTY_BPS);
-        VM.expectRevert(
-            abi.encodeWithSelector(ILicenseRegistry.DailyRateReached.selector, modelId, operator, Role.OPERATOR, 1)
-        );
+        VM.expectRevert(abi.encodeWithSelector(ILicenseRegistry.DailyRateReached.selector, operator, Role.OPERATOR, 1));
         _fulfill(second);
         VM.warp(MIDNIGHT);
         _fulfill(second);
@@ -170,7 +163,7 @@ contract VouchersTest is Fixture {
         VM.deal(requester, fee);
         if (floor > 0 && (priceToken != address(0) || fee < floor)) {
             VM.expectRevert(
-                abi.encodeWithSelector(ILicenseRegistry.PriceBelowFloor.selector, modelId, requester, priceToken, floor)
+                abi.encodeWithSelector(ILicenseRegistry.PriceBelowFloor.selector, requester, priceToken, floor)
             );
         }
         _request(ask, fee);
@@ -227,9 +220,7 @@ contract VouchersTest is Fixture {
         _activate(grant);
         if (version != 1) {
             VM.expectRevert(
-                abi.encodeWithSelector(
-                    ILicenseRegistry.GrantForOtherTerms.selector, modelId, requester, Role.REQUESTER, version, 1
-                )
+                abi.encodeWithSelector(ILicenseRegistry.GrantForOtherTerms.selector, requester, Role.REQUESTER, version)
             );
         }
         _request(ask, 0);
@@ -318,9 +309,7 @@ contract VouchersTest is Fixture {
         VM.prank(licensor);
         registry.revoke(modelId, requester, Role.REQUESTER, 1);
         ask.lane = 8;
-        _refused(
-            abi.encodeWithSelector(ILicenseRegistry.GrantIsRevoked.selector, modelId, requester, Role.REQUESTER, 1)
-        );
+        _refused(abi.encodeWithSelector(ILicenseRegistry.GrantIsRevoked.selector, requester, Role.REQUESTER, 1));
     }
 
     /// @dev A use comes back to the grant it was taken from, not to one that has its number in a later epoch.
@@ -339,7 +328,7 @@ contract VouchersTest is Fixture {
         oracle.refund(old.wire());
         VM.assertEq(oracle.usesOf(registry.hashGrant(grant)).total, 1);
         ask.lane = 9;
-        _refused(abi.encodeWithSelector(ILicenseRegistry.QuotaExhausted.selector, modelId, requester, Role.REQUESTER));
+        _refused(abi.encodeWithSelector(ILicenseRegistry.QuotaExhausted.selector, requester, Role.REQUESTER));
     }
 
     function test_requestWithGrant_reverts_badVoucher() public {
@@ -356,7 +345,7 @@ contract VouchersTest is Fixture {
         bytes memory signature = _sign(LICENSOR_KEY, grant);
         VM.expectRevert(
             abi.encodeWithSelector(
-                ILicenseRegistry.AuthorizationRequired.selector, modelId, 1, stranger, Role.REQUESTER, UseClass.PERSONAL
+                ILicenseRegistry.AuthorizationRequired.selector, stranger, Role.REQUESTER, UseClass.PERSONAL
             )
         );
         VM.prank(stranger);
@@ -441,7 +430,7 @@ contract VouchersTest is Fixture {
     }
 
     function _outdated(address licensee, Role role) private view returns (bytes memory) {
-        return abi.encodeWithSelector(ILicenseRegistry.GrantOutdated.selector, modelId, licensee, role, 0, 1);
+        return abi.encodeWithSelector(ILicenseRegistry.GrantOutdated.selector, licensee, role, 0);
     }
 
     function _refused(bytes memory reason) private {

@@ -39,7 +39,7 @@ contract WaitingTest is Fixture {
         _assertAsks(2);
         VM.warp(renewal.expiry + 1);
         bytes4 selector = ILicenseRegistry.GrantExpired.selector;
-        VM.expectRevert(abi.encodeWithSelector(selector, modelId, requester, Role.REQUESTER, START + 30 days));
+        VM.expectRevert(abi.encodeWithSelector(selector, requester, Role.REQUESTER, START + 30 days));
         _request(_ask(), 0);
     }
 
@@ -113,7 +113,7 @@ contract WaitingTest is Fixture {
         registry.activate(renewal, signature);
         _assertSeqs(requester, Role.REQUESTER, 2, 0);
         bytes4 selector = ILicenseRegistry.GrantNotYetValid.selector;
-        VM.expectRevert(abi.encodeWithSelector(selector, modelId, requester, Role.REQUESTER, NEXT));
+        VM.expectRevert(abi.encodeWithSelector(selector, requester, Role.REQUESTER, NEXT));
         _request(_ask(), 0);
         VM.warp(NEXT);
         _assertAsks(2);
@@ -163,7 +163,7 @@ contract WaitingTest is Fixture {
             _assertSeqs(requester, Role.REQUESTER, 1, 3);
         } else {
             bytes4 selector = ILicenseRegistry.GrantExpired.selector;
-            VM.expectRevert(abi.encodeWithSelector(selector, modelId, requester, Role.REQUESTER, brief.expiry));
+            VM.expectRevert(abi.encodeWithSelector(selector, requester, Role.REQUESTER, brief.expiry));
             registry.activate(brief, "");
             _assertSeqs(requester, Role.REQUESTER, 1, 2);
         }
@@ -177,9 +177,7 @@ contract WaitingTest is Fixture {
         _activate(renewal);
         VM.prank(licensor);
         registry.raiseEpoch(modelId);
-        VM.expectRevert(
-            abi.encodeWithSelector(ILicenseRegistry.GrantOutdated.selector, modelId, operator, Role.OPERATOR, 0, 1)
-        );
+        VM.expectRevert(abi.encodeWithSelector(ILicenseRegistry.GrantOutdated.selector, operator, Role.OPERATOR, 0));
         VM.prank(stranger);
         registry.activate(renewal, "");
         Plain memory made = _made(_ask(), requester, 1, 1 ether, ROYALTY_BPS);
@@ -264,7 +262,7 @@ contract WaitingTest is Fixture {
         registry.revoke(modelId, requester, Role.REQUESTER, 2);
         VM.warp(NEXT);
         bytes memory revoked =
-            abi.encodeWithSelector(ILicenseRegistry.GrantIsRevoked.selector, modelId, requester, Role.REQUESTER, 2);
+            abi.encodeWithSelector(ILicenseRegistry.GrantIsRevoked.selector, requester, Role.REQUESTER, 2);
         VM.expectRevert(revoked);
         _request(_ask(), 0);
         VM.expectRevert(revoked);
@@ -299,9 +297,7 @@ contract WaitingTest is Fixture {
         _request(ask, 0);
         VM.assertEq(oracle.usesOf(registry.hashGrant(renewal)).total, 2);
         ask.lane = 8;
-        VM.expectRevert(
-            abi.encodeWithSelector(ILicenseRegistry.QuotaExhausted.selector, modelId, requester, Role.REQUESTER)
-        );
+        VM.expectRevert(abi.encodeWithSelector(ILicenseRegistry.QuotaExhausted.selector, requester, Role.REQUESTER));
         _request(ask, 0);
         _fulfill(made);
         VM.assertEq(oracle.credits(address(0), stranger), 300);

@@ -70,6 +70,8 @@ class ChainConfig(_Section):
     """So many endpoints must say the same where it is about money or licenses."""
     chain_id: Annotated[int, Field(gt=0, lt=2**63)]
     oracle: AddressField | None = None
+    signed_deposits: AddressField | None = None
+    """The contract beside the oracle that pays tokens into deposits by their owners' signatures."""
     start_block: Annotated[int, Field(ge=0)] = 0
     """The block the oracle was deployed in: nothing before it is read."""
     confirmations: Annotated[int, Field(ge=1)] = 1

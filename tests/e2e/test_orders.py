@@ -17,6 +17,7 @@ from tests.solidity import compiled
 from tests.world import FEES, World
 from themis.bundles import bundle
 from themis.chain import contracts
+from themis.chain.client import transact
 from themis.core import canonical
 from themis.core.order import order_typed_data
 from themis.core.spelling import shown
@@ -144,6 +145,44 @@ def test_wallets_and_delegated_accounts_sign_too(scene: Scene) -> None:
         assert scene.answered(order) == [known.output]
     finally:
         world.chain.rpc("anvil_setCode", shown(owner.address), "0x")
+
+
+def test_tokens_are_deposited_by_signature_and_somebody_elses_ether(scene: Scene, tmp_path: Path) -> None:
+    world, requester, licensor = scene.world, scene.requester, scene.town.licensor
+    token = world.deploy(compiled("AuthorizedToken", "Tokens.sol"))
+    mint = compiled("AuthorizedToken", "Tokens.sol").call("mint", requester.signer.address, 100)
+    transact(world.client.rpc, world.client.chain_id, world.licensor, FEES, token, mint, 0)
+    place = licensor.tell("deploy", "--signed-deposits")["signed_deposits"]
+    assert "set already" in licensor.fails(78, "deploy", "--signed-deposits")
+    of_token = ("--token", shown(token))
+    sign = ("account", "sign", "60", str(tmp_path / "permit"), *of_token)
+    assert "give --through" in requester.fails(78, *sign)
+    assert "no SignedDeposits" in requester.fails(78, *sign, "--through", shown(world.client.oracle))
+    before = world.client.rpc.call("eth_getTransactionCount", requester.address, "latest")
+    signed = requester.tell(*sign, "--through", place)
+    authorized = ("account", "sign", "40", str(tmp_path / "authorization"), *of_token, "--authorization")
+    requester.tell(*authorized, "--through", place)
+    less = ("account", "sign", "101", str(tmp_path / "more"), *of_token, "--through", place)
+    assert "has less than 101 of it" in requester.fails(77, *less)
+    brought = licensor.tell("account", "bring", str(tmp_path / "permit"))
+    assert (brought["account"], brought["deposit"], signed["amount"]) == (signed["account"], "60", "60")
+    assert licensor.tell("account", "bring", str(tmp_path / "authorization"))["deposit"] == "100"
+    assert "was used or has ended" in licensor.fails(77, "account", "bring", str(tmp_path / "permit"))
+    assert "no signed deposit" in licensor.fails(78, "account", "bring", str(requester.home / "config.toml"))
+    assert requester.tell("account", "show", *of_token)["deposit"] == "100"
+    assert world.client.rpc.call("eth_getTransactionCount", requester.address, "latest") == before
+
+
+def test_an_order_that_is_canceled_by_its_number_is_answered_no_more(scene: Scene) -> None:
+    world = scene.world
+    world.deposit(FEE)
+    order = world.order(scene.model_id, b"in", lane=70, fee=FEE)
+    assert scene.requester.tell("account", "cancel", "70", "--number", "1")["number"] == 1
+    again = scene.requester.fails(77, "account", "cancel", "70", "--number", "1")
+    assert "NotNext(seq=1, next=2). Sign the order anew" in again
+    refused = scene.post(order, world.signed(order), b"in")
+    assert (refused.status_code, refused.json()["type"]) == (409, "urn:themis:problem:out_of_turn")
+    assert scene.requester.tell("account", "cancel", "70")["number"] == 2
 
 
 def test_many_at_once_are_each_answered_once(scene: Scene) -> None:

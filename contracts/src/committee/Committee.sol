@@ -338,7 +338,7 @@ contract Committee is Membership, EIP712 {
         for (uint256 i; i < signers.length; ++i) {
             License memory license =
                 REGISTRY.pinnedLicense(modelId, signers[i], Role.OPERATOR, pinned.useClass(), version, pinned.epoch());
-            if (license.word.has(GrantWords.COUNTED)) _refuseCounted(modelId, license.licensee, signers[i]);
+            if (license.word.has(GrantWords.COUNTED)) _refuseCounted(license.licensee, signers[i]);
         }
     }
 
@@ -349,13 +349,13 @@ contract Committee is Membership, EIP712 {
         for (uint256 i; i < signers.length; ++i) {
             (, LicenseAt license,) =
                 Licenses.ofOrder(REGISTRY, order.modelId, order.requester, useClass, signers[i], signersUse);
-            if (license.word().has(GrantWords.COUNTED)) _refuseCounted(order.modelId, license.licensee(), signers[i]);
+            if (license.word().has(GrantWords.COUNTED)) _refuseCounted(license.licensee(), signers[i]);
         }
     }
 
-    function _refuseCounted(bytes32 modelId, address licensee, address signer) private view {
+    function _refuseCounted(address licensee, address signer) private view {
         address holder = licensee == address(0) ? signer : licensee;
-        revert ILicenseRegistry.GrantForOtherMarket(modelId, holder, Role.OPERATOR, address(ORACLE));
+        revert ILicenseRegistry.GrantForOtherMarket(holder, Role.OPERATOR, address(ORACLE));
     }
 
     /// @dev What the offer asks for, for each of its inputs, less the most that the committee gives of its own: the royalty of the

@@ -52,7 +52,7 @@ abstract contract CodeAssessor is InferenceRequester {
     event AssessingChanged(Assessing assessing);
 
     /// @notice These settings could never flag anything, or never be answered.
-    error UselessSettings(Assessing assessing);
+    error UselessSettings();
     /// @notice A clone of a clone of a clone: nobody can say what runs.
     error EndlessPointers(address target);
     /// @notice Not a request of this contract that is unanswered.
@@ -136,7 +136,7 @@ abstract contract CodeAssessor is InferenceRequester {
             && assessing_.answerWindow <= MAX_ANSWER_WINDOW && assessing_.thresholdBps > 0
             && assessing_.thresholdBps <= MAX_BPS && assessing_.minCoverageBps <= MAX_BPS
             && assessing_.callbackGas >= MIN_CALLBACK_GAS;
-        if (!useful) revert UselessSettings(assessing_);
+        if (!useful) revert UselessSettings();
 
         _assessing = assessing_;
         ++_epoch;

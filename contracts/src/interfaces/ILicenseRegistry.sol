@@ -64,6 +64,8 @@ struct License {
 /// @notice Fails closed: an unknown model, a model without terms and everything a policy leaves unset may not be used.
 /// A voucher for later (not valid yet, or bound to terms that the grant in force is not bound to) waits beside the grant in force and takes its place for what
 /// it permits; only its licensee may let it end that grant early.
+/// A refusal says whose grant it is about, in which role, and what of it decided: three words at most, and no model, which whoever asked
+/// knows.
 ///
 /// Warning: an id names its registrant. The same weights, registered by a stranger under open terms, are another model; operators
 /// choose what they serve.
@@ -91,31 +93,31 @@ interface ILicenseRegistry {
     event AuthorizationRefused(bytes32 indexed modelId, address indexed licensee, Role role, string reason);
 
     /// @notice The terms forbid this use; no grant lifts that.
-    error UseClosed(bytes32 modelId, uint24 version, Role role, UseClass useClass);
+    error UseClosed(Role role, UseClass useClass);
     /// @notice The terms ask for an authorization the account does not have.
-    error AuthorizationRequired(bytes32 modelId, uint24 version, address licensee, Role role, UseClass useClass);
+    error AuthorizationRequired(address licensee, Role role, UseClass useClass);
     /// @notice The account's grant is for another version of the terms.
-    error GrantForOtherTerms(bytes32 modelId, address licensee, Role role, uint24 termsVersion, uint24 version);
+    error GrantForOtherTerms(address licensee, Role role, uint24 termsVersion);
     /// @notice The account's grant starts later.
-    error GrantNotYetValid(bytes32 modelId, address licensee, Role role, uint40 notBefore);
+    error GrantNotYetValid(address licensee, Role role, uint40 notBefore);
     /// @notice The account's grant, or the voucher, has ended.
-    error GrantExpired(bytes32 modelId, address licensee, Role role, uint40 expiry);
+    error GrantExpired(address licensee, Role role, uint40 expiry);
     /// @notice The licensor has ended the account's grant.
-    error GrantIsRevoked(bytes32 modelId, address licensee, Role role, uint32 seq);
+    error GrantIsRevoked(address licensee, Role role, uint32 seq);
     /// @notice The licensor has voided every grant of that epoch.
-    error GrantOutdated(bytes32 modelId, address licensee, Role role, uint16 epoch, uint16 current);
+    error GrantOutdated(address licensee, Role role, uint16 epoch);
     /// @notice The grant's uses are reserved or spent.
-    error QuotaExhausted(bytes32 modelId, address licensee, Role role);
+    error QuotaExhausted(address licensee, Role role);
     /// @notice The grant's uses of today are spent.
-    error DailyRateReached(bytes32 modelId, address licensee, Role role, uint32 dailyRate);
+    error DailyRateReached(address licensee, Role role, uint32 dailyRate);
     /// @notice The grant asks for a higher fee, or for one in `token`.
-    error PriceBelowFloor(bytes32 modelId, address licensee, address token, uint96 priceFloor);
+    error PriceBelowFloor(address licensee, address token, uint96 priceFloor);
     /// @notice A grant with a higher sequence number was activated.
     error StaleGrant(uint32 seq, uint32 current);
     /// @notice A voucher for later waits already, and does not hold yet. Only the licensee may put another in its place.
     error AnotherWaits(uint32 seq);
     /// @notice The grant's uses are counted by another contract.
-    error GrantForOtherMarket(bytes32 modelId, address licensee, Role role, address market);
+    error GrantForOtherMarket(address licensee, Role role, address market);
     /// @notice The licensor has canceled this voucher.
     error VoucherCanceled(address licensor, uint256 nonce);
     /// @notice A grant needs a class, an end after its start, a royalty in bounds, no price floor for an operator, and a market

@@ -10,7 +10,6 @@ library GrantLimits {
     function check(
         Limits memory limits,
         Uses memory uses,
-        bytes32 modelId,
         address licensee,
         Role role,
         address token,
@@ -19,16 +18,16 @@ library GrantLimits {
         address market
     ) internal view {
         if (limits.market != address(0) && limits.market != market) {
-            revert ILicenseRegistry.GrantForOtherMarket(modelId, licensee, role, limits.market);
+            revert ILicenseRegistry.GrantForOtherMarket(licensee, role, limits.market);
         }
         if (limits.quota != UNLIMITED && uses.total + more > limits.quota) {
-            revert ILicenseRegistry.QuotaExhausted(modelId, licensee, role);
+            revert ILicenseRegistry.QuotaExhausted(licensee, role);
         }
         if (limits.dailyRate != UNLIMITED && onDay(uses) + more > limits.dailyRate) {
-            revert ILicenseRegistry.DailyRateReached(modelId, licensee, role, limits.dailyRate);
+            revert ILicenseRegistry.DailyRateReached(licensee, role, limits.dailyRate);
         }
         if (limits.priceFloor > 0 && (limits.priceToken != token || fee < limits.priceFloor * more)) {
-            revert ILicenseRegistry.PriceBelowFloor(modelId, licensee, limits.priceToken, limits.priceFloor);
+            revert ILicenseRegistry.PriceBelowFloor(licensee, limits.priceToken, limits.priceFloor);
         }
     }
 

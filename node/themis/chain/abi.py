@@ -70,6 +70,15 @@ class Artifact:
         """Decode the calldata of a call."""
         return decode(self._functions[function][1], data[4:])
 
+    def named(self, name: str, function: str, arguments: Sequence[Any]) -> Any:
+        """The argument of a call that has this name, or the member of a struct that has it; None: there is none."""
+        entry = next(each for each in self.abi if each["type"] == "function" and each["name"] == function)
+        pairs = list(zip(entry["inputs"], arguments, strict=True))
+        for item, value in pairs:
+            if item["type"] == "tuple":
+                pairs += zip(item["components"], value, strict=True)
+        return next((value for item, value in pairs if item["name"] == name), None)
+
     def creation(self, *arguments: Any) -> bytes:
         """Data of the transaction that creates the contract."""
         inputs = next((entry["inputs"] for entry in self.abi if entry["type"] == "constructor"), ())

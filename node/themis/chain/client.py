@@ -112,7 +112,11 @@ class OracleClient:
     ) -> tuple[Mapping[str, Any], list[Log]]:
         """Send a transaction to the contract and wait for it: its receipt, and what was logged in it."""
         whole = (self.rpc, self.chain_id, signer, fees, *self.call(function, *arguments), value_wei)
-        receipt = transact(*whole, outbox=outbox, intent=intent)
+        try:
+            receipt = transact(*whole, outbox=outbox, intent=intent)
+        except ContractDenied as error:
+            error.model_id = contracts.having(function).named("modelId", function, arguments)
+            raise
         ours = {_hex(self.oracle), _hex(self.registry)}
         decoded = (contracts.decode_log(raw) for raw in receipt["logs"] if raw["address"].lower() in ours)
         return receipt, [pair[0] for pair in decoded if pair is not None]

@@ -1,4 +1,4 @@
-"""A token (ERC-20) as somebody who pays with it needs it: what the oracle may take, and letting it."""
+"""A token (ERC-20) as somebody who pays with it needs it: what the oracle may take, letting it, and signing for it."""
 
 from typing import Final
 
@@ -6,7 +6,9 @@ from themis.chain import client
 from themis.chain.client import OracleClient
 from themis.chain.outbox import NOTHING, Outbox
 from themis.chain.rpc import RpcError
-from themis.core.abi import encode
+from themis.core import eip712
+from themis.core.abi import decode, encode
+from themis.core.eip712 import Domain
 from themis.core.errors import Misconfigured
 from themis.core.fees import FeePolicy
 from themis.core.keccak import keccak
@@ -32,6 +34,48 @@ def allow(  # noqa: PLR0917 (an allowance has that many parts)
         data = _APPROVE + encode(["address", "uint256"], [oracle.oracle, value])
         client.transact(oracle.rpc, oracle.chain_id, signer, fees, token, data, 0, outbox=outbox)
     return True
+
+
+def domain(oracle: OracleClient, token: Address) -> Domain:
+    """Where signatures of a token's owners count (EIP-712). Raises Misconfigured where it takes none."""
+    calls = ("name()", "DOMAIN_SEPARATOR()", "version()")
+    name, separator, version = (_read(oracle, token, each) for each in calls)
+    if name is None or separator is None:
+        raise Misconfigured(f"0x{token.hex()} takes no signatures of its owners: use `themis account deposit`")
+    for said in (*([] if version is None else [_text(version)]), "1", "2"):
+        found = Domain(_text(name), said, oracle.chain_id, token)
+        if eip712.separator(found) == separator:
+            return found
+    raise Misconfigured(f"0x{token.hex()} does not say what its owners sign for: use `themis account deposit`")
+
+
+def nonce(oracle: OracleClient, token: Address, owner: Address) -> int:
+    """The next permit's (EIP-2612). Raises Misconfigured for a token without any."""
+    found = _read(oracle, token, "nonces(address)", owner)
+    if found is None or len(found) != _WORD:
+        raise Misconfigured(f"0x{token.hex()} takes no permits (EIP-2612): try --authorization (EIP-3009)")
+    return int.from_bytes(found)
+
+
+def _read(oracle: OracleClient, token: Address, function: str, *arguments: Address) -> bytes | None:
+    """What a view returns; None where the token has none of that name."""
+    data = keccak(function.encode())[:4] + encode(["address"] * len(arguments), arguments)
+    call = {"to": "0x" + token.hex(), "data": "0x" + data.hex()}
+    try:
+        found = bytes.fromhex(oracle.rpc.call("eth_call", call, "latest")[2:])
+    except RpcError as error:
+        if error.passing:
+            raise
+        return None
+    return found or None
+
+
+def _text(encoded: bytes) -> str:
+    try:
+        (said,) = decode(["string"], encoded)
+    except ValueError:
+        return ""
+    return str(said)
 
 
 def _allowance(oracle: OracleClient, owner: Address, token: Address) -> int:

@@ -27,11 +27,12 @@ _GAS_MARGIN_PERCENT: Final = 20
 
 
 class ContractDenied(Denied):
-    """The oracle contract said no; `denial` is its custom error."""
+    """The oracle contract said no; `denial` is its custom error, `model_id` the model of the call, if it named one."""
 
-    def __init__(self, denial: Denial) -> None:
+    def __init__(self, denial: Denial, model_id: bytes | None = None) -> None:
         super().__init__(f"the oracle refuses: {denial.error}({denial.detail})")
         self.denial = denial
+        self.model_id = model_id
 
 
 def transact(  # noqa: PLR0917 (a transaction has that many parts)

@@ -93,7 +93,11 @@ def explain(error: ThemisError) -> str:
     if denial is None:
         return str(error)
     said = f"the oracle refuses: {denial.error}({denial.detail})"
-    return f"{said}. {_filled(ADVICE[denial.error], denial.detail)}." if denial.error in ADVICE else said
+    if denial.error not in ADVICE:
+        return said
+    model_id = getattr(error, "model_id", None)
+    asked = "" if model_id is None else f", modelId=0x{model_id.hex()}"
+    return f"{said}. {_filled(ADVICE[denial.error], denial.detail + asked)}."
 
 
 def _filled(advice: str, detail: str) -> str:

@@ -57,7 +57,9 @@ COMMANDS: Final = {
         "request.payment", "Return the fee of a request that was not answered in time to its requester's credit."
     ),
     "withdraw": Entry("request.payment", "Pay an account its credit: earned fees, royalties, refunds."),
-    "account": Entry("account.commands", "The deposit that orders are paid from: pay in, take back, show."),
+    "account": Entry(
+        "account.commands", "The deposit that orders are paid from: pay in, take back, show; and canceling orders."
+    ),
     "db": Entry("db.commands", "Copy, check, restore, migrate or prune the node's store."),
     "config": Entry("config.commands", "Show the configuration."),
     "version": Entry("config.versions", "Show the versions that matter for a report."),

@@ -38,9 +38,13 @@ def struct_hash(type_: str, *values: Any) -> Hash32:
 
 def digest(domain: Domain, type_: str, values: Sequence[Any]) -> Hash32:
     """What is signed."""
+    return Hash32(keccak(b"\x19\x01" + separator(domain) + struct_hash(type_, *values)))
+
+
+def separator(domain: Domain) -> Hash32:
+    """What a contract calls its DOMAIN_SEPARATOR."""
     strings = keccak(domain.name.encode()), keccak(domain.version.encode())
-    separator = struct_hash(DOMAIN_TYPE, *strings, domain.chain_id, domain.contract)
-    return Hash32(keccak(b"\x19\x01" + separator + struct_hash(type_, *values)))
+    return struct_hash(DOMAIN_TYPE, *strings, domain.chain_id, domain.contract)
 
 
 def typed_data(domain: Domain, type_: str, values: Sequence[Any]) -> dict[str, Any]:

@@ -3,16 +3,18 @@
 import pytest
 from eth_utils.abi import function_signature_to_4byte_selector
 
-from themis.chain.contracts import ORACLE, REGISTRY
+from themis.chain.abi import Artifact
+from themis.chain.contracts import COMMITTEE, DISPUTE, FACTORY, LENS, ORACLE, REGISTRY, WARRANTY
 from themis.core.abi import encode
 from themis.core.types import Denial
 
-REQUIRED = function_signature_to_4byte_selector("AuthorizationRequired(bytes32,uint24,address,uint8,uint8)")
+REQUIRED = function_signature_to_4byte_selector("AuthorizationRequired(address,uint8,uint8)")
+MOST_WORDS = 3
+OURS = (ORACLE, REGISTRY, LENS, COMMITTEE, FACTORY, WARRANTY, DISPUTE, Artifact("TimelockGuard"))
 
 
 def required(role: int, use_class: int) -> bytes:
-    kinds = ["bytes32", "uint24", "address", "uint8", "uint8"]
-    return REQUIRED + encode(kinds, [b"\x0b" * 32, 1, "0x" + "0a" * 20, role, use_class])
+    return REQUIRED + encode(["address", "uint8", "uint8"], ["0x" + "0a" * 20, role, use_class])
 
 
 def test_roles_and_classes_are_told_by_name() -> None:
@@ -30,3 +32,13 @@ def test_a_log_with_another_number_of_topics_is_none_of_ours() -> None:
     topics = [ORACLE.topic("Fulfilled"), *[bytes(32)] * 4]
     with pytest.raises(ValueError, match="Fulfilled has 2 indexed parameters, not 4"):
         ORACLE.log(topics, bytes(128))
+
+
+@pytest.mark.parametrize("contract", OURS)
+def test_errors_are_of_few_words(contract: Artifact) -> None:
+    """ADR 63. Only what a library declares may be longer, or of any length."""
+    errors = [entry for entry in contract.abi if entry["type"] == "error"]
+    words = {entry["name"]: [each["type"] for each in entry["inputs"]] for entry in errors}
+    long = {name for name, types in words.items() if len(types) > MOST_WORDS or {"bytes", "string", "tuple"} & {*types}}
+    assert words
+    assert not {name for name in long if not name.startswith("Timelock")}, "OpenZeppelin's are OpenZeppelin's"

@@ -14,12 +14,12 @@ def test_every_custom_error_has_advice_and_no_other() -> None:
 
 
 def test_advice_follows_the_error_in_words() -> None:
-    denied = ContractDenied(
-        Denial("AuthorizationRequired", "modelId=0xab, version=1, role=operator, useClass=commercial")
-    )
-    said = explain(denied)
-    assert said.startswith("the oracle refuses: AuthorizationRequired(modelId=0xab, version=1, role=operator, ")
+    denial = Denial("AuthorizationRequired", "licensee=0x12, role=operator, useClass=commercial")
+    said = explain(ContractDenied(denial, b"\xab"))
+    assert said.startswith("the oracle refuses: AuthorizationRequired(licensee=0x12, role=operator, ")
     assert "`themis license ask 0xab --role operator --class commercial --purpose TEXT`" in said
+    denied = ContractDenied(Denial("NotLicensor", "modelId=0xab, caller=0x12, licensor=0x34"))
+    assert "(`themis license show 0xab`)" in explain(denied)
 
 
 def test_an_unknown_error_is_shown_as_it_is() -> None:

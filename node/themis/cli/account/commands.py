@@ -1,10 +1,11 @@
-"""`themis account`: pay into the deposit that orders are paid from, take it back, and see what is there."""
+"""`themis account`: pay into the deposit that orders are paid from, take it back, cancel orders, see what is there."""
 
 from typing import Annotated, Any, Final
 
 import typer
 
 from themis.cli import wallet
+from themis.cli.account import signed
 from themis.cli.fields import IN_ETHER, Json, TokenOption
 from themis.cli.home import home_of
 from themis.cli.output import print_record, say
@@ -15,8 +16,12 @@ from themis.core.types import ETHER
 _MOST: Final = 2**256 - 1
 
 app = typer.Typer(rich_markup_mode=None)
-account = typer.Typer(rich_markup_mode=None, help="The deposit that orders are paid from: pay in, take back, show.")
+account = typer.Typer(
+    rich_markup_mode=None, help="The deposit that orders are paid from: pay in, take back, show; and canceling orders."
+)
 app.add_typer(account, name="account")
+account.command()(signed.sign)
+account.command()(signed.bring)
 
 
 @account.command()
@@ -82,3 +87,22 @@ def withdraw(
     released, paid = done.values("DepositReleased"), done.values("Withdrawn")
     record = {"account": shown(own), "token": shown(token), "amount": str(released["amount"])}
     print_record(record | {"paid": str(paid["amount"])} | done.facts, as_json=as_json)
+
+
+@account.command()
+def cancel(
+    context: typer.Context,
+    *,
+    lane: Annotated[int, typer.Argument(min=0, max=2**64 - 1, metavar="LANE", help="As `request --order` told it.")],
+    number: Annotated[
+        int | None, typer.Option(min=1, max=2**32 - 1, help="The order's in its lane (seq); none: the next one.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Cancel the order of a lane that was signed and not answered: whoever has it can not answer it any more."""
+    here = wallet.open_wallet(home_of(context))
+    _, last, _ = here.client.read("stateOf", here.signer.address, lane)
+    done = here.transact("cancelOrder", lane, last + 1 if number is None else number)
+    canceled = done.values("OrderCanceled")
+    record = {"account": shown(here.signer.address), "lane": str(lane), "number": canceled["seq"]}
+    print_record(record | done.facts, as_json=as_json)

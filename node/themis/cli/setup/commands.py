@@ -6,7 +6,7 @@ import typer
 
 from themis.cli import wallet
 from themis.cli.fields import Json
-from themis.cli.home import home_of
+from themis.cli.home import Home, home_of
 from themis.cli.output import print_record, say
 from themis.core.errors import Misconfigured, Unavailable
 from themis.core.spelling import address, endpoint, shown
@@ -97,6 +97,12 @@ def deploy(
     registry: Annotated[
         Any, typer.Option(parser=address, metavar="ADDRESS", help="A registry of models to read; none: a new one.")
     ] = None,
+    signed_deposits: Annotated[
+        bool,
+        typer.Option(
+            "--signed-deposits", help="Only what takes deposits by signature, beside the oracle of config.toml."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Deploy an oracle, with a registry of models where it is given none, and write its address into config.toml."""
@@ -107,6 +113,9 @@ def deploy(
     from themis.cli import configfile
 
     home = home_of(context)
+    if signed_deposits:
+        print_record(_deploy_signed_deposits(home), as_json=as_json)
+        return
     config = home.config()
     if config.chain.oracle is not None:
         raise Misconfigured("chain.oracle is set already: remove it from config.toml to deploy another one")
@@ -128,3 +137,20 @@ def deploy(
     configfile.set_oracle(home.config_file, oracle, start_block)
     record = {"oracle": oracle, "registry": shown(registry), "start_block": start_block}
     print_record(record | done.facts, as_json=as_json)
+
+
+def _deploy_signed_deposits(home: Home) -> dict[str, Any]:
+    from themis.chain import client
+    from themis.chain.abi import address as address_bytes
+    from themis.chain.deposits import DEPOSITS
+    from themis.cli import configfile
+
+    here = wallet.open_wallet(home)
+    if here.config.chain.signed_deposits is not None:
+        raise Misconfigured("chain.signed_deposits is set already: remove it from config.toml to deploy another one")
+    sending = (here.client.rpc, here.client.chain_id, here.signer, here.config.fees.limits())
+    done = wallet.Done(client.deploy(*sending, DEPOSITS, here.client.oracle, outbox=here.outbox), [])
+    place = shown(address_bytes(done.receipt["contractAddress"]))
+    configfile.set_address(home.config_file, "chain", "signed_deposits", place)
+    say(f"requesters sign for it with `themis account sign AMOUNT FILE --token ADDRESS --through {place}`")
+    return {"signed_deposits": place} | done.facts
