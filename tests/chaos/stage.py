@@ -60,6 +60,8 @@ class Stage:
     """The requester's next one: Anvil's own count is a step behind while it mines."""
     sent: dict[int, dict[str, str]] = field(default_factory=dict)
     """The requester's transactions, by nonce."""
+    orders: set[Hash32] = field(default_factory=set)
+    """Those that the node has taken: no block tells of them before they are answered."""
     last: list[str] = field(default_factory=list)
     """Hashes of the newest of them: one of these is mined."""
     _mined: int = 0
@@ -194,12 +196,12 @@ class Stage:
             time.sleep(_LOOK_S)
 
     def open_ids(self) -> set[Hash32]:
-        asked, answered = tally.requests(self.proxy, self.world)
+        asked, answered = tally.requests(self.proxy, self.world, self.orders)
         left = asked - answered
         return left - tally.states(self.store, "closed") if left else left
 
     def tally(self) -> Tally:
-        return self.final or tally.take(self.proxy, self.world, self.store)
+        return self.final or tally.take(self.proxy, self.world, self.store, self.orders)
 
     # The node
 

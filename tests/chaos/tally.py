@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections import Counter
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from themis.core.types import Hash32
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Counts of the requests that are on the chain."""
+    """Counts of the requests that are on the chain, and of the orders that the node has taken."""
 
     asked: int
     answered: int
@@ -26,8 +27,8 @@ class Tally:
     """Answers beyond the first of a request for which gas was paid."""
 
 
-def take(proxy: Proxy, world: World, store: Path) -> Tally:
-    asked, answered = requests(proxy, world)
+def take(proxy: Proxy, world: World, store: Path, orders: AbstractSet[Hash32]) -> Tally:
+    asked, answered = requests(proxy, world, orders)
     closed = states(store, "closed") & asked - answered
     paid = _paid_answers(proxy, world)
     return Tally(
@@ -39,19 +40,19 @@ def take(proxy: Proxy, world: World, store: Path) -> Tally:
     )
 
 
-def requests(proxy: Proxy, world: World) -> tuple[set[Hash32], set[Hash32]]:
+def requests(proxy: Proxy, world: World, orders: AbstractSet[Hash32]) -> tuple[set[Hash32], set[Hash32]]:
     """Those that were asked, and those of them that are answered."""
-    requested, fulfilled = ("0x" + ORACLE.topic(event).hex() for event in ("Requested", "Fulfilled"))
+    requested, *fulfilled = ("0x" + ORACLE.topic(each).hex() for each in ("Requested", "Fulfilled", "OrderFulfilled"))
     query = {
         "address": "0x" + world.client.oracle.hex(),
         "fromBlock": hex(world.start_block),
-        "topics": [[requested, fulfilled]],
+        "topics": [[requested, *fulfilled]],
     }
-    found: dict[str, set[Hash32]] = {requested: set(), fulfilled: set()}
+    asked, answered = set(orders), set[Hash32]()
     (logs,) = proxy.batch([("eth_getLogs", [query])])
     for log in logs:
-        found[log["topics"][0]].add(Hash32(bytes.fromhex(log["topics"][1][2:])))
-    return found[requested], found[requested] & found[fulfilled]
+        (asked if log["topics"][0] == requested else answered).add(Hash32(bytes.fromhex(log["topics"][1][2:])))
+    return asked, asked & answered
 
 
 def states(store: Path, state: str) -> set[Hash32]:
