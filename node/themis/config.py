@@ -197,6 +197,8 @@ class StoreConfig(_Section):
 class EngineConfig(_Section):
     """How models run."""
 
+    url: Annotated[str, AfterValidator(spelling.cluster)] | None = None
+    """Machines that run them, ray://HOST[:PORT] with Ray Serve, several with commas between; None: this one."""
     threads: Annotated[int, Field(ge=1, le=256)] = 1
     request_seconds: Annotated[int, Field(ge=1, le=86_400)] = 120
     """One request to a stranger's model may take so long; then it is refused for good."""

@@ -179,6 +179,10 @@ class Engine(Protocol):
         """For each model that was tuned: how it is run, unlike untuned ones. In words."""
         ...
 
+    def elsewhere(self) -> bool:
+        """Whether models run on other machines: a request that ends one of them is not what ended this node."""
+        ...
+
     def restarts(self) -> Mapping[Hash32, int]:
         """For each model: how often the process apart that runs it had to be started again; 0 where it has none."""
         ...
@@ -187,7 +191,7 @@ class Engine(Protocol):
         """Output bytes for each (input, fetched code or None), in order.
 
         The caller has checked each code against its CodeRef. Raises Refused(INVALID_INPUT | ENGINE_REFUSED), and
-        Unavailable where a process apart was ended from here before it answered.
+        Unavailable where a process apart was ended from here before it answered, or no other machine answers.
         """
         ...
 

@@ -4,8 +4,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests import ray_cluster
 from tests.fakes import MODEL, FakeEngine
 from themis.bundles import bundle
 from themis.bundles.bundle import Golden
@@ -23,6 +25,7 @@ from themis.bundles.manifest import RuntimeSchema
 from themis.core.errors import Broken, Misconfigured, Reason, Refused
 from themis.core.types import Address, CodeRef, Draft, Hash32
 from themis.engine import batch, preprocess
+from themis.engine.afar import Machines
 from themis.engine.crew import Crew
 from themis.engine.engine import OnnxEngine, open_model, open_runner, supported
 from themis.engine.preprocess import Sample
@@ -39,7 +42,8 @@ SELFTEST: Final = bundle.load(MODELS / "selftest-moe")
 ID: Final = Hash32(b"\x07" * 32)
 UNKNOWN: Final = Hash32(b"\x99" * 32)
 REAL: Final = OnnxEngine({ID: SELFTEST}, threads=1)
-DECODER: Final = OnnxEngine({ID: bundle.load(MODELS / "olmoe-tiny")}, threads=1)
+WRITER: Final = bundle.load(MODELS / "olmoe-tiny")
+DECODER: Final = OnnxEngine({ID: WRITER}, threads=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +53,22 @@ class Case:
     inputs: Sequence[bytes]
 
 
-@pytest.fixture(params=["fake", "rows", "decoder"])
-def case(request: pytest.FixtureRequest) -> Case:
-    if request.param == "fake":
-        return Case(FakeEngine(), MODEL, [b"a", b"bb", b"ccc"])
-    return Case(REAL if request.param == "rows" else DECODER, ID, [b"a", b"bb", b"ccc"])
+ON_RAY: Final = [pytest.param(f"{kind} on Ray", marks=ray_cluster.NEEDS_RAY) for kind in ("rows", "decoder")]
+
+
+@pytest.fixture(params=["fake", "rows", "decoder", *ON_RAY])
+def case(request: pytest.FixtureRequest) -> Iterator[Case]:
+    inputs = [b"a", b"bb", b"ccc"]
+    match request.param:
+        case "fake":
+            yield Case(FakeEngine(), MODEL, inputs)
+        case "rows" | "decoder" as kind:
+            yield Case(REAL if kind == "rows" else DECODER, ID, inputs)
+        case on_ray:
+            found = SELFTEST if on_ray.startswith("rows") else WRITER
+            url = request.getfixturevalue("machines").url
+            with closing(OnnxEngine({ID: found}, 1, machines=Machines(url))) as engine:
+                yield Case(engine, ID, inputs)
 
 
 def test_says_what_it_serves(case: Case) -> None:
@@ -76,6 +91,14 @@ def test_nothing_had_to_be_started_again(case: Case) -> None:
     assert case.engine.restarts() == {case.model_id: 0}
 
 
+def test_gives_the_bytes_that_this_machine_gives(case: Case) -> None:
+    """Wherever it runs: inputs of all lengths, in a number that takes part of every replica."""
+    (info,) = case.engine.models().values()
+    here = {SELFTEST.name: REAL, WRITER.name: DECODER}.get(info.name, FakeEngine())
+    work = [(bytes(range(first, 128)), None) for first in range(0, 120, 3 if info.batched else 40)]
+    assert case.engine.infer(case.model_id, work) == here.infer(case.model_id, work)
+
+
 def test_answers_in_order_and_the_same_every_time(case: Case) -> None:
     work = [(input_, None) for input_ in case.inputs]
     together = case.engine.infer(case.model_id, work)
@@ -91,7 +114,7 @@ def test_says_what_it_writes_and_answers_the_same(case: Case) -> None:
     assert case.engine.stream(case.model_id, case.inputs[2], heard.append) == output
     assert [len(draft.tokens) for draft in heard] == list(range(1, len(heard) + 1))
     assert all(after.tokens[:-1] == draft.tokens for draft, after in pairwise(heard))
-    assert bool(heard) == (case.engine is not REAL)
+    assert bool(heard) == (case.engine.models()[case.model_id].name != SELFTEST.name)
 
 
 def test_refuses_a_model_it_does_not_have(case: Case) -> None:

@@ -29,6 +29,11 @@ class Home:
 
         return config.load(self.path, **self.overrides)
 
+    def overridden(self, section: str, name: str, value: str) -> "Home":
+        """The same with one more value from the command line."""
+        changed = {**self.overrides.get(section, {}), name: value}
+        return Home(self.path, {**self.overrides, section: changed})
+
     @property
     def config_file(self) -> Path:
         from themis import config

@@ -61,6 +61,6 @@ COMMANDS: Final = {
         "account.commands", "The deposit that orders are paid from: pay in, take back, show; and canceling orders."
     ),
     "db": Entry("db.commands", "Copy, check, restore, migrate or prune the node's store."),
-    "config": Entry("config.commands", "Show the configuration."),
+    "config": Entry("config.commands", "Show the configuration, and what other programs need of it."),
     "version": Entry("config.versions", "Show the versions that matter for a report."),
 }

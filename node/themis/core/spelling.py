@@ -74,6 +74,17 @@ def database(text: str) -> str:
     return _url(text, "postgresql", "postgres", needs_host=False)
 
 
+def cluster(text: str) -> str:
+    """`ray://HOST[:PORT]`, or several hosts with commas between them."""
+    url = cleaned(text)
+    scheme, _, hosts = url.partition("://")
+    for host in hosts.rstrip("/").split(","):
+        _url(f"{scheme}://{host}", "ray")
+        if set(host) & set("/?#@"):
+            raise ValueError("names hosts and ports alone: ray://HOST or ray://HOST:PORT,HOST:PORT")
+    return url.rstrip("/")
+
+
 def _url(text: str, *schemes: str, needs_host: bool = True) -> str:
     url = cleaned(text)
     if _UNFIT.search(url):

@@ -3,8 +3,10 @@
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 from itertools import islice
+from typing import Final
 
 from themis.core import canonical, listing
 from themis.core.errors import Reason, Refused, Unavailable
@@ -17,6 +19,9 @@ from themis.daemon.node import Node
 Codes = Sequence[bytes | None]
 """For each question of a job the code that it refers to, fetched and checked."""
 Work = tuple[Job, Codes]
+
+SIDE_BY_SIDE: Final = 32
+"""Requests to one model apart, where other machines run it."""
 
 log = logging.getLogger(__name__)
 
@@ -90,28 +95,45 @@ class InferApart:
     """As `Infer`, for one model of a stranger's, which runs in a process of its own and delays nobody else.
 
     A request is marked before it runs. One that was running when the node ended may be what ended it: it is closed.
+    On other machines, which are not ended by what ends this one, several run side by side, and none is marked.
     """
 
     def __init__(self, node: Node, info: ModelInfo) -> None:
         self._node = node
         self._model_id = info.model_id
+        self._elsewhere = node.engine.elsewhere()
         self.name = lane(info)
 
     def step(self) -> bool:
-        """Answer one question."""
+        """Answer one question, or some side by side. Raises Unavailable once those that could be are recorded."""
         node = self._node
-        for job in node.store.queued(1, of=self._model_id):
-            told.record(node, [(job, self._fact(job))])
-            return True
-        return False
+        jobs = node.store.queued(SIDE_BY_SIDE if self._elsewhere else 1, of=self._model_id)
+        if len(jobs) == 1:
+            told.record(node, [(jobs[0], self._fact(jobs[0]))])
+        elif jobs:
+            self._together(jobs)
+        return bool(jobs)
+
+    def _together(self, jobs: Sequence[Job]) -> None:
+        failure: Unavailable | None = None
+        with ThreadPoolExecutor(len(jobs), "infer") as pool:
+            asked = {pool.submit(self._fact, job): job for job in jobs}
+            for done in as_completed(asked):
+                try:
+                    told.record(self._node, [(asked[done], done.result())])
+                except Unavailable as error:
+                    failure = error
+        if failure is not None:
+            raise failure
 
     def _fact(self, job: Job) -> Fact:
         node = self._node
-        if job.started:
+        if job.started and not self._elsewhere:
             return Closed(Reason.ENGINE_REFUSED, "the node ended while this ran: it is not run again")
         if job.request.deadline_s < node.time.now_s():
             return Closed(Reason.EXPIRED, "its deadline passed before the model was free")
-        node.store.record([(job, Started())], node.clock.now_s())
+        if not self._elsewhere:
+            node.store.record([(job, Started())], node.clock.now_s())
         try:
             with node.telemetry.inference_seconds.time():
                 hear = partial(node.live.hear, job.id)
@@ -121,7 +143,8 @@ class InferApart:
             log.warning("request 0x%s is refused: %s", job.id.hex(), refused.detail)
             return Closed(refused.reason, refused.detail)
         except Unavailable:
-            node.store.record([(job, Interrupted())], node.clock.now_s())
+            if not self._elsewhere:
+                node.store.record([(job, Interrupted())], node.clock.now_s())
             raise
         return counted(node, job, outputs)
 

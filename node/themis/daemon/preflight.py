@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -25,6 +26,7 @@ from themis.core.requesters import in_words
 from themis.core.spelling import ether, gwei, shown
 from themis.core.types import ETHER, Address, Hash32
 from themis.daemon import membership
+from themis.engine.afar import Machines
 from themis.engine.engine import OnnxEngine
 from themis.keys import opened
 from themis.licensing.licenses import Licenses
@@ -294,11 +296,19 @@ class Preflight:
         """Models run as they were tuned here. Where that gives other bits or fails, they run untuned."""
         if self.engine is None:
             self.engine = self._opened_engine()
+        if self.config.engine.url is not None:
+            return f"golden answers came from {self.config.engine.url}"
         names = ", ".join(self._bundles[model_id].name for model_id in self.tuned.tunings)
         return f"self-test passed, {self.config.engine.threads} thread(s)" + (f"; tuned: {names}" if names else "")
 
     def _opened_engine(self) -> OnnxEngine:
         threads, limits = self.config.engine.threads, limits_of(self.config.engine)
+        if self.config.engine.url is not None:
+            with ExitStack() as opened:
+                machines = opened.enter_context(closing(Machines(self.config.engine.url)))
+                engine = OnnxEngine(self._bundles, threads, limits=limits, machines=machines)
+                opened.pop_all()
+                return engine
         self.tuned = inforce.tunings(self.home, self._bundles)
         try:
             return OnnxEngine(self._bundles, threads, self.tuned.tunings, limits=limits)

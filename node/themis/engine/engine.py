@@ -14,6 +14,7 @@ from themis.bundles.manifest import GENERIC, RuntimeSchema
 from themis.core.errors import Misconfigured, Reason, Refused
 from themis.core.types import CodeRef, Hash32, ModelInfo
 from themis.engine import batch, preprocess, words
+from themis.engine.afar import STEP, Afar, Machines
 from themis.engine.apart import Apart, Limits
 from themis.engine.crew import Crew
 from themis.engine.generic import Generic, Hear
@@ -27,6 +28,8 @@ from themis.exact.rewrite import rewrite
 from themis.ports import Words
 
 UNTIL_TOLD: Final = Limits()
+Opener = Callable[[Bundle, Tuning, Limits], Answerer]
+"""Loads a model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +60,18 @@ class OnnxEngine:
         tunings: Mapping[Hash32, Tuning] | None = None,
         now_s: Callable[[], float] = time.perf_counter,
         limits: Limits = UNTIL_TOLD,
+        *,
+        machines: Machines | None = None,
     ) -> None:
         """Check this machine, and every model on its golden answers. Raises Misconfigured when a bit is off.
 
-        Models without a tuning run with the defaults on so many threads; strangers' graphs within the limits.
+        Models without a tuning run with the defaults on so many threads; strangers' graphs within the limits. All of
+        them run on other machines where there are some: raises Unavailable where these do not answer.
         """
         self._limits = limits
-        self._defaults = Tuning(threads=threads)
+        self._open: Opener = machines.opened if machines else open_model
+        self._elsewhere = machines is not None
+        self._defaults = Tuning(threads=threads, step=STEP if machines else DEFAULTS.step)
         chosen = {model_id: (tunings or {}).get(model_id, self._defaults) for model_id in bundles}
         for count in sorted({threads, *(tuning.threads for tuning in chosen.values())}):
             selftest.check(count)
@@ -71,7 +79,7 @@ class OnnxEngine:
         with ExitStack() as opened:
             opened.callback(self.close)
             for model_id, bundle in bundles.items():
-                self._loaded[model_id] = _load(bundle.info(model_id), bundle, chosen[model_id], limits)
+                self._loaded[model_id] = self._load(bundle.info(model_id), bundle, chosen[model_id])
             opened.pop_all()
         self.observe: Callable[[Hash32, Work, Timing], None] = lambda *_: None
         """Told about each call of `infer`, in its thread."""
@@ -108,7 +116,7 @@ class OnnxEngine:
     def opened(self, model_id: Hash32, tuning: Tuning) -> Answerer:
         """The model as it would run another way. Raises Misconfigured when a bit is off. To be closed."""
         loaded = self._find(model_id)
-        return _load(loaded.info, loaded.bundle, tuning, self._limits).answerer
+        return self._load(loaded.info, loaded.bundle, tuning).answerer
 
     def retune(self, model_id: Hash32, tuning: Tuning) -> None:
         """Run a model another way from the next call on. Raises Misconfigured, and changes nothing, when a bit is off.
@@ -116,11 +124,14 @@ class OnnxEngine:
         Not while another thread asks this model.
         """
         old = self._find(model_id)
-        self._loaded[model_id] = _load(old.info, old.bundle, tuning, self._limits)
+        self._loaded[model_id] = self._load(old.info, old.bundle, tuning)
         old.answerer.close()
 
+    def elsewhere(self) -> bool:
+        return self._elsewhere
+
     def close(self) -> None:
-        """End worker processes."""
+        """End worker processes, and what other machines are asked."""
         for loaded in self._loaded.values():
             loaded.answerer.close()
 
@@ -151,7 +162,7 @@ class OnnxEngine:
 
     def stream(self, model_id: Hash32, input_: bytes, hear: Hear) -> bytes:
         loaded = self._find(model_id)
-        if not isinstance(loaded.answerer, Apart):
+        if loaded.info.batched or not isinstance(loaded.answerer, Apart | Afar):
             return self.infer(model_id, [(input_, None)])[0]
         self.code_needed(model_id, input_)
         start_s = self._now_s()
@@ -164,6 +175,14 @@ class OnnxEngine:
         answers = loaded.answerer.answer(work)
         self.observe(loaded.info.model_id, work, Timing(len(work), answers.tokens, self._now_s() - start_s))
         return answers.outputs
+
+    def _load(self, info: ModelInfo, bundle: Bundle, tuning: Tuning) -> _Loaded:
+        with ExitStack() as opened:
+            answerer = opened.enter_context(closing(self._open(bundle, tuning, self._limits)))
+            check_golden(bundle, answerer)
+            opened.pop_all()
+        id_ = bundle.manifest.preprocessing
+        return _Loaded(info, bundle, Generic(bundle) if id_ in GENERIC else preprocess.find(id_), tuning, answerer)
 
     def _find(self, model_id: Hash32) -> _Loaded:
         if model_id not in self._loaded:
@@ -227,15 +246,6 @@ def check_here(bundle: Bundle) -> None:
     selftest.check(DEFAULTS.threads)
     _check_runtime(bundle)
     check_golden(bundle, OneByOne(bundle, Generic(bundle), DEFAULTS.threads))
-
-
-def _load(info: ModelInfo, bundle: Bundle, tuning: Tuning, limits: Limits) -> _Loaded:
-    with ExitStack() as opened:
-        answerer = opened.enter_context(closing(open_model(bundle, tuning, limits)))
-        check_golden(bundle, answerer)
-        opened.pop_all()
-    id_ = bundle.manifest.preprocessing
-    return _Loaded(info, bundle, Generic(bundle) if id_ in GENERIC else preprocess.find(id_), tuning, answerer)
 
 
 def _rewritten(bundle: Bundle, tuning: Tuning) -> Bundle:

@@ -11,8 +11,9 @@ from eth_account import Account
 
 from tests.daemon_kit import Bench
 from tests.fakes import CHAIN_ID, KEY, ORACLE_ADDRESS
-from tests.homes import write_key
+from tests.homes import ROOT, write_key
 from themis.api import views
+from themis.bundles import bundle
 from themis.cli.program import invoke
 from themis.core.spelling import shown
 from themis.core.types import Hash32
@@ -117,6 +118,29 @@ def test_config_show_names_origins_and_hides_secrets(
     assert shown["engine.threads"] == {"value": "1", "origin": "default"}
     assert run(home, "config", "show") == 0
     assert "s3cret" not in capsys.readouterr().out
+
+
+def test_config_ray_prints_what_a_cluster_runs(home: Path, capsys: Captured) -> None:
+    assert run(home, "config", "ray") == 78
+    assert "no model is configured" in capsys.readouterr().err
+    with (home / "config.toml").open("a") as file:
+        for name, digit in (("selftest-moe", "1"), ("olmoe-tiny", "2")):
+            file.write(f'[[models]]\npath = "{ROOT / "models" / name}"\nmodel_id = "0x{digit * 64}"\n')
+        file.write("[engine]\nthreads = 2\n")
+    assert run(home, "config", "ray") == 0
+    rows, writer = json.loads(capsys.readouterr().out)["applications"]
+    hash_ = shown(bundle.load(ROOT / "models/selftest-moe").manifest_hash)
+    assert rows["name"] == f"selftest-moe-{hash_[2:10]}"
+    assert (rows["route_prefix"], rows["import_path"]) == (f"/{hash_}", "themis.engine.replica:app")
+    assert rows["args"] == {
+        "path": str(ROOT / "models/selftest-moe"),
+        "manifest_hash": hash_,
+        "threads": 2,
+        "request_seconds": 120,
+        "request_memory_mib": 2_048,
+    }
+    assert rows["deployments"][0]["ray_actor_options"] == {"num_cpus": 2}
+    assert [each["deployments"][0]["max_ongoing_requests"] for each in (rows, writer)] == [4, 1]
 
 
 def test_version(tmp_path: Path, capsys: Captured) -> None:

@@ -137,3 +137,37 @@ def test_a_node_that_is_told_to_stop_waits_for_nobody_long(bench: Bench) -> None
     assert time.monotonic() - started < 8
     assert loops[0].ended.is_set()
     loops[1].ended.set()
+
+
+def test_on_other_machines_requests_run_side_by_side_and_are_not_marked(bench: Bench) -> None:
+    """What ends a node is none of them: they are asked again."""
+    bench.engine.afar = True
+    ids = queued(bench, b"a", b"b", b"c")
+    together = threading.Barrier(3)
+
+    def meet(_: bytes) -> bool:
+        together.wait(10)
+        return any(bench.job(id_).started for id_ in ids)
+
+    bench.engine.refuse = meet
+    assert lane(bench).step()
+    assert [bench.job(id_).state for id_ in ids] == [State.COMPUTED] * 3
+    assert not lane(bench).step()
+
+
+def test_one_that_no_machine_answers_delays_no_other(bench: Bench) -> None:
+    bench.engine.afar = True
+    ids = queued(bench, b"a", b"lost", b"c")
+
+    def lose(input_: bytes) -> bool:
+        if input_ == b"lost":
+            raise Unavailable("no replica answers")
+        return False
+
+    bench.engine.refuse = lose
+    with pytest.raises(Unavailable, match="no replica answers"):
+        lane(bench).step()
+    assert [bench.job(id_).state for id_ in ids] == [State.COMPUTED, State.QUEUED, State.COMPUTED]
+    bench.engine.refuse = lambda _: False
+    assert lane(bench).step()
+    assert bench.job(ids[1]).state == State.COMPUTED

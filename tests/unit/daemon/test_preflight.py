@@ -88,6 +88,16 @@ def test_what_passed_is_not_done_again(home: Path) -> None:
     preflight.close()
 
 
+def test_machines_that_do_not_answer_are_waited_for(home: Path) -> None:
+    """The node starts when they do: that is no fault of its configuration."""
+    url = f"ray://127.0.0.1:{free_port()}"
+    preflight = Preflight(home, config.load(home, engine={"url": url}))
+    (found,) = [each for each in preflight.checks() if each.name == "engine"]
+    assert isinstance(found.error, Unavailable)
+    assert f"no replica at {url} answers" in found.detail
+    preflight.close()
+
+
 def test_check_prints_all_and_ends_with_the_first_failure(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke(["--home", str(home), "check"]) == Misconfigured.exit_status
     told = capsys.readouterr()

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 _NAME_WIDTH: Final = len("license of evm-risk-moe")
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 15.0
+
+Elsewhere = Annotated[
+    str | None,
+    typer.Option("--engine", metavar="URL", help="Machines that run the models, as ray://HOST; sets engine.url."),
+]
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -45,7 +50,7 @@ def check(context: typer.Context, as_json: Json = False) -> None:
 
 
 @app.command()
-def run(context: typer.Context) -> None:
+def run(context: typer.Context, engine: Elsewhere = None) -> None:
     """Run the node until it is told to stop (SIGTERM or Ctrl-C)."""
     from themis.api.access import token_of
     from themis.cli.node import log
@@ -53,6 +58,8 @@ def run(context: typer.Context) -> None:
     from themis.daemon.preflight import Preflight
 
     home = home_of(context)
+    if engine is not None:
+        home = home.overridden("engine", "url", engine)
     with Stop() as stop:
         config = home.config()
         log.start(config.log)
