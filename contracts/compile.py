@@ -41,6 +41,8 @@ class Target:
 REFEREES: Final = ("Moves", "Pointwise", "Reductions", "Products", "Orders", "Shapes", "Integrity")
 """As `Judge` in IDispute.sol counts them."""
 
+ADAPTORS: Final = ("BytesAdaptor", "TensorAdaptor", "EvmTraceAdaptor")
+
 TARGETS: Final = (
     Target("Registry", "src/Registry.sol"),
     Target("InferenceOracle", "src/InferenceOracle.sol"),
@@ -51,7 +53,7 @@ TARGETS: Final = (
     Target("TimelockGuard", "src/consumers/TimelockGuard.sol"),
     Target("Warranty", "dispute/src/Warranty.sol", plain=True, typed=False),
     Target("Dispute", "dispute/src/Dispute.sol", plain=True, typed=False),
-    Target("BytesAdaptor", "dispute/src/BytesAdaptor.sol", plain=True, typed=False),
+    *(Target(name, f"dispute/src/{name}.sol", plain=True, typed=False) for name in ADAPTORS),
     *(Target(name, f"referee/src/{name}.sol", plain=True, typed=False) for name in REFEREES),
     Target("EthVault", "src/demo/EthVault.sol", demo=True),
     Target("SafeEthVault", "src/demo/SafeEthVault.sol", demo=True),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +21,6 @@ from themis.exact.referee.integrity import Said
 from themis.exact.referee.proof import AtHand, Opening, Prover
 
 Array = NDArray[Any]
-
-INPUT_BYTES: Final = 8
-"""Of an element: inputs are int64."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +132,12 @@ def _is_no_trace(prover: Prover, claimed: Claimed, fault: Unread | Unordered | S
 
 def _is_other_input(claimed: Claimed, fault: WrongInput) -> bool:
     """An adaptor knows from the request's bytes what one's own trace has there."""
-    if fault.leaf is None:
-        return claimed.kind(fault.word) != claimed.mine.kind(fault.word)
-    piece, mine = claimed.leaf(fault.word, fault.leaf), claimed.mine.tree(fault.word).leaves[fault.leaf]
-    at = fault.element * INPUT_BYTES
-    assert _leads(claimed.body(fault.word).root, piece)
-    return piece[0][at : at + INPUT_BYTES] != mine[at : at + INPUT_BYTES]
+    kind = claimed.kind(fault.word)
+    if fault.element is None or kind is None:
+        return kind != claimed.mine.kind(fault.word)
+    index = tuple(map(int, np.unravel_index(fault.element, kind.shape))) if kind.shape else ()
+    assert _leads(claimed.body(fault.word).root, claimed.leaf(fault.word, trace.leaf_of(kind.dtype, kind.shape, index)))
+    return claimed.element(fault.word, index) != claimed.mine.element(fault.word, index)
 
 
 def _headers(fault: Fault, claimed: Claimed) -> list[int]:

@@ -1,7 +1,7 @@
 """A world in which answers are covered: warranty and games on a real chain, guarantors that lie, and watchers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,11 +12,12 @@ from themis.chain import contracts
 from themis.chain.abi import Artifact, address
 from themis.chain.client import deploy, transact
 from themis.chain.contracts import DISPUTE, WARRANTY
-from themis.chain.disputes import ADAPTOR, REFEREES, Cover, Disputes
+from themis.chain.disputes import REFEREES, Cover, Disputes
 from themis.chain.outbox import Outbox
 from themis.config import EngineConfig
 from themis.core import canonical
 from themis.core.types import Address, Hash32
+from themis.dispute import adaptors
 from themis.dispute.archive import Archive
 from themis.dispute.served import Served
 from themis.dispute.watching import Hand, Notebook, Watcher
@@ -57,39 +58,25 @@ class Court:
     cover: Cover
     guarantor: KeystoreSigner
     folder: Path
+    model: Path
     watchers: list[Watcher] = field(default_factory=list)
 
     @classmethod
-    def build(cls, world: World, folder: Path) -> "Court":
-        """The guarantor is account 5; it covers what the world's operator answers with the test model."""
-        model_id = register(world, SELFTEST)
-        world.license(model_id)
-        guarantor, deployer = (KeystoreSigner(_account(world.chain, index).key) for index in (5, 4))
-        by = (world.client.rpc, world.chain.chain_id, deployer, FEES)
-
-        def made(artifact: Artifact, *arguments: Any) -> Address:
-            return address(deploy(*by, artifact, *arguments)["contractAddress"])
-
-        warranty = made(WARRANTY, world.client.oracle, world.client.registry)
-        dispute = made(DISPUTE, warranty, [made(Artifact(name)) for name in REFEREES], REVEAL_S, CLOCK_S)
-        loaded = bundle.load(SELFTEST)
-        cover = Cover(
-            guarantor.address,
-            world.operator.address,
-            model_id,
-            loaded.program_root,
-            loaded.weights_root,
-            dispute,
-            made(ADAPTOR),
-            BOND_WEI,
-            CHALLENGE_WEI,
-            WINDOW_S,
-        )
+    def build(cls, world: World, folder: Path, model: Path = SELFTEST) -> "Court":
+        """The guarantor is account 5; it covers what the world's operator answers with a model."""
+        guarantor = KeystoreSigner(_account(world.chain, 5).key)
+        warranty = _made(world, WARRANTY, world.client.oracle, world.client.registry)
+        judges = [_made(world, Artifact(name)) for name in REFEREES]
+        dispute = _made(world, DISPUTE, warranty, judges, REVEAL_S, CLOCK_S)
         disputes = Disputes(world.client, warranty, world.start_block)
-        court = cls(world, model_id, disputes, cover, guarantor, folder)
+        court = _covering(world, disputes, dispute, guarantor, folder, model)
         court.send(guarantor, warranty, WARRANTY.call("bond", guarantor.address), 50 * BOND_WEI)
-        court.send(guarantor, warranty, WARRANTY.call("cover", cover, loaded.manifest_hash))
         return court
+
+    def beside(self, model: Path) -> "Court":
+        """The same contracts and people, about another model."""
+        made = _covering(self.world, self.disputes, self.cover.dispute, self.guarantor, self.folder, model)
+        return replace(made, watchers=self.watchers)
 
     def send(self, signer: KeystoreSigner, place: Address, data: bytes, value_wei: int = 0) -> Any:
         client = self.world.client
@@ -100,7 +87,7 @@ class Court:
 
     def verifier(self) -> Verifier:
         client, start = self.world.client, self.world.start_block
-        held = Holdings(client, start, (SELFTEST,), self.folder)
+        held = Holdings(client, start, (self.model,), self.folder)
         return Verifier(client, History(client, start), held, rerun.limits_of(EngineConfig()))
 
     def watcher(
@@ -151,3 +138,31 @@ class Court:
     def later(self, seconds: int) -> None:
         self.world.chain.rpc("evm_increaseTime", seconds)
         self.world.chain.rpc("evm_mine")
+
+
+def _made(world: World, artifact: Artifact, *arguments: Any) -> Address:
+    deployer = KeystoreSigner(_account(world.chain, 4).key)
+    receipt = deploy(world.client.rpc, world.chain.chain_id, deployer, FEES, artifact, *arguments)
+    return address(receipt["contractAddress"])
+
+
+def _covering(  # noqa: PLR0917 (a court has that many parts)
+    world: World, disputes: Disputes, dispute: Address, guarantor: KeystoreSigner, folder: Path, model: Path
+) -> Court:
+    model_id, loaded = register(world, model), bundle.load(model)
+    world.license(model_id)
+    cover = Cover(
+        guarantor.address,
+        world.operator.address,
+        model_id,
+        loaded.program_root,
+        loaded.weights_root,
+        dispute,
+        _made(world, Artifact(adaptors.KNOWN[loaded.manifest.preprocessing].contract)),
+        BOND_WEI,
+        CHALLENGE_WEI,
+        WINDOW_S,
+    )
+    court = Court(world, model_id, disputes, cover, guarantor, folder, model)
+    court.send(guarantor, disputes.warranty, WARRANTY.call("cover", cover, loaded.manifest_hash))
+    return court

@@ -226,8 +226,8 @@ class DisputeConfig(_Section):
     warranty: AddressField | None = None
     contract: AddressField | None = None
     """Decides the games of covers that are made here."""
-    adaptor: AddressField | None = None
-    """Says how the models of these covers read and write."""
+    adaptors: tuple[AddressField, ...] = ()
+    """Say how the models of these covers read and write: a contract for each preprocessing."""
     openings_urls: tuple[Annotated[str, AfterValidator(spelling.endpoint)], ...] = ()
     """Who may serve openings of traces: guarantors' `themis watch`. Asked before the chain is, and never believed."""
     max_bonds_wei: Wei = 0

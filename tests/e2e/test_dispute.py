@@ -235,7 +235,7 @@ def test_what_is_covered_is_said_in_plain_words(court: Court, tmp_path: Path) ->
     person = Person.settle(tmp_path / "bond", court.player(9), chain.rpc_url, *at)
     assert "dispute.warranty is not set" in person.fails(78, "warranty", "show")
     places = person.tell("warranty", "deploy")
-    assert places.keys() == {"warranty", "contract", "adaptor"}
+    assert places.keys() == {"warranty", "contract", "adaptors"}
     assert person.tell("warranty", "show") == []
     assert "set already" in person.fails(78, "warranty", "deploy")
     (person.home / "models").mkdir()

@@ -122,7 +122,10 @@ contract Dispute is IDispute, Purse {
         bytes32 game = _provable(claim);
         bytes32 answer = Requests.resultHash(address(ORACLE), claim.requestId, claim.cover.modelId, output);
         if (answer != claim.answer) revert WrongOutput(claim.answer);
-        _require(IAdaptor(claim.cover.adaptor).refutesOutput(_roots(claim, game), _plays[game].witness, output, link));
+        bytes32 witness = _plays[game].witness;
+        _require(
+            IAdaptor(claim.cover.adaptor).refutesOutput(_roots(claim, game), claim.inputHash, witness, output, link)
+        );
         _convict(claim, msg.sender, game, false);
     }
 

@@ -2,6 +2,8 @@
 pragma solidity 0.8.30;
 
 import {VM} from "../../test/support/Vm.sol";
+import {EvmTraceAdaptor} from "../src/EvmTraceAdaptor.sol";
+import {TensorAdaptor} from "../src/TensorAdaptor.sol";
 import {Stage} from "./support/Stage.sol";
 
 /// @notice What is tested is what is packaged, and fits a chain.
@@ -10,6 +12,8 @@ contract PackagedTest is Stage {
         VM.assertEq(VM.getCode("dispute/src/Warranty.sol:Warranty"), _packaged("Warranty"));
         VM.assertEq(VM.getCode("dispute/src/Dispute.sol:Dispute"), _packaged("Dispute"));
         VM.assertEq(VM.getCode("dispute/src/BytesAdaptor.sol:BytesAdaptor"), _packaged("BytesAdaptor"));
+        VM.assertEq(VM.getCode("dispute/src/TensorAdaptor.sol:TensorAdaptor"), _packaged("TensorAdaptor"));
+        VM.assertEq(VM.getCode("dispute/src/EvmTraceAdaptor.sol:EvmTraceAdaptor"), _packaged("EvmTraceAdaptor"));
         VM.assertEq(VM.getCode("referee/src/Moves.sol:Moves"), _packaged("Moves"));
         VM.assertEq(VM.getCode("referee/src/Pointwise.sol:Pointwise"), _packaged("Pointwise"));
         VM.assertEq(VM.getCode("referee/src/Reductions.sol:Reductions"), _packaged("Reductions"));
@@ -23,6 +27,8 @@ contract PackagedTest is Stage {
         VM.assertTrue(address(warranty).code.length < 21_500);
         VM.assertTrue(address(dispute).code.length < 21_500);
         VM.assertTrue(address(adaptor).code.length < 21_500);
+        VM.assertTrue(type(TensorAdaptor).runtimeCode.length < 21_500);
+        VM.assertTrue(type(EvmTraceAdaptor).runtimeCode.length < 21_500);
     }
 
     function _packaged(string memory name) private view returns (bytes memory) {

@@ -314,4 +314,6 @@ LIMITS: Final = """## Limits and abuse
 * Reentrancy across functions or contracts, guards in other contracts, and code that only assembly writers write are weak spots.
 * The weights are public, so an attacker can try code against it offline until the score is low.
 * A false flag can delay an honest proposal; a consumer should lengthen a delay, not refuse.
-* Agreement between nodes proves that the model was run, not that it is right."""
+* Agreement between nodes proves that the model was run, not that it is right.
+* Where somebody covers answers (`themis warranty show`, docs/proofs.md), of each is said: network, n-grams and report are proved on the chain, and cheap checks of the tokens are made; the tracer that
+  writes the tokens is decided by running it again, and no bond pays for what only that shows."""

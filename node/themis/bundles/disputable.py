@@ -16,7 +16,10 @@ from themis.exact.referee.forms import unrefereed
 PROVED: Final[Mapping[str, str]] = {
     "bytes/1": "everything: how the input is read, the network, how the answer is written",
     TENSORS: "everything: how the input is read, the network, how the answer is written",
-    evm.PREPROCESSING: "network and report; the tokens of the code are decided by running the tracer again",
+    evm.PREPROCESSING: (
+        "network, n-grams and report are proved on the chain, and cheap checks of the tokens are made; the tracer that "
+        "writes the tokens is decided by running it again, and no bond pays for what only that shows"
+    ),
 }
 """What follows from the chain alone, by preprocessing. Others have no referee."""
 
@@ -53,6 +56,22 @@ def examine(bundle: Bundle) -> Verdict:
     return Verdict(reasons, "nothing" if reasons else PROVED[id_])
 
 
+def _unreadable(bundle: Bundle) -> Iterator[str]:
+    """What the referee of tensors cannot read: it sees the graph's ends and no manifest."""
+    manifest = bundle.manifest
+    for tensor in (*manifest.inputs, *manifest.outputs):
+        if tensor.steps_per_unit not in (None, 1):
+            yield f"{tensor.name} travels in steps of 1/{tensor.steps_per_unit}, and the trace has whole numbers"
+    graph = onnx.load_from_string(bundle.model).graph
+    if len(graph.input) != len(manifest.inputs):
+        yield "its graph lists weights among its inputs"
+    for entry in graph.input:
+        if any(not size.dim_param and not size.dim_value for size in entry.type.tensor_type.shape.dim):
+            yield f"{entry.name} has a size without a name"
+    if sum(any(isinstance(size, str) for size in tensor.shape) for tensor in manifest.outputs) > 1:
+        yield "its answers begin with sizes: more than one output has some that are not fixed"
+
+
 def untraceable(bundle: Bundle) -> Iterator[str]:
     """Why no trace of a run could be refereed; nothing where each could. Raises as `examine`."""
     if not bundle.manifest.exact:
@@ -71,6 +90,8 @@ def untraceable(bundle: Bundle) -> Iterator[str]:
 def _reasons(bundle: Bundle) -> Iterator[str]:
     manifest = bundle.manifest
     yield from untraceable(bundle)
+    if manifest.preprocessing == TENSORS:
+        yield from _unreadable(bundle)
     if manifest.preprocessing not in PROVED:
         yield f"there is no referee for how {manifest.preprocessing} reads a request"
     if not permits_verification(manifest.license.spdx, read(bundle.path, LICENSE, MAX_FILE_BYTES)):

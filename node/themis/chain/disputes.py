@@ -110,6 +110,8 @@ class Standing:
     challengers_s: int
     guarantors_s: int
     trace_root: Hash32
+    witness: Hash32
+    """What the guarantor named with it."""
 
     def by_s(self, reveal_s: int) -> int:
         """The last second of whose move it is."""
@@ -162,8 +164,8 @@ class Disputes:
     def standing(self, game: Game) -> Standing:
         """Now."""
         (state,) = self.read(DISPUTE, game.dispute, "stateOf", game.id)
-        _, since, challengers, guarantors, phase, trace_root, _, _, _ = state
-        return Standing(Phase(phase), since, challengers, guarantors, Hash32(trace_root))
+        _, since, challengers, guarantors, phase, trace_root, witness, _, _ = state
+        return Standing(Phase(phase), since, challengers, guarantors, Hash32(trace_root), Hash32(witness))
 
     def reveal_s(self, dispute: Address) -> int:
         """Seconds for the reveal."""

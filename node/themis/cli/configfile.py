@@ -84,8 +84,8 @@ def add_model(path: Path, bundle: str, model_id: str) -> None:
     _write(path, text)
 
 
-def set_address(path: Path, section: str, key: str, address: str) -> None:
-    """Set an address of a section. Raises Misconfigured where the file is written in another style."""
+def set_address(path: Path, section: str, key: str, address: str | list[str]) -> None:
+    """Set an address of a section, or several. Raises Misconfigured where the file is written in another style."""
     text = config.text_of(path)
     if section not in _parsed(path, text):
         text = f"{text.rstrip()}\n\n[{section}]\n"

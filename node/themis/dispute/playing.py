@@ -1,24 +1,28 @@
 """The next move of one side of a game: what to send to the chain, if anything."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
 
 from themis.chain.contracts import DISPUTE, WARRANTY
 from themis.chain.disputes import Claim, Cover, Disputes, Game, Move, Phase, Standing
 from themis.core.errors import Refused
 from themis.core.types import ETHER, Address, Hash32
 from themis.dispute import proving, search, showing
+from themis.dispute.adaptors import links
+from themis.dispute.adaptors.links import Accused, Asked
 from themis.dispute.archive import Archive
 from themis.dispute.claim import Ask, Claimed
+from themis.dispute.held import Held
 from themis.dispute.search import WrongInput
 from themis.dispute.served import Served
 from themis.dispute.tree import Shown, Unproved
-from themis.exact.referee.proof import NONE, Prover
+from themis.replay import rerun
 from themis.replay.history import Exchange
 from themis.replay.verdict import Verifier
 
-NO_LINK: Final = (NONE, NONE, NONE, 0)
+
+class Undecided(Exception):  # noqa: N818 (a verdict)
+    """What is wrong is nothing that a contract decides: running the model again shows it, and no bond pays for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +58,17 @@ def ended_elsewhere(disputes: Disputes, game: Game, claim: Claim, standing: Stan
 class Guarantor:
     """Commits to the trace of its answer, and shows what is asked of it."""
 
-    def __init__(self, verifier: Verifier, archive: Archive) -> None:
-        self._verifier, self._archive = verifier, archive
+    def __init__(self, verifier: Verifier, archive: Archive, held: Callable[[Hash32], Held]) -> None:
+        self._verifier, self._archive, self._held = verifier, archive, held
 
     def plan(self, game: Game, claim: Claim, exchange: Exchange, standing: Standing) -> Planned | None:
         """Raises as `Archive.make`, and NotInTrace where its answer was wrong."""
         if standing.phase is Phase.REVEAL:
             trace = self._archive.make(self._verifier, exchange)
-            data = DISPUTE.call("reveal", claim, game.challenger, trace.root, bytes(32))
+            held = self._held(claim.cover.model_id)
+            answered = Asked(exchange.requested.input, None, exchange.fulfilled.output, links.NOTHING)
+            witness = held.adaptor.witness(held.sight(trace, answered))
+            data = DISPUTE.call("reveal", claim, game.challenger, trace.root, witness)
             return Planned("reveal the trace's root", game.dispute, data)
         if standing.phase is not Phase.GUARANTOR:
             return None
@@ -84,11 +91,10 @@ class Challenger:
         verifier: Verifier,
         archive: Archive,
         served: Served,
-        prover: Callable[[Hash32], Prover],
+        held: Callable[[Hash32], Held],
     ) -> None:
-        """`prover`: of a model."""
         self._disputes, self._verifier, self._archive, self._served = disputes, verifier, archive, served
-        self._prover = prover
+        self._held = held
         self._known: dict[tuple[Hash32, Hash32], tuple[Claimed, set[str]]] = {}
         """By game and trace, with the transactions that were read: what leads to a root does so for good."""
 
@@ -96,32 +102,59 @@ class Challenger:
         """Raises as `Archive.make`, and Unavailable where what was shown on chain cannot be read."""
         if standing.phase is not Phase.CHALLENGER:
             return None
-        input_ = exchange.requested.input
+        held, asked = self._held(claim.cover.model_id), self._asked(exchange, standing.witness)
         try:
             mine = self._archive.make(self._verifier, exchange)
-        except Refused:
-            data = DISPUTE.call("proveInput", claim, input_, NO_LINK)
+        except Refused as refused:
+            shown = held.of_request(asked)
+            if shown is None:
+                raise Undecided(f"the model answers no such input ({refused})") from refused
+            data = DISPUTE.call("proveInput", claim, asked.input, shown)
             return Planned("prove that the model answers no such input", game.dispute, data)
         key = (game.id, standing.trace_root)
         claimed, read = self._known.setdefault(key, (Claimed(standing.trace_root, mine), set()))
         self._learn(game, claimed, read)
-        prover = self._prover(claim.cover.model_id)
-        found = search.look(prover.program, claimed)
+        found = _find(held, claimed, asked)
         while isinstance(found, Ask):
             if not self._is_served(game.request_id, claimed, found):
                 data = DISPUTE.call("ask", game.id, proving.place(claimed, found))
                 return Planned("ask what is not served", game.dispute, data)
-            found = search.look(prover.program, claimed)
+            found = _find(held, claimed, asked)
         if found is None:
-            link = proving.output_link(prover, claimed, exchange.fulfilled.output)
-            data = DISPUTE.call("proveOutput", claim, exchange.fulfilled.output, link)
+            accused = held.adaptor.output_fault(held.sight(mine, asked))
+            if accused is None:
+                raise Undecided("the trace is right, and so is what it gives of the answer")
+            data = DISPUTE.call("proveOutput", claim, asked.output, held.of_output(claimed, asked, accused))
             return Planned("prove that the answer is not what the trace gives", game.dispute, data)
-        if isinstance(found, WrongInput):
-            data = DISPUTE.call("proveInput", claim, input_, proving.link(prover, claimed, found))
+        if isinstance(found, Accused):
+            data = DISPUTE.call("proveInput", claim, asked.input, held.of_input(claimed, asked, found))
             return Planned("prove a wrong input", game.dispute, data)
-        charge = proving.charge(prover, claimed, found)
+        charge = proving.charge(held.prover, claimed, found)
         data = DISPUTE.call("prove", claim, proving.JUDGES.index(charge.judge), charge.rootless)
         return Planned(f"prove: {type(found).__name__}, by {charge.judge}", game.dispute, data)
+
+    def is_undecided(self, exchange: Exchange) -> bool:
+        """Whether nothing that a contract decides can be wrong with a wrong answer. Raises as `Archive.make`."""
+        held, asked = self._held(exchange.requested.request.model_id), self._asked(exchange, links.NOTHING)
+        try:
+            mine = self._archive.make(self._verifier, exchange)
+        except Refused:
+            return held.of_request(asked) is None
+        named = replace(asked, witness=held.adaptor.witness(held.sight(mine, asked)))
+        return held.adaptor.output_fault(held.sight(mine, named)) is None
+
+    def _asked(self, exchange: Exchange, witness: Hash32) -> Asked:
+        """Raises Unavailable where the code that was asked about cannot be had."""
+        request, client = exchange.requested, self._verifier.client
+        bundle = self._held(request.request.model_id).bundle
+        asked = Asked(request.input, None, exchange.fulfilled.output, witness)
+        try:
+            code = rerun.code_asked_about(client, bundle, request.input, request.at.block)
+        except Refused:
+            return asked
+        if code is None:
+            return asked
+        return replace(asked, code=code, gone=rerun.is_gone(client, bundle, request.input, code))
 
     def _learn(self, game: Game, claimed: Claimed, read: set[str]) -> None:
         """What was shown on the chain."""
@@ -141,6 +174,17 @@ class Challenger:
 
     def _is_served(self, request: Hash32, claimed: Claimed, ask: Ask) -> bool:
         return any(_learned(claimed, ask, shown) for shown in self._served.answers(request, ask))
+
+
+def _find(held: Held, claimed: Claimed, asked: Asked) -> Ask | search.Fault | Accused | None:
+    """What is wrong, or what to ask. Raises Undecided."""
+    found = search.look(held.prover.program, claimed)
+    if not isinstance(found, WrongInput):
+        return found
+    fault = held.adaptor.input_fault(held.sight(claimed, asked), claimed, found)
+    if fault is None:
+        raise Undecided("its tokens are not the tracer's, and pass all checks that a contract makes")
+    return fault
 
 
 def _learned(claimed: Claimed, ask: Ask, shown: Shown) -> bool:

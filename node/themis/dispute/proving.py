@@ -10,8 +10,7 @@ from themis.dispute.search import Fault, Misfit, Missing, Surplus, Unordered, Un
 from themis.dispute.tree import Question
 from themis.exact.referee import integrity
 from themis.exact.referee.judge import WrongElement, WrongKind, WrongOrder
-from themis.exact.referee.proof import NONE, OPENING, ROOTS, Opening, Prover, opening
-from themis.exact.trace import LEAF_BYTES
+from themis.exact.referee.proof import NONE, OPENING, ROOTS, Prover, opening
 
 JUDGES: Final = ("Moves", "Pointwise", "Reductions", "Products", "Orders", "Shapes", "Integrity")
 """As `Judge` in IDispute.sol."""
@@ -25,10 +24,7 @@ INTEGRITY: Final = {
 """Functions of Integrity.sol and their arguments."""
 PLACE: Final = f"({OPENING},uint256,uint256,uint256,bytes32,bytes32[])"
 """As `Place` in IDispute.sol."""
-LINK: Final = f"({OPENING},{OPENING},{OPENING},uint256)"
-"""As `Link` in IAdaptor.sol."""
 SELECTOR_BYTES: Final = 4
-SCORE_BYTES: Final = 2
 ROOTS_BYTES: Final = 96
 
 
@@ -73,12 +69,6 @@ def charge(prover: Prover, claimed: Claimed, fault: Fault) -> Charge:
             raise ValueError("an adaptor rules on inputs")
 
 
-def link(prover: Prover, claimed: Claimed, fault: WrongInput) -> tuple[Opening, Opening, Opening, int]:
-    """A `Link`: what shows that an input, or an output, is not what the bytes say."""
-    piece = NONE if fault.leaf is None else claimed.leaf(fault.word, fault.leaf)
-    return opening(prover.program_leaves, 0), claimed.header(fault.word), piece, fault.element
-
-
 def place(claimed: Claimed, ask: Ask) -> tuple[Any, ...]:
     """A `Place`: which node is asked about, and that it is one of the trace."""
     header = NONE if ask.word == HEADERS else claimed.header(ask.word)
@@ -99,19 +89,6 @@ def asked(said: tuple[Any, ...]) -> Ask:
     if head is None:
         raise ValueError("what is asked about is under no header")
     return Ask(head.word, question)
-
-
-def output_link(prover: Prover, claimed: Claimed, output: bytes) -> tuple[Opening, Opening, Opening, int]:
-    """A `Link` for an answer of `bytes/1` that is not what the trace gives: scores of two bytes, big-endian."""
-    (word,) = prover.program.outputs.values()
-    header = claimed.header(word)
-    scores = claimed.mine.tensors[word].ravel()
-    if len(output) != SCORE_BYTES * scores.size:
-        return opening(prover.program_leaves, 0), header, NONE, 0
-    said = [int.from_bytes(output[at : at + SCORE_BYTES], "big") for at in range(0, len(output), SCORE_BYTES)]
-    place = next((at for at, score in enumerate(scores) if said[at] != int(score)), 0)
-    leaf, element = divmod(place, LEAF_BYTES // scores.itemsize)
-    return opening(prover.program_leaves, 0), header, claimed.leaf(word, leaf), element
 
 
 def _integrity(prover: Prover, claimed: Claimed, name: str, *arguments: Any) -> Charge:

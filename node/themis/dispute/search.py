@@ -57,12 +57,11 @@ class Misfit:
 
 @dataclass(frozen=True, slots=True)
 class WrongInput:
-    """An input of the graph is not what the request's bytes say; without a leaf, its type or shape."""
+    """An input of the graph is not one's own; without an element, its type or shape."""
 
     word: int
-    leaf: int | None = None
-    element: int = 0
-    """In that leaf."""
+    element: int | None = None
+    """Its place, row by row."""
 
 
 Fault = Unread | Unordered | Surplus | Missing | Misfit | WrongInput | WrongKind | WrongElement | WrongOrder
@@ -75,8 +74,8 @@ def look(program: Program, claimed: Claimed) -> Ask | Fault | None:
         return Ask(HEADERS, found)
     if found is None:
         return _longer_or_shorter(claimed)
-    if (misplaced := _misplaced(claimed, found)) is not None:
-        return misplaced
+    if (fault := misplaced(claimed, found)) is not None:
+        return fault
     for place in _checked_with(program, claimed, found):
         question = claimed.headers.question(place) if place < claimed.headers.count else None
         if question is not None:
@@ -94,7 +93,7 @@ def _longer_or_shorter(claimed: Claimed) -> Ask | Fault | None:
     if count == len(mine):
         return None
     question = claimed.headers.question(len(mine))
-    return Ask(HEADERS, question) if question is not None else _misplaced(claimed, len(mine))
+    return Ask(HEADERS, question) if question is not None else misplaced(claimed, len(mine))
 
 
 def _checked_with(program: Program, claimed: Claimed, place: int) -> Iterator[int]:
@@ -108,16 +107,15 @@ def _checked_with(program: Program, claimed: Claimed, place: int) -> Iterator[in
 
 def _at(program: Program, claimed: Claimed, place: int) -> Ask | Fault:
     """What is wrong with the tensor at a place; all that its check reads is one's own."""
-    misplaced = _misplaced(claimed, place)
-    if misplaced is not None:
-        return misplaced
+    if (fault := misplaced(claimed, place)) is not None:
+        return fault
     word = claimed.mine.words[place]
     if claimed.kind(word) != claimed.mine.kind(word):
         return WrongInput(word) if word in program.inputs else WrongKind(word)
     return _in(program, claimed, word)
 
 
-def _misplaced(claimed: Claimed, place: int) -> Fault | None:
+def misplaced(claimed: Claimed, place: int) -> Fault | None:
     """Whether the header at a place is of another tensor; the one before it is of one's own."""
     mine = claimed.mine.words
     if place >= claimed.headers.count:
@@ -154,9 +152,9 @@ def _within(program: Program, claimed: Claimed, word: int, place: int, leaf: byt
         return Misfit(word, place)
     size = head.element_bytes
     at = next(each for each in range(0, len(leaf), size) if leaf[each : each + size] != mine[each : each + size])
-    if word in program.inputs:
-        return WrongInput(word, place, at // size)
     index = _index(head, place, at // size)
+    if word in program.inputs:
+        return WrongInput(word, int(np.ravel_multi_index(index, head.shape)) if index else 0)
     if program.node(word).op == "TopK" and word & 0xFFFFFFFF == order.INDICES:
         return _order(program, claimed, word, index)
     return WrongElement(word, index)

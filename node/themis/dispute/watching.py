@@ -12,8 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-import onnx
-
 from themis.chain import gas
 from themis.chain.contracts import DISPUTE, WARRANTY
 from themis.chain.disputes import ADAPTOR, Claim, Covering, Disputes, Game, Standing
@@ -28,10 +26,10 @@ from themis.core.spelling import ether, shown
 from themis.core.types import Address, Hash32
 from themis.dispute import playing
 from themis.dispute.archive import Archive
-from themis.dispute.playing import Challenger, Guarantor, Planned
+from themis.dispute.held import Held
+from themis.dispute.playing import Challenger, Guarantor, Planned, Undecided
 from themis.dispute.served import Served
 from themis.dispute.showing import NotInTrace
-from themis.exact.referee.proof import Prover
 from themis.ports import Signer
 from themis.replay.history import Exchange
 from themis.replay.verdict import Outcome, Verifier
@@ -93,12 +91,12 @@ class Watcher:
     say: Callable[[str], None]
     _challenger: Challenger = field(init=False)
     _guarantor: Guarantor = field(init=False)
-    _provers: dict[Hash32, Prover] = field(init=False, default_factory=dict)
+    _models: dict[Hash32, Held] = field(init=False, default_factory=dict)
     _said: set[str] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
-        self._challenger = Challenger(self.disputes, self.verifier, self.archive, self.served, self._prover)
-        self._guarantor = Guarantor(self.verifier, self.archive)
+        self._challenger = Challenger(self.disputes, self.verifier, self.archive, self.served, self._held)
+        self._guarantor = Guarantor(self.verifier, self.archive, self._held)
 
     def step(self) -> bool:
         """Do what is due. True where something was sent, so that more may be due. Raises Unavailable.
@@ -121,6 +119,8 @@ class Watcher:
             return work()
         except NotInTrace as error:
             self._tell(f"{subject}: this answer cannot be defended: {error}")
+        except Undecided as error:
+            self._tell(f"{subject}: no contract convicts this answer: {error}")
         except (Denied, Misconfigured, Refused, Unavailable) as error:
             self._tell(f"{subject}: {error}")
         return False
@@ -169,7 +169,7 @@ class Watcher:
     def _is_provable(self, covering: Covering) -> bool:
         """Whether the model is held, and read as the cover's adaptor says."""
         try:
-            bundle = self.verifier.holdings.find(covering.cover.model_id)
+            bundle = self._held(covering.cover.model_id).bundle
             (reads,) = self.disputes.read(ADAPTOR, covering.cover.adaptor, "preprocessing")
         except (Misconfigured, Denied) as error:
             self._tell(f"cover {shown(covering.id)} is not watched: {error}")
@@ -221,6 +221,9 @@ class Watcher:
         except Denied as refused:
             self._tell(f"{subject} is wrong and cannot be challenged: {refused}")
             return False
+        if self._challenger.is_undecided(exchange):
+            self._tell(f"{subject} is wrong and is not challenged: only running the model again shows what is wrong")
+            return False
         if (cost_wei := self._cost_wei()) > cover.bond_wei * SHARE_PERCENT // 100:
             self._tell(
                 f"{subject} is wrong and is not challenged: a game may cost {ether(cost_wei)} of gas, and what is won "
@@ -267,11 +270,11 @@ class Watcher:
         self.say(f"{subject}: {planned.what}: {int(receipt['gasUsed'], 16):,} gas, {receipt['transactionHash']}")
         return True
 
-    def _prover(self, model_id: Hash32) -> Prover:
-        if model_id not in self._provers:
-            bundle = self.verifier.holdings.find(model_id)
-            self._provers[model_id] = Prover(onnx.load_from_string(bundle.model))
-        return self._provers[model_id]
+    def _held(self, model_id: Hash32) -> Held:
+        """Raises Misconfigured for a model that is not held."""
+        if model_id not in self._models:
+            self._models[model_id] = Held.of(self.verifier.holdings.find(model_id))
+        return self._models[model_id]
 
     def _tell(self, line: str) -> None:
         """Once."""

@@ -4,6 +4,7 @@ import json
 import os
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +20,8 @@ from themis.exact.trace import FORMAT, Header
 Array = NDArray[Any]
 
 HEADERS: Final = f"{FORMAT}.json"
+HELD: Final = 4
+"""Tensors."""
 
 
 def keep(path: Path, tensors: Iterable[tuple[int, Array]]) -> Iterator[tuple[Header, Array]]:
@@ -50,12 +53,16 @@ def read(path: Path) -> AtHand:
 
 
 class _Kept(Mapping[int, Array]):
-    """Reads a tensor when it is asked for."""
+    """Reads a tensor when it is asked for, and holds the last ones: they are asked element by element."""
 
     def __init__(self, path: Path, words: frozenset[int]) -> None:
         self._path, self._words = path, words
+        self._arrays = lru_cache(HELD)(self._read)
 
     def __getitem__(self, word: int) -> Array:
+        return self._arrays(word)
+
+    def _read(self, word: int) -> Array:
         if word not in self._words:
             raise KeyError(word)
         with zipfile.ZipFile(self._path) as file, file.open(_name(word)) as member:

@@ -60,6 +60,12 @@ def code_asked_about(client: OracleClient, bundle: Bundle, input_: bytes, asked_
     return None if ref is None else _code(client, ref, asked_at)
 
 
+def is_gone(client: OracleClient, bundle: Bundle, input_: bytes, code: bytes) -> bool:
+    """Whether the contract that an input names has other code than this by now."""
+    ref = preprocess.find(bundle.manifest.preprocessing).code_needed(input_)
+    return ref is not None and _code_at(client, ref, "latest") != code
+
+
 def _code(client: OracleClient, ref: CodeRef, asked_at: BlockId | None) -> bytes:
     """The code that an input names by its hash. Whatever has that hash is that code, wherever it comes from."""
     found = _code_at(client, ref, "latest" if asked_at is None else client.rpc.at(asked_at))

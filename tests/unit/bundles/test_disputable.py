@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests import foreign_models as foreign
 from tests.homes import RISK, ROOT, SELFTEST
+from themis.adopt import adopt
+from themis.adopt.adopt import Wishes
 from themis.bundles import bundle, disputable
 from themis.bundles.bundle import LICENSE, MODEL, Bundle
 from themis.bundles.manifest import GenerationSchema
@@ -28,7 +31,35 @@ def test_what_of_an_answer_can_be_proved() -> None:
     assert disputable.examine(bundle.load(SELFTEST)).proved.startswith("everything")
     risk = disputable.examine(bundle.load(RISK))
     assert risk.disputable
-    assert risk.proved == "network and report; the tokens of the code are decided by running the tracer again"
+    assert risk.proved == (
+        "network, n-grams and report are proved on the chain, and cheap checks of the tokens are made; the tracer that "
+        "writes the tokens is decided by running it again, and no bond pays for what only that shows"
+    )
+
+
+def test_the_same_words_are_in_card_and_documentation() -> None:
+    """Whoever reads one of them has read all."""
+    words = disputable.PROVED["evm-trace-4"]
+    for file in (ROOT / "docs/proofs.md", RISK / "MODEL_CARD.md"):
+        assert words in " ".join(file.read_text().split()), file
+
+
+def test_what_the_referee_of_tensors_cannot_read_is_a_reason(tmp_path: Path) -> None:
+    graph = foreign.exact()
+    target = tmp_path / "made"
+    target.mkdir()
+    wishes = Wishes("brought", "1.0", "A test.", "MIT", "Built with it", None, (), 8, 1_000)
+    adopt.adopt(foreign.source(tmp_path / "source", graph), target, wishes)
+    loaded = bundle.load(target)
+    assert disputable.examine(loaded).reasons == ()
+    assert disputable.examine(loaded).proved.startswith("everything")
+    (x,), (y,) = loaded.manifest.inputs, loaded.manifest.outputs
+    stepped = x.model_copy(update={"dtype": "float32", "steps_per_unit": 1_000})
+    changed = loaded.manifest.model_copy(update={"inputs": [stepped], "outputs": [y, y]})
+    assert list(disputable.examine(replace(loaded, manifest=changed)).reasons) == [
+        "x travels in steps of 1/1000, and the trace has whole numbers",
+        "its answers begin with sizes: more than one output has some that are not fixed",
+    ]
 
 
 def test_terms_must_let_anybody_check(tmp_path: Path) -> None:

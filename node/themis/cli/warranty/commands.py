@@ -10,15 +10,13 @@ from themis.cli.fields import Json
 from themis.cli.home import home_of
 from themis.cli.output import print_json, print_record, say
 from themis.core.errors import Misconfigured
-from themis.core.spelling import address, ether, instant, shown
+from themis.core.spelling import address, shown
 from themis.core.types import Address
 
 if TYPE_CHECKING:
-    from themis.chain.disputes import Covering, Disputes
-    from themis.replay.holdings import Holdings
+    from themis.chain.disputes import Disputes
 
 HOUR_S: Final = 3_600
-NOT_HELD: Final = "not known here: this home does not hold the model"
 
 app = typer.Typer(rich_markup_mode=None)
 warranty = typer.Typer(rich_markup_mode=None, help="Money behind answers: cover them, and see what is covered.")
@@ -49,13 +47,14 @@ def deploy(
     clock_hours: Annotated[float, typer.Option(min=0.01, max=720, help="Of each side, for all moves together.")] = 24,
     as_json: Json = False,
 ) -> None:
-    """Deploy warranty, referee, games and the adaptor of bytes/1, and write their addresses into config.toml."""
+    """Deploy warranty, referee, games and the adaptors, and write their addresses into config.toml."""
     from themis.chain import client as clients
     from themis.chain.abi import Artifact
     from themis.chain.abi import address as address_bytes
     from themis.chain.contracts import DISPUTE, WARRANTY
-    from themis.chain.disputes import ADAPTOR, REFEREES
+    from themis.chain.disputes import REFEREES
     from themis.cli import configfile
+    from themis.dispute import adaptors
 
     home = home_of(context)
     here = wallet.open_wallet(home)
@@ -69,10 +68,11 @@ def deploy(
     bonds = made(WARRANTY, here.client.oracle, here.client.registry)
     judges = [made(Artifact(name)) for name in REFEREES]
     games = made(DISPUTE, bonds, judges, int(reveal_hours * HOUR_S), int(clock_hours * HOUR_S))
-    places = {"warranty": bonds, "contract": games, "adaptor": made(ADAPTOR)}
+    read = [shown(made(Artifact(each.contract))) for each in adaptors.KNOWN.values()]
+    places: dict[str, Any] = {"warranty": shown(bonds), "contract": shown(games), "adaptors": read}
     for key, place in places.items():
-        configfile.set_address(home.config_file, "dispute", key, shown(place))
-    print_record({key: shown(place) for key, place in places.items()}, as_json=as_json)
+        configfile.set_address(home.config_file, "dispute", key, place)
+    print_record(places, as_json=as_json)
     say("next, in a guarantor's home: `themis warranty bond WEI`, then `themis warranty cover MODEL`")
 
 
@@ -108,17 +108,18 @@ def cover(
     """
     from themis.chain.contracts import WARRANTY
     from themis.chain.disputes import Cover
-    from themis.cli.warranty.covering import held, provable
+    from themis.cli.warranty.covering import held
+    from themis.dispute.covers import adaptor_for
 
     home = home_of(context)
     here = wallet.open_wallet(home)
     found = disputes_of(here.config, here.client)
     settings = here.config.dispute
-    if settings.contract is None or settings.adaptor is None:
-        raise Misconfigured("dispute.contract and dispute.adaptor say who decides games: set them in config.toml")
+    if settings.contract is None or not settings.adaptors:
+        raise Misconfigured("dispute.contract and dispute.adaptors say who decides games: set them in config.toml")
     model_id = here.model(model)
     bundle = held(here.client, home, here.config).find(model_id)
-    proved = provable(found, bundle, settings.adaptor)
+    adaptor, proved = adaptor_for(found, bundle, settings.adaptors)
     own = here.signer.address
     said = Cover(
         guarantor=own,
@@ -127,7 +128,7 @@ def cover(
         program_root=bundle.program_root,
         weights_root=bundle.weights_root,
         dispute=settings.contract,
-        adaptor=settings.adaptor,
+        adaptor=adaptor,
         bond_wei=bond_wei,
         challenge_bond_wei=challenge_bond_wei,
         window_s=int(window_hours * HOUR_S),
@@ -142,13 +143,14 @@ def cover(
 def show(context: typer.Context, *, as_json: Json = False) -> None:
     """Say what is covered, until when, with how much, and in plain words what of it is proved. Needs no key."""
     from themis.cli.warranty.covering import held
+    from themis.dispute import covers
 
     home = home_of(context)
     config = home.config()
     client = wallet.connect(config)
     found = disputes_of(config, client)
     models = held(client, home, config)
-    rows = [_row(found, covering, models) for covering in found.covers().values()]
+    rows = [each.words for each in covers.look(found, models)]
     if as_json:
         print_json(rows)
         return
@@ -176,29 +178,3 @@ def withdraw(
     call: tuple[Any, ...] = ("withdrawBond", own) if unbond_wei is None else ("unbond", unbond_wei)
     done = acting.transact(here, WARRANTY, place, *call)
     print_record({"guarantor": shown(own)} | done.facts, as_json=as_json)
-
-
-def _row(found: "Disputes", covering: "Covering", models: "Holdings") -> dict[str, Any]:
-    from themis.chain.contracts import WARRANTY
-    from themis.chain.disputes import FOREVER
-    from themis.cli.warranty.covering import provable
-
-    cover = covering.cover
-    (money,) = found.read(WARRANTY, found.warranty, "bondOf", cover.guarantor)
-    amount, reserved, _, leaving = money
-    try:
-        proved = provable(found, models.find(cover.model_id), cover.adaptor)
-    except Misconfigured:
-        proved = NOT_HELD
-    return {
-        "cover": shown(covering.id),
-        "guarantor": shown(cover.guarantor),
-        "operator": shown(cover.operator),
-        "model_id": shown(cover.model_id),
-        "bond": f"{ether(cover.bond_wei)} for a wrong answer",
-        "free": f"{ether(amount - reserved)} of {ether(amount)}, {ether(leaving)} leaving",
-        "answers": f"{(amount - reserved) // cover.bond_wei} can be wrong before it is spent",
-        "window": f"{cover.window_s / HOUR_S:g} hours after an answer's deadline",
-        "until": "its guarantor ends it" if covering.until_s == FOREVER else instant(covering.until_s),
-        "proved": proved,
-    }

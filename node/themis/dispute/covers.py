@@ -1,0 +1,111 @@
+"""What is covered, until when, with how much, and in plain words what of it is proved."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from themis.bundles import disputable
+from themis.bundles.bundle import Bundle
+from themis.chain.contracts import WARRANTY
+from themis.chain.disputes import ADAPTOR, FOREVER, Covering, Disputes
+from themis.core.errors import Denied, Misconfigured
+from themis.core.spelling import ether, instant, shown
+from themis.core.types import Address
+from themis.replay.holdings import Holdings
+
+HOUR_S = 3_600
+NOT_HELD = "not known here: this home does not hold the model"
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """One cover, its guarantor's money, and what is proved of the answers."""
+
+    covering: Covering
+    bonded_wei: int
+    """All of the guarantor's, for all its covers."""
+    reserved_wei: int
+    """Of that, for answers that are registered or in a game."""
+    leaving_wei: int
+    model: str | None
+    """The bundle's name; None where it is not held here."""
+    proved: str
+    """In words."""
+
+    @property
+    def free_wei(self) -> int:
+        return self.bonded_wei - self.reserved_wei
+
+    @property
+    def answers(self) -> int:
+        """So many can be wrong before the bond is spent."""
+        return self.free_wei // self.covering.cover.bond_wei
+
+    @property
+    def words(self) -> dict[str, str]:
+        """For people."""
+        cover = self.covering.cover
+        ends = self.covering.until_s
+        return {
+            "cover": shown(self.covering.id),
+            "guarantor": shown(cover.guarantor),
+            "operator": shown(cover.operator),
+            "model_id": shown(cover.model_id),
+            "bond": f"{ether(cover.bond_wei)} for a wrong answer",
+            "free": f"{ether(self.free_wei)} of {ether(self.bonded_wei)}, {ether(self.leaving_wei)} leaving",
+            "answers": f"{self.answers} can be wrong before it is spent",
+            "window": f"{cover.window_s / HOUR_S:g} hours after an answer's deadline",
+            "until": "its guarantor ends it" if ends == FOREVER else instant(ends),
+            "proved": self.proved,
+        }
+
+
+def look(disputes: Disputes, models: Holdings) -> list[Covered]:
+    """All covers that take challenges. Raises Unavailable."""
+    return [_seen(disputes, covering, models) for covering in disputes.covers().values()]
+
+
+def adaptor_for(disputes: Disputes, bundle: Bundle, known: Sequence[Address]) -> tuple[Address, str]:
+    """Which of some adaptors reads as a bundle does, and what is proved then. Raises Misconfigured where none does."""
+    reads = {_reads(disputes, adaptor): adaptor for adaptor in known}
+    wanted = bundle.manifest.preprocessing
+    if wanted not in reads:
+        raise Misconfigured(
+            f"{bundle.name} reads requests as {wanted}, and dispute.adaptors know {', '.join(reads) or 'nothing'}: "
+            "add the address of an adaptor for it"
+        )
+    return reads[wanted], proved(disputes, bundle, reads[wanted])
+
+
+def proved(disputes: Disputes, bundle: Bundle, adaptor: Address) -> str:
+    """What is proved of an answer. Raises Misconfigured where nothing is."""
+    verdict = disputable.examine(bundle)
+    if not verdict.disputable:
+        raise Misconfigured(f"{bundle.name} cannot be covered: {verdict.reasons[0]}; see `themis models check`")
+    if (reads := _reads(disputes, adaptor)) != bundle.manifest.preprocessing:
+        raise Misconfigured(
+            f"{bundle.name} reads requests as {bundle.manifest.preprocessing}, and the adaptor knows {reads}"
+        )
+    return verdict.proved
+
+
+def _reads(disputes: Disputes, adaptor: Address) -> str:
+    """The preprocessing that an adaptor referees."""
+    try:
+        return str(disputes.read(ADAPTOR, adaptor, "preprocessing")[0])
+    except (Denied, ValueError) as error:
+        raise Misconfigured(f"{shown(adaptor)} is no adaptor: correct dispute.adaptors") from error
+
+
+def _seen(disputes: Disputes, covering: Covering, models: Holdings) -> Covered:
+    cover = covering.cover
+    (money,) = disputes.read(WARRANTY, disputes.warranty, "bondOf", cover.guarantor)
+    amount, reserved, _, leaving = money
+    try:
+        bundle = models.find(cover.model_id)
+    except Misconfigured:
+        return Covered(covering, amount, reserved, leaving, None, NOT_HELD)
+    try:
+        words = proved(disputes, bundle, cover.adaptor)
+    except Misconfigured as error:
+        words = f"nothing: {error}"
+    return Covered(covering, amount, reserved, leaving, bundle.name, words)
