@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.vectors.ids import COUNTING, DOMAINS, EVERYBODY, NOBODY, ONES, SOMEBODY, ZERO
-from themis.committee import parcel
+from themis.committee import parcel, wire
 from themis.committee.parcel import Parcel
+from themis.committee.wire import Hello, Told, Want
 from themis.core import canonical, committee, listing
-from themis.core.committee import Forum, Leaf
+from themis.core.committee import Commitment, Forum, Leaf, Result
 from themis.core.order import order_typed_data
 from themis.core.types import Address, Hash32, Request, UseClass
 from themis.keys.keystore import KeystoreSigner
@@ -58,8 +59,32 @@ def _case(signer: KeystoreSigner, forum: Forum, case: tuple[Hash32, Hash32, Hash
             }
             for number, body in enumerate(BODIES)
         ],
+        "bodies": _bodies(forum, signer, case),
         "order": _order(forum, signer, case),
     }
+
+
+def _bodies(forum: Forum, signer: KeystoreSigner, case: tuple[Hash32, Hash32, Hash32, Address]) -> dict[str, Any]:
+    """What one member says to another over HTTP, of the signer; each body is JSON as this node writes it."""
+    request, result, salt, oracle = case
+    own = signer.address
+    commitment = committee.commitment_of(result, salt, own)
+    signed = signer.sign_typed(committee.typed(forum, committee.COMMITMENT_TYPE, request, commitment))
+    said = Commitment(own, request, commitment, signed)
+    signed = signer.sign_typed(committee.typed(forum, committee.RESULT_TYPE, request, result))
+    opened = Result(own, request, result, salt, signed)
+    leaves = [Leaf(request, result), Leaf(salt, commitment)]
+    signed = signer.sign_typed(committee.typed(forum, committee.RESULTS_TYPE, committee.batch_root(leaves)))
+    bodies = {
+        "exchange": wire.told_bytes(Told((said, opened), (Want(request, frozenset({wire.tag(said)})),))),
+        "exchangeReply": wire.reply_bytes([opened], {0: "too_early"}),
+        "batch": wire.batch_bytes(leaves),
+        "batchReply": wire.signature_bytes(signed),
+        "helloReply": wire.hello_bytes(Hello(oracle, 1.5, {request: result})),
+        "reachReply": wire.why_not_bytes("it does not answer"),
+    }
+    shown: dict[str, Any] = {name: body.decode() for name, body in bodies.items()}
+    return shown | {"tags": [_hex(wire.tag(each)) for each in (said, opened)]}
 
 
 def _order(forum: Forum, signer: KeystoreSigner, case: tuple[Hash32, Hash32, Hash32, Address]) -> dict[str, str]:

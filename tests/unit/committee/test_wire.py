@@ -11,7 +11,7 @@ from tests.vectors import committee as vectors
 from themis.committee import parcel, wire
 from themis.committee.wire import Hello, Malformed, Reply, Told, Want
 from themis.core import canonical, signature
-from themis.core.committee import Commitment, Message, Result
+from themis.core.committee import Commitment, Forum, Message, Result, batch_root, results_digest
 from themis.core.order import order_digest
 from themis.core.types import Address, Hash32
 
@@ -59,6 +59,28 @@ def test_the_fullest_request_and_reply_fit() -> None:
     wants = tuple(Want(ID, frozenset(n.to_bytes(8) for n in range(42))) for _ in range(wire.MOST_WANTS))
     assert len(wire.told_bytes(Told((result,) * wire.MOST_MESSAGES, wants))) <= wire.MOST_BYTES
     assert len(wire.reply_bytes([result] * wire.MOST_MESSAGES, dict.fromkeys(range(128), "x" * 20))) <= wire.MOST_BYTES
+
+
+def test_what_others_write_is_read_as_the_vectors_say() -> None:
+    """Its signatures are its member's, a result opens the commitment before it, and a tag is the message's."""
+    for case in vectors.vectors():
+        bodies = {name: each.encode() for name, each in case["bodies"].items() if name != "tags"}
+        forum = Forum(int(case["chainId"]), Address(bytes.fromhex(case["committee"][2:])))
+        told = wire.read_told(bodies["exchange"])
+        said, opened = told.messages
+        assert isinstance(said, Commitment)
+        assert isinstance(opened, Result)
+        assert opened.opens(said)
+        assert {signature.signer(each.digest(forum), each.signature) for each in told.messages} == {said.member}
+        assert ["0x" + wire.tag(each).hex() for each in told.messages] == case["bodies"]["tags"]
+        assert told.wants == (Want(said.request, frozenset({wire.tag(said)})),)
+        assert wire.read_reply(bodies["exchangeReply"]) == Reply((opened,), {0: "too_early"})
+        digest = results_digest(forum, batch_root(wire.read_batch(bodies["batch"])))
+        assert signature.signer(digest, wire.read_signature(bodies["batchReply"])) == said.member
+        oracle = Address(bytes.fromhex(case["member"][2:]))
+        hello = Hello(oracle, 1.5, {said.request: opened.result_hash})
+        assert wire.read_hello(bodies["helloReply"]) == hello
+        assert wire.read_why_not(bodies["reachReply"]) == "it does not answer"
 
 
 def test_an_order_comes_back_as_its_requester_signed_it() -> None:

@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from tests.committee_kit import COMMITTEE, House, Member
+from tests.daemon_kit import Killed
 from tests.fakes import SIGNATURE, decoded
 from themis.chain import contracts
 from themis.chain.contracts import COMMITTEE as CONTRACT
 from themis.committee.parcel import Parcel
 from themis.core import committee, listing, signature
+from themis.core.committee import Result
 from themis.core.errors import Reason, Refused
 from themis.core.job import State
 from themis.core.keccak import keccak
@@ -103,6 +105,26 @@ def test_a_member_that_was_down_is_handed_what_still_waits(house: House) -> None
     work(house, 12)
     assert holders(house, id_) == [first, third]
     assert State.COMPUTED in {first.job(id_).state, third.job(id_).state}
+
+
+@pytest.mark.parametrize("moment", range(8))
+def test_a_member_killed_anywhere_loses_no_order(tmp_path: Path, moment: int) -> None:
+    """Until its requester was told that it is taken, it brings it again; from then on it is on disk."""
+    house = House(tmp_path, 3, 3)
+    doomed, asked, id_ = house.members[0], order(house), None
+    doomed.life.left = moment
+    for _ in range(4):
+        try:
+            id_ = id_ or doomed.take(asked, b"in")
+            work(house, 1)
+        except Killed:
+            doomed.die()
+            doomed.start()
+    assert id_ is not None
+    work(house, 12)
+    assert State.COMPUTED in {member.job(id_).state for member in house.members}
+    results = [each.message for each in doomed.store.heard(id_) if isinstance(each.message, Result)]
+    assert sorted(each.member for each in results) == sorted(member.address for member in house.members)
 
 
 def test_who_cannot_be_reached_by_the_first_has_it_from_another(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
