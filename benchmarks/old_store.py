@@ -28,6 +28,8 @@ from benchmarks import growth
 from benchmarks.track import SELFTEST, Track, laid, start
 from tests.forking import THEMIS
 from themis.core.errors import Broken
+from themis.core.reorg import TAIL_LENGTH
+from themis.daemon.watch import REORG_DEPTH
 
 RESULTS: Final = Path(__file__).with_name("growth.json")
 SIZES: Final = (0, 100_000, 1_000_000)
@@ -43,7 +45,7 @@ _BURST: Final = 400
 _AGE_S: Final = 100 * 86_400
 _STARTS: Final = 3
 _ASKED_TIMES: Final = 20
-_BLOCKS_LATER: Final = 2_000
+_LATER: Final = 2 * TAIL_LENGTH // (REORG_DEPTH // 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +128,13 @@ def _measured(track: Track, jobs: int) -> Size:
 
 
 def _pruned(track: Track) -> Pruned:
-    """What the tail covers stays, so the chain goes on for a while first."""
-    track.world.chain.rpc("anvil_mine", hex(_BLOCKS_LATER))
-    head = track.head()
+    """What the tail covers stays, so the chain goes on first, no faster than a node reads it block by block."""
     with start(track):
-        while json.loads(_got(f"{track.url}/v1/status"))["recorded_block"] < head:
-            time.sleep(0.2)
+        for _ in range(_LATER):
+            track.world.chain.rpc("anvil_mine", hex(REORG_DEPTH // 2))
+            head = track.head()
+            while json.loads(_got(f"{track.url}/v1/status"))["recorded_block"] < head:
+                time.sleep(0.05)
     store = track.home / "themis.db"
     with closing(sqlite3.connect(store)) as db, db:
         db.execute("UPDATE facts SET at_s = at_s - ?", (_AGE_S,))

@@ -156,13 +156,13 @@ def cluster() -> Iterator[RayCluster]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def on_each_node(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What `themis config ray` prints, with two replicas of each model, on a node each, and one try to start each."""
+def on_each_node(config: Mapping[str, Any], replicas: int = 2) -> dict[str, Any]:
+    """What `themis config ray` prints, with so many replicas of each model, each on a node, and one try."""
     changed = json.loads(json.dumps(config))
     for application in changed["applications"]:
         (deployment,) = application["deployments"]
         del deployment["autoscaling_config"]
-        deployment |= {"num_replicas": 2, "max_replicas_per_node": 1, "max_constructor_retry_count": 1}
+        deployment |= {"num_replicas": replicas, "max_replicas_per_node": 1, "max_constructor_retry_count": 1}
     return dict(changed)
 
 

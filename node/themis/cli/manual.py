@@ -60,7 +60,7 @@ COMMANDS: Final = {
     "account": Entry(
         "account.commands", "The deposit that orders are paid from: pay in, take back, show; and canceling orders."
     ),
-    "db": Entry("db.commands", "Copy, check, restore, migrate or prune the node's store."),
+    "db": Entry("db.commands", "Copy, check, restore, migrate, prune or move the node's store."),
     "config": Entry("config.commands", "Show the configuration, and what other programs need of it."),
     "version": Entry("config.versions", "Show the versions that matter for a report."),
 }

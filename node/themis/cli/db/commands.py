@@ -1,4 +1,4 @@
-"""`themis db`: the node's store as a file: copied, checked, put back, brought up to date."""
+"""`themis db`: the node's store, copied, checked, put back, brought up to date, pruned, moved."""
 
 import re
 import time
@@ -30,7 +30,7 @@ def _days(text: str) -> int:
 
 
 app = typer.Typer(rich_markup_mode=None)
-db = typer.Typer(rich_markup_mode=None, help="Copy, check, restore, migrate or prune the node's store.")
+db = typer.Typer(rich_markup_mode=None, help="Copy, check, restore, migrate, prune or move the node's store.")
 app.add_typer(db, name="db")
 
 
@@ -143,6 +143,31 @@ def prune(
     if target.exists():
         say(f"what left the store is in {target}: `themis db check {target}` reads it")
     print_record({"jobs": gone.jobs, "transactions": gone.transactions}, as_json=as_json)
+
+
+@db.command()
+def move(context: typer.Context, as_json: Json = False) -> None:
+    """Move this home's store into the database that store.url names, which is empty. Stop the node first."""
+    from themis.config import STORE_FILE
+    from themis.store import location, moving
+    from themis.store.lock import resting
+
+    home = home_of(context)
+    config = home.config()
+    path = home.path / STORE_FILE
+    if config.store.url is None:
+        raise Misconfigured("store.url names no database: set it to the one that takes the store")
+    if not path.exists():
+        raise Misconfigured(f"{path} does not exist: there is nothing to move")
+    binding = (config.chain.chain_id, config.oracle(), wallet.own_address(home, config))
+    aside = _free(path, "moved")
+    with resting(home.path), closing(location.opened(config.store.url, binding)) as db:
+        if not db.lead():
+            raise Misconfigured("a node with this key uses the database: stop it first, and those that stand by")
+        jobs = moving.move(path, db, binding)
+        path.rename(aside)  # nobody is to sign by it again
+    say(f"the file is {aside}: never run a node on it again, for it does not know what is promised from now on")
+    print_record({"store": "store.url", "jobs": jobs}, as_json=as_json)
 
 
 def _store(home: Home) -> Path:
