@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
 import onnx
 import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 
 from benchmarks import liars
 from benchmarks.games import challenge, serving
@@ -20,10 +22,12 @@ from tests.homes import RISK
 from tests.world import World
 from themis.adopt import adopt
 from themis.adopt.adopt import Wishes
+from themis.api import covers
+from themis.api.licensing import Licensing
 from themis.bundles import bundle
 from themis.chain.contracts import DISPUTE
 from themis.core.types import Hash32
-from themis.dispute import covers
+from themis.dispute.covers import Covers
 from themis.dispute.watching import Watcher
 from themis.evm import encode, report
 from themis.evm.vocabulary import ID
@@ -236,8 +240,21 @@ def test_an_answer_to_what_the_model_refuses_is_convicted(brought: Brought) -> N
 
 
 def test_a_cover_says_what_is_proved(brought: Brought, table: Table) -> None:
+    """The API as the command."""
     courts = (table.court, brought.table.court)
-    found = [covers.look(court.disputes, court.verifier().holdings) for court in courts]
+    found = [Covers(court.disputes, court.verifier().holdings).look() for court in courts]
     words = {each.model: each.proved for rows in found for each in rows if each.model}
     assert words["evm-risk-moe"].startswith("network, n-grams and report are proved on the chain")
     assert words["brought"].startswith("everything")
+    court, app = table.court, FastAPI()
+    licensing = Licensing(court.world.client, court.world.start_block, {}, warranty=court.disputes.warranty)
+    covers.install(app, licensing, court.verifier().holdings)
+    rows = TestClient(app).get("/v1/covers").json()
+    assert [each["model"] for each in rows] == ["evm-risk-moe", None]
+    assert [each["proved"] for each in rows] == [each.proved for each in found[0]]
+    assert rows[0]["until_s"] is None
+    assert rows[0]["bond_wei"] == str(court.cover.bond_wei)
+    elsewhere = FastAPI()
+    covers.install(elsewhere, replace(licensing, warranty=court.cover.dispute), court.verifier().holdings)
+    reply = TestClient(elsewhere).get("/v1/covers")
+    assert (reply.status_code, "correct dispute.warranty" in reply.text) == (404, True)

@@ -241,7 +241,37 @@ def test_what_stands_behind_a_committee_is_told(scene: Hostile, browser: Browser
         assert page.locator("main img, main script").count() == 0
 
 
-@pytest.mark.parametrize("path", ["/", "/request", "/api", "/licensing", "/committees"])
+def covers_of_strangers(page: Page) -> None:
+    """As the API tells of two; a bundle's publisher wrote its name."""
+    who, ether = "0x" + "c0" * 20, "0" * 18
+    cover = {"cover": "0x" + "ab" * 32, "guarantor": who, "operator": who, "model_id": "0x" + "cd" * 32, "answers": 3}
+    cover |= {"bond_wei": f"2{ether}", "challenge_bond_wei": "1000", "free_wei": f"7{ether}", "bonded_wei": f"9{ether}"}
+    cover |= {"leaving_wei": f"1{ether}", "window_s": 172_800, "dispute": who, "adaptor": who, "until_s": None}
+    named = cover | {"model": NASTY, "proved": f"network, n-grams and report {NASTY}"}
+    unknown = cover | {"model": None, "proved": "not known here", "until_s": 1_900_000_000, "answers": 0}
+    page.route("**/v1/covers", lambda route: route.fulfill(json=[named, unknown]))
+
+
+def test_what_is_covered_is_told(scene: Hostile, browser: Browser) -> None:
+    with opened(scene, browser, "/covers") as page:
+        expect(page.locator("#covers")).to_contain_text("an answer is as good as its operator")
+        covers_of_strangers(page)
+        page.reload()
+        expect(page.locator("#state")).to_have_text("2 covers")
+        unknown, named = page.locator("#covers section").all()
+        expect(named.locator("h2")).to_contain_text(SHOWN)
+        expect(named.locator(".words")).to_contain_text(SHOWN)
+        for words in ("2 ETH", "until 2 d after the request's deadline", "its guarantor ends it", "1 ETH leaving"):
+            expect(named.locator(".facts")).to_contain_text(words)
+        expect(named.locator(".facts")).to_contain_text(
+            "7 ETH free of 9 ETH: 3 answers can be wrong before it is spent"
+        )
+        expect(unknown.locator("h2")).to_contain_text("a model that this node does not hold")
+        expect(unknown.locator(".facts")).to_contain_text("2030-03-17 17:46:40 UTC")
+        assert page.locator("main img, main script").count() == 0
+
+
+@pytest.mark.parametrize("path", ["/", "/request", "/api", "/licensing", "/committees", "/covers"])
 def test_everybody_can_read_it(scene: Hostile, browser: Browser, path: str) -> None:
     at = f"?id=0x{scene.asked.hex()}" if path == "/request" else ""
     with opened(scene, browser, path + at) as page:
@@ -249,6 +279,10 @@ def test_everybody_can_read_it(scene: Hostile, browser: Browser, path: str) -> N
             committee_of_strangers(page)
             page.reload()
             expect(page.locator("#committees h2")).to_be_visible()
+        elif path == "/covers":
+            covers_of_strangers(page)
+            page.reload()
+            expect(page.locator("#covers h2").first).to_be_visible()
         elif path == "/licensing":
             expect(page.locator("#notices")).not_to_be_empty()  # nobody serves the chain here
         else:

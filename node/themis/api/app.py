@@ -11,6 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from themis.api import (
     committee,
     committees,
+    covers,
     description,
     licensing_calls,
     models,
@@ -74,6 +75,7 @@ def create(
     verifying.install(app, verifier)
     orders.install(app, door or Door(reading.node))
     committees.install(app, licensing)
+    covers.install(app, licensing, verifier.holdings)
     if spread is not None:
         committee.install(app, spread)
     return app

@@ -37,6 +37,8 @@ class Licensing:
     """The one that this node is a member of."""
     factory: Address | None = None
     """Whose committees are listed."""
+    warranty: Address | None = None
+    """Whose covers are listed."""
     income: Income = field(init=False)
 
     def __post_init__(self) -> None:

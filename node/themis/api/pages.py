@@ -10,6 +10,7 @@ PAGES: Final = {
     "/": "status.html",
     "/licensing": "licensing.html",
     "/committees": "committees.html",
+    "/covers": "covers.html",
     "/request": "request.html",
     "/api": "api.html",
 }
@@ -22,6 +23,7 @@ PARTS: Final = (
     "request.js",
     "licensing.js",
     "committees.js",
+    "covers.js",
     "grant.js",
     "terms.js",
     "decide.js",

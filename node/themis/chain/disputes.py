@@ -12,7 +12,7 @@ from themis.chain.contracts import DISPUTE, WARRANTY
 from themis.chain.logs import LogReader
 from themis.chain.outbox import Outbox
 from themis.chain.rpc import RpcError
-from themis.core.errors import Misconfigured, Unavailable
+from themis.core.errors import Denied, Misconfigured, Unavailable
 from themis.core.fees import FeePolicy
 from themis.core.spelling import shown
 from themis.core.types import Address, Hash32
@@ -130,7 +130,7 @@ class Disputes:
         """Raises Misconfigured where the warranty is not one of this oracle."""
         try:
             found = address(self.read(WARRANTY, self.warranty, "ORACLE")[0])
-        except (ValueError, Misconfigured) as error:
+        except (ValueError, Misconfigured, Denied) as error:
             raise Misconfigured(f"there is no warranty at {shown(self.warranty)}: correct dispute.warranty") from error
         if found != self.client.oracle:
             raise Misconfigured(

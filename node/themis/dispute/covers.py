@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from themis.bundles import disputable
 from themis.bundles.bundle import Bundle
@@ -9,11 +10,11 @@ from themis.chain.contracts import WARRANTY
 from themis.chain.disputes import ADAPTOR, FOREVER, Covering, Disputes
 from themis.core.errors import Denied, Misconfigured
 from themis.core.spelling import ether, instant, shown
-from themis.core.types import Address
+from themis.core.types import Address, Hash32
 from themis.replay.holdings import Holdings
 
-HOUR_S = 3_600
-NOT_HELD = "not known here: this home does not hold the model"
+HOUR_S: Final = 3_600
+NOT_HELD: Final = "not known here: this home does not hold the model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +60,30 @@ class Covered:
         }
 
 
-def look(disputes: Disputes, models: Holdings) -> list[Covered]:
-    """All covers that take challenges. Raises Unavailable."""
-    return [_seen(disputes, covering, models) for covering in disputes.covers().values()]
+class Covers:
+    """Those of one warranty, and the bundles by which is known what of an answer is proved."""
+
+    def __init__(self, disputes: Disputes, models: Holdings) -> None:
+        self.disputes, self._models = disputes, models
+        self._known: dict[tuple[Hash32, Address], tuple[str, str]] = {}
+        """Name and words by model and adaptor: to load a bundle takes a while, and neither changes."""
+
+    def look(self) -> list[Covered]:
+        """All that take challenges. Raises Unavailable."""
+        return [self._seen(covering) for covering in self.disputes.covers().values()]
+
+    def _seen(self, covering: Covering) -> Covered:
+        cover, disputes = covering.cover, self.disputes
+        (money,) = disputes.read(WARRANTY, disputes.warranty, "bondOf", cover.guarantor)
+        amount, reserved, _, leaving = money
+        key = (cover.model_id, cover.adaptor)
+        if key not in self._known:
+            try:
+                bundle = self._models.find(cover.model_id)
+            except Misconfigured:
+                return Covered(covering, amount, reserved, leaving, None, NOT_HELD)
+            self._known[key] = bundle.name, _words(disputes, bundle, cover.adaptor)
+        return Covered(covering, amount, reserved, leaving, *self._known[key])
 
 
 def adaptor_for(disputes: Disputes, bundle: Bundle, known: Sequence[Address]) -> tuple[Address, str]:
@@ -96,16 +118,8 @@ def _reads(disputes: Disputes, adaptor: Address) -> str:
         raise Misconfigured(f"{shown(adaptor)} is no adaptor: correct dispute.adaptors") from error
 
 
-def _seen(disputes: Disputes, covering: Covering, models: Holdings) -> Covered:
-    cover = covering.cover
-    (money,) = disputes.read(WARRANTY, disputes.warranty, "bondOf", cover.guarantor)
-    amount, reserved, _, leaving = money
+def _words(disputes: Disputes, bundle: Bundle, adaptor: Address) -> str:
     try:
-        bundle = models.find(cover.model_id)
-    except Misconfigured:
-        return Covered(covering, amount, reserved, leaving, None, NOT_HELD)
-    try:
-        words = proved(disputes, bundle, cover.adaptor)
+        return proved(disputes, bundle, adaptor)
     except Misconfigured as error:
-        words = f"nothing: {error}"
-    return Covered(covering, amount, reserved, leaving, bundle.name, words)
+        return f"nothing: {error}"

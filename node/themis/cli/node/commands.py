@@ -125,8 +125,8 @@ def _licensing(preflight: "Preflight") -> "Licensing":
     chain, engine = preflight.config.chain, preflight.engine
     names = {info.model_id: info.name for info in engine.models().values()} if engine else {}
     client = OracleClient(preflight.rpc, chain.chain_id, preflight.config.oracle())
-    committee = preflight.config.committee
-    return Licensing(client, chain.start_block, names, committee.address, committee.factory)
+    committee, warranty = preflight.config.committee, preflight.config.dispute.warranty
+    return Licensing(client, chain.start_block, names, committee.address, committee.factory, warranty)
 
 
 def _passed(preflight: "Preflight", stop: Stop) -> bool:

@@ -143,14 +143,14 @@ def cover(
 def show(context: typer.Context, *, as_json: Json = False) -> None:
     """Say what is covered, until when, with how much, and in plain words what of it is proved. Needs no key."""
     from themis.cli.warranty.covering import held
-    from themis.dispute import covers
+    from themis.dispute.covers import Covers
 
     home = home_of(context)
     config = home.config()
     client = wallet.connect(config)
     found = disputes_of(config, client)
     models = held(client, home, config)
-    rows = [each.words for each in covers.look(found, models)]
+    rows = [each.words for each in Covers(found, models).look()]
     if as_json:
         print_json(rows)
         return
