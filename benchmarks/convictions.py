@@ -26,6 +26,7 @@ from benchmarks.liars import altered
 from contracts.compile import REFEREES, committed
 from demo import chains
 from themis.bundles import bundle
+from themis.chain.disputes import Claim
 from themis.core.merkle import Tree
 from themis.exact import program, trace
 from themis.exact.program import WITNESS
@@ -82,8 +83,8 @@ class Table:
         send(self.call("InferenceOracle", "fulfill", request, output, 0), operator)
         challenged = send(self.call("Dispute", "challenge", self.cover, request, output), challenger, CHALLENGE_BOND)
         (said,) = self.contracts["Dispute"].events.Challenged().process_receipt(challenged)
-        claim = (self.cover, log["args"]["id"], said["args"]["answer"], request[2], requester, request[5])
-        return Game(self, claim, said["args"]["game"], [("challenge", challenged["gasUsed"])])
+        claim: Any = (self.cover, log["args"]["id"], said["args"]["answer"], request[2], requester, request[5])
+        return Game(self, claim, said["args"]["game"], Claim(*claim).hash, [("challenge", challenged["gasUsed"])])
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,8 @@ class Game:
     table: Table
     claim: tuple[Any, ...]
     id: bytes
+    hash: bytes
+    """Of the claim."""
     moves: list[tuple[str, int]]
 
     def move(self, name: str, *arguments: Any) -> None:
@@ -113,13 +116,13 @@ class Game:
         """Ask, from the root down, until a leaf is shown."""
         levels: list[list[bytes]] = tree._levels  # noqa: SLF001 (no one else needs them)
         level = next(number for number, nodes in enumerate(levels) if len(nodes) <= 1 << LEVELS)
-        self.move("ask", self.id, (header, 0, 0, 0, bytes(32), []))
+        self.move("ask", self.hash, (header, 0, 0, 0, bytes(32), []))
         self.move("open", self.id, len(levels[0]), levels[level])
         while level > above:
-            self.move("ask", self.id, self._place(levels, level, leaf, header))
+            self.move("ask", self.hash, self._place(levels, level, leaf, header))
             first, level = leaf >> level << min(level, LEVELS), max(0, level - LEVELS)
             self.move("open", self.id, 0, levels[level][first : first + (1 << LEVELS)])
-        self.move("ask", self.id, self._place(levels, level, leaf, header))
+        self.move("ask", self.hash, self._place(levels, level, leaf, header))
         first = leaf >> level << level
         self.move("openLeaves", self.id, list(tree.leaves[first : first + (1 << level)]))
 

@@ -5,11 +5,12 @@ import {Trees} from "../../referee/src/Trees.sol";
 import {Roots} from "../../referee/src/Types.sol";
 import {IInferenceOracle, Request} from "../../src/interfaces/IInferenceOracle.sol";
 import {Requests} from "../../src/libraries/Requests.sol";
+import {Claims} from "./Claims.sol";
 import {Places} from "./Places.sol";
 import {Purse} from "./Purse.sol";
 import {IAdaptor, Link} from "./interfaces/IAdaptor.sol";
-import {Claim, Game, IDispute, Judge, Phase, Place} from "./interfaces/IDispute.sol";
-import {Cover, Covered, IWarranty} from "./interfaces/IWarranty.sol";
+import {Game, IDispute, Judge, Phase, Place} from "./interfaces/IDispute.sol";
+import {Claim, Cover, Covered, IWarranty} from "./interfaces/IWarranty.sol";
 
 /// @title Games about covered answers
 /// @dev Holds the bonds of challengers alone. Of a game it stores whose move it is, the clocks and the roots; the claim is in calldata.
@@ -37,9 +38,10 @@ contract Dispute is IDispute, Purse {
     address private immutable SHAPES;
     address private immutable INTEGRITY;
 
-    /// @dev Whose move it is: one word.
+    /// @dev Whose move it is: one word. Of what is asked it holds as much of the hash as there is room for; the hash is the game's own, so
+    /// that nobody can look for two openings with one hash before the game begins, and the nodes are fixed by the reveal.
     struct Turn {
-        address challenger;
+        uint160 asked;
         uint40 since;
         uint24 challengers;
         uint24 guarantors;
@@ -51,7 +53,6 @@ contract Dispute is IDispute, Purse {
         Turn turn;
         bytes32 traceRoot;
         bytes32 witness;
-        bytes32 asked;
         bytes32 committed;
     }
 
@@ -67,21 +68,20 @@ contract Dispute is IDispute, Purse {
     }
 
     /// @inheritdoc IDispute
-    function challenge(Cover calldata cover, Request calldata request, bytes calldata output)
+    function challenge(Cover calldata cover, Request calldata request, bytes calldata)
         external
         payable
         returns (bytes32 game)
     {
         if (msg.value != cover.challengeBond) revert WrongBond(msg.value, cover.challengeBond);
-        (bytes32 coverId, bytes32 requestId, bytes32 answer) = WARRANTY.openGame(cover, request, output);
+        (bytes32 coverId, bytes32 requestId, bytes32 answer) = Claims.passOn(WARRANTY, IWarranty.openGame.selector);
         uint96 fee = request.token == address(0) ? request.fee : 0;
-        game = keccak256(
-            abi.encode(Claim(cover, requestId, answer, request.inputHash, request.requester, fee), msg.sender)
-        );
+        bytes32 hash = Claims.hashWith(cover, requestId, answer, request.inputHash, request.requester, fee);
+        game = Claims.gameOf(hash, msg.sender);
         if (_plays[game].turn.phase != Phase.NONE) revert GameRunning(game);
 
         uint40 now_ = uint40(block.timestamp);
-        _plays[game].turn = Turn(msg.sender, now_, CLOCK, CLOCK, Phase.REVEAL);
+        _plays[game].turn = Turn(0, now_, CLOCK, CLOCK, Phase.REVEAL);
 
         emit Challenged(game, cover.guarantor, requestId, coverId, answer, msg.sender, now_ + REVEAL_TIME);
     }
@@ -96,8 +96,9 @@ contract Dispute is IDispute, Purse {
 
         (turn.phase, turn.since) = (Phase.CHALLENGER, uint40(block.timestamp));
         Play storage play = _plays[game];
+        // who plays the same game again finds what the last one left
+        if (witness != 0 || play.traceRoot != 0) play.witness = witness;
         (play.turn, play.traceRoot) = (turn, traceRoot);
-        if (witness != 0) play.witness = witness; // the guarantor's own, whoever played before
 
         emit Revealed(game, traceRoot, witness);
     }
@@ -130,16 +131,18 @@ contract Dispute is IDispute, Purse {
     }
 
     /// @inheritdoc IDispute
-    function commit(bytes32 game, bytes32 commitment) external {
-        Turn memory turn = _ofChallenger(game);
+    function commit(bytes32 claim, bytes32 commitment) external {
+        bytes32 game = Claims.gameOf(claim, msg.sender);
+        Turn memory turn = _turn(game);
         if (turn.phase == Phase.REVEAL) revert NotNow(turn.phase);
         _plays[game].committed = _stamped(commitment, block.timestamp);
         emit Committed(game, commitment);
     }
 
     /// @inheritdoc IDispute
-    function ask(bytes32 game, Place calldata place) external {
-        Turn memory turn = _ofChallenger(game);
+    function ask(bytes32 claim, Place calldata place) external {
+        bytes32 game = Claims.gameOf(claim, msg.sender);
+        Turn memory turn = _turn(game);
         if (turn.phase != Phase.CHALLENGER) revert NotNow(turn.phase);
         uint24 left = _left(turn.challengers, turn.since);
         bool isTensor = place.header.count > 0;
@@ -160,7 +163,8 @@ contract Dispute is IDispute, Purse {
         }
 
         (turn.phase, turn.since, turn.challengers) = (Phase.GUARANTOR, uint40(block.timestamp), left);
-        (_plays[game].turn, _plays[game].asked) = (turn, _asked(leaves, number, node));
+        turn.asked = _asked(game, leaves, number, node);
+        _plays[game].turn = turn;
 
         emit Asked(game, node, leaves, number);
     }
@@ -176,7 +180,7 @@ contract Dispute is IDispute, Purse {
             }
             (top, number) = (Places.hash(2, bytes32(count), top), 0);
         }
-        _answer(game, _asked(false, number, top));
+        _answer(game, _asked(game, false, number, top));
     }
 
     /// @inheritdoc IDispute
@@ -186,7 +190,7 @@ contract Dispute is IDispute, Purse {
         for (uint256 i; i < leaves.length; ++i) {
             nodes[i] = Places.ofLeaf(leaves[i]);
         }
-        _answer(game, _asked(true, leaves.length, Places.top(nodes)));
+        _answer(game, _asked(game, true, leaves.length, Places.top(nodes)));
     }
 
     /// @inheritdoc IDispute
@@ -201,7 +205,6 @@ contract Dispute is IDispute, Purse {
         if (WARRANTY.closeGame(claim.cover, claim.answer)) return _settle(claim, challenger, game);
         delete _plays[game].turn;
         uint256 lost = claim.cover.challengeBond;
-        _forfeit(lost / 10);
         emit Dismissed(game, claim.answer);
         _send(claim.cover.guarantor, lost - lost / 10);
     }
@@ -223,16 +226,15 @@ contract Dispute is IDispute, Purse {
         Play storage play = _plays[game];
         Turn memory turn = play.turn;
         if (turn.phase == Phase.NONE) return state;
-        (state.challenger, state.since, state.phase) = (turn.challenger, turn.since, turn.phase);
+        (state.since, state.phase, state.asked) = (turn.since, turn.phase, turn.asked);
         (state.challengers, state.guarantors) = (turn.challengers, turn.guarantors);
         if (turn.phase == Phase.REVEAL) return state;
-        (state.traceRoot, state.witness) = (play.traceRoot, play.witness);
-        (state.asked, state.committed) = (play.asked, play.committed);
+        (state.traceRoot, state.witness, state.committed) = (play.traceRoot, play.witness, play.committed);
     }
 
     /// @inheritdoc IDispute
     function gameOf(Claim calldata claim, address challenger) public pure returns (bytes32) {
-        return keccak256(abi.encode(claim, challenger));
+        return Claims.gameOf(Claims.hashOf(claim), challenger);
     }
 
     function _find(Claim calldata claim, address challenger) private view returns (bytes32 game, Turn memory turn) {
@@ -243,11 +245,6 @@ contract Dispute is IDispute, Purse {
     function _turn(bytes32 game) private view returns (Turn memory turn) {
         turn = _plays[game].turn;
         if (turn.phase == Phase.NONE) revert NoGame(game);
-    }
-
-    function _ofChallenger(bytes32 game) private view returns (Turn memory turn) {
-        turn = _turn(game);
-        if (msg.sender != turn.challenger) revert NotChallenger(msg.sender, turn.challenger);
     }
 
     /// @dev The caller's game, where a proof is taken now.
@@ -281,16 +278,17 @@ contract Dispute is IDispute, Purse {
         return clock - uint24(gone);
     }
 
-    function _asked(bool leaves, uint256 number, bytes32 node) private pure returns (bytes32) {
-        return keccak256(abi.encode(leaves, number, node));
+    function _asked(bytes32 game, bool leaves, uint256 number, bytes32 node) private pure returns (uint160) {
+        return uint160(uint256(keccak256(abi.encode(game, leaves, number, node))));
     }
 
-    function _answer(bytes32 game, bytes32 shown) private {
+    function _answer(bytes32 game, uint160 shown) private {
         Turn memory turn = _turn(game);
         if (turn.phase != Phase.GUARANTOR) revert NotNow(turn.phase);
         uint24 left = _left(turn.guarantors, turn.since);
-        if (shown != _plays[game].asked) revert WrongOpening();
+        if (shown != turn.asked) revert WrongOpening();
         (turn.phase, turn.since, turn.guarantors) = (Phase.CHALLENGER, uint40(block.timestamp), left);
+        turn.asked = 0;
         _plays[game].turn = turn;
         bool isInTransaction = msg.sender == tx.origin && msg.sender.code.length == 0;
         emit Opened(game, isInTransaction ? msg.data[:0] : msg.data);
@@ -301,7 +299,7 @@ contract Dispute is IDispute, Purse {
     }
 
     function _covered(Claim calldata claim) private view returns (Covered memory) {
-        return WARRANTY.coveredOf(keccak256(abi.encode(claim.cover)), claim.answer);
+        return WARRANTY.coveredOf(Claims.idOf(claim.cover), claim.answer);
     }
 
     function _referee(Judge judge) private view returns (address) {
@@ -335,15 +333,14 @@ contract Dispute is IDispute, Purse {
         if (!convicted) revert NotRefuted();
     }
 
-    /// @dev Where another game came first, nothing is taken.
+    /// @dev Where another game came first, nothing is taken. Where the warranty repays the challenger, its bond stays here for nobody.
     function _convict(Claim calldata claim, address challenger, bytes32 game, bool silent) private {
-        if (!WARRANTY.convict(claim.cover, claim.answer, challenger, claim.requester, claim.fee)) {
-            return _settle(claim, challenger, game);
-        }
+        (bool taken, bool repaid) = Claims.convict(WARRANTY, claim, challenger);
+        if (!taken) return _settle(claim, challenger, game);
         delete _plays[game].turn;
         if (!silent) delete _plays[game].traceRoot;
         emit Convicted(game, claim.answer, silent);
-        _send(challenger, claim.cover.challengeBond);
+        if (!repaid) _send(challenger, claim.cover.challengeBond);
     }
 
     function _settle(Claim calldata claim, address challenger, bytes32 game) private {

@@ -5,14 +5,8 @@ import {IPurse} from "./interfaces/IPurse.sol";
 
 /// @title What accounts are owed: paid at once where they take it
 abstract contract Purse is IPurse {
-    /// @dev Whoever forfeits ether for ever.
-    address private constant NOBODY = address(0);
-
     /// @inheritdoc IPurse
     mapping(address account => uint256) public credits;
-
-    /// @inheritdoc IPurse
-    uint256 public forfeited;
 
     /// @inheritdoc IPurse
     function withdraw(address account) external returns (uint256 amount) {
@@ -22,14 +16,6 @@ abstract contract Purse is IPurse {
     /// @inheritdoc IPurse
     function withdrawTo(address to) external returns (uint256 amount) {
         return _withdraw(msg.sender, to);
-    }
-
-    /// @inheritdoc IPurse
-    function burn() external returns (uint256 amount) {
-        amount = forfeited;
-        forfeited = 0;
-        emit Burnt(amount);
-        _pay(NOBODY, amount);
     }
 
     /// @dev With the 2,300 gas of a plain transfer: nothing that the receiver does can disturb. A credit where it takes more.
@@ -42,10 +28,6 @@ abstract contract Purse is IPurse {
         if (paid) return;
         credits[to] += amount;
         emit Credited(to, amount);
-    }
-
-    function _forfeit(uint256 amount) internal {
-        forfeited += amount;
     }
 
     /// @dev With all gas, as the last step.

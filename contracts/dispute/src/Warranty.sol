@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {IInferenceOracle, Request} from "../../src/interfaces/IInferenceOracle.sol";
+import {IInferenceOracle, Request, State} from "../../src/interfaces/IInferenceOracle.sol";
 import {IModelRegistry} from "../../src/interfaces/IModelRegistry.sol";
 import {Requests} from "../../src/libraries/Requests.sol";
+import {Claims} from "./Claims.sol";
+import {CoveredWord} from "./CoveredWord.sol";
 import {Purse} from "./Purse.sol";
-import {Bond, Cover, Covered, IWarranty} from "./interfaces/IWarranty.sol";
+import {Bond, Claim, Cover, Covered, IWarranty} from "./interfaces/IWarranty.sol";
 
 /// @title Money behind answers
-/// @dev The balance is all bonds, credits and what is forfeited. A cover is stored as the time until which it takes challenges, an
+/// @dev The balance is all bonds, credits and what is burnt, which is counted nowhere. A cover is stored as the time until which it takes challenges, an
 /// answer as one word. Nothing has an owner.
 contract Warranty is IWarranty, Purse {
     uint40 private constant LEAST_WINDOW = 1 hours;
@@ -28,7 +30,7 @@ contract Warranty is IWarranty, Purse {
     mapping(bytes32 coverId => uint40) public coveringUntil;
 
     mapping(address guarantor => Bond) private _bonds;
-    mapping(bytes32 coverId => mapping(bytes32 answer => Covered)) private _covered;
+    mapping(bytes32 coverId => mapping(bytes32 answer => CoveredWord)) private _covered;
 
     constructor(IInferenceOracle oracle, IModelRegistry registry) {
         if (address(oracle).code.length == 0) revert NotAContract(address(oracle));
@@ -107,23 +109,23 @@ contract Warranty is IWarranty, Purse {
 
     /// @inheritdoc IWarranty
     function register(Cover calldata cover_, Request calldata request, bytes calldata output) external {
-        (bytes32 coverId,, bytes32 answer, Covered memory covered,) = _admit(cover_, request, output);
-        if (covered.registeredUntil != 0) revert AlreadyRegistered(answer);
-        _reserve(cover_, covered);
+        (bytes32 coverId,, bytes32 answer, CoveredWord covered,) = _admit(cover_, request, output);
+        if (covered.registeredUntil() != 0) revert AlreadyRegistered(answer);
+        if (!covered.isReserved()) _reserve(cover_);
         uint256 from = request.facts.deadline() < block.timestamp ? request.facts.deadline() : block.timestamp;
-        covered.registeredUntil = uint40(from) + cover_.window;
-        _covered[coverId][answer] = covered;
-        emit Registered(coverId, answer, covered.registeredUntil);
+        uint40 until = uint40(from) + cover_.window;
+        _covered[coverId][answer] = covered.reserved().registered(until);
+        emit Registered(coverId, answer, until);
     }
 
     /// @inheritdoc IWarranty
     function release(Cover calldata cover_, bytes32 answer) external {
         bytes32 coverId = coverIdOf(cover_);
-        Covered storage covered = _covered[coverId][answer];
-        if (!covered.reserved) revert NothingReserved(answer);
-        if (covered.games > 0) revert StillNeeded(answer, 0);
-        if (block.timestamp <= covered.registeredUntil) revert StillNeeded(answer, covered.registeredUntil);
-        covered.reserved = false;
+        CoveredWord covered = _covered[coverId][answer];
+        if (!covered.isReserved()) revert NothingReserved(answer);
+        if (covered.games() > 0) revert StillNeeded(answer, 0);
+        if (block.timestamp <= covered.registeredUntil()) revert StillNeeded(answer, covered.registeredUntil());
+        _covered[coverId][answer] = covered.released();
         _free(cover_, coverId, answer);
     }
 
@@ -133,52 +135,31 @@ contract Warranty is IWarranty, Purse {
         onlyDispute(cover_)
         returns (bytes32 coverId, bytes32 requestId, bytes32 answer)
     {
-        Covered memory covered;
+        CoveredWord covered;
         (coverId, requestId, answer, covered,) = _admit(cover_, request, output);
-        _reserve(cover_, covered);
-        if (covered.openedAt != block.timestamp) {
-            (covered.openedAt, covered.earlier) = (uint40(block.timestamp), covered.games);
-        }
-        ++covered.games;
-        _covered[coverId][answer] = covered;
+        if (!covered.isReserved()) _reserve(cover_);
+        _covered[coverId][answer] = covered.reserved().opened();
     }
 
     /// @inheritdoc IWarranty
     function closeGame(Cover calldata cover_, bytes32 answer) external onlyDispute(cover_) returns (bool convicted) {
-        (bytes32 coverId, Covered memory covered) = _inGame(cover_, answer);
-        bool isFree = covered.reserved && covered.games == 0 && block.timestamp > covered.registeredUntil;
-        if (isFree) covered.reserved = false;
-        _covered[coverId][answer] = covered;
+        (bytes32 coverId, CoveredWord covered) = _inGame(cover_, answer);
+        bool isFree = covered.isReserved() && covered.games() == 0 && block.timestamp > covered.registeredUntil();
+        _covered[coverId][answer] = isFree ? covered.released() : covered;
         if (isFree) _free(cover_, coverId, answer);
-        return covered.convicted;
+        return covered.isConvicted();
     }
 
     /// @inheritdoc IWarranty
-    function convict(Cover calldata cover_, bytes32 answer, address challenger, address requester, uint96 fee)
+    function convict(Claim calldata claim, address challenger)
         external
-        onlyDispute(cover_)
-        returns (bool taken)
+        onlyDispute(claim.cover)
+        returns (bool taken, bool repaid)
     {
-        (bytes32 coverId, Covered memory covered) = _inGame(cover_, answer);
-        taken = !covered.convicted;
-        if (!taken) {
-            _covered[coverId][answer] = covered;
-            return taken;
-        }
-        (covered.convicted, covered.reserved) = (true, false);
-        _covered[coverId][answer] = covered;
-        uint256 amount = cover_.bond;
-        Bond storage money = _bonds[cover_.guarantor];
-        (money.amount, money.reserved) = (money.amount - uint96(amount), money.reserved - uint96(amount));
-        uint256 challengers = amount * 45 / 100;
-        uint256 requesters = amount * 5 / 100 + (fee < amount / 2 ? fee : amount / 2);
-        uint256 burnt = amount - challengers - requesters;
-        _forfeit(burnt);
-
-        emit BondTaken(coverId, answer, challenger, challengers, requester, requesters, burnt);
-
-        _send(challenger, challengers);
-        _send(requester, requesters);
+        (bytes32 coverId, CoveredWord covered) = _inGame(claim.cover, claim.answer);
+        taken = !covered.isConvicted();
+        _covered[coverId][claim.answer] = covered.convicted();
+        if (taken) repaid = _take(claim, coverId, challenger);
     }
 
     /// @inheritdoc IWarranty
@@ -188,7 +169,7 @@ contract Warranty is IWarranty, Purse {
 
     /// @inheritdoc IWarranty
     function coveredOf(bytes32 coverId, bytes32 answer) external view returns (Covered memory) {
-        return _covered[coverId][answer];
+        return _covered[coverId][answer].unpacked();
     }
 
     /// @inheritdoc IWarranty
@@ -197,19 +178,21 @@ contract Warranty is IWarranty, Purse {
         view
         returns (uint256 until)
     {
-        (,,,, until) = _admit(cover_, request, output);
+        CoveredWord covered;
+        (,,, covered, until) = _admit(cover_, request, output);
+        if (!covered.isReserved()) _requireBond(cover_);
     }
 
     /// @inheritdoc IWarranty
     function coverIdOf(Cover calldata cover_) public pure returns (bytes32) {
-        return keccak256(abi.encode(cover_));
+        return Claims.idOf(cover_);
     }
 
-    /// @dev Whether an answer can be challenged now. What is registered was found in the oracle before, with its bond.
+    /// @dev Whether an answer can be challenged now, if the bond reaches. What is registered was found in the oracle before.
     function _admit(Cover calldata cover_, Request calldata request, bytes calldata output)
         private
         view
-        returns (bytes32 coverId, bytes32 requestId, bytes32 answer, Covered memory covered, uint256 until)
+        returns (bytes32 coverId, bytes32 requestId, bytes32 answer, CoveredWord covered, uint256 until)
     {
         if (request.operator != cover_.operator || request.modelId != cover_.modelId) {
             revert OtherAnswer(request.operator, request.modelId);
@@ -219,30 +202,34 @@ contract Warranty is IWarranty, Purse {
         requestId = Requests.madeIn(address(ORACLE), request, block.chainid);
         answer = Requests.resultHash(address(ORACLE), requestId, request.modelId, output);
         covered = _covered[coverId][answer];
-        if (covered.convicted) revert AlreadyConvicted(answer);
-        until = covered.registeredUntil;
+        if (covered.isConvicted()) revert AlreadyConvicted(answer);
+        until = covered.registeredUntil();
         if (until == 0) {
             uint256 covering = coveringUntil[coverId];
             if (block.timestamp > covering) revert NotCovering(coverId);
-            if (!ORACLE.finalized(request, output)) revert NotFinal(answer);
+            if (!_isFinal(request, answer)) revert NotFinal(answer);
             until = uint256(request.facts.deadline()) + cover_.window;
             if (covering < until) until = covering;
         }
         if (block.timestamp > until) revert WindowOver(until);
-        if (!covered.reserved) _requireBond(cover_);
     }
 
-    function _requireBond(Cover calldata cover_) private view {
+    /// @dev As `finalized` says, which would hash request and answer once more.
+    function _isFinal(Request calldata request, bytes32 answer) private view returns (bool) {
+        (State state, uint32 seq, uint200 digest) = ORACLE.stateOf(request.requester, request.facts.lane());
+        return state == State.FINAL && seq == request.facts.seq() && digest == uint200(uint256(answer));
+    }
+
+    function _requireBond(Cover calldata cover_) private view returns (uint96 reserved) {
         Bond storage money = _bonds[cover_.guarantor];
-        uint256 free = money.amount - money.reserved;
-        if (free < cover_.bond) revert BondSpent(cover_.guarantor, free, cover_.bond);
+        uint96 amount = money.amount;
+        reserved = money.reserved;
+        if (amount - reserved < cover_.bond) revert BondSpent(cover_.guarantor, amount - reserved, cover_.bond);
     }
 
-    /// @dev Once for each answer, however many games there are. `_admit` has looked that the bond reaches.
-    function _reserve(Cover calldata cover_, Covered memory covered) private {
-        if (covered.reserved) return;
-        covered.reserved = true;
-        _bonds[cover_.guarantor].reserved += cover_.bond;
+    /// @dev Once for each answer, however many games there are.
+    function _reserve(Cover calldata cover_) private {
+        _bonds[cover_.guarantor].reserved = _requireBond(cover_) + cover_.bond;
     }
 
     function _free(Cover calldata cover_, bytes32 coverId, bytes32 answer) private {
@@ -250,16 +237,32 @@ contract Warranty is IWarranty, Purse {
         emit Released(coverId, answer);
     }
 
+    /// @dev Pays the challenger its own bond out of what is burnt, where that reaches: one transfer less.
+    function _take(Claim calldata claim, bytes32 coverId, address challenger) private returns (bool repaid) {
+        uint256 amount = claim.cover.bond;
+        Bond storage money = _bonds[claim.cover.guarantor];
+        (money.amount, money.reserved) = (money.amount - uint96(amount), money.reserved - uint96(amount));
+        uint256 challengers = amount * 45 / 100;
+        uint256 requesters = amount * 5 / 100 + (claim.fee < amount / 2 ? claim.fee : amount / 2);
+        uint256 burnt = amount - challengers - requesters;
+        uint256 own = claim.cover.challengeBond;
+        repaid = burnt >= own;
+
+        emit BondTaken(coverId, claim.answer, challenger, challengers, claim.requester, requesters, burnt);
+
+        _send(challenger, repaid ? challengers + own : challengers);
+        _send(claim.requester, requesters);
+    }
+
     /// @dev With one game less, not stored yet.
     function _inGame(Cover calldata cover_, bytes32 answer)
         private
         view
-        returns (bytes32 coverId, Covered memory covered)
+        returns (bytes32 coverId, CoveredWord covered)
     {
         coverId = coverIdOf(cover_);
         covered = _covered[coverId][answer];
-        if (covered.games == 0) revert NotInDispute(answer);
-        --covered.games;
-        if (covered.earlier > covered.games) covered.earlier = covered.games;
+        if (covered.games() == 0) revert NotInDispute(answer);
+        covered = covered.closed();
     }
 }

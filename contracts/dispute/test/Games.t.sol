@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {Request} from "../../src/interfaces/IInferenceOracle.sol";
-import {VM} from "../../test/support/Vm.sol";
+import {Ask, Request} from "../../src/interfaces/IInferenceOracle.sol";
+import {UseClass} from "../../src/interfaces/ILicenseRegistry.sol";
+import {VM, Vm} from "../../test/support/Vm.sol";
 import {Link} from "../src/interfaces/IAdaptor.sol";
-import {Claim, IDispute, Phase} from "../src/interfaces/IDispute.sol";
-import {Cover, IWarranty} from "../src/interfaces/IWarranty.sol";
+import {IDispute, Phase} from "../src/interfaces/IDispute.sol";
+import {Claim, Cover, IWarranty} from "../src/interfaces/IWarranty.sol";
 import {Stage} from "./support/Stage.sol";
 
 /// @notice Games from the challenge to the payout, and each move that is refused.
@@ -66,17 +67,15 @@ contract GamesTest is Stage {
         dispute.prove(claim, lie.judge, lie.call);
         dispute.timeout(claim, challenger);
         VM.assertEq(operator.balance - before, CHALLENGE_BOND - CHALLENGE_BOND / 10);
-        VM.assertEq(dispute.forfeited(), CHALLENGE_BOND / 10);
-        VM.assertEq(address(dispute).balance, CHALLENGE_BOND / 10);
+        VM.assertEq(address(dispute).balance, CHALLENGE_BOND / 10); // burnt
         VM.assertEq(warranty.bondOf(operator).reserved, 0);
         VM.assertEq(warranty.bondOf(operator).amount, 3 * uint256(BOND));
-        VM.assertEq(dispute.burn(), CHALLENGE_BOND / 10);
-        VM.assertEq(address(dispute).balance, 0);
     }
 
     function test_aLostGameProvesNothing() public {
         test_challengerWithoutProof_loses();
         VM.deal(challenger, 100 ether);
+        VM.deal(address(dispute), 0);
         test_servedOpenings_threeTransactionsConvict();
     }
 
@@ -110,6 +109,19 @@ contract GamesTest is Stage {
         VM.deal(challenger, 100 ether);
     }
 
+    /// @dev Whoever plays the same game again does not find what was revealed in the last one.
+    function test_reveal_replacesTheWitnessOfAGameThatIsOver() public {
+        bytes32 game = _challenge(challenger, cover, request);
+        VM.prank(operator);
+        dispute.reveal(claim, challenger, lie.trace, "witness");
+        VM.assertEq(dispute.stateOf(game).witness, "witness");
+        VM.warp(block.timestamp + CLOCK + 1);
+        dispute.timeout(claim, challenger);
+        _challenge(challenger, cover, request);
+        _reveal(challenger);
+        VM.assertEq(dispute.stateOf(game).witness, 0);
+    }
+
     // several games about one answer
 
     function test_parallel_theOtherGameIsSettled() public {
@@ -125,6 +137,29 @@ contract GamesTest is Stage {
         dispute.settle(claim, stranger);
         VM.assertEq(stranger.balance, 100 ether);
         _assertConvicted();
+    }
+
+    /// @dev A fee of half the bond leaves nothing to burn: the challenger has its own bond back from the dispute contract.
+    function test_convicted_whereNothingIsBurnt() public {
+        VM.deal(requester, 10 ether);
+        Ask memory ask = Ask(cover.modelId, operator, UseClass.PERSONAL, 77, uint40(block.timestamp + HOUR), 0);
+        VM.recordLogs();
+        VM.prank(requester);
+        oracle.request{value: 6 ether}(ask, INPUT);
+        Vm.Log[] memory logs = VM.getRecordedLogs();
+        (request,) = abi.decode(logs[logs.length - 1].data, (Request, bytes));
+        VM.prank(operator);
+        oracle.fulfill(request, OUTPUT, 0);
+        claim = _claim(cover, request, OUTPUT);
+        _challenge(challenger, cover, request);
+        VM.warp(block.timestamp + REVEAL_TIME + 1);
+        dispute.timeout(claim, challenger);
+        uint256 challengers = uint256(BOND) * 45 / 100;
+        uint256 requesters = uint256(BOND) * 5 / 100 + BOND / 2;
+        VM.assertEq(challenger.balance, 100 ether + challengers);
+        VM.assertEq(requester.balance, 4 ether + requesters);
+        VM.assertEq(address(warranty).balance, 3 * uint256(BOND) - challengers - requesters);
+        VM.assertEq(address(dispute).balance, 0);
     }
 
     /// @dev However the clocks of the other game stand.
@@ -169,14 +204,14 @@ contract GamesTest is Stage {
         bytes32 proof = keccak256(abi.encodeCall(dispute.prove, (claim, lie.judge, lie.call)));
         _refused(challenger, abi.encodeWithSelector(IDispute.NotCommitted.selector, game));
         VM.prank(challenger);
-        dispute.commit(game, keccak256(abi.encode(game, proof)));
+        dispute.commit(_hash(claim), keccak256(abi.encode(game, proof)));
         _refused(challenger, abi.encodeWithSelector(IDispute.NotCommitted.selector, game)); // the same second
         VM.prank(stranger);
-        dispute.commit(others, keccak256(abi.encode(game, proof))); // copied
+        dispute.commit(_hash(claim), keccak256(abi.encode(game, proof))); // copied
         VM.warp(block.timestamp + 1);
         _refused(stranger, abi.encodeWithSelector(IDispute.NotCommitted.selector, others));
         VM.prank(stranger);
-        dispute.commit(others, keccak256(abi.encode(others, proof)));
+        dispute.commit(_hash(claim), keccak256(abi.encode(others, proof)));
         _refused(stranger, abi.encodeWithSelector(IDispute.NotCommitted.selector, others));
         _prove(challenger);
         VM.warp(block.timestamp + 1);
@@ -222,7 +257,7 @@ contract GamesTest is Stage {
         VM.expectRevert(abi.encodeWithSelector(IWarranty.NotDispute.selector, address(this), address(dispute)));
         warranty.closeGame(cover, claim.answer);
         VM.expectRevert(abi.encodeWithSelector(IWarranty.NotDispute.selector, address(this), address(dispute)));
-        warranty.convict(cover, claim.answer, challenger, requester, 0);
+        warranty.convict(claim, challenger);
     }
 
     /// @dev A claim about anything else has another game.
@@ -243,11 +278,11 @@ contract GamesTest is Stage {
     }
 
     function test_early() public {
-        bytes32 game = _challenge(challenger, cover, request);
+        _challenge(challenger, cover, request);
         _refused(challenger, abi.encodeWithSelector(IDispute.NotNow.selector, Phase.REVEAL));
         VM.prank(challenger);
         VM.expectRevert(abi.encodeWithSelector(IDispute.NotNow.selector, Phase.REVEAL));
-        dispute.commit(game, "anything");
+        dispute.commit(_hash(claim), "anything");
         _reveal(challenger);
         _refused(challenger, abi.encodeWithSelector(IDispute.TooEarly.selector, block.timestamp));
         VM.prank(operator);
@@ -256,17 +291,18 @@ contract GamesTest is Stage {
     }
 
     function test_byOthers() public {
-        bytes32 game = _challenge(challenger, cover, request);
+        _challenge(challenger, cover, request);
         VM.expectRevert(abi.encodeWithSelector(IDispute.NotGuarantor.selector, address(this), operator));
         dispute.reveal(claim, challenger, lie.trace, 0);
         VM.prank(operator);
         VM.expectRevert(abi.encodeWithSelector(IDispute.NoTrace.selector));
         dispute.reveal(claim, challenger, 0, 0);
         _reveal(challenger);
+        bytes memory noGame = abi.encodeWithSelector(IDispute.NoGame.selector, dispute.gameOf(claim, stranger));
         VM.prank(stranger);
-        VM.expectRevert(abi.encodeWithSelector(IDispute.NotChallenger.selector, stranger, challenger));
-        dispute.commit(game, "anything");
-        _refused(stranger, abi.encodeWithSelector(IDispute.NoGame.selector, dispute.gameOf(claim, stranger)));
+        VM.expectRevert(noGame);
+        dispute.commit(_hash(claim), "anything");
+        _refused(stranger, noGame);
     }
 
     function test_proofThatIsNone() public {
@@ -321,23 +357,22 @@ contract GamesTest is Stage {
         bytes32 game = dispute.gameOf(claim, who);
         bytes32 proof = keccak256(abi.encodeCall(dispute.prove, (claim, lie.judge, lie.call)));
         VM.prank(who);
-        dispute.commit(game, keccak256(abi.encode(game, proof)));
+        dispute.commit(_hash(claim), keccak256(abi.encode(game, proof)));
         VM.warp(block.timestamp + 1);
         _prove(who);
     }
 
-    /// @dev 45 % the challenger, 5 % and the fee the requester, the rest burnt; to the wei.
-    function _assertConvicted() private {
+    /// @dev 45 % the challenger, 5 % and the fee the requester, the rest burnt: of it the challenger's own bond in the dispute contract,
+    /// which the warranty paid back; to the wei.
+    function _assertConvicted() private view {
         uint256 challengers = uint256(BOND) * 45 / 100;
         uint256 requesters = uint256(BOND) * 5 / 100 + FEE;
         VM.assertEq(challenger.balance, 100 ether + challengers);
         VM.assertEq(requester.balance, 1 ether - FEE + requesters);
-        VM.assertEq(warranty.forfeited(), BOND - challengers - requesters);
         VM.assertEq(warranty.bondOf(operator).amount, 2 * uint256(BOND));
         VM.assertEq(warranty.bondOf(operator).reserved, 0);
-        VM.assertEq(address(warranty).balance, 3 * uint256(BOND) - challengers - requesters);
-        VM.assertEq(warranty.burn(), BOND - challengers - requesters);
-        VM.assertEq(address(warranty).balance, 2 * uint256(BOND));
-        VM.assertEq(address(dispute).balance, dispute.forfeited());
+        uint256 burnt = BOND - challengers - requesters;
+        VM.assertEq(address(warranty).balance, 2 * uint256(BOND) + burnt - CHALLENGE_BOND);
+        VM.assertEq(address(dispute).balance, CHALLENGE_BOND);
     }
 }

@@ -4,8 +4,8 @@ pragma solidity 0.8.30;
 import {Opening} from "../../referee/src/Types.sol";
 import {Request} from "../../src/interfaces/IInferenceOracle.sol";
 import {VM, account, bound} from "../../test/support/Vm.sol";
-import {Claim, IDispute, Phase, Place} from "../src/interfaces/IDispute.sol";
-import {Cover} from "../src/interfaces/IWarranty.sol";
+import {IDispute, Phase, Place} from "../src/interfaces/IDispute.sol";
+import {Claim, Cover} from "../src/interfaces/IWarranty.sol";
 import {Stage} from "./support/Stage.sol";
 
 /// @notice A guarantor that shows a root and nothing else is made to show the rest, or loses.
@@ -96,7 +96,7 @@ contract OpeningsTest is Stage {
         _ask(_place(trace, 0, 0, 0, false));
         VM.prank(challenger);
         VM.expectRevert(abi.encodeWithSelector(IDispute.NotNow.selector, Phase.GUARANTOR));
-        dispute.ask(game, _place(trace, 0, 0, 0, false));
+        dispute.ask(_hash(claim), _place(trace, 0, 0, 0, false));
         _isWrong(436, _level(trace, 3)); // more than 32
         _isWrong(436, _level(trace, 5)); // fewer than there are
         _isWrong(435, _level(trace, 4));
@@ -164,8 +164,9 @@ contract OpeningsTest is Stage {
 
     function test_ask_byOthers() public {
         _reveal(436, 619);
-        VM.expectRevert(abi.encodeWithSelector(IDispute.NotChallenger.selector, address(this), challenger));
-        dispute.ask(game, _place(trace, 0, 0, 0, false));
+        bytes32 none = dispute.gameOf(claim, address(this));
+        VM.expectRevert(abi.encodeWithSelector(IDispute.NoGame.selector, none));
+        dispute.ask(_hash(claim), _place(trace, 0, 0, 0, false));
         VM.expectRevert(abi.encodeWithSelector(IDispute.NoGame.selector, bytes32("none")));
         dispute.open("none", 436, _level(trace, 4));
     }
@@ -194,13 +195,13 @@ contract OpeningsTest is Stage {
 
     function _ask(Place memory place) private {
         VM.prank(challenger);
-        dispute.ask(game, place);
+        dispute.ask(_hash(claim), place);
     }
 
     function _leadsNowhere(Place memory place) private {
         VM.prank(challenger);
         VM.expectRevert(abi.encodeWithSelector(IDispute.NotInTrace.selector));
-        dispute.ask(game, place);
+        dispute.ask(_hash(claim), place);
     }
 
     function _isWrong(uint256 count, bytes32[] memory nodes) private {

@@ -12,8 +12,10 @@ from themis.chain.contracts import DISPUTE, WARRANTY
 from themis.chain.logs import LogReader
 from themis.chain.outbox import Outbox
 from themis.chain.rpc import RpcError
+from themis.core.abi import encode
 from themis.core.errors import Denied, Misconfigured, Unavailable
 from themis.core.fees import FeePolicy
+from themis.core.keccak import keccak
 from themis.core.spelling import shown
 from themis.core.types import Address, Hash32
 from themis.ports import Signer
@@ -25,6 +27,10 @@ MOVES: Final = ("Challenged", "Revealed", "Asked", "Opened", "Committed", "Convi
 ENDS: Final = frozenset(("Convicted", "Dismissed", "Settled"))
 FOREVER: Final = 2**40 - 1
 """Until when a cover takes challenges that has not been ended."""
+
+
+_COVER: Final = "(address,address,bytes32,bytes32,bytes32,address,address,uint96,uint96,uint40)"
+_CLAIM: Final = f"({_COVER},bytes32,bytes32,bytes32,address,uint96)"
 
 
 class Phase(IntEnum):
@@ -60,6 +66,11 @@ class Claim(NamedTuple):
     input_hash: Hash32
     requester: Address
     fee_wei: int
+
+    @property
+    def hash(self) -> Hash32:
+        """What a game's id is made of, with its challenger."""
+        return Hash32(keccak(encode([_CLAIM], [self])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +175,7 @@ class Disputes:
     def standing(self, game: Game) -> Standing:
         """Now."""
         (state,) = self.read(DISPUTE, game.dispute, "stateOf", game.id)
-        _, since, challengers, guarantors, phase, trace_root, witness, _, _ = state
+        since, challengers, guarantors, phase, trace_root, witness, *_ = state
         return Standing(Phase(phase), since, challengers, guarantors, Hash32(trace_root), Hash32(witness))
 
     def reveal_s(self, dispute: Address) -> int:

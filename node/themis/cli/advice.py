@@ -39,7 +39,6 @@ ADVICE: Final[Mapping[str, str]] = {
     "NoTrace": "A trace has a root: let `themis watch` reveal it",
     "NotAContract": "Correct the address: there is no contract on this chain",
     "NotAnOrder": "Leave payTo, licensee, grantSeq and royaltyBps zero: both grants are looked up",
-    "NotChallenger": "Only the game's challenger can do that",
     "NotCommitted": "Commit to the proof first: `themis watch` does",
     "NotConvicted": "The game goes on: nobody has convicted the answer",
     "NotCovering": "That cover was never begun, or has ended: `themis warranty show`",

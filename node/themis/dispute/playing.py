@@ -117,7 +117,7 @@ class Challenger:
         found = _find(held, claimed, asked)
         while isinstance(found, Ask):
             if not self._is_served(game.request_id, claimed, found):
-                data = DISPUTE.call("ask", game.id, proving.place(claimed, found))
+                data = DISPUTE.call("ask", claim.hash, proving.place(claimed, found))
                 return Planned("ask what is not served", game.dispute, data)
             found = _find(held, claimed, asked)
         if found is None:

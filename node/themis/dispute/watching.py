@@ -140,7 +140,7 @@ class Watcher:
         except ContractDenied as refused:
             if refused.denial.error == "NotCommitted":
                 commitment = keccak(encode(["bytes32", "bytes32"], [game.id, keccak(planned.data)]))
-                data = DISPUTE.call("commit", game.id, commitment)
+                data = DISPUTE.call("commit", claim.hash, commitment)
                 return self._send(Planned("commit to the proof first", game.dispute, data), subject)
             if refused.denial.error not in _LATER:
                 raise

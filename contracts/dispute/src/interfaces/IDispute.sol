@@ -5,17 +5,7 @@ import {Request} from "../../../src/interfaces/IInferenceOracle.sol";
 import {Opening} from "../../../referee/src/Types.sol";
 import {Link} from "./IAdaptor.sol";
 import {IPurse} from "./IPurse.sol";
-import {Cover, IWarranty} from "./IWarranty.sol";
-
-/// @notice What a game is about. Nothing of it is stored: its hash with the challenger is the game's id.
-struct Claim {
-    Cover cover;
-    bytes32 requestId;
-    bytes32 answer; // `IInferenceOracle.resultHashOf` of the request and its output
-    bytes32 inputHash; // as the request says
-    address requester; // as the request says
-    uint96 fee; // of the request, wei; zero for one in a token
-}
+import {Claim, Cover, IWarranty} from "./IWarranty.sol";
 
 /// @notice Whose move it is.
 enum Phase {
@@ -27,14 +17,13 @@ enum Phase {
 
 /// @notice A game as it stands.
 struct Game {
-    address challenger;
     uint40 since; // seconds; the last move
     uint24 challengers; // seconds left on the challenger's clock; it runs in its phase alone
     uint24 guarantors; // seconds left on the guarantor's clock
     Phase phase;
     bytes32 traceRoot; // zero until it is revealed
     bytes32 witness; // what the adaptor asks of the guarantor
-    bytes32 asked; // what an opening has to answer: see `ask`
+    uint160 asked; // what an opening has to answer, as much of its hash as a word of storage has room for; in the phase GUARANTOR
     bytes32 committed; // see `commit`; its last 5 bytes are the time, seconds
 }
 
@@ -121,10 +110,9 @@ interface IDispute is IPurse {
     error WrongBond(uint256 sent, uint256 needed);
     /// @notice This challenger plays about this answer already.
     error GameRunning(bytes32 game);
-    /// @notice No such game, or it has ended; or the claim is about another answer, request, cover, oracle or chain.
+    /// @notice No such game, or it has ended; or the claim is about another answer, request, cover, oracle or chain; or the move is the
+    /// challenger's, and the caller is not.
     error NoGame(bytes32 game);
-    /// @notice Only the game's challenger.
-    error NotChallenger(address caller, address challenger);
     /// @notice Only the cover's guarantor. (Anybody may open.)
     error NotGuarantor(address caller, address guarantor);
     /// @notice The move is not one of this phase.
@@ -173,14 +161,16 @@ interface IDispute is IPurse {
 
     /// @notice Commits to a proof against copies: keccak256(abi.encode(game, keccak256(proof))), where the proof is the calldata of `prove`,
     /// `proveInput` or `proveOutput` as a whole, selector included. By the challenger, in any phase after the reveal. Replaces an earlier one.
-    function commit(bytes32 game, bytes32 commitment) external;
+    /// @param claim keccak256(abi.encode(claim)).
+    function commit(bytes32 claim, bytes32 commitment) external;
 
     /// @notice Asks what lies beneath a node. By the challenger.
+    /// @param claim keccak256(abi.encode(claim)).
     ///
     /// * Of a root (`place.count` zero): `open` with the number of leaves, and the nodes of the lowest level that has at most 32.
     /// * Of a node at most 4 levels above headers, or 2 above the leaves of a tensor: `openLeaves` with all leaves beneath it.
     /// * Of any other node: `open` with the nodes five levels below it (or as many as there are levels).
-    function ask(bytes32 game, Place calldata place) external;
+    function ask(bytes32 claim, Place calldata place) external;
 
     /// @notice Shows the nodes that were asked. Anybody.
     /// @param count Of a root the number of leaves; otherwise zero.
@@ -207,7 +197,7 @@ interface IDispute is IPurse {
     /// @notice The referee's contracts, in the order of `Judge`.
     function referees() external view returns (address[7] memory);
 
-    /// @notice keccak256(abi.encode(claim, challenger)).
+    /// @notice keccak256(abi.encode(keccak256(abi.encode(claim)), challenger)).
     function gameOf(Claim calldata claim, address challenger) external pure returns (bytes32);
 
     /// @notice A game as it stands; all zero for none.

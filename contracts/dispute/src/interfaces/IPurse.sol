@@ -2,13 +2,12 @@
 pragma solidity ^0.8.28;
 
 /// @title What accounts are owed
+/// @notice What is burnt stays here, counted nowhere: nothing pays it out.
 interface IPurse {
     /// @notice An account did not take its money, which waits for it here.
     event Credited(address indexed account, uint256 amount);
     /// @notice An account's credit was paid out.
     event Withdrawn(address indexed account, address to, uint256 amount);
-    /// @notice What was forfeited is nobody's now.
-    event Burnt(uint256 amount);
 
     /// @notice The receiver does not take the money.
     error TransferFailed(address to);
@@ -19,12 +18,6 @@ interface IPurse {
     /// @notice Pays the caller's credit to another account.
     function withdrawTo(address to) external returns (uint256 amount);
 
-    /// @notice Sends what is forfeited for good to the zero address. Anyone.
-    function burn() external returns (uint256 amount);
-
     /// @notice What `withdraw` would pay, wei.
     function credits(address account) external view returns (uint256);
-
-    /// @notice What `burn` would burn, wei.
-    function forfeited() external view returns (uint256);
 }

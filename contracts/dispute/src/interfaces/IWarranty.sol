@@ -18,6 +18,16 @@ struct Cover {
     uint40 window; // seconds after an answer in which it can be challenged at the least; 1 hour to 7 days
 }
 
+/// @notice What a game is about. Nothing of it is stored: its hash with the challenger is the game's id.
+struct Claim {
+    Cover cover;
+    bytes32 requestId;
+    bytes32 answer; // `IInferenceOracle.resultHashOf` of the request and its output
+    bytes32 inputHash; // as the request says
+    address requester; // as the request says
+    uint96 fee; // of the request, wei; zero for one in a token
+}
+
 /// @notice A guarantor's money.
 struct Bond {
     uint96 amount; // wei, all that follows included
@@ -164,11 +174,11 @@ interface IWarranty is IPurse {
     /// @return convicted Whether another game has convicted the answer.
     function closeGame(Cover calldata cover_, bytes32 answer) external returns (bool convicted);
 
-    /// @notice A game ended with a conviction: takes the bond and divides it. `fee` in wei, zero for one in a token.
+    /// @notice A game ended with a conviction: takes the bond and divides it.
     /// @return taken Whether this one was the first: a bond is taken once.
-    function convict(Cover calldata cover_, bytes32 answer, address challenger, address requester, uint96 fee)
-        external
-        returns (bool taken);
+    /// @return repaid Whether the challenger has its own bond back too, out of what would be burnt: the dispute contract keeps that much
+    /// instead, for nobody. False where the fee leaves too little.
+    function convict(Claim calldata claim, address challenger) external returns (bool taken, bool repaid);
 
     // views
 

@@ -3,17 +3,15 @@ pragma solidity 0.8.30;
 
 import {Request} from "../../../src/interfaces/IInferenceOracle.sol";
 import {VM, account, bound} from "../../../test/support/Vm.sol";
-import {Dispute} from "../../src/Dispute.sol";
-import {Warranty} from "../../src/Warranty.sol";
-import {Claim, Game, Judge, Phase, Place} from "../../src/interfaces/IDispute.sol";
-import {Bond, Cover} from "../../src/interfaces/IWarranty.sol";
+import {Game, IDispute, Judge, Phase, Place} from "../../src/interfaces/IDispute.sol";
+import {Bond, Claim, Cover, IWarranty} from "../../src/interfaces/IWarranty.sol";
 
 /// @notice Everybody about some answers, of which the even ones are true: an honest guarantor that reveals and opens in time, one
 /// that lies and does what it likes, an honest challenger of lies, and one that challenges anything.
 contract Players {
     struct Setting {
-        Warranty warranty;
-        Dispute dispute;
+        IWarranty warranty;
+        IDispute dispute;
         Cover[2] covers; // of the honest guarantor, and of the liar
         Request[] requests;
         bytes output;
@@ -29,6 +27,9 @@ contract Players {
     address private immutable KEEPER = account("keeper");
     mapping(uint256 answer => mapping(address challenger => bool)) private playing;
     string[12] private broken;
+
+    /// @dev Challengers that lost their bond, of which a tenth is burnt.
+    uint256 private dismissed;
 
     /// @notice What came about, for whoever looks.
     uint256[6] public reached;
@@ -104,18 +105,17 @@ contract Players {
         address challenger = _challenger(who);
         Claim memory claim = _claim(answer);
         if (move % 4 == 0) {
-            try at.dispute.timeout(claim, challenger) {} catch {}
+            _timeout(answer, challenger);
         } else if (move % 4 == 1) {
             try at.dispute.settle(claim, challenger) {} catch {}
         } else if (challenger != HONEST) {
             bytes memory call = at.calls[move % 2];
             Place memory root;
-            bytes32 game = at.dispute.gameOf(claim, challenger);
             VM.prank(challenger);
             if (move % 4 == 2) {
                 try at.dispute.prove(claim, at.judges[move % 2], call) {} catch {}
             } else {
-                try at.dispute.ask(game, root) {} catch {}
+                try at.dispute.ask(keccak256(abi.encode(claim)), root) {} catch {}
             }
         }
         _check();
@@ -126,7 +126,7 @@ contract Players {
         VM.warp(block.timestamp + 60 days);
         for (uint256 answer; answer < at.requests.length; ++answer) {
             for (uint256 who; who < CHALLENGERS; ++who) {
-                try at.dispute.timeout(_claim(answer), _challenger(who)) {} catch {}
+                _timeout(answer, _challenger(who));
             }
             try at.warranty.release(_cover(answer), _claim(answer).answer) {} catch {}
         }
@@ -141,10 +141,9 @@ contract Players {
             VM.prank(at.covers[i].guarantor);
             at.warranty.withdrawBond(KEEPER);
         }
-        at.warranty.burn();
-        at.dispute.burn();
-        VM.assertEq(address(at.warranty).balance, 0);
-        VM.assertEq(address(at.dispute).balance, 0);
+        (uint256 bonds, uint256 challenges) = _burnt();
+        VM.assertEq(address(at.warranty).balance, bonds);
+        VM.assertEq(address(at.dispute).balance, challenges);
     }
 
     /// @dev 1 and 3: balances are what is owed, to the wei, and no bond is reserved that is not there.
@@ -152,7 +151,8 @@ contract Players {
         Bond memory honest = at.warranty.bondOf(at.covers[0].guarantor);
         Bond memory liar = at.warranty.bondOf(at.covers[1].guarantor);
         uint256 bonds = uint256(honest.amount) + liar.amount;
-        VM.assertEq(address(at.warranty).balance, bonds + at.warranty.forfeited());
+        (uint256 burnt, uint256 challenges) = _burnt();
+        VM.assertEq(address(at.warranty).balance, bonds + burnt);
         VM.assertTrue(honest.reserved <= honest.amount && liar.reserved <= liar.amount);
         uint256 games;
         for (uint256 answer; answer < at.requests.length; ++answer) {
@@ -160,7 +160,32 @@ contract Players {
                 if (_game(answer, _challenger(who)).phase != Phase.NONE) ++games;
             }
         }
-        VM.assertEq(address(at.dispute).balance, games * at.covers[0].challengeBond + at.dispute.forfeited());
+        VM.assertEq(address(at.dispute).balance, games * at.covers[0].challengeBond + challenges);
+    }
+
+    /// @dev Ends a game whose clock has run out, and counts whose bond is lost by it.
+    function _timeout(uint256 answer, address challenger) private {
+        bool isChallengers = _game(answer, challenger).phase == Phase.CHALLENGER && !_isConvicted(answer);
+        try at.dispute.timeout(_claim(answer), challenger) {
+            if (isChallengers) ++dismissed;
+        } catch {}
+    }
+
+    /// @dev What is burnt in either contract: of each conviction all but the shares, so much of it in the dispute contract as the
+    /// warranty paid the challenger for it.
+    function _burnt() private view returns (uint256 bonds, uint256 challenges) {
+        (uint256 bond, uint256 own) = (at.covers[1].bond, at.covers[1].challengeBond);
+        challenges = dismissed * (own / 10);
+        for (uint256 answer; answer < at.requests.length; ++answer) {
+            if (!_isConvicted(answer)) continue;
+            bonds += bond - bond * 45 / 100 - bond * 5 / 100 - at.requests[answer].fee - own;
+            challenges += own;
+        }
+    }
+
+    function _isConvicted(uint256 answer) private view returns (bool) {
+        Claim memory claim = _claim(answer);
+        return at.warranty.coveredOf(at.warranty.coverIdOf(claim.cover), claim.answer).convicted;
     }
 
     /// @dev Reveals and opens on one side; proves, or asks when the trace is shown to nobody, on the other.
@@ -193,11 +218,11 @@ contract Players {
             return _won(answer);
         }
         if (game.phase != Phase.CHALLENGER || block.timestamp <= game.since) return;
-        bytes memory proof = abi.encodeCall(Dispute.prove, (claim, at.judges[1], at.calls[1]));
+        bytes memory proof = abi.encodeCall(IDispute.prove, (claim, at.judges[1], at.calls[1]));
         bytes32 id = at.dispute.gameOf(claim, HONEST);
         if (game.committed == 0) {
             VM.prank(HONEST);
-            at.dispute.commit(id, keccak256(abi.encode(id, keccak256(proof))));
+            at.dispute.commit(keccak256(abi.encode(claim)), keccak256(abi.encode(id, keccak256(proof))));
         } else if (uint40(uint256(game.committed)) < block.timestamp) {
             VM.prank(HONEST);
             (bool proved,) = address(at.dispute).call(proof);
@@ -209,9 +234,7 @@ contract Players {
     /// @dev 10: the honest challenger has its bond back, and a share unless another was first.
     function _won(uint256 answer) private {
         ++reached[3];
-        Claim memory claim = _claim(answer);
-        bytes32 coverId = at.warranty.coverIdOf(claim.cover);
-        if (!at.warranty.coveredOf(coverId, claim.answer).convicted) broken[10] = "a lie was not convicted";
+        if (!_isConvicted(answer)) broken[10] = "a lie was not convicted";
     }
 
     /// @dev 10: an honest guarantor that moves in time has its whole bond.

@@ -14,10 +14,8 @@ import {IRegistry} from "../../../src/interfaces/IRegistry.sol";
 import {Policy} from "../../../src/types/Policy.sol";
 import {VM, Vm, account} from "../../../test/support/Vm.sol";
 import {BytesAdaptor} from "../../src/BytesAdaptor.sol";
-import {Dispute} from "../../src/Dispute.sol";
-import {Warranty} from "../../src/Warranty.sol";
-import {Claim, Judge} from "../../src/interfaces/IDispute.sol";
-import {Cover} from "../../src/interfaces/IWarranty.sol";
+import {IDispute, Judge} from "../../src/interfaces/IDispute.sol";
+import {Claim, Cover, IWarranty} from "../../src/interfaces/IWarranty.sol";
 
 interface Lines {
     function readLine(string calldata path) external view returns (string memory);
@@ -26,7 +24,7 @@ interface Lines {
     function parseJsonBool(string calldata json, string calldata key) external pure returns (bool);
 }
 
-/// @notice The packaged oracle with an operator that bonds its answers, and a challenger.
+/// @notice The packaged contracts with an operator that bonds its answers, and a challenger.
 abstract contract Stage {
     /// @dev A proof of `tests/vectors/trace/proofs.jsonl`: what the referee is called with, and how it rules.
     struct Line {
@@ -54,8 +52,8 @@ abstract contract Stage {
 
     IRegistry internal registry;
     IInferenceOracle internal oracle;
-    Warranty internal warranty;
-    Dispute internal dispute;
+    IWarranty internal warranty;
+    IDispute internal dispute;
     BytesAdaptor internal adaptor;
     address internal operator = account("operator");
     address internal requester = account("requester");
@@ -67,7 +65,7 @@ abstract contract Stage {
         VM.warp(START);
         registry = IRegistry(_created("Registry", ""));
         oracle = IInferenceOracle(_created("InferenceOracle", abi.encode(registry)));
-        warranty = new Warranty(oracle, registry);
+        warranty = IWarranty(_created("Warranty", abi.encode(oracle, registry)));
         adaptor = new BytesAdaptor();
         address[7] memory referees = [
             address(new Moves()),
@@ -78,12 +76,11 @@ abstract contract Stage {
             address(new Shapes()),
             address(new Integrity())
         ];
-        dispute = new Dispute(warranty, referees, REVEAL_TIME, CLOCK);
+        dispute = IDispute(_created("Dispute", abi.encode(warranty, referees, REVEAL_TIME, CLOCK)));
         VM.deal(requester, 1 ether);
         VM.deal(challenger, 100 ether);
         VM.deal(stranger, 100 ether);
         VM.deal(operator, 10_000 ether);
-        VM.deal(address(0), 0);
     }
 
     /// @dev A model with these roots that the operator serves and covers.
@@ -139,6 +136,10 @@ abstract contract Stage {
         return Claim(cover, id, answer, request.inputHash, request.requester, request.fee);
     }
 
+    function _hash(Claim memory claim) internal pure returns (bytes32) {
+        return keccak256(abi.encode(claim));
+    }
+
     function _challenge(address who, Cover memory cover, Request memory request) internal returns (bytes32 game) {
         VM.prank(who);
         return dispute.challenge{value: CHALLENGE_BOND}(cover, request, OUTPUT);
@@ -183,12 +184,17 @@ abstract contract Stage {
         }
     }
 
-    function _created(string memory name, bytes memory arguments) private returns (address made) {
+    function _created(string memory name, bytes memory arguments) internal returns (address made) {
         string memory file = string.concat("../node/themis/chain/artifacts/", name, ".json");
         bytes memory code = bytes.concat(VM.parseJsonBytes(VM.readFile(file), ".bytecode"), arguments);
         assembly ("memory-safe") {
             made := create(0, add(code, 0x20), mload(code))
         }
-        require(made != address(0), name);
+        if (made == address(0)) {
+            assembly ("memory-safe") {
+                returndatacopy(0, 0, returndatasize())
+                revert(0, returndatasize())
+            }
+        }
     }
 }
