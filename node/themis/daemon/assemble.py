@@ -15,7 +15,7 @@ from themis.core.errors import Broken, Misconfigured
 from themis.core.types import Address
 from themis.daemon.agree import Agree
 from themis.daemon.clock import SystemClock
-from themis.daemon.infer import Infer, InferApart, lane
+from themis.daemon.infer import Infer, InferApart, apart, lane
 from themis.daemon.insist import Insist
 from themis.daemon.judge import Judge
 from themis.daemon.keep import Keep
@@ -64,7 +64,7 @@ def assemble(config: Config, preflight: Preflight, lock: InstanceLock, store: Sq
     chain_id, oracle = config.chain.chain_id, config.oracle()
     Guard(engine, preflight.tuned.changes)
     operator = config.committee.address or signer.address
-    apart = [info for info in engine.models().values() if not info.batched]
+    own = apart(engine)
     traces = _traces(config, operator)
     node = Node(
         chain=RpcChain(preflight.client(), operator),
@@ -87,10 +87,10 @@ def assemble(config: Config, preflight: Preflight, lock: InstanceLock, store: Sq
             errand_gas_per_day=config.committee.gas_per_day,
             committee=config.committee.address,
         ),
-        telemetry=Telemetry(engine.models(), (*LOOPS, *map(lane, apart)), config.fees.pricing(chain_id).token_wei),
+        telemetry=Telemetry(engine.models(), (*LOOPS, *map(lane, own)), config.fees.pricing(chain_id).token_wei),
         **({"trace": traces.tell} if traces else {}),
     )
-    lanes = [InferApart(node, info) for info in apart]
+    lanes = [Infer(node, info) if info.batched else InferApart(node, info) for info in own]
     tend = Tend(preflight.rpc, chain_id, oracle, node.clock)
     keep = Keep(config.store_of(preflight.home))
     loops: list[Loop] = [watch := Watch(node), Judge(node), Infer(node), *lanes, Send(node), Settle(node), tend, keep]

@@ -15,6 +15,7 @@ from themis.core.keccak import keccak
 from themis.core.types import CodeRef, Hash32, ModelInfo
 from themis.daemon import told
 from themis.daemon.node import Node
+from themis.ports import Engine
 
 Codes = Sequence[bytes | None]
 """For each question of a job the code that it refers to, fetched and checked."""
@@ -27,20 +28,25 @@ log = logging.getLogger(__name__)
 
 
 class Infer:
-    """QUEUED -> COMPUTED or AGREEING, or CLOSED with the reason: for all models that run in the node's process."""
+    """QUEUED -> COMPUTED or AGREEING, or CLOSED with the reason: for all models that run in the node's process.
 
-    name = "infer"
+    On other machines one model may be away, and the others not: each has a loop there.
+    """
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, info: ModelInfo | None = None) -> None:
+        """For one model, or for all that share the node's process."""
         self._node = node
-        self._apart = frozenset(id_ for id_, info in node.engine.models().items() if not info.batched)
+        self._of = None if info is None else info.model_id
+        self._apart = frozenset(each.model_id for each in apart(node.engine))
+        self.name = "infer" if info is None else lane(info)
 
     def step(self) -> bool:
         """Answer one batch of questions to each model. False when none could be."""
         node = self._node
         facts: list[tuple[Job, Fact]] = []
         by_model: dict[Hash32, list[Work]] = defaultdict(list)
-        for job, code in self._with_code(node.store.queued(node.engine.step(), without=self._apart)):
+        queued = node.store.queued(node.engine.step(), of=self._of, without=self._apart)
+        for job, code in self._with_code(queued):
             match code:
                 case Closed():
                     facts.append((job, code))
@@ -149,8 +155,14 @@ class InferApart:
         return counted(node, job, outputs)
 
 
+def apart(engine: Engine) -> list[ModelInfo]:
+    """Models that have loops of their own."""
+    elsewhere = engine.elsewhere()
+    return [info for info in engine.models().values() if elsewhere or not info.batched]
+
+
 def lane(info: ModelInfo) -> str:
-    """The name of the loop of a model that runs apart."""
+    """The name of a model's own loop."""
     return f"infer {info.name} 0x{info.model_id[:4].hex()}"
 
 

@@ -171,3 +171,15 @@ def test_one_that_no_machine_answers_delays_no_other(bench: Bench) -> None:
     bench.engine.refuse = lambda _: False
     assert lane(bench).step()
     assert bench.job(ids[1]).state == State.COMPUTED
+
+
+def test_on_other_machines_a_model_that_is_away_stops_no_other(bench: Bench) -> None:
+    """Those that read rows share a loop here, and have one each there."""
+    bench.engine.batched, bench.engine.afar = True, True
+    ids = queued(bench, b"a", b"b")
+    assert not Infer(bench.node).step()
+    (info,) = bench.engine.models().values()
+    own = Infer(bench.node, info)
+    assert own.name == "infer fake 0x" + info.model_id[:4].hex()
+    assert own.step()
+    assert [bench.job(id_).state for id_ in ids] == [State.COMPUTED] * 2
