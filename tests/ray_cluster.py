@@ -57,8 +57,8 @@ class RayCluster:
         self._wait(lambda: bool(self._told("/api/version")))
 
     def start_other(self) -> None:
-        """It joins when it can: `wait_for_replicas`."""
         self._start("other", [f"--address=127.0.0.1:{self._gcs}"])
+        self._wait(lambda: self._alive() == len(self._nodes))
 
     def deploy(self, config: Mapping[str, Any]) -> None:
         """Run what `themis config ray` prints, and wait until all of it does, or cannot."""
@@ -120,6 +120,10 @@ class RayCluster:
         line += options
         with (self._folder / f"{name}.log").open("ab") as log:
             self._nodes[name] = subprocess.Popen(line, stdout=log, stderr=log, env=self._environment)
+
+    def _alive(self) -> int:
+        nodes = self._told("/api/v0/nodes?limit=100")["data"]["result"]["result"]
+        return sum(each["state"] == "ALIVE" for each in nodes)
 
     def _told(self, path: str) -> dict[str, Any]:
         with urlopen(f"http://127.0.0.1:{self._dashboard}{path}", timeout=30) as reply:
