@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 from tests import postgres
 from tests.chaos.stage import Stage, must
@@ -37,14 +38,15 @@ def taken_over(stage: Stage) -> None:
         try:
             leads.start()
             for _ in range(4):
-                _stand_by(stands_by)
+                said = _stand_by(stands_by)
                 stage.ask(8)
                 time.sleep(chance.uniform(0, 0.4))
                 leads.kill()
                 killed_s = time.monotonic()
-                stands_by.ready()
+                stands_by.until(partial(_leads, stands_by, said), "the other one leads", 60)
                 took_s = time.monotonic() - killed_s
                 must(took_s <= TAKEN_OVER_S, f"another took over after {took_s:.1f} s")
+                stands_by.ready()
                 leads, stands_by = stands_by, leads
             stage.process = leads.process
             stage.ask(8)
@@ -55,12 +57,18 @@ def taken_over(stage: Stage) -> None:
             stands_by.kill()
 
 
-def _stand_by(stage: Stage) -> None:
+def _leads(stage: Stage, said: int) -> bool:
+    return "ready: " in (stage.home / "log").read_text()[said:]
+
+
+def _stand_by(stage: Stage) -> int:
+    """How long its log was before it was started."""
     log = stage.home / "log"
     said = log.stat().st_size if log.exists() else 0
     (stage.home / "api.port").unlink(missing_ok=True)
     stage.start(wait=False)
     stage.until(lambda: "standing by" in log.read_text()[said:], "the other one stands by", 60)
+    return said
 
 
 @row("the database ends every session, ten times under load", KIND, started=False)

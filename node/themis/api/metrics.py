@@ -60,6 +60,7 @@ class NodeCollector(Collector):
         yield from (waiting, stepped)
         ready = self._reading.ready().ready
         yield GaugeMetricFamily("themis_ready", "Whether the node can answer requests now, as /readyz.", value=ready)
+        yield GaugeMetricFamily("themis_standing_by", "1 while another node with this key leads.", value=0)
 
     def _transactions(self) -> Iterator[Metric]:
         node = self._reading.node

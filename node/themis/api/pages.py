@@ -40,10 +40,11 @@ _HEADERS: Final = {
 def install(app: FastAPI) -> None:
     """Serve them. They hold no data, so they need no token: they ask for it."""
     for path, name in (*PAGES.items(), *((f"/page/{part}", part) for part in PARTS)):
-        _serve(app, path, name)
+        serve(app, path, name)
 
 
-def _serve(app: FastAPI, path: str, name: str) -> None:
+def serve(app: FastAPI, path: str, name: str) -> None:
+    """One of the files in `page/`, at a path."""
     content = resources.files("themis.api").joinpath("page", name).read_bytes()
     media = _MEDIA[name.rpartition(".")[2]]
 

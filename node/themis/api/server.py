@@ -7,6 +7,7 @@ from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
 
 from themis.config import ApiConfig
 from themis.core.errors import Misconfigured
@@ -34,21 +35,34 @@ class Server:
         self.url = f"http://{f'[{api.host}]' if ':' in api.host else api.host}:{self.port}"
 
     def start(self, app: FastAPI) -> None:
-        """Serve until `stop`. Who connects from now on is answered, if not at once."""
+        """Serve it until `stop`. Who connects from now on is answered, if not at once."""
+        self._app = app
         self._socket.listen()
         logging.getLogger("uvicorn").setLevel(logging.WARNING)
         settings = uvicorn.Config(
-            app, log_config=None, access_log=False, lifespan="off", ws="none", server_header=False
+            self._serve,
+            interface="asgi3",
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            server_header=False,
         )
-        self._state = app.state
         self._uvicorn = uvicorn.Server(settings)
         self._thread = threading.Thread(
             target=self._uvicorn.run, kwargs={"sockets": [self._socket]}, name="api", daemon=True
         )
         self._thread.start()
 
+    def replace(self, app: FastAPI) -> None:
+        """Serve another one from now on."""
+        self._app = app
+
     def stop(self) -> None:
-        self._state.stopping = True  # read by streams, which the server would wait for
+        self._app.state.stopping = True  # read by streams, which the server would wait for
         self._uvicorn.should_exit = True
         self._thread.join(_STOP_TIMEOUT_S)
         self._socket.close()
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)

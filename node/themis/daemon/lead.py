@@ -18,10 +18,13 @@ LOOK_S: Final = 1.0
 log = logging.getLogger(__name__)
 
 
-def taken(home: Path, config: Config, preflight: Preflight, wait: Callable[[float], bool]) -> Held | None:
+def taken(
+    home: Path, config: Config, preflight: Preflight, wait: Callable[[float], bool], beside: Callable[[], None]
+) -> Held | None:
     """The lock of the key and the store; None where `wait` said True, that the node is to end, before it led.
 
-    Raises Misconfigured while another node has the home, or the key on this host, and as the store.
+    `beside` is called once, where another one leads. Raises Misconfigured while another node has the home, or the key
+    on this host, and as the store.
     """
     operator, genesis = preflight.account()
     chain_id, oracle = config.chain.chain_id, config.oracle()
@@ -30,20 +33,24 @@ def taken(home: Path, config: Config, preflight: Preflight, wait: Callable[[floa
         lock = InstanceLock(home, place)
         return lock, SqlStore(location, chain_id=chain_id, oracle=oracle, operator=operator)
     store = SqlStore(location, chain_id=chain_id, oracle=oracle, operator=operator)
-    if not _led(store, wait):
+    if not _led(store, wait, beside):
         store.close()
         return None
     return InstanceLock(home, place), store
 
 
-def _led(store: SqlStore, wait: Callable[[float], bool]) -> bool:
+def _led(store: SqlStore, wait: Callable[[float], bool], beside: Callable[[], None]) -> bool:
     told = ""
+    standing_by = False
     while True:
         try:
             if store.lead():
                 log.info("this node leads")
                 return True
             said = "standing by: another node with this key leads, and this one takes over when that ends"
+            if not standing_by:
+                beside()
+                standing_by = True
         except Unavailable as error:
             said = f"waiting: {error}"
         if said != told:

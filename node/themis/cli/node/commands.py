@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from themis.cli.fields import Json
-from themis.cli.home import PORT_FILE, Home, home_of
+from themis.cli.home import Home, home_of
 from themis.cli.node.signals import Stop
 from themis.cli.output import print_facts, print_json, say
 from themis.core.errors import Broken, ThemisError, Unavailable
@@ -16,6 +16,7 @@ from themis.core.types import Hash32, Request
 
 if TYPE_CHECKING:
     from themis.api.licensing import Licensing
+    from themis.cli.node.front import Front
     from themis.daemon.lead import Held
     from themis.daemon.preflight import Check, Preflight
 
@@ -54,6 +55,7 @@ def run(context: typer.Context, engine: Elsewhere = None) -> None:
     """Run the node until it is told to stop (SIGTERM or Ctrl-C)."""
     from themis.api.access import token_of
     from themis.cli.node import log
+    from themis.cli.node.front import Front
     from themis.daemon.lead import taken
     from themis.daemon.preflight import Preflight
 
@@ -63,24 +65,21 @@ def run(context: typer.Context, engine: Elsewhere = None) -> None:
     with Stop() as stop:
         config = home.config()
         log.start(config.log)
-        token = token_of(home.path, config.api)
         preflight = Preflight(home.path, config)
-        if _passed(preflight, stop) and (held := taken(home.path, config, preflight, stop.wait)):
-            _serve(home, preflight, held, token, stop)
+        with Front(home.path, config.api, token_of(home.path, config.api)) as front:
+            if _passed(preflight, stop) and (held := taken(home.path, config, preflight, stop.wait, front.stand_by)):
+                _serve(home, preflight, held, front, stop)
     say("stopped")
 
 
-def _serve(home: Home, preflight: "Preflight", held: "Held", token: str | None, stop: Stop) -> None:
+def _serve(home: Home, preflight: "Preflight", held: "Held", front: "Front", stop: Stop) -> None:
     """Run the loops in this thread and the API in another, until told to stop."""
     from themis.api import app as api
-    from themis.api.access import hosts_of
     from themis.api.reading import Reading
-    from themis.api.server import Server
     from themis.daemon.assemble import assemble
     from themis.replay.verdict import of_home
 
     running = assemble(preflight.config, preflight, *held)
-    server = Server(preflight.config.api)
     reading = Reading(
         running.node,
         running.supervisor.health,
@@ -98,18 +97,14 @@ def _serve(home: Home, preflight: "Preflight", held: "Held", token: str | None, 
         return None if job is None else job.input
 
     verifier = of_home(licensing.client, home.path, preflight.config, input_of)
-    hosts = hosts_of(preflight.config.api)
-    members = running.spread
-    server.start(api.create(reading, licensing, verifier, hosts=hosts, token=token, door=running.door, spread=members))
-    port_file = home.path / PORT_FILE
-    port_file.write_text(f"{server.port}\n")
-    say(f"ready: {server.url}")
+    hosts, token, members = front.hosts, front.token, running.spread
+    app = api.create(reading, licensing, verifier, hosts=hosts, token=token, door=running.door, spread=members)
+    say(f"ready: {front.show(app)}")
     try:
         with stop.calling(running.supervisor.stop):
             running.supervisor.run()
     finally:
-        port_file.unlink(missing_ok=True)
-        server.stop()
+        front.close()
         running.engine.close()
         if running.traces is not None:
             running.traces.close()
