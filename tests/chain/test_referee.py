@@ -16,7 +16,7 @@ from tests.referee_kit import Bench
 from themis.dispute.search import WrongInput
 from themis.exact.referee import integrity
 
-ELEMENTS = 100
+ELEMENTS = 500
 """Of each operator."""
 
 

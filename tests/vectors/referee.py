@@ -11,14 +11,16 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.liars import altered
+from tests import quick_abi
 from tests.referee_cases import OPERATORS, drawn
 from tests.referee_kit import Bench
 from themis.exact.referee.case import Undefined
 from themis.exact.referee.judge import Accusation, WrongKind
-from themis.exact.referee.proof import AtHand, Prover
+from themis.exact.referee.proof import PROOF, ROOTS, SELECTOR, AtHand, Prover
 
 FILE: Final = Path(__file__).parent / "trace/proofs.jsonl"
 SEEDS: Final = range(12)
+TYPES: Final = (ROOTS, PROOF)
 
 
 def calls(op: str, seed: int, most: int) -> Iterator[tuple[str, bytes, bool, Accusation]]:
@@ -36,10 +38,10 @@ def calls(op: str, seed: int, most: int) -> Iterator[tuple[str, bytes, bool, Acc
             if accusation.word in bench.program.inputs:
                 continue
             try:
-                convicted = bench.convicted(tensors, accusation)
+                name, convicted, said = prover.proof(at_hand, accusation)
             except Undefined:
                 continue
-            yield *prover.call(at_hand, accusation), convicted, accusation
+            yield name, SELECTOR + quick_abi.encode(TYPES, said), convicted, accusation
 
 
 def _cases() -> Iterator[dict[str, Any]]:

@@ -122,16 +122,21 @@ class Prover:
 
     def call(self, claim: Openable, accusation: Accusation) -> tuple[str, bytes]:
         """The contract to ask, and what to call it with. Raises as `judge.rule`."""
-        opened = judge.rule(self.program, claim, accusation, self.declared).opened
+        name, _, said = self.proof(claim, accusation)
+        return name, SELECTOR + encode([ROOTS, PROOF], said)
+
+    def proof(self, claim: Openable, accusation: Accusation) -> tuple[str, bool, tuple[Any, ...]]:
+        """The contract to ask, how it rules, roots and a `Proof`. Raises as `judge.rule`."""
+        ruling = judge.rule(self.program, claim, accusation, self.declared)
         node = self.program.node(accusation.word)
         kind, index, rival = _spelled(accusation)
         proof = (
             *(kind, accusation.word, index, rival),
             opening(self.program_leaves, node.number + 1),
             self._root(node),
-            *self._opened(claim, opened),
+            *self._opened(claim, ruling.opened),
         )
-        return family(node.op, accusation), SELECTOR + encode([ROOTS, PROOF], [self.roots(claim), proof])
+        return family(node.op, accusation), ruling.convicted, (self.roots(claim), proof)
 
     def _root(self, node: Node) -> Opening:
         """The Sqrt whose Floor this is."""
