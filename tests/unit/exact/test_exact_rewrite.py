@@ -70,10 +70,28 @@ def test_each_rewrite_does_what_it_says() -> None:
         ("sums-as-products", "ReduceSum"),
         ("scanned-dispatch", "TopK"),
         ("counted-dispatch", "TopK"),
+        ("chained-experts", "Concat"),
     ):
         assert operators(rewrite(plain, [name]))[fewer] < before[fewer], name
     layers = before["NonZero"] + operators(rewrite(plain, ["scanned-dispatch"]))["NonZero"]
     assert operators(rewrite(plain, ["counted-dispatch"]))["TopK"] == before["TopK"] - 2 * layers == layers
+
+
+def test_experts_are_chained_only_where_rows_are_parted_as_they_were() -> None:
+    graph = Graph("parted otherwise")
+    rows = graph.input("rows", np.uint8, ("T", 2))
+    sizes, others = (graph.input(name, np.int64, (2,)) for name in ("sizes", "others"))
+    weight = np.arange(8, dtype=np.uint8).reshape(2, 4)
+    zero = np.uint8(128)
+    products = [
+        graph.op("MatMulInteger", part, weight, zero, zero, dtype=np.int32)
+        for part in graph.ops("Split", 2, rows, sizes, axis=0)
+    ]
+    doubled = graph.op("Mul", graph.op("Concat", *products, axis=0), np.int32(2))
+    for number, part in enumerate(graph.ops("Split", 2, doubled, others, axis=0)):
+        graph.output(f"y{number}", part)
+    model = serialize(graph.build())
+    assert rewrite(model, ["chained-experts"]) == model
 
 
 def test_rewriting_is_reproducible_and_keeps_the_interface() -> None:

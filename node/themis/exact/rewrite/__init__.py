@@ -11,7 +11,7 @@ from typing import Final
 import onnx
 
 from themis.exact.graph import serialize
-from themis.exact.rewrite import dispatch, guards, sums, tables
+from themis.exact.rewrite import chains, dispatch, guards, sums, tables
 from themis.exact.rewrite.net import Net
 
 
@@ -33,6 +33,7 @@ REWRITES: Final[Mapping[str, Rewrite]] = {
     "added-rows": Rewrite(sums.additions, ("ReduceSum",), instead_of=("rows-as-products",)),
     "sums-as-products": Rewrite(sums.products, ("ReduceSum",)),
     "scanned-dispatch": Rewrite(dispatch.scanned, ("TopK",), instead_of=("counted-dispatch",)),
+    "chained-experts": Rewrite(chains.chain, ("Mul", "DequantizeLinear", "QuantizeLinear")),
     "counted-dispatch": Rewrite(dispatch.counted, ("TopK",), instead_of=("scanned-dispatch",)),
 }
 """By name, in the order in which they are applied."""

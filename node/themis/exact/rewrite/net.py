@@ -2,7 +2,7 @@
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from graphlib import TopologicalSorter
 from typing import Any, Final
@@ -78,6 +78,14 @@ class Net:
         self.nodes.append(helper.make_node(op_type, names, made, name=f"{made[0]}_{op_type}", **attributes))
         self._forget()
         return made[-1]
+
+    def copy(self, node: onnx.NodeProto, operands: Sequence[str]) -> list[str]:
+        """Append a node like another one that reads these; the names of its outputs."""
+        made = [self._name() for _ in node.output]
+        values = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
+        self.nodes.append(helper.make_node(node.op_type, operands, made, name=f"{made[0]}_{node.op_type}", **values))
+        self._forget()
+        return made
 
     def replace(self, old: str, new: str) -> None:
         """Let all who read one value read another."""
