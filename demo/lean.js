@@ -17,4 +17,6 @@ for (const scope of ["@nomicfoundation", "@trufflesuite"].map((name) => join(mod
 for (const file of readdirSync(modules, { recursive: true })) {
   if (file.endsWith(".map")) rmSync(join(modules, file));
 }
-rmSync(join(modules, "ganache/dist/web"), { recursive: true, force: true });
+for (const unused of ["ganache/dist/web", "ethers/dist", "ethers/lib.esm", "ethers/src.ts"]) {
+  rmSync(join(modules, unused), { recursive: true, force: true });
+}
