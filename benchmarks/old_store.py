@@ -89,9 +89,12 @@ def main(line: Sequence[str] | None = None) -> int:
         with start(track):
             track.burst(_BURST)
             _all_final(track)
-        sizes = [_measured(track, jobs) for jobs in options.sizes]
+        sizes = []
+        for jobs in options.sizes:
+            sizes.append(_measured(track, jobs))
+            print(sizes[-1], file=sys.stderr)  # it takes long
         pruned = _pruned(track)
-    Console(width=120).print(_shown(sizes, pruned))
+    Console(width=140).print(_shown(sizes, pruned))
     if options.sizes == list(SIZES):
         machine = f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
         found = {"machine": machine, "sizes": [asdict(each) for each in sizes], "prune": asdict(pruned)}
