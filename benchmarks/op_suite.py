@@ -267,6 +267,9 @@ def _products() -> Iterator[Row]:
         yield f"MatMulInteger {name}", [u8], partial(_product, weight=weight, zero=zero)
         for shift in (0, 7, 12):
             yield f"QLinearMatMul {name} {shift}", [u8], partial(_scaled, weight=weight, zero=zero, scale=2.0**-shift)
+    edge = rng.choice(np.array([-127, 127], np.int8), (77, 33))
+    digits = [Input(np.uint8, 0, 127, ("N", 77))]
+    yield "MatMulInteger s8 digits", digits, partial(_product, weight=edge, zero=np.int8(0))
     yield (
         "MatMulInteger s8 s8",
         [Input(np.int8, *any8, ("N", 77))],

@@ -96,7 +96,9 @@ class OneByOne:
         """Raises Misconfigured for a model that ONNX Runtime cannot load."""
         reader.open()
         self._reader = reader
-        self._session = _opened(bundle, SessionSettings(threads, arena=False))  # what a request took is given back
+        # What a request took is given back; no two steps of a decoder have one shape, whose layout could be kept.
+        settings = SessionSettings(threads, arena=False, patterns=bundle.manifest.generation is None)
+        self._session = _opened(bundle, settings)
 
     def answer(self, work: Work) -> Answers:
         return Answers([self.stream(input_, unheard) for input_, _ in work], len(work))

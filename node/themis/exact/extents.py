@@ -123,8 +123,10 @@ def _best(inputs: Known, attributes: Mapping[str, Any], values: Sequence[Value |
 def _reshaped(inputs: Known, attributes: Mapping[str, Any], values: Sequence[Value | None]) -> list[Dims] | None:
     """Sizes that the shape says or copies, and for -1 what is left: the others' product divides the elements."""
     dims, shape = inputs[0], values[1]
-    if dims is None or shape is None or shape.constant is None or attributes.get("allowzero", 0):
+    if dims is None or shape is None or attributes.get("allowzero", 0):
         return None
+    if shape.constant is None:
+        return _formed(dims, shape.sizes)
     said = [int(size) for size in shape.constant.ravel()]
     left: int | None = 1
     for axis, size in enumerate(dims):
@@ -133,6 +135,12 @@ def _reshaped(inputs: Known, attributes: Mapping[str, Any], values: Sequence[Val
     for size in said:
         left = left // size if left is not None and size > 0 else left
     return [tuple(left if size == -1 else dims[axis] if size == 0 else size for axis, size in enumerate(said))]
+
+
+def _formed(dims: Dims, sizes: tuple[int, ...] | None) -> list[Dims] | None:
+    """By sizes that another tensor has; one that is 0 stands for the operand's own."""
+    own = (*dims, *[0] * len(sizes or ()))
+    return None if sizes is None else [tuple(_most((size, own[axis])) for axis, size in enumerate(sizes))]
 
 
 def _parted(inputs: Known, attributes: Mapping[str, Any], values: Sequence[Value | None]) -> list[Dims] | None:

@@ -5,11 +5,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from themis.exact.blocks import ACC_LINEAR, LIGHT_WEIGHT
+from themis.exact.blocks import ACC_LINEAR, LIGHT_WEIGHT, ZERO_POINT
 from themis.exact.call import Call, powers_of_two, zero_point
 from themis.exact.interval import Rejected, Value, proven
 
 COLUMNS_AT_ONCE: Final = 512
+INT16_MAX: Final = 2**15 - 1
 
 
 def matmul(call: Call) -> list[Value]:
@@ -51,7 +52,7 @@ def accumulator(call: Call, a: int, b: int, a_zero: int, b_zero: int) -> int:
             "use u8 x u8 with zero point 128"
         )
     if y.dtype == np.int8:
-        fits_pairs(y)
+        fits_pairs(x, y)
     zero_x, zero_y = zero_point(call, a_zero), zero_point(call, b_zero)
     largest = max(abs(x.low - zero_x), abs(x.high - zero_x))
     if y.constant is not None:
@@ -66,12 +67,15 @@ def heaviest_column(weight: NDArray[Any], zero: int) -> int:
     return int(max(sums, default=0))
 
 
-def fits_pairs(y: Value) -> None:
-    """Reject u8 x s8 unless no sum of two products can saturate 16 bits, as AVX2's vpmaddubsw adds neighbors."""
+def fits_pairs(x: Value, y: Value) -> None:
+    """Reject u8 x s8 unless no sum of two products can saturate 16 bits, as AVX2's vpmaddubsw adds neighbors.
+
+    ARM without dot products does the same with x - 128.
+    """
     if y.constant is None:
         raise Rejected("u8 x s8 saturates on AVX2, and the s8 operand is not constant: use u8 x u8, zero point 128")
-    if y.largest > LIGHT_WEIGHT:
+    if 2 * max(x.high, ZERO_POINT) * y.largest > INT16_MAX:
         raise Rejected(
-            f"u8 x s8 saturates on AVX2: weights reach {y.low}..{y.high}. Use u8 x u8 with zero point 128, or weights "
-            f"within +-{LIGHT_WEIGHT}"
+            f"u8 x s8 saturates on AVX2: u8 reach {x.high}, weights {y.low}..{y.high}. Use u8 x u8, zero point 128, "
+            f"weights within +-{LIGHT_WEIGHT}, or u8 of at most 127 with weights within +-127"
         )

@@ -27,6 +27,8 @@ class Value:
     high: int
     fractional: bool = False
     constant: NDArray[Any] | None = field(default=None, compare=False)
+    sizes: tuple[int, ...] | None = field(default=None, compare=False)
+    """Of a tensor's sizes: the most that each can be."""
 
     @property
     def is_float(self) -> bool:

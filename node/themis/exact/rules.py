@@ -69,7 +69,9 @@ def shape(call: Call) -> list[Value]:
     """Sizes, no larger than what is known of them."""
     dims = (call.dims[0] or (None,))[call.attributes.get("start", 0) : call.attributes.get("end")]
     known = [size for size in dims if size is not None]
-    return [Value(INT64, 0, max(known, default=0) if len(known) == len(dims) else AXIS_MAX)]
+    if call.dims[0] is None or len(known) < len(dims):
+        return [Value(INT64, 0, AXIS_MAX)]
+    return [Value(INT64, 0, max(known, default=0), sizes=tuple(known))]
 
 
 def non_zero(call: Call) -> list[Value]:

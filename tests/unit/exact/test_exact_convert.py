@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from tests import checkpoints
 from themis.bundles import bundle
 from themis.cli.program import invoke
 from themis.core.errors import Misconfigured
-from themis.exact.decoder import architecture, convert, maxima, memory, quantize
+from themis.exact.decoder import architecture, convert, floating, maxima, memory, quantize
 from themis.exact.decoder.checkpoint import SafeTensors
 from themis.exact.decoder.network import decoder
+from themis.exact.decoder.rotated import Rotated, rotation
 from themis.exact.decoder.specified import Spec
 from themis.exact.graph import serialize
 from themis.exact.lint import lint
@@ -42,15 +44,17 @@ class Held:
 
 
 @pytest.mark.parametrize("kind", checkpoints.KINDS)
-def test_each_architecture_is_near_its_floats_and_equal_to_its_specification(kind: str) -> None:
+@pytest.mark.parametrize("recipe", maxima.RECIPES)
+def test_each_architecture_is_near_its_floats_and_equal_to_its_specification(kind: str, recipe: str) -> None:
     arch, weights = architecture.read(checkpoints.config(kind), 64), Held(kind)
-    most = convert.scales(weights, arch, CALIBRATION, None)
+    most = convert.scales(weights, arch, CALIBRATION, None, recipe)
     numbers = quantize.numbers(weights, arch, most)
     report = convert.compare(weights, arch, (numbers, most), TEXTS)
     assert report.predictions == 3 * 39
-    assert 0 < report.kl_nats < 0.01
-    assert report.same_best_percent > 90
-    assert abs(report.change_percent) < 2
+    assert report.recipe == recipe
+    assert 0 < report.kl_nats < (0.01 if recipe == maxima.TWO_BYTES else 0.03)
+    assert report.same_best_percent > 85
+    assert abs(report.change_percent) < (2 if recipe == maxima.TWO_BYTES else 4)
     model = convert.emit(kind, numbers, arch.context)
     assert lint(model).findings == ()
     spec = Spec(TEXTS[0][:6], {})
@@ -63,6 +67,36 @@ def test_each_architecture_is_near_its_floats_and_equal_to_its_specification(kin
     names = list(spec.outputs)
     for name, found in zip(names, open_session(serialize(model)).run(names, feed), strict=True):
         assert np.array_equal(found, spec.outputs[name]), name
+
+
+@pytest.mark.parametrize("kind", checkpoints.KINDS)
+def test_rotated_weights_are_the_same_function_without_outliers(kind: str) -> None:
+    arch, weights = architecture.read(checkpoints.config(kind), 64), Held(kind)
+    weights.tensors["model.embed_tokens.weight"][:, 3] *= 50
+    turned = Rotated(weights, arch)
+    theirs, ours = (
+        floating.streams(each, arch, TEXTS[:1], lambda _: lambda *_: None)[0] @ floating.head(each, told).T
+        for each, told in ((weights, arch), (turned, replace(arch, tied=False)))
+    )
+    assert np.abs(theirs - ours).max() < 1e-4 * np.abs(theirs).max()
+    plain, spread = (np.abs(each.tensor("model.embed_tokens.weight")).max() for each in (weights, turned))
+    assert spread < plain / 2
+
+
+def test_a_rotation_keeps_lengths_and_angles() -> None:
+    for size in (1, 2, 7, 24, 576 // 8):
+        turned = rotation(np.eye(size, dtype=np.float32))
+        assert np.abs(turned @ turned.T - np.eye(size)).max() < 1e-6
+
+
+def test_a_recipe_is_known_and_its_maxima_are_its_own(tmp_path: Path) -> None:
+    arch, weights = architecture.read(checkpoints.config("llama"), 64), Held("llama")
+    file = tmp_path / "maxima.json"
+    file.write_text(convert.scales(weights, arch, CALIBRATION, None, maxima.ROTATED).to_json())
+    with pytest.raises(Misconfigured, match="is of the recipe 'rotated', not 'two bytes'"):
+        convert.scales(weights, arch, [], file)
+    with pytest.raises(Misconfigured, match="'4 bits' is no recipe: choose one of 'two bytes', 'rotated'"):
+        convert.scales(weights, arch, [], file, "4 bits")
 
 
 def convert_here(source: Path, to: Path, *more: str) -> int:

@@ -26,6 +26,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "tied": {},
     "untied": {"tied": False},
     "three digits": {"digits": 3},
+    "bytes": {"bytes_": True},
     "biased": {"bias": True},
     "normed heads": {"normed": (small.HEAD, small.HEAD)},
     "heads normed together": {"normed": (small.HEADS * small.HEAD, small.PAIRS * small.HEAD)},
@@ -104,10 +105,12 @@ def test_tables_are_what_floats_say() -> None:
     x = np.arange(-1_000, 1_001) / 256
     assert np.abs(tables.silu(1_000, 8) - 256 * x / (1 + np.exp(-x))).max() <= 0.5 + 1e-9
     found, angles = tables.turns(100_000.0, 8, 50), np.arange(50)[:, None] * 100_000.0 ** (-np.arange(4) / 4)
-    assert np.abs(found.cosines[:, :4] - np.cos(angles) * 2**14).max() <= 0.5 + 1e-6
-    assert np.abs(found.sines[:, 4:] - np.sin(angles) * 2**14).max() <= 0.5 + 1e-6
-    weights = tables.weights()
-    assert (weights[0], weights[32], weights[-1]) == (4_095, 2_048, 0)
+    assert np.abs(found.cosines[:, :4] - np.cos(angles) * 2**10).max() <= 0.5 + 1e-6
+    assert np.abs(found.sines[:, 4:] - np.sin(angles) * 2**10).max() <= 0.5 + 1e-6
+    choices, weights = tables.choices(), tables.falling(255, 0.3)
+    assert (choices[0], choices[32], choices[-1]) == (4_095, 2_048, 0)
+    assert np.abs(weights - 255 * 2 ** (-0.3 * np.arange(len(weights)))).max() <= 0.5 + 1e-9
+    assert weights[-2] > weights[-1] == 0
 
 
 @pytest.mark.parametrize(

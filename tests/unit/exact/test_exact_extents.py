@@ -35,7 +35,9 @@ def mask(context: int = 7) -> onnx.ModelProto:
     scores = g.op(
         "MatMulInteger", new, g.op("Transpose", both, perm=[0, 2, 1]), np.uint8(0), np.uint8(0), dtype=np.int32
     )
-    flat = g.op("Reshape", g.op("Mul", scores, seen), np.array([0, -1, 1, 1]))
+    line = g.op("Reshape", g.op("Mul", scores, seen), np.array([-1]))
+    again = g.op("Reshape", line, g.op("Shape", scores, dtype=np.int64))
+    flat = g.op("Reshape", again, np.array([0, -1, 1, 1]))
     wide = g.op("Gather", flat, np.zeros((3, 2), np.int64), axis=0)
     total = g.op("ReduceSum", wide, np.array([2]), keepdims=1)
     g.output("y", g.op("ReduceMax", total, axes=[0], keepdims=1))

@@ -81,13 +81,15 @@ def test_the_suites_traps_are_refused(name: str, reason: str) -> None:
     refused(case.model, reason)
 
 
-@pytest.mark.parametrize(("first", "exact"), [(-64, True), (-65, False)])
-def test_weights_within_64_make_u8_by_s8_safe(first: int, exact: bool) -> None:
-    """Two neighboring products then fit the 16 bits of vpmaddubsw: 2 * 255 * 64 < 2^15."""
+@pytest.mark.parametrize(
+    ("first", "highest", "exact"), [(-64, 255, True), (-65, 255, False), (-127, 127, True), (-128, 127, False)]
+)
+def test_u8_by_s8_is_safe_where_no_pair_of_products_leaves_16_bits(first: int, highest: int, exact: bool) -> None:
+    """As vpmaddubsw adds them, 2 * 255 * 64 < 2^15; ARM takes 128 away before: 2 * 128 * 127 < 2^15."""
     weight = np.full((16, 3), -64, np.int8)
     weight[:2] = first
     zero = np.int8(0)
     product = model(
-        lambda g, x: g.op("MatMulInteger", x, weight, np.uint8(128), zero, dtype=np.int32), np.uint8, 0, 255
+        lambda g, x: g.op("MatMulInteger", x, weight, np.uint8(128), zero, dtype=np.int32), np.uint8, 0, highest
     )
     assert lint(product).exact is exact

@@ -44,6 +44,9 @@ def convert(
     test: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Text to compare both forms on, for report.json.")
     ] = None,
+    recipe: Annotated[
+        str, typer.Option(help='How it counts: "two bytes", or "rotated", one byte but in the last matrix of a layer.')
+    ] = "two bytes",
     as_json: Json = False,
 ) -> None:
     """Make an exact decoder of a dense or sparse checkpoint. What it writes, `themis models add` takes."""
@@ -68,14 +71,14 @@ def convert(
         return convert.split(tokenizer.ids(bundle.read(file.absolute().parent, file.name, MAX_TEXT_BYTES)))
 
     say("measuring" if maxima is None else f"scales of {maxima}")
-    most = convert.scales(weights, arch, [] if maxima else texts(calibration or convert.CALIBRATION), maxima)
+    most = convert.scales(weights, arch, [] if maxima else texts(calibration or convert.CALIBRATION), maxima, recipe)
     numbers = quantize.numbers(weights, arch, most, say)
     report = convert.compare(weights, arch, (numbers, most), texts(test)) if test else None
     convert.write(target, convert.emit(source.name, numbers, arch.context), config, most, report)
     (target / TOKENIZER).write_bytes(content)
     (target / LICENSE).write_bytes(terms)
     say(f"next: `themis models add {to}`")
-    record = {"path": str(target), "recipe": convert.RECIPE, "context": arch.context, "layers": arch.layers}
+    record = {"path": str(target), "recipe": most.recipe, "context": arch.context, "layers": arch.layers}
     print_record(record | (asdict(report) if report else {}), as_json=as_json)
 
 

@@ -12,17 +12,17 @@ import onnx
 from numpy.typing import NDArray
 
 from themis.core.errors import Misconfigured
-from themis.exact.decoder import floating, quantize
+from themis.exact.decoder import floating
 from themis.exact.decoder import maxima as measured
 from themis.exact.decoder.architecture import Architecture
 from themis.exact.decoder.checkpoint import Weights
 from themis.exact.decoder.emitted import Emitter
 from themis.exact.decoder.maxima import Maxima
 from themis.exact.decoder.network import Numbers, decoder
+from themis.exact.decoder.rotated import Rotated
 from themis.exact.graph import serialize
 from themis.exact.session import open_session
 
-RECIPE: Final = "two bytes"
 MAXIMA, REPORT = "maxima.json", "report.json"
 CALIBRATION: Final = Path(__file__).with_name("calibration.txt")
 """Text that is shipped for it: of this project's own pages."""
@@ -60,17 +60,29 @@ def split(ids: Sequence[int]) -> list[list[int]]:
     return [text for text in texts if len(text) > 1]
 
 
-def scales(weights: Weights, arch: Architecture, texts: Sequence[Sequence[int]], file: Path | None) -> Maxima:
-    """Read from a file, or measured. Raises Misconfigured."""
+def scales(
+    weights: Weights,
+    arch: Architecture,
+    texts: Sequence[Sequence[int]],
+    file: Path | None,
+    recipe: str = measured.TWO_BYTES,
+) -> Maxima:
+    """For a recipe, read from a file, or measured. Raises Misconfigured."""
+    if recipe not in measured.RECIPES:
+        raise Misconfigured(f"{recipe!r} is no recipe: choose one of {', '.join(map(repr, measured.RECIPES))}")
     if file is None:
         if not texts:
             raise Misconfigured("the calibration text has no two tokens: give a longer one")
-        return measured.measure(weights, arch, texts)
+        form = Rotated(weights, arch) if recipe == measured.ROTATED else weights
+        return measured.measure(form, arch, texts, recipe)
     try:
         found = json.loads(file.read_text())
     except (OSError, ValueError) as error:
         raise Misconfigured(f"{file} cannot be read as maxima: {error}") from error
-    return measured.from_json(found, str(file))
+    maxima = measured.from_json(found, str(file))
+    if maxima.recipe != recipe:
+        raise Misconfigured(f"{file} is of the recipe {maxima.recipe!r}, not {recipe!r}: measure it again")
+    return maxima
 
 
 def compare(
@@ -79,7 +91,6 @@ def compare(
     """Both forms on test texts, the exact one as ONNX Runtime runs its graph."""
     numbers, maxima = exact
     session = open_session(serialize(emit("compared", numbers, max(map(len, texts)), every_row=True)))
-    steps = quantize.logit_steps(weights, arch, maxima)
     hidden = floating.streams(weights, arch, texts, lambda _: lambda *_: None)
     matrix = floating.head(weights, arch)
     ours: list[NDArray[Any]] = []
@@ -91,7 +102,7 @@ def compare(
         blocks = zip(floating.surprises(stream, matrix, following), _rows(session, arch, text), strict=True)
         for number, ((logs, lost), logits) in enumerate(blocks):
             after = following[number * floating.BLOCK :][: len(lost)]
-            exact_logs, exact_lost = floating.scored(logits[: len(lost)] / steps, after)
+            exact_logs, exact_lost = floating.scored(logits[: len(lost)] / numbers.logit_steps, after)
             ours.append(exact_lost)
             theirs.append(lost)
             divergences.append((np.exp(logs) * (logs - exact_logs)).sum(-1))
@@ -99,7 +110,7 @@ def compare(
     exact_lost, lost = np.concatenate(ours), np.concatenate(theirs)
     more = exact_lost - lost
     return Report(
-        recipe=RECIPE,
+        recipe=maxima.recipe,
         predictions=len(more),
         perplexity_float=round(float(np.exp(lost.mean())), 4),
         perplexity_exact=round(float(np.exp(exact_lost.mean())), 4),

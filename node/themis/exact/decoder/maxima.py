@@ -17,6 +17,9 @@ from themis.exact.decoder.architecture import Architecture
 from themis.exact.decoder.checkpoint import Weights
 
 BY_HEAD: Final = ("queries", "keys", "values")
+TWO_BYTES: Final = "two bytes"
+ROTATED: Final = "rotated"
+RECIPES: Final = (TWO_BYTES, ROTATED)
 SIGNIFICANT: Final = 6
 """Digits."""
 
@@ -48,13 +51,15 @@ class Maxima:
     stream: float
     head_in: float
     layers: tuple[LayerMaxima, ...]
+    recipe: str = TWO_BYTES
+    """Of which form of the weights they are."""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=1) + "\n"
 
 
-def measure(weights: Weights, arch: Architecture, texts: Sequence[Sequence[int]]) -> Maxima:
-    """Run the float model over texts."""
+def measure(weights: Weights, arch: Architecture, texts: Sequence[Sequence[int]], recipe: str = TWO_BYTES) -> Maxima:
+    """Run the float model over texts; the weights are as the recipe has them."""
     found: list[dict[str, NDArray[Any]]] = [{} for _ in range(arch.layers + 1)]
 
     def record(layer: int) -> floating.Record:
@@ -68,7 +73,8 @@ def measure(weights: Weights, arch: Architecture, texts: Sequence[Sequence[int]]
     floating.streams(weights, arch, texts, record)
     plain = [{name: _plain(value) for name, value in layer.items()} for layer in found]
     stream = max(layer.pop("stream") for layer in plain)
-    return from_json({"stream": stream, "head_in": plain[-1]["head_in"], "layers": plain[:-1]}, "the measurement")
+    told = {"stream": stream, "head_in": plain[-1]["head_in"], "layers": plain[:-1], "recipe": recipe}
+    return from_json(told, "the measurement")
 
 
 def from_json(found: Mapping[str, Any], where: str) -> Maxima:
@@ -77,7 +83,9 @@ def from_json(found: Mapping[str, Any], where: str) -> Maxima:
         layers = tuple(
             LayerMaxima(**{name: _checked(value) for name, value in each.items()}) for each in found["layers"]
         )
-        return Maxima(_checked(found["stream"]), _checked(found["head_in"]), layers)
+        return Maxima(
+            _checked(found["stream"]), _checked(found["head_in"]), layers, str(found.get("recipe", TWO_BYTES))
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise Misconfigured(f"{where} holds no maxima of a decoder: {error!r}. Measure them again.") from error
 

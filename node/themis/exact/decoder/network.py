@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from themis.exact.blocks import I32, U8, ZERO_POINT
-from themis.exact.decoder.blocks import DIGITS, Blocks, Gate, Heads, Matrix, Mixture, Norm, Turns, V
+from themis.exact.blocks import I32, ZERO_POINT
+from themis.exact.decoder.blocks import DIGITS, I8, Blocks, Gate, Head, Heads, Matrix, Mixture, Norm, Turns, V
 from themis.exact.gemm import heaviest_column
 
 
@@ -42,7 +42,7 @@ class Layer:
 class Numbers:
     """All that a decoder is made of."""
 
-    table: U8
+    table: I8
     """Embeddings, see `Blocks.embed`."""
     table_multiplier: I32
     table_shift: int
@@ -51,7 +51,9 @@ class Numbers:
     layers: tuple[Layer, ...]
     stream_limit: int
     last: Norm
-    head: Matrix
+    head: Head
+    logit_steps: float = 1.0
+    """How many units of a logit are one of the float model's."""
 
     @property
     def vocabulary(self) -> int:
@@ -60,8 +62,9 @@ class Numbers:
     @property
     def logit_limit(self) -> int:
         """Largest absolute value that a logit may have."""
-        heaviest = heaviest_column(self.head.weight, ZERO_POINT)
-        return DIGITS[self.head.digits] * heaviest * int(self.head.multiplier.max())
+        heaviest = heaviest_column(self.head.weight, 0)
+        activation = ZERO_POINT if self.head.digits == 1 else DIGITS[self.head.digits]
+        return activation * heaviest * int(self.head.multiplier.max())
 
 
 def decoder(b: Blocks[V], numbers: Numbers, *, every_row: bool = False) -> None:
@@ -70,15 +73,15 @@ def decoder(b: Blocks[V], numbers: Numbers, *, every_row: bool = False) -> None:
     ids = b.start(numbers.turns, numbers.layers[0].heads, len(numbers.layers), numbers.vocabulary)
     x = b.embed(ids, numbers.table, numbers.table_multiplier, numbers.table_shift, tied=numbers.tied)
     for index, layer in enumerate(numbers.layers):
-        qkv = b.product(b.norm(x, layer.before, layer.qkv.digits), layer.qkv)
+        qkv = b.product(b.norm(x, layer.before), layer.qkv)
         if layer.head_norms:
             qkv = b.normed_heads(qkv, layer.heads, layer.head_norms.queries, layer.head_norms.keys)
         x = b.residual(x, b.product(b.attention(qkv, index, layer.heads), layer.out), limit)
-        h = b.norm(x, layer.between, 2)
+        h = b.norm(x, layer.between)
         if isinstance(layer.feed, Mixture):
             y = b.mixture(h, layer.feed)
         else:
             y = b.product(b.gated(b.product(h, layer.feed.up), layer.feed.gate), layer.feed.down)
         x = b.residual(x, y, limit)
-    logits = b.logits(b.norm(x if every_row else b.last(x), numbers.last, 2), numbers.head)
+    logits = b.logits(b.norm(x if every_row else b.last(x), numbers.last), numbers.head)
     b.best(logits, numbers.logit_limit)

@@ -7,21 +7,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from themis.exact.blocks import I32, U8, ZERO_POINT
+from themis.exact.blocks import I32, ZERO_POINT
 from themis.exact.decoder import tables
 from themis.exact.decoder.blocks import (
+    BYTE_BITS,
+    BYTE_STEPS,
     DIGITS,
-    HALF,
+    I8,
     SHARE_BITS,
     TURN_BITS,
     Gate,
+    Head,
     Heads,
     Matrix,
     Mixture,
     Norm,
     Turns,
 )
-from themis.exact.spec import truncated_quotient
+from themis.exact.spec import round_half_even, truncated_quotient
 
 Int = NDArray[np.int64]
 
@@ -43,17 +46,17 @@ class Spec:
         self._turns = turns
         return self._tokens
 
-    def embed(self, ids: Int, table: U8, multiplier: I32, shift: int, *, tied: bool) -> Int:
-        rows = (table.T if tied else table)[ids].astype(np.int64) - ZERO_POINT
+    def embed(self, ids: Int, table: I8, multiplier: I32, shift: int, *, tied: bool) -> Int:
+        rows = (table.T if tied else table)[ids].astype(np.int64)
         return _over(rows * multiplier.astype(np.int64)[ids][:, None], shift)[:, None]
 
-    def norm(self, x: Int, norm: Norm, digits: int) -> Int:
+    def norm(self, x: Int, norm: Norm) -> Int:
         squares = (x * x).sum(-1)
         roots = np.array([max(isqrt(int(s)), norm.floor) for s in squares.ravel()], np.int64).reshape(squares.shape)
-        return _clipped(truncated_quotient(x * norm.gain, roots[..., None]), DIGITS[digits])
+        return _clipped(truncated_quotient(x * norm.gain, roots[..., None]), norm.limit)
 
     def product(self, x: Int, matrix: Matrix) -> Int:
-        found = _over(_weighed(x, matrix.weight) * matrix.multiplier, matrix.shift)
+        found = truncated_quotient(_weighed(x, matrix) * matrix.factor, matrix.divisor)
         if matrix.bias is not None:
             found = found + matrix.bias
         return found if matrix.limit is None else _clipped(found, matrix.limit)
@@ -62,35 +65,35 @@ class Spec:
         count, ends = len(qkv), [heads.heads * heads.width, (heads.heads + heads.pairs) * heads.width]
         q, k, v = np.split(qkv.reshape(count, -1), ends, 1)
         normed = [
-            self.norm(part.reshape(count, -1, norm.gain.shape[-1]), norm, 2).reshape(count, -1)
+            self.norm(part.reshape(count, -1, norm.gain.shape[-1]), norm).reshape(count, -1)
             for part, norm in ((q, queries), (k, keys))
         ]
         return np.concatenate([*normed, v], 1).reshape(qkv.shape)
 
     def attention(self, qkv: Int, layer: int, heads: Heads) -> Int:
         split = qkv.reshape(len(qkv), heads.heads + 2 * heads.pairs, heads.width)
-        turned = split[:, : heads.heads + heads.pairs]
-        swapped = np.roll(turned, heads.width // 2, -1)
+        turning = split[:, : heads.heads + heads.pairs]
+        swapped = np.roll(turning, heads.width // 2, -1)
         cosines, sines = (
             table.astype(np.int64)[self._positions][:, None] for table in (self._turns.cosines, self._turns.sines)
         )
-        turned = (turned * cosines + swapped * sines) >> TURN_BITS
-        both = np.clip(np.concatenate([turned, split[:, heads.heads + heads.pairs :]], 1) + HALF, 0, 2**16 - 1)
-        query = both[:, : heads.heads] - HALF
-        new = (both[:, heads.heads :] // 256).astype(np.uint8)
+        turned = turning * cosines + swapped * sines
+        both = np.concatenate([turned, split[:, heads.heads + heads.pairs :] << TURN_BITS], 1)
+        bytes_ = np.clip(round_half_even(both, np.array(1 << BYTE_BITS)) + ZERO_POINT, 0, 255)
+        query, new = bytes_[:, : heads.heads] - ZERO_POINT, bytes_[:, heads.heads :].astype(np.uint8)
         key = self._grown(f"{layer}.key", new[:, : heads.pairs].transpose(1, 2, 0)[None], -1)
         value = self._grown(f"{layer}.value", new[:, heads.pairs :].transpose(1, 0, 2)[None], 2)
-        weights, found = tables.weights().astype(np.int64), np.zeros((len(qkv), heads.heads, heads.width), np.int64)
+        weights, found = heads.table.astype(np.int64), np.zeros((len(qkv), heads.heads, heads.width), np.int64)
         for head in range(heads.heads):
             pair = head * heads.pairs // heads.heads
             for row, position in enumerate(self._positions):
                 seen = slice(0, position + 1)
                 score = query[row, head] @ (key[0, pair, :, seen].astype(np.int64) - ZERO_POINT)
-                distance = (score.max() - score) >> heads.score_shift
+                distance = (score.max() - score) >> heads.shift
                 weight = weights[np.minimum(distance, len(weights) - 1)]
                 mean = weight @ (value[0, pair, seen].astype(np.int64) - ZERO_POINT) * heads.gain[pair]
                 found[row, head] = truncated_quotient(mean, weight.sum())
-        return _clipped(found, DIGITS[2]).reshape(len(qkv), 1, -1)
+        return _clipped(found, heads.limit).reshape(len(qkv), 1, -1)
 
     def gated(self, x: Int, gate: Gate) -> Int:
         inner = x.shape[-1] // 2
@@ -101,10 +104,8 @@ class Spec:
         out = np.zeros_like(x)
         for token, (row, logits) in enumerate(zip(x, self.product(x, mixture.router)[:, 0], strict=True)):
             for expert, share in _shares(logits, mixture):
-                up = Matrix(
-                    mixture.up[expert], mixture.up_multiplier[expert], mixture.up_shift, 2, None, mixture.gate.reach
-                )
-                down = Matrix(mixture.down[expert], mixture.down_multiplier[expert], mixture.down_shift)
+                up = Matrix(mixture.up[expert], mixture.up_divisor[expert], mixture.up_factor, limit=mixture.gate.reach)
+                down = Matrix(mixture.down[expert], mixture.down_divisor[expert], mixture.down_factor)
                 out[token] += share * self.product(self.gated(self.product(row, up), mixture.gate), down)
         return _over(out, SHARE_BITS)
 
@@ -114,8 +115,8 @@ class Spec:
     def last(self, x: Int) -> Int:
         return x[-1:]
 
-    def logits(self, x: Int, matrix: Matrix) -> Int:
-        found = (_weighed(x, matrix.weight) * matrix.multiplier).reshape(1, len(x), -1)
+    def logits(self, x: Int, head: Head) -> Int:
+        found = (_weighed(x, head) * head.multiplier).reshape(1, len(x), -1)
         self.outputs["logits"] = found
         return found
 
@@ -131,8 +132,9 @@ class Spec:
         return grown
 
 
-def _weighed(x: Int, weight: U8) -> Int:
-    return np.asarray(x @ (weight.astype(np.int64) - ZERO_POINT))
+def _weighed(x: Int, matrix: Matrix | Head) -> Int:
+    taken = round_half_even(x, BYTE_STEPS) if matrix.digits == 1 else x
+    return np.asarray(taken @ matrix.weight.astype(np.int64))
 
 
 def _over(x: Int, shift: int) -> Int:
@@ -146,7 +148,7 @@ def _clipped(x: Int, limit: int) -> Int:
 
 def _shares(logits: Int, mixture: Mixture) -> list[tuple[int, int]]:
     """One token's experts with their shares of 2^15, best first."""
-    table = tables.weights().astype(np.int64)
+    table = tables.choices().astype(np.int64)
     weights = table[np.minimum(logits.max() - logits, len(table) - 1)]
     chosen = sorted(range(len(logits)), key=lambda expert: (-logits[expert], expert))[: mixture.top_k]
     total = int(weights.sum() if mixture.share_of_all else weights[chosen].sum())

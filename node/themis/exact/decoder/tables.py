@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from themis.exact.blocks import I32, OCTAVE
-from themis.exact.decoder.blocks import TURN_BITS, WEIGHT_BITS, Turns
+from themis.exact.decoder.blocks import CHOICE_MAX, TURN_BITS, Turns
 
 PRECISION: Final = 40
 """Decimal digits, of which results keep five."""
@@ -16,14 +16,18 @@ FLAT: Final = 24
 
 
 @cache
-def weights() -> I32:
-    """Softmax weights: 2^(-i / 32) in 0..4095, and 0 from where it rounds to less than a half."""
+def falling(most: int, octaves: float) -> I32:
+    """Softmax weights: most * 2^(-i * octaves), and 0 from where it rounds to that."""
+    table = [most]
     with localcontext(prec=PRECISION):
-        top = Decimal(2**WEIGHT_BITS - 1)
-        table = [
-            _rounded(top * Decimal(2) ** (Decimal(-place) / OCTAVE)) for place in range((WEIGHT_BITS + 1) * OCTAVE)
-        ]
-    return np.array([*table[:-1], 0], np.int32)
+        while table[-1]:
+            table.append(_rounded(most * Decimal(2) ** (-len(table) * Decimal(octaves))))
+    return np.array(table, np.int32)
+
+
+def choices() -> I32:
+    """Weights of experts, by their logits' distances from the best in 1/32 octave."""
+    return falling(CHOICE_MAX, 1 / OCTAVE)
 
 
 @cache
