@@ -83,8 +83,7 @@ def steps(
     if not 0 < len(question) < schema.context:
         raise Refused(Reason.INVALID_INPUT, f"{len(question)} tokens; 1 to {schema.context - 1} fit")
     reach.require_known(schema, question)
-    piece = reach.piece(schema) or len(question)
-    *before, new = (list(question[first : first + piece]) for first in range(0, len(question), piece))
+    *before, new = pieces(schema, question, reach)
     cache, past = empty_cache(schema, inputs), 0
     for part in before:
         _, cache = step(session, schema, part, past, cache, reach=reach)
@@ -97,6 +96,12 @@ def steps(
         if token in schema.eos_ids:
             return
         new = [token]
+
+
+def pieces(schema: GenerationSchema, question: Sequence[int], reach: Reach) -> list[list[int]]:
+    """In which a question is read, each in one run."""
+    most = reach.piece(schema) or len(question)
+    return [list(question[first : first + most]) for first in range(0, len(question), most)]
 
 
 def step(

@@ -5,7 +5,6 @@ from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
-import onnxruntime as ort
 
 from themis.bundles.bundle import TOKENIZER, Bundle
 from themis.bundles.manifest import TENSORS, TEXT, GenerationSchema
@@ -81,7 +80,7 @@ class Generic:
             raise Refused(Reason.INVALID_INPUT, "the input has no tokens, or one beyond every vocabulary")
         return ids
 
-    def answer(self, session: ort.InferenceSession, input_: bytes, hear: Hear = unheard) -> bytes:
+    def answer(self, session: decoder.Session, input_: bytes, hear: Hear = unheard) -> bytes:
         """Result bytes. Raises Refused, and what the session raises."""
         if self._manifest.generation:
             output = self._written(self.generate(session, input_, hear).tokens)
@@ -110,6 +109,10 @@ class Generic:
     def steps(self, session: decoder.Session, input_: bytes) -> Iterator[decoder.Step]:
         """The same, token by token."""
         return decoder.steps(session, self._generation(), self._manifest.inputs, self.ids(input_), self._reach)
+
+    def pieces(self, input_: bytes) -> list[list[int]]:
+        """What a decoder reads of a request in each run. Raises Refused."""
+        return decoder.pieces(self._generation(), self.ids(input_), self._reach)
 
     def _generation(self) -> GenerationSchema:
         if self._manifest.generation is None:

@@ -14,7 +14,7 @@ from themis.engine import batch, preprocess, tensors
 from themis.engine.generic import Generic
 from themis.exact import kept, program, trace
 from themis.exact.session import RUNTIME_ERRORS
-from themis.exact.trace import Trace
+from themis.exact.trace import Header, Trace
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -41,6 +41,37 @@ def traced(bundle: Bundle, input_: bytes, code: bytes | None, file: Path | None 
     except NO_TRACE as error:
         raise Refused(Reason.ENGINE_REFUSED, str(error)) from error
     return Trace(tuple(headers)), render(outputs)
+
+
+def runs(bundle: Bundle, input_: bytes) -> tuple[list[Trace], bytes]:
+    """The traces of all runs with which an exact decoder answers, and the answer, which follows from them.
+
+    Raises Refused.
+    """
+    reader, recorder = Generic(bundle), _Recorder(onnx.load_from_string(bundle.model))
+    reader.open()
+    try:
+        return recorder.traces, reader.answer(recorder, input_)
+    except NO_TRACE as error:
+        raise Refused(Reason.ENGINE_REFUSED, str(error)) from error
+
+
+class _Recorder:
+    """As a session, whose runs leave traces."""
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self._model, self._program = model, program.read(model)
+        self.traces: list[Trace] = []
+
+    def run(self, output_names: list[str], input_feed: dict[str, NDArray[Any]], /) -> list[NDArray[Any]]:
+        words = {name: self._program.outputs[name] for name in output_names}
+        headers: list[Header] = []
+        found: dict[int, NDArray[Any]] = {}
+        for word, array in trace.tensors(self._model, self._program, input_feed):
+            headers.append(trace.commit(word, array))
+            found |= {word: array} if word in words.values() else {}
+        self.traces.append(Trace(tuple(headers)))
+        return [found[words[name]] for name in output_names]
 
 
 def _prepared(
