@@ -20,13 +20,13 @@ def grow(path: Path, jobs: int) -> int:
     turns = max(1, jobs // first)
     db.execute("PRAGMA synchronous = OFF")
     db.execute("BEGIN")
-    for turn in range(1, turns):
+    for turn in range(last + 1, last + turns):  # other numbers than when it was grown before
         _copy(db, "jobs", {"id": f"mixed(id, {turn})", "mined_tx": f"mixed(mined_tx, {turn})"}, f"seq <= {last}", "seq")
         _copy(db, "facts", {"job_id": f"mixed(job_id, {turn})"}, f"rowid <= {fact}")
         own = {
             "hash": f"mixed(hash, {turn})",
             "job_ids": f"mixed(job_ids, {turn})",
-            "nonce": f"-1 - rowid - {turn * sent}",
+            "nonce": f"-1 - rowid - {(turn - last) * sent}",
         }
         _copy(db, "transactions", own, f"rowid <= {sent}")
     db.execute("COMMIT")

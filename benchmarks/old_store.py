@@ -32,7 +32,7 @@ from themis.core.reorg import TAIL_LENGTH
 from themis.daemon.watch import REORG_DEPTH
 
 RESULTS: Final = Path(__file__).with_name("growth.json")
-SIZES: Final = (0, 100_000, 1_000_000)
+SIZES: Final = (0, 1_000_000)
 """Finished jobs; 0: those of the burst alone."""
 ASKED: Final = {
     "status": "/v1/status",
@@ -93,14 +93,20 @@ def main(line: Sequence[str] | None = None) -> int:
         for jobs in options.sizes:
             sizes.append(_measured(track, jobs))
             print(sizes[-1], file=sys.stderr)  # it takes long
+        _keep(options.sizes, sizes, None)
         pruned = _pruned(track)
+    _keep(options.sizes, sizes, pruned)
     Console(width=140).print(_shown(sizes, pruned))
-    if options.sizes == list(SIZES):
-        machine = f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
-        found = {"machine": machine, "sizes": [asdict(each) for each in sizes], "prune": asdict(pruned)}
-        RESULTS.write_text(json.dumps(found, indent=1) + "\n")
     flat = all(each.start_cpu_s < sizes[0].start_cpu_s + 0.2 for each in sizes)
     return 0 if flat and pruned.counts_kept else 1
+
+
+def _keep(asked: Sequence[int], sizes: Sequence[Size], pruned: Pruned | None) -> None:
+    """Store what is known so far, of a whole run."""
+    if list(asked) == list(SIZES):
+        machine = f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+        found = {"machine": machine, "sizes": [asdict(each) for each in sizes], "prune": pruned and asdict(pruned)}
+        RESULTS.write_text(json.dumps(found, indent=1) + "\n")
 
 
 def _measured(track: Track, jobs: int) -> Size:

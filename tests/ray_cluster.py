@@ -21,7 +21,7 @@ PROGRAMS: Final = Path(sys.executable).parent
 NEEDS_RAY: Final = pytest.mark.skipif(
     not (PROGRAMS / "ray").exists(), reason="NOT RUN for want of Ray (`make ray-test` installs it): models on a cluster"
 )
-_PATIENCE_S: Final = 300
+_PATIENCE_S: Final = 600
 _CPUS: Final = 8
 """That each node says it has: Ray starts no more replicas than fit."""
 
@@ -65,7 +65,7 @@ class RayCluster:
         options = {"host": "127.0.0.1", "port": self._proxies[0]}
         file = self._folder / "serve.json"
         file.write_text(json.dumps({**config, "http_options": options}))
-        self._tool("serve", "deploy", str(file))
+        self._wait(lambda: self._tool("serve", "deploy", str(file)))  # on a busy machine Ray gives up sooner than we do
         self._wait(lambda: all(each["status"] != "DEPLOYING" for each in self.applications().values()))
 
     def applications(self) -> dict[str, Any]:
@@ -130,8 +130,10 @@ class RayCluster:
             said: dict[str, Any] = json.loads(reply.read())
         return said
 
-    def _tool(self, name: str, *arguments: str) -> None:
-        subprocess.run([PROGRAMS / name, *arguments], check=True, capture_output=True, env=self._environment)
+    def _tool(self, name: str, *arguments: str) -> bool:
+        with (self._folder / f"{name}.log").open("ab") as log:
+            line = [str(PROGRAMS / name), *arguments]
+            return subprocess.run(line, stdout=log, stderr=log, env=self._environment, check=False).returncode == 0
 
     def _wait(self, until: Callable[[], bool]) -> None:
         give_up_s = time.monotonic() + _PATIENCE_S

@@ -98,6 +98,11 @@ def test_machines_that_do_not_answer_are_waited_for(home: Path) -> None:
     preflight.close()
 
 
+def test_run_takes_the_machines_from_its_line(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert invoke(["--home", str(home), "run", "--engine", "http://10.0.0.1"]) == Misconfigured.exit_status
+    assert "engine.url: must begin with ray://" in capsys.readouterr().err
+
+
 def test_check_prints_all_and_ends_with_the_first_failure(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke(["--home", str(home), "check"]) == Misconfigured.exit_status
     told = capsys.readouterr()
