@@ -93,10 +93,13 @@ def artifact(target: Target, binary: Path, bytecode: str | None = None) -> dict[
     }
 
 
-def abstract() -> tuple[dict[str, str], dict[str, Any]]:
-    """Every source of `src/` and all that they import, and what the compiler says of them without making code."""
+def abstract(changed: Mapping[str, str]) -> tuple[dict[str, str], dict[str, Any]]:
+    """Every source of `src/` and all that they import, and what the compiler says of them without making code.
+
+    `changed`: what stands in the place of some, by name.
+    """
     given = {file.relative_to(CONTRACTS).as_posix(): file.read_text() for file in (CONTRACTS / "src").rglob("*.sol")}
-    sources = closure(given, CONTRACTS, _remappings())
+    sources = closure(given | dict(changed), CONTRACTS, _remappings())
     asked = {
         "language": "Solidity",
         "sources": {name: {"content": content} for name, content in sources.items()},

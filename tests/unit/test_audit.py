@@ -1,6 +1,8 @@
 """What Slither finds is explained, once, and nothing else is: the file is whole, and each way to be wrong is told."""
 
-from contracts.audit import FINDINGS, Explained, Finding
+import re
+
+from contracts.audit import BY_HAND, CALLS, FINDINGS, Explained, Finding, plain
 
 FOUND = Finding("calls-loop", "Lens.termsAt")
 TEXT = """
@@ -33,8 +35,21 @@ def test_what_is_gone_is_told() -> None:
 
 def test_each_explanation_says_why_and_names_what_there_is() -> None:
     explained = Explained.read(FINDINGS.read_text())
-    sources = " ".join(file.read_text() for file in (FINDINGS.parent / "src").rglob("*.sol"))
+    files = [*(FINDINGS.parent / "src").rglob("*.sol"), FINDINGS.parent / CALLS]
+    sources = " ".join(file.read_text() for file in files)
     assert len(explained.findings) > 20
     for finding, why in explained.findings.items():
         assert len(why) > 5, finding
         assert all(name in sources for name in finding.at.split(".")), finding
+
+
+def test_slither_reads_no_call_in_assembly() -> None:
+    """What calls by hand is given to it as the compiler would call, and nothing else calls by hand."""
+    called = re.compile(r":= (static|delegate)?call\(|iszero\(staticcall\(")
+    names = []
+    for file in sorted((FINDINGS.parent / "src").rglob("*.sol")):
+        source = file.read_text()
+        if called.search(source):
+            names.append(file.stem)
+            assert not called.search(plain(file.stem, source))
+    assert names == sorted(BY_HAND)
