@@ -1,5 +1,6 @@
 """What models read and write is proved on a chain, too: of tensors all, of code all but tokens, which are checked."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -176,9 +177,24 @@ def test_tokens_that_pass_every_check_convict_nobody(table: Table, stage: Stage)
     tensors = retold(stage)
     request = table.play(tensors, code(), report_of(stage, tensors), 61)
     assert any("no contract convicts this answer" in line for line in table.said), table.said
+    (watcher, liar), deadline = table.players, "themis_watch_deadline_timestamp_seconds"
+    assert measured(watcher, deadline) < math.inf
+    assert measured(liar, deadline) == math.inf
     table.court.later(CLOCK_S + 1)
     table.court.play(*table.players)
     assert convicted(table.court, request) == ""
+    for player, side in ((watcher, "challenger"), (liar, "guarantor")):
+        assert measured(player, "themis_watch_games_ended", side=side, how="dismissed") == 1
+        assert measured(player, "themis_watch_games", side=side, phase="challenger") == 0
+        assert measured(player, deadline) == math.inf
+    assert measured(watcher, "themis_watch_answers_total", verdict="undecided") == 1
+    assert measured(liar, "themis_watch_bond_wei", part="free") > 0
+
+
+def measured(player: Watcher, name: str, **labels: str) -> float:
+    found = player.tally.registry.get_sample_value(name, labels)
+    assert found is not None, name
+    return found
 
 
 def test_an_honest_report_that_a_liar_challenges_keeps_its_bond(table: Table, stage: Stage) -> None:

@@ -3,7 +3,8 @@
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
-from fastapi import FastAPI, HTTPException, Path, Query
+from fastapi import FastAPI, HTTPException, Path, Query, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from themis.api import problems
 from themis.api.headers import Headers
@@ -41,13 +42,19 @@ def install(app: FastAPI, archive: Archive) -> None:
             raise HTTPException(HTTPStatus.NOT_FOUND, "the trace has no such node") from error
 
 
-def alone(archive: Archive) -> FastAPI:
-    """An API of traces and nothing else."""
+def alone(archive: Archive, registry: CollectorRegistry | None = None) -> FastAPI:
+    """An API of traces and, with a registry, of what whoever plays for them measures; nothing else."""
     app = FastAPI(title="Themis traces", docs_url=None, redoc_url=None, openapi_url=None)
     problems.install(app)
     app.add_middleware(Limits)
     app.add_middleware(Headers)
     install(app, archive)
+    if registry is not None:
+
+        @app.get("/metrics")
+        def metrics() -> Response:
+            return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
     return app
 
 

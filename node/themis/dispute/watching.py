@@ -5,6 +5,7 @@ that was signed last, and a reorganization makes a move due again.
 """
 
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ from themis.dispute.held import Held
 from themis.dispute.playing import Challenger, Guarantor, Planned, Undecided
 from themis.dispute.served import Served
 from themis.dispute.showing import NotInTrace
+from themis.dispute.tally import CHALLENGER, GUARANTOR, UNDECIDED, Seat, Tally
 from themis.ports import Signer
 from themis.replay.history import Exchange
 from themis.replay.verdict import Outcome, Verifier
@@ -89,6 +91,8 @@ class Watcher:
     hand: Hand
     notebook: Notebook
     say: Callable[[str], None]
+    tally: Tally = field(default_factory=Tally)
+    _seats: list[Seat] = field(init=False, default_factory=list)
     _challenger: Challenger = field(init=False)
     _guarantor: Guarantor = field(init=False)
     _models: dict[Hash32, Held] = field(init=False, default_factory=dict)
@@ -106,13 +110,30 @@ class Watcher:
         covers = self.disputes.covers()
         games = self.disputes.games(covers)
         acted = False
+        self._seats = []
         for game in games:
             if not game.ended and self.hand.account in (game.guarantor, game.challenger):
                 work = partial(self._play, game, covers[game.cover_id])
                 acted |= self._tried(f"game {shown(game.id)}", work)
         for covering in covers.values():
             acted |= self._tried(f"cover {shown(covering.id)}", partial(self._look_after, covering, games))
+        self._count(games)
         return acted
+
+    def _count(self, games: list[Game]) -> None:
+        own = self.hand.account
+        (money,) = self.disputes.read(WARRANTY, self.disputes.warranty, "bondOf", own)
+        amount_wei, reserved_wei, _, leaving_wei = money
+        self.tally.funded(amount_wei, reserved_wei, leaving_wei)
+        self.tally.seated(self._seats)
+        mine = [game for game in games if own in (game.guarantor, game.challenger) and game.ended]
+        self.tally.ended((self._side(game), game.moves[-1].name) for game in mine)
+        self.tally.put_up(self._put_up(games))
+        self.tally.most_bonds.set(self.hand.most_bonds_wei)
+        self.tally.stepped.set(time.time())
+
+    def _side(self, game: Game) -> str:
+        return CHALLENGER if game.challenger == self.hand.account else GUARANTOR
 
     def _tried(self, subject: str, work: Callable[[], bool]) -> bool:
         try:
@@ -129,6 +150,8 @@ class Watcher:
         exchange = self._exchange(game.request_id)
         claim = playing.claim_of(covering.cover, game, exchange)
         standing, now_s = self.disputes.standing(game), self.disputes.client.now_s()
+        by_s = standing.by_s(self.disputes.reveal_s(game.dispute))
+        self._seats.append(Seat(self._side(game), standing.phase, by_s))
         planned = playing.ended_elsewhere(self.disputes, game, claim, standing, now_s) or self._planned(
             game, claim, exchange, standing
         )
@@ -203,6 +226,7 @@ class Watcher:
                 return False
             known = verdict.outcome is not Outcome.EQUAL
             self.notebook.note(answer, wrong=known)
+            self.tally.answers.labels("wrong" if known else "right").inc()
             self.say(f"request {shown(exchange.requested.id)}: its answer is {'WRONG' if known else 'right'}")
         return known
 
@@ -222,7 +246,10 @@ class Watcher:
             self._tell(f"{subject} is wrong and cannot be challenged: {refused}")
             return False
         if self._challenger.is_undecided(exchange):
-            self._tell(f"{subject} is wrong and is not challenged: only running the model again shows what is wrong")
+            if self._tell(
+                f"{subject} is wrong and is not challenged: only running the model again shows what is wrong"
+            ):
+                self.tally.answers.labels(UNDECIDED).inc()
             return False
         if (cost_wei := self._cost_wei()) > cover.bond_wei * SHARE_PERCENT // 100:
             self._tell(
@@ -276,8 +303,10 @@ class Watcher:
             self._models[model_id] = Held.of(self.verifier.holdings.find(model_id))
         return self._models[model_id]
 
-    def _tell(self, line: str) -> None:
-        """Once."""
-        if line not in self._said:
-            self._said.add(line)
-            self.say(line)
+    def _tell(self, line: str) -> bool:
+        """Once: False where it was told before."""
+        if line in self._said:
+            return False
+        self._said.add(line)
+        self.say(line)
+        return True

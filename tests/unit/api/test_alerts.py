@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
+from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.homes import ROOT
 from tests.prometheus import NEEDS_PROMTOOL
 from tests.scene import Scene
+from themis.api.traces import alone
+from themis.dispute.archive import Archive
+from themis.dispute.tally import Tally
 
 RULES: Final = ROOT / "docs/alerts.yml"
 ALERTS: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -96,6 +100,25 @@ CASES: Final[Mapping[str, Case]] = {
         "2m",
         NODE | {"model": "0x01"},
     ),
+    "ThemisGameClock": Case({_named("themis_watch_deadline_timestamp_seconds"): "7500x20"}, "6m", "5m"),
+    "ThemisWatchStopped": Case({_named("themis_watch_stepped_timestamp_seconds"): "0x20"}, "13m", "10m"),
+    "ThemisConvicted": Case(
+        {_named("themis_watch_games_ended", side="guarantor", how="convicted"): "0x5 1x20"}, "7m", "5m"
+    ),
+    "ThemisBondSpent": Case(
+        {
+            _named("themis_watch_bond_wei", part="reserved"): "0x5 9x20",
+            _named("themis_watch_bond_wei", part="free"): "9x5 0x20",
+        },
+        "12m",
+        "10m",
+    ),
+    "ThemisAnswerWrong": Case(
+        {_named("themis_watch_answers_total", verdict="wrong"): "0x5 1x20"},
+        "7m",
+        "5m",
+        NODE | {"verdict": "wrong"},
+    ),
     "ThemisDiskFull": Case({_named("themis_disk_free_bytes"): "9e8x30"}, "11m", "9m"),
 }
 OTHERWISE: Final[Sequence[tuple[str, Case]]] = (
@@ -118,7 +141,8 @@ def test_every_alert_is_tried() -> None:
 def test_every_metric_exists_with_the_labels_it_is_asked_for(tmp_path: Path) -> None:
     scene = Scene(tmp_path / "db")
     exported: dict[str, list[Mapping[str, str]]] = {}
-    for family in text_string_to_metric_families(scene.client.get("/metrics").text):
+    watch = TestClient(alone(Archive(tmp_path, 0), Tally().registry)).get("/metrics").text
+    for family in text_string_to_metric_families(scene.client.get("/metrics").text + watch):
         for sample in family.samples:
             exported.setdefault(sample.name, []).append(sample.labels)
     scene.close()
@@ -127,7 +151,7 @@ def test_every_metric_exists_with_the_labels_it_is_asked_for(tmp_path: Path) -> 
         assert wanted or name == "ThemisDown"
         asked = set(re.findall(r"\$labels\.(\w+)", str(rule["annotations"])))
         for metric in wanted:
-            assert exported[metric], f"{name}: no node exports {metric}"
+            assert exported[metric], f"{name}: nothing exports {metric}"
             assert all(asked <= set(labels) for labels in exported[metric]), name
             for label, values in re.findall(rf"{metric}{{(\w+)=~?\"([^\"]+)\"}}", rule["expr"]):
                 if label != "job":

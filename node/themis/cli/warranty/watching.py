@@ -32,8 +32,8 @@ def watch(
 ) -> None:
     """Run covered answers again, challenge wrong ones, and defend this key's covers, until told to stop.
 
-    Traces of games are served at the API's address under /v1/traces. What may be put up for challenges in 24 hours is
-    dispute.max_bonds_wei. Killed anywhere, it goes on where it was.
+    Traces of games are served at the API's address under /v1/traces, and what it measures at /metrics. What may be put
+    up for challenges in 24 hours is dispute.max_bonds_wei. Killed anywhere, it goes on where it was.
     """
     from themis.api.server import Server
     from themis.api.traces import alone
@@ -43,7 +43,7 @@ def watch(
     with Stop() as stop:
         watcher = _watcher(home, config, dry_run=dry_run)
         server = Server(config.api)
-        server.start(alone(watcher.archive))
+        server.start(alone(watcher.archive, watcher.tally.registry))
         port_file = home.path / PORT_FILE
         port_file.write_text(f"{server.port}\n")
         say(f"watching: traces are served at {server.url}")
