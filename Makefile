@@ -125,6 +125,10 @@ onnx: setup ## put every node case of the onnx package through `models add`: eac
 bare: setup ## run both commands of the README on a Debian 12 with nothing else, as root and as a user; needs root
 	python -m tests.bare
 
+.PHONY: compose-test
+compose-test: setup ## start docker-compose.yml with each profile, ask it, stop and kill it, start it again; needs docker; for nights
+	python -m tests.compose
+
 .PHONY: bench
 bench: setup ## measure gas, latency and a burst; prints and stores the figures
 	python -m benchmarks

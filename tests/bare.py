@@ -106,7 +106,9 @@ def _run_all(accounts: Sequence[str], commands: Sequence[str]) -> Iterator[Ran]:
         _must(["apt-get", "install", "--yes", "--no-install-recommends", "debootstrap"])
     with tempfile.TemporaryDirectory(prefix="themis-bare-", dir="/var/tmp", ignore_cleanup_errors=True) as folder:
         clean = Path(folder) / "clean"
-        _build(clean)
+        _say(f"bare: {SUITE} with {', '.join(PACKAGES)}")
+        build(clean, PACKAGES)
+        _must(["chroot", str(clean), "useradd", "--create-home", "--uid", str(_USER_ID), "user"])
         for account in accounts:
             root = Path(folder) / account
             _must(["cp", "--archive", str(clean), str(root)])
@@ -114,14 +116,13 @@ def _run_all(accounts: Sequence[str], commands: Sequence[str]) -> Iterator[Ran]:
             shutil.rmtree(root)
 
 
-def _build(root: Path) -> None:
-    _say(f"bare: {SUITE} with {', '.join(PACKAGES)}")
+def build(root: Path, packages: Sequence[str]) -> None:
+    """A root of Debian 12 with these packages, which fetches others as this machine does. Raises Broken."""
     asked = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages"]
     uri = mirror(_must(asked))
-    _must(["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, str(root), uri])
+    _must(["debootstrap", "--variant=minbase", f"--include={','.join(packages)}", SUITE, str(root), uri])
     for name in (*_COPIED, *_COPIED_TOO):
-        _copy(Path("/") / name, root / name)
-    _must(["chroot", str(root), "useradd", "--create-home", "--uid", str(_USER_ID), "user"])
+        copy(Path("/") / name, root / name)
 
 
 def _run_as(account: str, root: Path, commands: Sequence[str]) -> Iterator[Ran]:
@@ -129,7 +130,7 @@ def _run_as(account: str, root: Path, commands: Sequence[str]) -> Iterator[Ran]:
     user_id = 0 if account == "root" else _USER_ID
     inside = root / home.relative_to("/")
     for name in _HOME:
-        _copy(Path.home() / name, inside / name)
+        copy(Path.home() / name, inside / name)
     clone = inside / "themis"
     _must(["git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(clone)])
     _must(["chown", "--recursive", f"{user_id}:{user_id}", str(inside)])
@@ -174,7 +175,8 @@ def _files(paths: Iterator[Path] | Sequence[Path]) -> Iterator[Path]:
             yield from (file for file in path.rglob("*") if file.is_file())
 
 
-def _copy(source: Path, target: Path) -> None:
+def copy(source: Path, target: Path) -> None:
+    """A file or a folder of this machine, if there is one."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
         shutil.copytree(source, target, dirs_exist_ok=True)
