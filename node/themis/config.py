@@ -204,6 +204,8 @@ class EngineConfig(_Section):
     """One request to a stranger's model may take so long; then it is refused for good."""
     request_memory_mib: Annotated[int, Field(ge=64, le=2**24)] = 2_048
     """And so much memory, beyond the model's own."""
+    abreast: Annotated[int, Field(ge=1, le=64)] = 1
+    """So many requests to one such model are answered at once, each in a process that holds the model."""
 
 
 class TracesConfig(_Section):

@@ -90,7 +90,7 @@ def assemble(config: Config, preflight: Preflight, lock: InstanceLock, store: Sq
         telemetry=Telemetry(engine.models(), (*LOOPS, *map(lane, own)), config.fees.pricing(chain_id).token_wei),
         **({"trace": traces.tell} if traces else {}),
     )
-    lanes = [Infer(node, info) if info.batched else InferApart(node, info) for info in own]
+    lanes = [Infer(node, info) if info.batched else InferApart(node, info, config.engine.abreast) for info in own]
     tend = Tend(preflight.rpc, chain_id, oracle, node.clock)
     keep = Keep(config.store_of(preflight.home))
     loops: list[Loop] = [watch := Watch(node), Judge(node), Infer(node), *lanes, Send(node), Settle(node), tend, keep]

@@ -104,16 +104,18 @@ class InferApart:
     On other machines, which are not ended by what ends this one, several run side by side, and none is marked.
     """
 
-    def __init__(self, node: Node, info: ModelInfo) -> None:
+    def __init__(self, node: Node, info: ModelInfo, abreast: int = 1) -> None:
+        """`abreast` requests are answered at once here."""
         self._node = node
         self._model_id = info.model_id
         self._elsewhere = node.engine.elsewhere()
+        self._count = SIDE_BY_SIDE if self._elsewhere else abreast
         self.name = lane(info)
 
     def step(self) -> bool:
         """Answer one question, or some side by side. Raises Unavailable once those that could be are recorded."""
         node = self._node
-        jobs = node.store.queued(SIDE_BY_SIDE if self._elsewhere else 1, of=self._model_id)
+        jobs = node.store.queued(self._count, of=self._model_id)
         if len(jobs) == 1:
             told.record(node, [(jobs[0], self._fact(jobs[0]))])
         elif jobs:

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -302,7 +302,8 @@ class Preflight:
         return f"self-test passed, {self.config.engine.threads} thread(s)" + (f"; tuned: {names}" if names else "")
 
     def _opened_engine(self) -> OnnxEngine:
-        threads, limits = self.config.engine.threads, limits_of(self.config.engine)
+        threads = self.config.engine.threads
+        limits = replace(limits_of(self.config.engine), abreast=self.config.engine.abreast)
         if self.config.engine.url is not None:
             with ExitStack() as opened:
                 machines = opened.enter_context(closing(Machines(self.config.engine.url)))

@@ -42,6 +42,8 @@ class Limits:
     seconds: float = 120.0
     memory_bytes: int = 2 * 1_024**3
     """Beyond what the model takes when it is loaded."""
+    abreast: int = 1
+    """Requests to one graph at once, each in a process that holds it."""
 
 
 class Apart:

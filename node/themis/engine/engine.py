@@ -14,6 +14,7 @@ from themis.bundles.manifest import GENERIC, RuntimeSchema
 from themis.core.errors import Misconfigured, Reason, Refused
 from themis.core.types import CodeRef, Hash32, ModelInfo
 from themis.engine import batch, preprocess, words
+from themis.engine.abreast import Abreast
 from themis.engine.afar import STEP, Afar, Machines
 from themis.engine.apart import Apart, Limits
 from themis.engine.crew import Crew
@@ -98,7 +99,7 @@ class OnnxEngine:
 
     def restarts(self) -> Mapping[Hash32, int]:
         return {
-            model_id: loaded.answerer.restarts if isinstance(loaded.answerer, Apart) else 0
+            model_id: loaded.answerer.restarts if isinstance(loaded.answerer, Abreast) else 0
             for model_id, loaded in self._loaded.items()
         }
 
@@ -162,7 +163,7 @@ class OnnxEngine:
 
     def stream(self, model_id: Hash32, input_: bytes, hear: Hear) -> bytes:
         loaded = self._find(model_id)
-        if loaded.info.batched or not isinstance(loaded.answerer, Apart | Afar):
+        if loaded.info.batched or not isinstance(loaded.answerer, Abreast | Afar):
             return self.infer(model_id, [(input_, None)])[0]
         self.code_needed(model_id, input_)
         start_s = self._now_s()
@@ -217,7 +218,12 @@ def open_model(bundle: Bundle, tuning: Tuning, limits: Limits = UNTIL_TOLD) -> A
     """
     if bundle.manifest.preprocessing in GENERIC:
         _check_runtime(bundle)
-        return Apart(bundle, tuning.threads, limits)
+        with ExitStack() as started:
+            workers = [
+                started.enter_context(closing(Apart(bundle, tuning.threads, limits))) for _ in range(limits.abreast)
+            ]
+            started.pop_all()
+        return Abreast(workers)
     return open_runner(bundle, tuning) if tuning.processes == 1 else Crew(_rewritten(bundle, tuning), tuning)
 
 

@@ -158,7 +158,7 @@ def test_one_refused_input_does_not_take_its_batch_with_it(bench: Bench) -> None
 def test_a_slow_models_answers_do_not_wait_for_each_other(bench: Bench) -> None:
     """A decoder takes requests singly: each answer is recorded before the next one is computed."""
     bench.engine.batched = False
-    lane = InferApart(bench.node, *bench.engine.models().values())
+    lane = InferApart(bench.node, next(iter(bench.engine.models().values())))
     ids = [bench.chain.ask(bytes([n])) for n in range(3)]
     bench.see()
     bench.judge.step()

@@ -183,3 +183,24 @@ def test_on_other_machines_a_model_that_is_away_stops_no_other(bench: Bench) -> 
     assert own.name == "infer fake 0x" + info.model_id[:4].hex()
     assert own.step()
     assert [bench.job(id_).state for id_ in ids] == [State.COMPUTED] * 2
+
+
+def test_two_requests_run_side_by_side_where_the_operator_says_so(bench: Bench) -> None:
+    """They meet inside the model; the third comes after them."""
+    ids = queued(bench, b"a", b"b", b"c")
+    (info,) = bench.engine.models().values()
+    met, seen = threading.Barrier(2), list[bytes]()
+
+    def look(input_: bytes) -> bool:
+        seen.append(input_)
+        if len(seen) < 3:
+            met.wait(10)
+        return False
+
+    bench.engine.refuse = look
+    loop = InferApart(bench.node, info, 2)
+    assert loop.step()
+    assert sorted(seen) == [b"a", b"b"]
+    assert loop.step()
+    assert not loop.step()
+    assert [bench.job(id_).state for id_ in ids] == [State.COMPUTED] * 3
