@@ -39,8 +39,13 @@ _IMPORTED_LATE: Final = (
     "uvicorn.protocols.http.auto",
 )
 """By a node that serves."""
-_OF_EXTRAS: Final = {"themis.daemon.traces", "themis.store.postgres", "themis.store.postgres_faults"}
-"""What they stand on is not on every machine: psycopg wants libpq."""
+_OF_EXTRAS: Final = {
+    "themis.daemon.traces",
+    "themis.engine.replica",
+    "themis.store.postgres",
+    "themis.store.postgres_faults",
+}
+"""What they stand on is not on every machine: psycopg wants libpq, and Ray is large."""
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _MESSAGE_BYTES: Final = 2**20
 _PIPES: Final = 6
