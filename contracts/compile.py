@@ -53,6 +53,7 @@ TARGETS: Final = (
     Target("TimelockGuard", "src/consumers/TimelockGuard.sol"),
     Target("Warranty", "dispute/src/Warranty.sol", typed=False),
     Target("Dispute", "dispute/src/Dispute.sol", typed=False),
+    Target("Stakes", "dispute/src/Stakes.sol", plain=True, typed=False),
     *(Target(name, f"dispute/src/{name}.sol", plain=True, typed=False) for name in ADAPTORS),
     *(Target(name, f"referee/src/{name}.sol", plain=True, typed=False) for name in REFEREES),
     Target("EthVault", "src/demo/EthVault.sol", demo=True),
