@@ -4,12 +4,15 @@ import json
 import statistics
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from subprocess import Popen
 from typing import Any, Final
 
 from demo import chains
-from tests.chaos.committee import RESULTS
+from tests.chaos.committee import RESULTS, TICKS, ticks
 from tests.committee_kit import RIGHT, House
 from tests.committee_world import CommitteeWorld
 from tests.homes import SELFTEST, make_home, register, running, wait_until_ready
@@ -29,7 +32,7 @@ def main() -> None:
 
 
 def _latency(block_time_s: int | None, asked: int) -> dict[str, Any]:
-    """Milliseconds, and blocks, from a request to its answer, alternating between one operator and 2 of 3."""
+    """What a request takes until its answer, alternating between one operator and 2 of 3."""
     settings = chains.Settings(block_time_s=block_time_s)
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
@@ -44,30 +47,43 @@ def _latency(block_time_s: int | None, asked: int) -> dict[str, Any]:
             for number, place in enumerate(committee.places)
         ]
         homes.append(make_home(Path(folder) / "alone", world, [(SELFTEST, model_id)]))
-        for home in homes:
-            wait_until_ready(home, stack.enter_context(running(home)))
-        took: dict[str, list[tuple[float, int]]] = {"operator": [], "committee": []}
+        processes = [stack.enter_context(running(home)) for home in homes]
+        for home, process in zip(homes, processes, strict=True):
+            wait_until_ready(home, process)
+        *members, alone = processes
+        took: dict[str, list[Took]] = {"operator": [], "committee": []}
         for lane in range(asked):
-            took["operator"].append(_answered(committee, world.ask(model_id, b"one", lane=2 * lane)))
-            took["committee"].append(_answered(committee, committee.ask(model_id, b"one", lane=2 * lane + 1)))
+            took["operator"].append(_answered(committee, [alone], world.ask(model_id, b"one", lane=2 * lane)))
+            took["committee"].append(_answered(committee, members, committee.ask(model_id, b"one", lane=2 * lane + 1)))
     return {
         who: {
-            "median_ms": round(statistics.median(ms for ms, _ in each)),
-            "median_blocks": statistics.median(blocks for _, blocks in each),
+            "median_ms": round(statistics.median(each.ms for each in all_)),
+            "median_blocks": statistics.median(each.blocks for each in all_),
+            "cpu_ms": round(statistics.mean(each.cpu_ms for each in all_)),
         }
-        for who, each in took.items()
+        for who, all_ in took.items()
     }
 
 
-def _answered(committee: CommitteeWorld, id_: Hash32) -> tuple[float, int]:
-    """Milliseconds from here to its answer, and blocks from the request to it."""
+@dataclass(frozen=True, slots=True)
+class Took:
+    """What an answer took: time and processor time from the request's receipt to its answer, and blocks."""
+
+    ms: float
+    blocks: int
+    cpu_ms: float
+    """Of all the nodes that were asked, also of what they do without a request."""
+
+
+def _answered(committee: CommitteeWorld, nodes: Sequence["Popen[str]"], id_: Hash32) -> Took:
     client, start = committee.world.client, committee.world.start_block
-    begun_s = time.monotonic()
+    begun_s, begun_ticks = time.monotonic(), sum(map(ticks, nodes))
     while not (found := client.history(("Fulfilled",), start, id_)):
         time.sleep(_POLL_S)
     took_ms = 1_000 * (time.monotonic() - begun_s)
+    cpu_ms = 1_000 * (sum(map(ticks, nodes)) - begun_ticks) / TICKS
     ((_, asked),) = client.history(("Requested",), start, id_)
-    return took_ms, found[0][1].block_number - asked.block_number
+    return Took(took_ms, found[0][1].block_number - asked.block_number, cpu_ms)
 
 
 def _exchanges() -> dict[str, int]:

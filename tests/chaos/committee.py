@@ -7,6 +7,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
@@ -19,7 +20,7 @@ from rich.table import Table
 
 from demo import chains
 from tests.chaos import report
-from tests.committee_world import STAKE_WEI, CommitteeWorld
+from tests.committee_world import RULES, STAKE_WEI, CommitteeWorld
 from tests.forking import THEMIS
 from tests.homes import ROOT, SELFTEST, register, running, said, wait_until_ready
 from tests.world import FEES
@@ -43,7 +44,13 @@ ANSWERS_ALONE: Final = 0.7
 """Share of the reorganizations that leave the requests where they are."""
 ENOUGH_S: Final = 240.0
 """After so long a phase goes on without what was not answered: it must be refunded then."""
-_TICKS: Final = 100
+ROUNDS_GAS: Final = 10**9
+"""In a day, for commitments and reveals of every request of a phase."""
+SEEN_AFTER_S: Final = 3.0
+"""Every node has looked at a new request by then, mostly."""
+STILL_AFTER_S: Final = 0.5
+"""What Anvil was mining is in a block by then."""
+TICKS: Final = 100
 """Of processor time in a second, as /proc counts it."""
 
 
@@ -88,7 +95,7 @@ class House:
         """SIGKILL."""
         stack, self._open[place] = self._open[place], None
         if stack is not None:
-            self.spent_ticks += _ticks(self._processes.pop(place))
+            self.spent_ticks += ticks(self._processes.pop(place))
             stack.close()
 
     def honest(self) -> None:
@@ -109,7 +116,7 @@ class House:
 
     def ticks(self) -> int:
         """Processor time of all nodes that ever ran here."""
-        return self.spent_ticks + sum(map(_ticks, self._processes.values()))
+        return self.spent_ticks + sum(map(ticks, self._processes.values()))
 
     def ask(self, count: int) -> set[Hash32]:
         """So many requests in one transaction."""
@@ -151,7 +158,8 @@ def _question(lane: int) -> bytes:
     return b"question " + str(lane).encode()
 
 
-def _ticks(process: "Popen[str]") -> int:
+def ticks(process: "Popen[str]") -> int:
+    """Its processor time; 0 of one that has ended."""
     try:
         fields = Path(f"/proc/{process.pid}/stat").read_text().rsplit(") ", 1)[1].split()
     except OSError:
@@ -205,12 +213,57 @@ def _settled(house: House) -> None:
 
 
 def _reorg(house: House) -> None:
-    """Of the newest blocks: now and then with the requests in them, otherwise with answers alone."""
+    """Of the newest blocks: now and then with the requests in them, otherwise with answers alone.
+
+    Nothing is mined meanwhile: Anvil, which reorganizes while it mines, is left with a chain that no contract can have
+    made, with blocks missing between others and answers to one request in two of them.
+    """
     rpc = house.committee.world.chain.rpc
     if house.random.random() < ANSWERS_ALONE:
         rpc("anvil_mine", hex(REORG))
         time.sleep(1)
+    rpc("evm_setAutomine", False)  # noqa: FBT003 (the RPC's parameter)
+    time.sleep(STILL_AFTER_S)
     rpc("anvil_reorg", REORG, [])
+    rpc("evm_setAutomine", True)  # noqa: FBT003
+    rpc("evm_mine")
+
+
+def _all_cut(house: House) -> None:
+    """Nobody can call anybody: each knows its own result alone."""
+    addresses = ["0x" + place.signer.address.hex() for place in house.committee.places]
+    for place, own in enumerate(addresses):
+        cut = ",".join(f"cut={other}" for other in addresses if other != own)
+        house.start(place, (*FAULTY, cut, "--set", f"committee.gas_per_day={ROUNDS_GAS}"))
+    house.wait()
+
+
+def _settled_on_chain(house: House) -> None:
+    """Patience and the window for commitments pass for the nodes, as each is used: no window is waited for."""
+    begun_s, opened = time.monotonic(), False
+    while not opened and time.monotonic() - begun_s < ENOUGH_S:
+        time.sleep(SEEN_AFTER_S)  # patience begins with a node's first look
+        _pass_a_window(house)
+        opened = _logged(house, "RoundOpened", 1, 2 * SEEN_AFTER_S)
+    _logged(house, "Committed", house.committee.quorum, ENOUGH_S)
+    _pass_a_window(house)
+
+
+def _logged(house: House, event: str, enough: int, within_s: float) -> bool:
+    """Wait until the committee has logged it often enough about each request that is open. Whether it has."""
+    give_up_s = time.monotonic() + within_s
+    while time.monotonic() < give_up_s:
+        told = Counter(Hash32(log.values["id"]) for log in house.committee.events(event))
+        if all(told[id_] >= enough for id_ in house.open()):
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def _pass_a_window(house: House) -> None:
+    rpc = house.committee.world.chain.rpc
+    rpc("evm_increaseTime", RULES["window"] + 1)
+    rpc("evm_mine")
 
 
 Fault = tuple[str, Callable[[House], None], Callable[[House], None]]
@@ -224,6 +277,7 @@ PHASES: Final[tuple[Fault, ...]] = (
     ("two members cannot reach each other", _cut, _nothing),
     ("one clock is 30 s ahead", _with("skew=30"), _nothing),
     ("members killed at random (SIGKILL)", _nothing, _restart),
+    ("nobody can call anybody: commit, reveal, count", _all_cut, _settled_on_chain),
     (f"reorganizations {REORG} blocks deep", _settled, _reorg),
 )
 
@@ -252,7 +306,7 @@ def soak(requests: int, quorum: int, size: int, tell: Callable[[str], None]) -> 
             raise
         finally:
             house.close()
-        _count(house, phases)
+        _count(house, phases, tell)
         _refund(house, phases)
         return {
             "members": size,
@@ -268,7 +322,7 @@ def _play(house: House, fault: Fault, share: int, tell: Callable[[str], None]) -
     phase = Phase(name)
     house.honest()
     before(house)
-    ticks, waits = house.ticks(), []
+    begun_ticks, waits = house.ticks(), []
     while phase.asked < share:
         count = min(AT_ONCE, share - phase.asked)
         phase.ids |= house.ask(count)
@@ -278,14 +332,14 @@ def _play(house: House, fault: Fault, share: int, tell: Callable[[str], None]) -
         while phase.ids & house.open() and time.monotonic() - begun_s < ENOUGH_S:
             time.sleep(0.02)
         waits.append((time.monotonic() - begun_s) / count)
-    phase.cpu_ms = 1_000 * (house.ticks() - ticks) / _TICKS / phase.asked
+    phase.cpu_ms = 1_000 * (house.ticks() - begun_ticks) / TICKS / phase.asked
     phase.median_ms = round(1_000 * statistics.median(waits))
     tell(f"{name}: {phase.asked} asked, {phase.median_ms} ms each, {phase.cpu_ms:.0f} ms of processor time each")
     return phase
 
 
-def _count(house: House, phases: Sequence[Phase]) -> None:
-    """What the chain says at the end, when no node runs any more."""
+def _count(house: House, phases: Sequence[Phase], tell: Callable[[str], None]) -> None:
+    """What the chain says at the end, when no node runs any more. What is wrong is told with all that is known."""
     house.read_anew()
     expected, answers = house.expected(), house.committee.world.answers()
     for phase in phases:
@@ -293,7 +347,12 @@ def _count(house: House, phases: Sequence[Phase]) -> None:
         found = {id_: answers[id_] for id_ in phase.ids & answers.keys()}
         phase.answered = len(found)
         phase.twice = sum(len(outputs) > 1 for outputs in found.values())
-        phase.wrong = sum(set(outputs) != {expected[id_]} for id_, outputs in found.items())
+        wrong = [id_ for id_, outputs in found.items() if set(outputs) != {expected[id_]}]
+        phase.wrong = len(wrong)
+        for id_ in wrong:
+            signers = ", ".join("0x" + each.hex() for each in house.committee.signers(id_))
+            shown = [each.hex() for each in found[id_]]
+            tell(f"WRONG: 0x{id_.hex()} under {phase.name}: {shown}, not {expected[id_].hex()}; signed by {signers}")
 
 
 def _refund(house: House, phases: Sequence[Phase]) -> None:

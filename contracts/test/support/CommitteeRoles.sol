@@ -21,6 +21,7 @@ contract CommitteeRoles {
         uint256 refusals; // of answers
         uint256 unlicensed; // of those, for want of a signer's grant
         uint256 releases;
+        uint256 orders;
     }
 
     struct Known {
@@ -43,7 +44,8 @@ contract CommitteeRoles {
     uint256 private immutable LICENSOR_KEY;
     uint96 private immutable STAKE;
     uint40 private immutable WINDOW;
-    address private immutable REQUESTER = account("asking");
+    uint256 private constant REQUESTER_KEY = 0xA5C;
+    address private immutable REQUESTER = VM.addr(REQUESTER_KEY);
     address private immutable REPORTER = account("reporting");
 
     mapping(uint256 property => string) public violation;
@@ -71,7 +73,7 @@ contract CommitteeRoles {
     }
 
     function plays() external pure returns (bytes4[] memory selectors) {
-        selectors = new bytes4[](17);
+        selectors = new bytes4[](18);
         selectors[0] = this.ask.selector;
         selectors[1] = this.answer.selector;
         selectors[2] = this.answerMany.selector;
@@ -89,6 +91,7 @@ contract CommitteeRoles {
         selectors[14] = this.commit.selector;
         selectors[15] = this.count.selector;
         selectors[16] = this.wait.selector;
+        selectors[17] = this.order.selector;
     }
 
     function reached() external view returns (Reached memory) {
@@ -161,6 +164,37 @@ contract CommitteeRoles {
             _acceptedOfBatch(other, seed);
             ++_reached.batches;
         } catch {}
+    }
+
+    /// @dev The next in its lane, signed by the requester or by somebody else, paid out of a deposit that is there or is not.
+    function order(uint256 seed) external {
+        Plain memory made;
+        (made.requester, made.lane, made.modelId) = (REQUESTER, uint64(_pick(seed, 0, 5)), MODEL_ID);
+        (made.inputHash, made.operator, made.fee) =
+        (keccak256("in"), address(COMMITTEE), uint96(_pick(seed, 2, 1 ether)));
+        (made.termsVersion, made.useClass, made.deadline) = (1, UseClass.COMMERCIAL, uint40(block.timestamp + WINDOW));
+        (State state, uint32 last,) = ORACLE.stateOf(REQUESTER, made.lane);
+        made.seq = last + uint32(_pick(seed, 3, 8) == 0 ? 0 : 1);
+        (bool forged, bool covered) = (_pick(seed, 4, 8) == 0, _pick(seed, 5, 8) > 0);
+        if (covered) _deposit(made.fee);
+        bool isNext = state != State.OPEN && made.seq == last + 1;
+        bool paid = ORACLE.deposits(ETHER, REQUESTER) >= made.fee;
+        (Request memory wire, bytes memory signature) = (made.wire(), _orderSigned(made.wire(), forged));
+        Known memory known = Known(made, ORACLE.idOf(wire), false);
+        (uint256 a, uint256 b) = _pair(seed);
+        bytes memory output = a < HONEST || b < HONEST ? RIGHT : WRONG;
+        Signature[] memory signatures =
+            _signedBy(seed, COMMITTEE.hashResult(known.id, ORACLE.resultHashOf(known.id, MODEL_ID, output)));
+        bool allowed = _maySign(a, b) && _granted[address(COMMITTEE)] && isNext && paid && !forged;
+        uint256 before = _earned();
+        try COMMITTEE.answerOrder(wire, signature, output, signatures) {
+            _check(4, allowed, "an order was answered against the rules");
+            _known.push(known);
+            _accepted(_known[_known.length - 1], a, b, _earned() - before);
+            ++_reached.orders;
+        } catch {
+            _check(4, !allowed, "an order was refused");
+        }
     }
 
     // on chain
@@ -390,8 +424,12 @@ contract CommitteeRoles {
     }
 
     function _mayAnswer(Known storage known, uint256 a, uint256 b) private view returns (bool) {
+        return _maySign(a, b) && _isOpen(known);
+    }
+
+    function _maySign(uint256 a, uint256 b) private view returns (bool) {
         bool signing = COMMITTEE.isSigning(_who(a)) && COMMITTEE.isSigning(_who(b)) && a < b;
-        return signing && _isOpen(known) && _granted[_who(a)] && _granted[_who(b)];
+        return signing && _granted[_who(a)] && _granted[_who(b)];
     }
 
     function _isOpen(Known storage known) private view returns (bool) {
@@ -423,6 +461,11 @@ contract CommitteeRoles {
         catch {
             _check(9, member >= HONEST, "an honest member could not reveal");
         }
+    }
+
+    function _deposit(uint256 amount) private {
+        VM.deal(address(this), amount);
+        ORACLE.deposit{value: amount}(ETHER, REQUESTER, amount);
     }
 
     function _join(uint256 member) private {
@@ -464,6 +507,11 @@ contract CommitteeRoles {
         bytes32 right = keccak256(bytes.concat(hex"00", other.id, _right(other.id)));
         bytes32 top = keccak256(bytes.concat(hex"01", left, right));
         root = keccak256(abi.encodePacked(bytes1(0x02), uint256(2), top));
+    }
+
+    function _orderSigned(Request memory wire, bool forged) private view returns (bytes memory) {
+        (uint8 v, bytes32 r, bytes32 s) = VM.sign(forged ? LICENSOR_KEY : REQUESTER_KEY, ORACLE.hashOrder(wire));
+        return abi.encodePacked(r, s, v);
     }
 
     function _statement(bytes32 id, uint256 member, bytes32 resultHash) private view returns (Statement memory) {
