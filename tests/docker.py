@@ -55,7 +55,7 @@ def image(name: str) -> bool:
     if name == BASE:
         _debian(name, _BASE_PACKAGES, ["CMD python3"])
     elif name.startswith(_PROMETHEUS):
-        _debian(name, ("prometheus",), ["ENTRYPOINT /usr/bin/prometheus", "USER nobody", "VOLUME /prometheus"])
+        _debian(name, ("prometheus",), ['ENTRYPOINT ["/usr/bin/prometheus"]', "USER nobody", "VOLUME /prometheus"])
     else:
         return False
     return True
