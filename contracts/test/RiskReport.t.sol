@@ -11,10 +11,10 @@ contract RiskReportTest {
         return RiskReport.decode(output);
     }
 
-    function testFuzz_decode(uint16[6] memory scores, uint16 coverage, uint16 pc, uint8 bits) public view {
+    function testFuzz_decode(uint16[7] memory scores, uint16 coverage, uint16 pc, uint8 bits) public view {
         bits &= 0x7f;
         uint16 worst;
-        for (uint256 i; i < 6; ++i) {
+        for (uint256 i; i < 7; ++i) {
             scores[i] = uint16(bound(scores[i], 0, 10_000));
             if (scores[i] > worst) worst = scores[i];
         }
@@ -49,7 +49,7 @@ contract RiskReportTest {
 
     function testFuzz_decode_reverts_unknownBits(uint16 bits) public {
         VM.assume(bits > 0xff);
-        uint16[6] memory scores;
+        uint16[7] memory scores;
         _refused(_pack(scores, 0, 0, bits));
     }
 
@@ -60,17 +60,17 @@ contract RiskReportTest {
 
     function testFuzz_decode_reverts_aboveOne(uint8 lane, uint16 value) public {
         value = uint16(bound(value, 10_001, type(uint16).max));
-        uint16[6] memory scores;
+        uint16[7] memory scores;
         uint16 coverage;
-        if (lane % 7 < 6) scores[lane % 7] = value;
+        if (lane % 8 < 7) scores[lane % 8] = value;
         else coverage = value;
         _refused(_pack(scores, coverage, 0, 0));
     }
 
-    function testFuzz_decode_reverts_reservedLanes(uint112 reserved) public {
+    function testFuzz_decode_reverts_reservedLanes(uint96 reserved) public {
         VM.assume(reserved != 0);
-        uint16[6] memory scores;
-        _refused(_pack(scores, 0, 0, uint128(reserved) << 16));
+        uint16[7] memory scores;
+        _refused(_pack(scores, 0, 0, uint112(reserved) << 16));
     }
 
     function _refused(bytes memory output) private {
@@ -78,11 +78,11 @@ contract RiskReportTest {
         this.decode(output);
     }
 
-    function _pack(uint16[6] memory s, uint16 coverage, uint16 pc, uint128 reserved)
+    function _pack(uint16[7] memory s, uint16 coverage, uint16 pc, uint112 reserved)
         private
         pure
         returns (bytes memory)
     {
-        return abi.encodePacked(s[0], s[1], s[2], s[3], s[4], s[5], coverage, pc, reserved);
+        return abi.encodePacked(s[0], s[1], s[2], s[3], s[4], s[5], s[6], coverage, pc, reserved);
     }
 }

@@ -16,36 +16,36 @@ contract RiskReportsTest {
         return RiskReports.encode(report);
     }
 
-    function testFuzz_encode(uint16[6] memory scores, uint16 coverage, uint16 pc, uint8 bits) public view {
-        for (uint256 i; i < 6; ++i) {
+    function testFuzz_encode(uint16[7] memory scores, uint16 coverage, uint16 pc, uint8 bits) public view {
+        for (uint256 i; i < 7; ++i) {
             scores[i] = uint16(bound(scores[i], 0, 10_000));
         }
         _same(Report(scores, uint16(bound(coverage, 0, 10_000)), pc, bits & 0x7f, address(0)));
     }
 
     function testFuzz_encode_pointer(address implementation, uint8 bits) public view {
-        uint16[6] memory scores;
+        uint16[7] memory scores;
         _same(Report(scores, 0, 0, bits | 0x80, implementation));
     }
 
     /// @dev What no report can say is not written.
     function testFuzz_encode_reverts(Report memory report, uint8 wrong, uint256 seed) public {
-        for (uint256 i; i < 6; ++i) {
+        for (uint256 i; i < 7; ++i) {
             report.scoresBps[i] = uint16(bound(report.scoresBps[i], 0, 10_000));
         }
         report.coverageBps = uint16(bound(report.coverageBps, 0, 10_000));
         report.notKnown &= 0x7f;
         report.implementation = address(0);
         wrong = wrong % 7;
-        if (wrong == 0) report.scoresBps[seed % 6] = uint16(bound(seed, 10_001, type(uint16).max));
+        if (wrong == 0) report.scoresBps[seed % 7] = uint16(bound(seed, 10_001, type(uint16).max));
         if (wrong == 1) report.coverageBps = uint16(bound(seed, 10_001, type(uint16).max));
         if (wrong == 2) report.notKnown = uint16(bound(seed, 0x100, type(uint16).max));
         if (wrong == 3) report.implementation = address(uint160(bound(seed, 1, type(uint160).max)));
         if (wrong > 3) {
-            uint16[6] memory scores;
+            uint16[7] memory scores;
             report = Report(scores, 0, 0, 0x80, address(1));
         }
-        if (wrong == 4) report.scoresBps[seed % 6] = 1;
+        if (wrong == 4) report.scoresBps[seed % 7] = 1;
         if (wrong == 5) report.coverageBps = 1;
         if (wrong == 6) report.programCounter = 1;
         VM.expectRevert(abi.encodeWithSelector(RiskReport.InvalidReport.selector));

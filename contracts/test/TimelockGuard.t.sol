@@ -64,9 +64,9 @@ contract TimelockGuardTest is Assessed {
     }
 
     /// @dev Any one score at the threshold, too little coverage, or anything not known is a flag, and is never taken back.
-    function testFuzz_onInference(uint16[6] memory scores, uint16 coverage, uint16 pc, uint8 notKnown) public {
+    function testFuzz_onInference(uint16[7] memory scores, uint16 coverage, uint16 pc, uint8 notKnown) public {
         bool flagged;
-        for (uint256 i; i < 6; ++i) {
+        for (uint256 i; i < 7; ++i) {
             scores[i] = uint16(bound(scores[i], 0, 10_000));
             flagged = flagged || scores[i] >= 5000;
         }
@@ -74,7 +74,17 @@ contract TimelockGuardTest is Assessed {
         notKnown = notKnown & 1 == 0 ? 0 : notKnown >> 1; // never a pointer, and often whole
         flagged = flagged || coverage < 9000 || notKnown != 0;
         bytes memory output = abi.encodePacked(
-            scores[0], scores[1], scores[2], scores[3], scores[4], scores[5], coverage, pc, bytes14(0), uint16(notKnown)
+            scores[0],
+            scores[1],
+            scores[2],
+            scores[3],
+            scores[4],
+            scores[5],
+            scores[6],
+            coverage,
+            pc,
+            bytes12(0),
+            uint16(notKnown)
         );
         Plain memory made = _asked(guard, address(benign), stranger);
         VM.expectEmit(address(guard));

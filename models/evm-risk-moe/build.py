@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from data import corpus, dataset
 from data.compiler import Results
-from evaluation import card, measures, slither_baseline
+from evaluation import card, measures, reliability, slither_baseline
 from network import exporting, facts
 from network.floats import Shape
 from network.training import Recipe
@@ -67,13 +67,16 @@ def evaluate() -> None:
         "corpus": _json(CACHE / "corpus.json"),
         "dataset": _dataset(found),
         "training": _json(CACHE / "training.json"),
+        **{name: _json(METRICS)[name] for name in ("before", "audited")},
     }
     METRICS.write_text(json.dumps(metrics, indent=1) + "\n")
 
 
 def export() -> None:
     """Weights and metrics -> card, model.onnx, golden.json, manifest.toml."""
-    (HERE / "MODEL_CARD.md").write_text(card.render(_json(METRICS)))
+    metrics = _json(METRICS)
+    (HERE / "MODEL_CARD.md").write_text(card.render(metrics))
+    (HERE / "reliability.svg").write_text(reliability.drawing(metrics["heldout"]["reliability"]))
     weights = exporting.weights(exporting.trained(CACHE, SHAPE), dataset.load(CACHE / "contracts.jsonl"))
     exporting.bundle(HERE, weights, SHAPE, [bytes.fromhex(code) for code in _json(GOLDEN)])
 

@@ -25,7 +25,7 @@ def main() -> None:
     model = onnx.load(HERE / MODEL)
     metrics = json.loads((HERE / "metrics.json").read_text())
     (HERE / "MODEL_CARD.md").write_text(card.render(metrics))
-    (HERE / "reliability.svg").write_text(reliability.drawing(metrics["retraced"]["reliability"]))
+    (HERE / "reliability.svg").write_text(reliability.drawing(metrics["heldout"]["reliability"]))
     shape = metrics["training"]["shape"]
     about = facts(shape["experts"], shape["top_k"], metrics["parameters"]["active"])
     golden = [bytes.fromhex(code) for code in json.loads((HERE / "golden_codes.json").read_text())]

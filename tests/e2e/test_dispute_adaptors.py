@@ -150,7 +150,7 @@ def test_a_score_that_the_trace_does_not_give_is_convicted(table: Table, stage: 
 
 def test_what_only_the_tracer_tells_is_told_and_not_challenged(table: Table, stage: Stage) -> None:
     output = bytearray(report_of(stage, dict(stage.honest)))
-    output[12:14] = (int.from_bytes(output[12:14], "big") - 1).to_bytes(2, "big")  # coverage
+    output[14:16] = (int.from_bytes(output[14:16], "big") - 1).to_bytes(2, "big")  # coverage
     table.court.answered(code(), bytes(output), lane=60)
     assert not table.players[0].step()
     assert "only running the model again shows what is wrong" in table.said[-1]

@@ -37,9 +37,9 @@ def test_a_silent_transcript_prints_nothing(capsys: pytest.CaptureFixture[str]) 
     assert capsys.readouterr().out == "\n1. Begin\n   once\n"
 
 
-@given(st.lists(st.integers(0, 10_000), min_size=6, max_size=6), st.integers(0, 10_000), st.integers(0, 2**16 - 1))
+@given(st.lists(st.integers(0, 10_000), min_size=7, max_size=7), st.integers(0, 10_000), st.integers(0, 2**16 - 1))
 def test_reports_are_read_as_the_contract_packs_them(scores: list[int], coverage: int, counter: int) -> None:
-    said = report.decode(struct.pack(">8H", *scores, coverage, counter) + bytes(16))
+    said = report.decode(struct.pack(">9H", *scores, coverage, counter) + bytes(14))
     assert list(said.scores_bps.values()) == scores
     assert (said.coverage_bps, said.program_counter, said.worst_bps) == (coverage, counter, max(scores))
 

@@ -6,7 +6,7 @@ import {Links} from "./Links.sol";
 import {Opcodes} from "./Opcodes.sol";
 import {IAdaptor, Link} from "./interfaces/IAdaptor.sol";
 
-/// @title Models that read a contract's code: preprocessing `evm-trace-4`
+/// @title Models that read a contract's code: preprocessing `evm-trace-5`
 /// @notice n-grams follow from tokens, scores from the network. The tokens themselves a tracer writes that no chain runs: here is decided
 /// what can be told of them without it, and no more. Where a window begins, that the first token is the fallback's entry and no other one
 /// is, that the code has an instruction of each token's kind; and of a report that its program counter lies on one. Of coverage and of
@@ -20,10 +20,10 @@ contract EvmTraceAdaptor is IAdaptor {
     uint256 private constant MOST_ROWS = 6144;
     int256 private constant WINDOW = 192;
     uint256 private constant FULL_BPS = 10_000;
-    uint256 private constant CLASSES = 6;
-    uint256 private constant COVERAGE = 6;
-    uint256 private constant COUNTER = 7;
-    uint256 private constant WORST = 6;
+    uint256 private constant CLASSES = 7;
+    uint256 private constant COVERAGE = 7;
+    uint256 private constant COUNTER = 8;
+    uint256 private constant WORST = 7;
     uint256 private constant ORDERS = 4;
     uint256 private constant MULTIPLIER = 0x9E3779B97F4A7C15;
 
@@ -35,10 +35,10 @@ contract EvmTraceAdaptor is IAdaptor {
 
     uint256 private constant FALLBACK = 1;
     uint256 private constant FUNCTION = 2;
-    uint256 private constant LAST_TOKEN = 238;
+    uint256 private constant LAST_TOKEN = 242;
 
     /// @inheritdoc IAdaptor
-    string public constant preprocessing = "evm-trace-4";
+    string public constant preprocessing = "evm-trace-5";
 
     /// @inheritdoc IAdaptor
     function refutesInput(Roots calldata roots, bytes calldata input, Link calldata link) external view returns (bool) {
@@ -164,7 +164,7 @@ contract EvmTraceAdaptor is IAdaptor {
             if (bits != NAMED | PROXY && bits != NAMED | DELEGATION) return true;
             return report >> 16 & type(uint80).max != 0;
         }
-        if (bits >= DELEGATION || report >> 16 & type(uint112).max != 0) return true;
+        if (bits >= DELEGATION || report >> 16 & type(uint96).max != 0) return true;
         if (_lane(report, COVERAGE) > FULL_BPS) return true;
         uint256 worst = _worst(report);
         return worst > FULL_BPS || (worst == 0 && _lane(witness, WORST) != 0);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-/// @title Which instructions give which tokens of `evm-trace-4`
+/// @title Which instructions give which tokens of `evm-trace-5`
 /// @dev Sets of opcodes are bits of a word. The specification is `KINDS` in `node/themis/dispute/adaptors/traced.py`.
 library Opcodes {
     /// @dev Three bytes and a set: the first token, the last one, how many opcodes follow. Tokens that are not here are entries.
@@ -35,6 +35,7 @@ library Opcodes {
         hex"97be01f1" // CALL.*
         hex"bfd602f4f2" // DELEGATECALL.*
         hex"d7ee01ff" // SELFDESTRUCT.*
+        hex"eff20155" // TAKE.*
     );
 
     /// @notice One of these is where the token came from. All of them for an entry.

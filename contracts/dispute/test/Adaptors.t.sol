@@ -65,7 +65,7 @@ contract AdaptorsTest {
     function test_theyReadWhatTheySay() public view {
         VM.assertTrue(_is(IAdaptor(adaptors["BytesAdaptor"]), "bytes/1"));
         VM.assertTrue(_is(IAdaptor(adaptors["TensorAdaptor"]), "tensors/1"));
-        VM.assertTrue(_is(IAdaptor(adaptors["EvmTraceAdaptor"]), "evm-trace-4"));
+        VM.assertTrue(_is(IAdaptor(adaptors["EvmTraceAdaptor"]), "evm-trace-5"));
     }
 
     /// @dev A PUSH's bytes are no instructions; one that the end cuts off is one.

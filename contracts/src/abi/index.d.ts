@@ -182,7 +182,7 @@ export declare const timelockGuardAbi: [
   {inputs:[{name:"requestId",type:"bytes32"}],name:"UnknownRequest",type:"error"},
   {inputs:[],name:"UselessSettings",type:"error"},
   {inputs:[{indexed:true,name:"codeHash",type:"bytes32"},{indexed:true,name:"target",type:"address"},{name:"code",type:"address"},{name:"requestId",type:"bytes32"}],name:"Asked",type:"event"},
-  {inputs:[{indexed:true,name:"requestId",type:"bytes32"},{name:"scoresBps",type:"uint16[6]"},{name:"coverageBps",type:"uint16"},{name:"programCounter",type:"uint16"},{name:"flagged",type:"bool"}],name:"Assessed",type:"event"},
+  {inputs:[{indexed:true,name:"requestId",type:"bytes32"},{name:"scoresBps",type:"uint16[7]"},{name:"coverageBps",type:"uint16"},{name:"programCounter",type:"uint16"},{name:"flagged",type:"bool"}],name:"Assessed",type:"event"},
   {inputs:[{components:[{name:"modelId",type:"bytes32"},{name:"operator",type:"address"},{name:"useClass",type:"uint8"},{name:"extraDelay",type:"uint40"},{name:"answerWindow",type:"uint40"},{name:"thresholdBps",type:"uint16"},{name:"minCoverageBps",type:"uint16"},{name:"callbackGas",type:"uint32"}],name:"assessing",type:"tuple"}],name:"AssessingChanged",type:"event"},
   {inputs:[],name:"ORACLE",outputs:[{name:"",type:"address"}],stateMutability:"view",type:"function"},
   {inputs:[{name:"target",type:"address"}],name:"assess",outputs:[{name:"requestId",type:"bytes32"}],stateMutability:"payable",type:"function"},
@@ -199,7 +199,7 @@ export declare const UseClass: Readonly<{PERSONAL:0,RESEARCH:1,COMMERCIAL:2}>;
 export type UseClass = (typeof UseClass)[keyof typeof UseClass];
 export declare const Role: Readonly<{REQUESTER:0,OPERATOR:1}>;
 export type Role = (typeof Role)[keyof typeof Role];
-export declare const RiskClass: Readonly<{REENTRANCY:0,UNCHECKED_CALL:1,TX_ORIGIN_AUTH:2,BLOCK_DEPENDENCE:3,UNPROTECTED_SELFDESTRUCT:4,UNPROTECTED_DELEGATECALL:5}>;
+export declare const RiskClass: Readonly<{REENTRANCY:0,UNCHECKED_CALL:1,TX_ORIGIN_AUTH:2,BLOCK_DEPENDENCE:3,UNPROTECTED_SELFDESTRUCT:4,UNPROTECTED_DELEGATECALL:5,UNPROTECTED_AUTHORITY:6}>;
 export type RiskClass = (typeof RiskClass)[keyof typeof RiskClass];
 export declare const NotKnown: Readonly<{TRUNCATED:0,LEFT_OUT:1,STEPS_SPENT:2,UNKNOWN_JUMP:3,UNKNOWN_DISPATCHER:4,PROXY:5,DELEGATION:6,NAMED:7}>;
 export type NotKnown = (typeof NotKnown)[keyof typeof NotKnown];

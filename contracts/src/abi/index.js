@@ -182,7 +182,7 @@ exports.timelockGuardAbi = [
   {inputs:[{name:"requestId",type:"bytes32"}],name:"UnknownRequest",type:"error"},
   {inputs:[],name:"UselessSettings",type:"error"},
   {inputs:[{indexed:true,name:"codeHash",type:"bytes32"},{indexed:true,name:"target",type:"address"},{name:"code",type:"address"},{name:"requestId",type:"bytes32"}],name:"Asked",type:"event"},
-  {inputs:[{indexed:true,name:"requestId",type:"bytes32"},{name:"scoresBps",type:"uint16[6]"},{name:"coverageBps",type:"uint16"},{name:"programCounter",type:"uint16"},{name:"flagged",type:"bool"}],name:"Assessed",type:"event"},
+  {inputs:[{indexed:true,name:"requestId",type:"bytes32"},{name:"scoresBps",type:"uint16[7]"},{name:"coverageBps",type:"uint16"},{name:"programCounter",type:"uint16"},{name:"flagged",type:"bool"}],name:"Assessed",type:"event"},
   {inputs:[{components:[{name:"modelId",type:"bytes32"},{name:"operator",type:"address"},{name:"useClass",type:"uint8"},{name:"extraDelay",type:"uint40"},{name:"answerWindow",type:"uint40"},{name:"thresholdBps",type:"uint16"},{name:"minCoverageBps",type:"uint16"},{name:"callbackGas",type:"uint32"}],name:"assessing",type:"tuple"}],name:"AssessingChanged",type:"event"},
   {inputs:[],name:"ORACLE",outputs:[{name:"",type:"address"}],stateMutability:"view",type:"function"},
   {inputs:[{name:"target",type:"address"}],name:"assess",outputs:[{name:"requestId",type:"bytes32"}],stateMutability:"payable",type:"function"},
@@ -196,7 +196,7 @@ exports.timelockGuardAbi = [
 exports.State = Object.freeze({NONE:0,OPEN:1,FINAL:2,REFUNDED:3});
 exports.UseClass = Object.freeze({PERSONAL:0,RESEARCH:1,COMMERCIAL:2});
 exports.Role = Object.freeze({REQUESTER:0,OPERATOR:1});
-exports.RiskClass = Object.freeze({REENTRANCY:0,UNCHECKED_CALL:1,TX_ORIGIN_AUTH:2,BLOCK_DEPENDENCE:3,UNPROTECTED_SELFDESTRUCT:4,UNPROTECTED_DELEGATECALL:5});
+exports.RiskClass = Object.freeze({REENTRANCY:0,UNCHECKED_CALL:1,TX_ORIGIN_AUTH:2,BLOCK_DEPENDENCE:3,UNPROTECTED_SELFDESTRUCT:4,UNPROTECTED_DELEGATECALL:5,UNPROTECTED_AUTHORITY:6});
 exports.NotKnown = Object.freeze({TRUNCATED:0,LEFT_OUT:1,STEPS_SPENT:2,UNKNOWN_JUMP:3,UNKNOWN_DISPATCHER:4,PROXY:5,DELEGATION:6,NAMED:7});
 exports.Mode = Object.freeze({CLOSED:0,OPEN:1,GRANT:2});
 exports.GrantTypes = {Grant:[{type:"bytes32",name:"modelId"},{type:"address",name:"licensor"},{type:"address",name:"licensee"},{type:"uint8",name:"role"},{type:"uint8",name:"classes"},{type:"uint24",name:"termsVersion"},{type:"uint40",name:"notBefore"},{type:"uint40",name:"expiry"},{type:"uint32",name:"quota"},{type:"uint32",name:"dailyRate"},{type:"address",name:"market"},{type:"uint16",name:"royaltyBps"},{type:"address",name:"priceToken"},{type:"uint96",name:"priceFloor"},{type:"address",name:"payTo"},{type:"uint16",name:"epoch"},{type:"uint32",name:"seq"},{type:"uint256",name:"nonce"}]};

@@ -46,7 +46,7 @@ abstract contract CodeAssessor is InferenceRequester {
     event Asked(bytes32 indexed codeHash, address indexed target, address code, bytes32 requestId);
     /// @notice The answer to a request, decoded. `Asked` says which code it is about.
     event Assessed(
-        bytes32 indexed requestId, uint16[6] scoresBps, uint16 coverageBps, uint16 programCounter, bool flagged
+        bytes32 indexed requestId, uint16[7] scoresBps, uint16 coverageBps, uint16 programCounter, bool flagged
     );
     /// @notice Settings hold from now on; every earlier assessment is void.
     event AssessingChanged(Assessing assessing);

@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 /// @notice What `evm-risk-moe` says about a contract. Scores and coverage in basis points.
 struct Report {
-    uint16[6] scoresBps; // by `RiskClass`
+    uint16[7] scoresBps; // by `RiskClass`
     uint16 coverageBps; // of the code that can be reached, the share that the model was given
     uint16 programCounter; // where to look first
     uint16 notKnown; // why this is not the whole truth: bits of `NotKnown`
@@ -17,7 +17,8 @@ enum RiskClass {
     TX_ORIGIN_AUTH,
     BLOCK_DEPENDENCE,
     UNPROTECTED_SELFDESTRUCT,
-    UNPROTECTED_DELEGATECALL
+    UNPROTECTED_DELEGATECALL,
+    UNPROTECTED_AUTHORITY
 }
 
 /// @notice What the bits of `Report.notKnown` mean, from the lowest.
@@ -33,13 +34,13 @@ enum NotKnown {
 }
 
 /// @title Decoding the 32-byte answer of `evm-risk-moe`
-/// @dev Sixteen big-endian uint16: lanes 0-5 scores, 6 coverage, 7 program counter, 8-14 zero, 15 what is not known. With the bit
+/// @dev Sixteen big-endian uint16: lanes 0-6 scores, 7 coverage, 8 program counter, 9-14 zero, 15 what is not known. With the bit
 /// of `NotKnown.NAMED`: 20 bytes of an address, 10 of zero, and lane 15.
 library RiskReport {
     /// @notice Not 32 bytes, a value above 10,000 basis points, or a reserved lane or bit in use.
     error InvalidReport();
 
-    uint256 private constant SCORES = 6;
+    uint256 private constant SCORES = 7;
     uint16 private constant MAX_BPS = 10_000;
     uint16 private constant MEANT = 0xff;
 
@@ -56,7 +57,7 @@ library RiskReport {
             report.implementation = address(uint160(word >> 96));
             return report;
         }
-        if (uint128(word) >> 16 != 0) revert InvalidReport();
+        if (uint112(word) >> 16 != 0) revert InvalidReport();
         for (uint256 i; i < SCORES; ++i) {
             report.scoresBps[i] = _bps(word, i);
         }
@@ -64,7 +65,7 @@ library RiskReport {
         report.programCounter = _lane(word, SCORES + 1);
     }
 
-    /// @notice The highest of the six scores.
+    /// @notice The highest of the seven scores.
     function worst(Report memory report) internal pure returns (uint16 scoreBps) {
         for (uint256 i; i < SCORES; ++i) {
             if (report.scoresBps[i] > scoreBps) scoreBps = report.scoresBps[i];

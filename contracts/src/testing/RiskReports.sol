@@ -21,12 +21,12 @@ library RiskReports {
             revert RiskReport.InvalidReport();
         }
         uint256 word;
-        for (uint256 i; i < 6; ++i) {
+        for (uint256 i; i < 7; ++i) {
             word = word << 16 | report.scoresBps[i];
         }
         word = word << 16 | report.coverageBps;
         word = word << 16 | report.programCounter;
-        return abi.encode(word << 128 | report.notKnown);
+        return abi.encode(word << 112 | report.notKnown);
     }
 
     /// @notice All of the code was read, and nothing found.

@@ -46,9 +46,9 @@ contract StorageProxy {
 abstract contract Assessed is Fixture {
     uint40 internal constant EXTRA = 5 days;
     uint40 internal constant WINDOW = 1 hours;
-    bytes internal constant CLEAN = abi.encodePacked(bytes12(0), uint16(10_000), bytes18(0));
-    bytes internal constant RISKY = abi.encodePacked(uint16(9000), bytes10(0), uint16(10_000), bytes18(0));
-    bytes internal constant BLIND = abi.encodePacked(bytes12(0), uint16(434), bytes18(0));
+    bytes internal constant CLEAN = abi.encodePacked(bytes14(0), uint16(10_000), bytes16(0));
+    bytes internal constant RISKY = abi.encodePacked(uint16(9000), bytes12(0), uint16(10_000), bytes16(0));
+    bytes internal constant BLIND = abi.encodePacked(bytes14(0), uint16(434), bytes16(0));
 
     /// @dev Requests by each guard in each lane so far.
     mapping(CodeAssessor guard => mapping(uint64 lane => uint32)) internal asks;
@@ -102,7 +102,7 @@ abstract contract Assessed is Fixture {
 
     /// @dev A report with no score in which one bit of `NotKnown` is set.
     function _notKnown(uint256 bit) internal pure returns (bytes memory) {
-        return abi.encodePacked(bytes12(0), bit == 7 ? 0 : uint16(10_000), bytes16(0), uint16(1 << bit));
+        return abi.encodePacked(bytes14(0), bit == 7 ? 0 : uint16(10_000), bytes14(0), uint16(1 << bit));
     }
 
     function _clone(address implementation) internal pure returns (bytes memory) {

@@ -21,6 +21,8 @@ from themis.evm.encode import MAX_CODE_BYTES, encode
 from themis.evm.report import RiskClass
 
 SYNTHETIC: Final = {"train": 1_100, "validation": 400}
+LATER: Final = 300
+"""Contracts of synthesis.LATER."""
 PER_PACKAGE: Final = 25
 VARIED: Final = 20
 """Held-out injections, and half as many plain files, for all SETTINGS; made-up contracts for each of FAMILIES."""
@@ -32,7 +34,6 @@ _QUICK_BYTES: Final = 150_000
 _VARIED_BYTES: Final = 50_000
 SPLITS: Final = ("train", "validation", "test")
 CLASSES: Final = len(RiskClass)
-"""Of the report. What else templates are about is drawn, so that functions of it are there, and has no lane yet."""
 _BATCH: Final = 600
 """Jobs sorted by compiler at a time."""
 Wish = tuple[Risk | None, bool | None]
@@ -108,6 +109,7 @@ def plan(packages: Path, report: Path) -> list[Planned]:
         *synthetic[len(synthetic) // 2 :],
         *injected["validation"],
         *injected["train"],
+        *_later(),
     ]
 
 
@@ -162,7 +164,7 @@ def _acquired(item: Planned, mutant: Compiled, results: Results) -> dict[int, tu
 
 def _contract(item: Planned, compiled: Compiled, by_selector: dict[int, tuple[int, ...]]) -> Contract:
     encoded = encode(compiled.code)
-    risks = sorted({risk for found in by_selector.values() for risk in found if risk < CLASSES})
+    risks = sorted({risk for found in by_selector.values() for risk in found})
     known = [by_selector.get(trace.selector, ()) if trace.selector is not None else () for trace in encoded.functions]
     return Contract(
         item.kind,
@@ -211,7 +213,7 @@ def functions(found: list[Contract], split: str) -> tuple[list[bytes], NDArray[n
                     merged.setdefault(tokens, set()).update(risks)
     labels = np.zeros((len(merged), CLASSES), np.float32)
     for row, classes in enumerate(merged.values()):
-        labels[row, [risk for risk in classes if risk < CLASSES]] = 1
+        labels[row, list(classes)] = 1
     return list(merged), labels
 
 
@@ -234,6 +236,17 @@ def _synthetic(split: str) -> list[Planned]:
         version = rng.choice(SOLC_VERSIONS)
         made = synthesis.contract(_number(version), rng, split)
         origin = ("synthetic", split, "made up")
+        planned.append(_planned({"made.sol": made.source}, "made.sol", version, rng, origin, made))
+    return planned
+
+
+def _later() -> list[Planned]:
+    planned = []
+    for index in range(LATER):
+        rng = Random(f"later {index}")  # noqa: S311 (a seeded choice, no secret)
+        version = rng.choice(SOLC_VERSIONS)
+        made = synthesis.later(_number(version), rng)
+        origin = ("synthetic", "train", "made up")
         planned.append(_planned({"made.sol": made.source}, "made.sol", version, rng, origin, made))
     return planned
 

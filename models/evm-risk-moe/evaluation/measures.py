@@ -15,10 +15,10 @@ from data.compiler import Job, Results, compile_all
 from data.corpus import SOLC_VERSIONS
 from data.dataset import Contract
 from data.mutations import MUTATIONS
-from evaluation import baselines, slither_baseline
+from evaluation import baselines, reliability, slither_baseline
 from evaluation.robustness import by_setting
 from network.exporting import feed, scores
-from network.floats import CLASSES, RiskNetwork, weight_shift
+from network.floats import RiskNetwork, weight_shift
 from network.integers import Weights, write
 from network.scoring import summary
 from network.training import contract_labels, contract_logits
@@ -46,6 +46,7 @@ def evaluate(  # noqa: PLR0917 (one call)
     varied = [contract for contract in found if contract.kind == "varied"]
     mutated = [contract for contract in found if contract.kind == "mutated" and contract.split == "test"]
     figures = summary(flags, truth, plain)
+    figures["reliability"] = reliability.table(answers, truth)
     figures["by_template"] = _by_template(test, flags)
     figures["mutations"] = _mutations(mutated, scores(session, mutated) >= FLAG_BPS)
     figures["by_setting"] = by_setting(varied, scores(session, varied) >= FLAG_BPS, contract_labels(varied))
@@ -75,7 +76,7 @@ def _by_template(test: list[Contract], flags: NDArray[np.bool_]) -> dict[str, di
         if contract.kind == "injected":
             (template,) = contract.templates
             risk = synthesis.risk_of(template)
-            if risk is None or risk >= CLASSES:
+            if risk is None:
                 continue
             form = "vulnerable" if contract.risks else "safe"
             counts = table.setdefault(

@@ -33,7 +33,8 @@ DETECTORS: Final = {
     Risk.UNPROTECTED_SELFDESTRUCT: ("suicidal",),
     Risk.UNPROTECTED_DELEGATECALL: ("controlled-delegatecall", "delegatecall-loop"),
 }
-"""Detectors that could mean a class; which of them count is chosen on the held-out contracts, in Slither's favor."""
+"""Detectors that could mean a class (none is about who takes authority);
+which of them count is chosen on the held-out contracts, in Slither's favor."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from network.floats import ABSENT
+
 FALSE_POSITIVES: Final = 0.01
 """Of validation and unmutated training contracts, at most so many may be flagged in a class."""
+MARGIN: Final = 3.0
+"""Below the lowest logit where all that show a class have it: nobody knows where those begin that have not."""
 _SLOPES: Final = (0.25, 3.0)
 
 
@@ -25,8 +29,9 @@ def calibrate(
     """Validation logits and classes [n, C], and logits of unmutated training contracts [m, C]."""
     centers, slopes = [], []
     for c in range(truth.shape[1]):
+        judged = logits[:, c] > -ABSENT / 2
         centers.append(_center(logits[:, c], truth[:, c], clean_logits[:, c]))
-        slopes.append(slope_of(logits[:, c] - centers[-1], truth[:, c]))
+        slopes.append(slope_of(logits[judged, c] - centers[-1], truth[judged, c]))
     return Calibration(tuple(centers), tuple(slopes))
 
 
@@ -34,8 +39,8 @@ def _center(scores: NDArray[np.floating], truth: NDArray[np.bool_], clean: NDArr
     """The best F1's threshold among those with few false positives; the middle of the widest gap around it."""
     allowed = [np.quantile(scores[~truth], 1 - FALSE_POSITIVES), np.quantile(clean, 1 - FALSE_POSITIVES)]
     lowest = max(float(value) for value in allowed)
-    candidates = np.unique(scores)
-    middles = np.append((candidates[1:] + candidates[:-1]) / 2, lowest)
+    candidates = np.unique(scores[scores > -ABSENT / 2])
+    middles = np.append((candidates[1:] + candidates[:-1]) / 2, max(lowest, float(candidates.min()) - MARGIN))
     best, best_f1 = lowest, -1.0
     for threshold in middles[middles >= lowest]:
         flagged = scores >= threshold

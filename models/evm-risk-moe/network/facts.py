@@ -6,7 +6,7 @@ from themis.adopt.publish import Facts
 from themis.evm.encode import MAX_CODE_BYTES, PREPROCESSING
 
 NAME: Final = "evm-risk-moe"
-VERSION: Final = "0.3.1"
+VERSION: Final = "0.4.0"
 
 
 def facts(experts: int, top_k: int, active_parameters: int) -> Facts:
@@ -14,7 +14,7 @@ def facts(experts: int, top_k: int, active_parameters: int) -> Facts:
     return Facts(
         name=NAME,
         version=VERSION,
-        description="Scores EVM runtime bytecode for six classes of vulnerability: a mixture-of-experts model.",
+        description="Scores EVM runtime bytecode for seven classes of vulnerability: a mixture-of-experts model.",
         attribution="Built with Themis evm-risk-moe",
         preprocessing=PREPROCESSING,
         max_input_bytes=MAX_CODE_BYTES,

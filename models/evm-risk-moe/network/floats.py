@@ -11,12 +11,15 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
+from network.evidence import EVIDENCE
 from themis.evm.encode import BUCKETS, ORDERS
 from themis.evm.limits import WINDOW
 from themis.evm.report import RiskClass
-from themis.evm.vocabulary import GIVEN
+from themis.evm.vocabulary import NAMES
 
 CLASSES: Final = len(RiskClass)
+ABSENT: Final = 100.0
+"""What is taken off a class's logit before a token shows that there is anything to judge."""
 TOKEN_STEP: Final = 2.0**-5
 GRAM_STEP: Final = 2.0**-6
 _ACT_STEP: Final = 2.0**-5
@@ -127,7 +130,7 @@ class RiskNetwork(nn.Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.shape = shape
-        self.tokens = nn.Parameter(torch.randn(GIVEN, shape.width) * 0.5)
+        self.tokens = nn.Parameter(torch.randn(len(NAMES), shape.width) * 0.5)
         self.grams = nn.Parameter(torch.randn(BUCKETS * len(ORDERS), shape.width) * 0.1)
         self.experts = nn.ModuleList(ExpertLayer(shape) for _ in range(shape.layers + 1))
         self.mixing = nn.ModuleList(Mixing(shape) for _ in range(shape.layers))
@@ -145,7 +148,10 @@ class RiskNetwork(nn.Module):
         x = self.experts[0](x)
         for mixing, experts in zip(self.mixing, list(self.experts)[1:], strict=True):
             x = experts(mixing(x, steps))
-        logits: Tensor = self.norm(x) @ int8(self.head) + self.bias
+        seen = torch.from_numpy(EVIDENCE)[tokens].float()
+        for index in steps:
+            seen = torch.maximum(seen, seen[index])
+        logits: Tensor = self.norm(x) @ int8(self.head) + self.bias - (1 - seen) * ABSENT
         return logits
 
     def balance(self) -> Tensor:

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from network.calibration import Calibration
+from network.evidence import EVIDENCE
 from network.floats import GRAM_STEP, TOKEN_STEP, ExpertLayer, Mixing, RiskNetwork, weight_shift
 from themis.evm.encode import BUCKETS, ORDERS
 from themis.evm.limits import WINDOW
-from themis.evm.vocabulary import GIVEN
+from themis.evm.vocabulary import NAMES
 from themis.exact.blocks import I32, U8, Blocks, Experts, V, centered, gains
 
 MAX_ROWS: Final = 2**16
@@ -21,6 +22,9 @@ _STREAM_BITS: Final = 8
 """The residual stream counts in 2^-8."""
 _ACT_BITS: Final = 5
 KNOTS: Final = 64
+_MARK: Final = 127
+_SPREAD: Final = 64
+"""Columns over which a mark is spread, so that it weighs more than any logit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ class Weights:
 
 def write(b: Blocks[V], w: Weights) -> None:
     """tokens, grams, first -> scores_bps: int32 [T, classes] in basis points for each token."""
-    tokens = b.input("tokens", np.int64, ("T",), 0, GIVEN - 1)
+    tokens = b.input("tokens", np.int64, ("T",), 0, len(NAMES) - 1)
     grams = b.input("grams", np.int64, ("T", len(ORDERS)), 0, BUCKETS * len(ORDERS) - 1)
     first = b.input("first", np.int64, ("T",), 0, MAX_ROWS - 1)
     x = b.add(b.embed(tokens, w.tokens, _shift_of(TOKEN_STEP)), b.embed_bag(grams, w.grams, _shift_of(GRAM_STEP)))
@@ -64,8 +68,19 @@ def write(b: Blocks[V], w: Weights) -> None:
         seen = b.running_max(b.linear(b.rms_norm(x, mixing.gain), mixing.into, mixing.into_shift), first, WINDOW)
         x = b.residual(x, b.project(seen, mixing.out), mixing.out_shift)
         x = _expert_layer(b, x, experts)
-    logits = b.project(b.rms_norm(x, w.gain), w.head, w.bias)
+    logits = b.add(b.project(b.rms_norm(x, w.gain), w.head, w.bias), _absent(b, tokens, first))
     b.output("scores_bps", b.basis_points(logits, w.knots, w.low, w.step))
+
+
+def _absent(b: Blocks[V], tokens: V, first: V) -> V:
+    """0 where a token of this function has shown that there is something to judge, else far below every logit."""
+    marks = centered(EVIDENCE * _MARK)
+    seen = b.running_max(b.requantize(b.embed(tokens, marks, 1), 1), first, WINDOW)
+    classes = EVIDENCE.shape[1]
+    spread = centered(np.repeat(np.eye(classes, dtype=np.int64), _SPREAD, 1) * _MARK)
+    wide = b.linear(seen, spread, 7)
+    height = int(np.rint(_MARK * _MARK / 2**7)) * _MARK * _SPREAD
+    return b.project(wide, centered(spread.T.astype(np.int64) - 128), np.full(classes, -height, np.int32))
 
 
 def _expert_layer(b: Blocks[V], x: V, w: ExpertWeights) -> V:

@@ -57,37 +57,6 @@ _FILLERS: Final = _ids(_HARMLESS)
 _GROUPS: Final = tuple(_ids(" ".join(names)) for names in _ALIKE)
 
 
-def _shows(*stems: str) -> NDArray[np.bool_]:
-    """Marks of the tokens in whose name one of these is."""
-    marks = np.zeros(256, bool)
-    marks[[number for name, number in ID.items() if any(stem in f".{name}" for stem in stems)]] = True
-    return marks
-
-
-EVIDENCE: Final = (
-    _shows(".CALL.", ".stale"),
-    _shows(".CALL.", ".DELEGATECALL.", ".DROPPED", "result"),
-    _shows("ORIGIN", "origin", "eoa"),
-    _shows(".CLOCK", ".ENTROPY", "random", "MOD.block", "clock"),
-    _shows(".SELFDESTRUCT."),
-    _shows(".DELEGATECALL."),
-    _shows(".TAKE.code", ".TAKE.slot", ".TAKE.item"),
-)
-"""By class, marks of tokens without which a function has not the risk, whatever else is in it."""
-
-
-def shown(function: bytes, risks: tuple[int, ...]) -> bool:
-    """True if tokens show all of these risks."""
-    tokens = np.frombuffer(function, np.uint8)
-    return all(EVIDENCE[risk][tokens].any() for risk in risks)
-
-
-def cleared(function: bytes, risk: int) -> bytes:
-    """The function without what could show the risk."""
-    tokens = np.frombuffer(function, np.uint8)
-    return tokens[~EVIDENCE[risk][tokens]].tobytes()
-
-
 def jittered(function: bytes, rng: np.random.Generator) -> bytes:
     """Another function of the same classes."""
     tokens = np.frombuffer(function, np.uint8).copy()

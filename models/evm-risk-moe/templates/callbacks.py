@@ -208,6 +208,7 @@ def tokens_received(kit: Kit, bad: bool) -> Member:
     """The receiver's hook is looked up in a registry, as ERC-777 does."""
     ledger, fn, hooks = kit.mapping("address", "uint256"), kit.verb(), kit.name("hookOf")
     kit.declare(f"mapping(address => address) {hooks};")
+    kit.declare(f"function {kit.name('register')}(address hook) public {{ {hooks}[msg.sender] = hook; }}")
     hook = kit.interface("Recipient", "function tokensReceived(address from, uint256 amount) external")
     call = f"if ({hooks}[to] != address(0)) {{ {hook}({hooks}[to]).tokensReceived(msg.sender, amount); }}"
     effects = f"{debit(kit, f'{ledger}[msg.sender]', 'amount')} {ledger}[to] += amount; {totals(kit, 'amount')}"

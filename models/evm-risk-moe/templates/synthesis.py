@@ -12,6 +12,7 @@ from templates import (
     block,
     callbacks,
     delegatecall,
+    everyday,
     origin,
     reentrancy,
     selfdestruct,
@@ -39,6 +40,8 @@ SPLITS: Final = {
     "validation": tuple(template for module in _MODULES for template in module.VALIDATION),
     "test": tuple(template for module in _MODULES for template in module.TEST),
 }
+LATER: Final = everyday.TRAIN
+"""Drawn into contracts of their own, so that what others were drawn stays what it was."""
 _PREFIXES: Final = {"reentrancy": 0, "unchecked": 1, "origin": 2, "block": 3, "kill": 4, "delegate": 5, "authority": 6}
 _OPEN: Final = re.compile(r"(?:^|\n)\s*contract\s+(\w+)[^{;]*\{")
 
@@ -78,7 +81,16 @@ def ordinary(version: tuple[int, int, int], rng: Random) -> Member:
 
 def contract(version: tuple[int, int, int], rng: Random, split: str = "train") -> Labeled:
     """A made-up contract of two to eight members, most of them risky or a risky one's safe twin."""
-    members = [draw(split, version, rng) for _ in range(rng.randrange(1, 6))]
+    return _around([draw(split, version, rng) for _ in range(rng.randrange(1, 6))], version, rng)
+
+
+def later(version: tuple[int, int, int], rng: Random) -> Labeled:
+    """As `contract`, of LATER."""
+    made = [template(Kit(version, rng), rng.random() < 0.5) for template in rng.sample(LATER, rng.randrange(1, 4))]
+    return _around(made, version, rng)
+
+
+def _around(members: list[Member], version: tuple[int, int, int], rng: Random) -> Labeled:
     members += [ordinary(version, rng) for _ in range(rng.randrange(1, 4))]
     rng.shuffle(members)
     name = "C" + members[0].template.partition(".")[0].title()

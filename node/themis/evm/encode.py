@@ -9,9 +9,9 @@ from themis.evm.coverage import reachable
 from themis.evm.disassembly import disassemble
 from themis.evm.limits import MAX_ROWS, NOTHING, STRIDE, WINDOW, NotKnown
 from themis.evm.trace import Trace, Tracer
-from themis.evm.vocabulary import GIVEN, ID, NONE
+from themis.evm.vocabulary import ID, NONE
 
-PREPROCESSING: Final = "evm-trace-4"
+PREPROCESSING: Final = "evm-trace-5"
 """Named in the manifest; any change to tokens or buckets gets a new one."""
 MAX_CODE_BYTES: Final = 24_576
 ADDRESS_BYTES: Final = 20
@@ -78,7 +78,7 @@ def encode(code: bytes) -> Encoded:
         return _without_instructions(code)
     program = disassemble(code)
     tracer = Tracer(program)
-    given, left_out = _windows([_learnt(trace) for trace in tracer.run()])
+    given, left_out = _windows(tracer.run())
     not_known = tracer.told | left_out
     covered = 0 if left_out else sum(tracer.reached)
     pointer = tracer.implementation is not None and len(given) == 1 and not_known == NotKnown.PROXY
@@ -93,14 +93,6 @@ def _without_instructions(code: bytes) -> Encoded:
     if code.startswith(_DELEGATION) and len(code) == len(_DELEGATION) + ADDRESS_BYTES:
         return Encoded(nothing, 0, NotKnown.DELEGATION | NotKnown.NAMED, code[len(_DELEGATION) :])
     return Encoded(nothing, 0, NotKnown.UNKNOWN_DISPATCHER)
-
-
-def _learnt(trace: Trace) -> Trace:
-    """The tokens that the weights know."""
-    kept = [row for row, token in enumerate(trace.tokens) if token < GIVEN]
-    if len(kept) == len(trace.tokens):
-        return trace
-    return Trace(trace.selector, tuple(trace.tokens[row] for row in kept), tuple(trace.pcs[row] for row in kept))
 
 
 def _windows(traces: list[Trace]) -> tuple[tuple[Trace, ...], NotKnown]:

@@ -7,7 +7,7 @@ from themis.evm.taint import UNKNOWN, Word, identity, taint
 
 MAX_STACK: Final = 160
 """Words of a stack; from a deeper one the bottom is lost."""
-_MAX_MEMORY_WORDS: Final = 64
+_MAX_MEMORY_WORDS: Final = 192
 _MAX_HASHED_BYTES: Final = 1_024
 _RESERVED_BYTES: Final = 0x80
 """Memory that solc uses itself: scratch space and the free-memory pointer."""
@@ -17,7 +17,8 @@ _REACH: Final = 16
 OPEN, KEYED, GRANTED = range(3)
 """How far a path has got past guards: not at all; what is kept for the caller was not zero; the caller is in charge."""
 Taken = tuple[int, int, int]
-"""Place that is written, identity of where its mapping is (0 if it is in none), places that decided a branch before."""
+"""Place that is written, identity of its key, places that decided a branch before."""
+NOBODY: Final[frozenset[int]] = frozenset()
 FIRM: Final = 1
 """Beside the bits of places: what nobody can write."""
 _SLOAD_SEED: Final = 5
@@ -27,35 +28,68 @@ _POINTER_SEED: Final = 10
 class Loose:
     """Storage places that a caller who is not in charge writes what he likes to. Common to all paths of a contract."""
 
-    __slots__ = ("always", "bases", "charge", "flows", "gifts", "heads", "keepers", "locks", "many", "once", "run")
+    __slots__ = (
+        "always",
+        "anywhere",
+        "bases",
+        "charge",
+        "entries",
+        "flows",
+        "folded",
+        "function",
+        "gifts",
+        "heads",
+        "keepers",
+        "locks",
+        "many",
+        "nested",
+        "once",
+        "opened",
+        "run",
+        "stateless",
+    )
 
     def __init__(self) -> None:
         self.always = 0
         self.once = 0
         """Only before a flag is set that says so."""
-        self.locks = 0
-        """Places of such flags, and of mutexes."""
+        self.function = 0
+        """Number of the one that is being walked."""
+        self.locks: dict[int, int] = {}
+        """Places of such flags, and of mutexes, by the function that shuts them."""
+        self.opened = 0
+        """Those that are written anew as a whole once the path is through: mutexes, and no one-time flags."""
         self.many = 0
         """Places of which there are many, as in a mapping."""
         self.keepers: dict[int, int] = {}
         """Identity of a comparison with the caller -> place of whom he was compared with."""
         self.charge = 0
         """Places whose value puts a caller in charge, or that hold code which is run or asked whether he is."""
+        self.stateless = False
+        """The contract keeps nothing in storage."""
         self.run = 0
         """Those that hold code which is run."""
         self.heads: set[int] = set()
         """The same for mappings by caller: identity of where a mapping is."""
         self.bases: dict[int, int] = {}
         """Identity of a mapping's key, and of what is loaded from there -> identity of where the mapping is."""
-        self.gifts: set[tuple[int, int]] = set()
-        """A place, and those that had decided a branch or shut a mutex before it was written."""
+        self.anywhere: set[int] = set()
+        """Identities that stand for some item of a mapping, nobody knows which: they are no places."""
+        self.nested: set[int] = set()
+        """Identities of keys of mappings of mappings."""
+        self.folded: set[int] = set()
+        """Identities of constants that are where a mapping is: the compiler has hashed the key of the outer one."""
+        self.entries: set[int] = set()
+        """Identities of where mappings are in which everybody writes something of his own."""
+        self.gifts: set[tuple[int, int, int]] = set()
+        """A place, those that had decided a branch or shut a mutex before it was written, and the function."""
         self.flows: set[tuple[int, int, int]] = set()
         """A place, another one to which what is there is copied, and the places of the authority for that."""
 
     def settle(self) -> None:
         """When all is walked: what anybody copies is as loose as where it is from, as in charge as where it goes."""
-        for place, behind in self.gifts:
-            if behind & self.locks:
+        for place, behind, function in self.gifts:
+            if behind & self.locks.get(function, 0):
                 self.once |= place
             else:
                 self.always |= place
@@ -77,9 +111,11 @@ _PLAIN: Final = (
     "granted",
     "guarded",
     "handed_over",
+    "leans",
     "level",
     "lock",
     "loose",
+    "made",
     "places",
     "pointers",
     "read",
@@ -89,6 +125,7 @@ _PLAIN: Final = (
     "taken",
     "target",
     "trusted",
+    "trustees",
     "untested",
     "vacant",
     "vouched",
@@ -122,6 +159,9 @@ class Machine:
         """Places whose value put the caller in charge; FIRM if something else did."""
         self.taken: Taken | None = None
         """Of the newest write, if whoever comes chooses what is written."""
+        self.made = self.trustees = self.leans = NOBODY
+        """Identities of contracts: that this path created from the contract's own code, that control went to although
+        only their stored address is known, and on whom of those the newest write relies."""
         self.target = UNKNOWN
         """Of the newest delegatecall."""
         self.loose = Loose()
@@ -205,7 +245,7 @@ class Machine:
 
     def place(self, key: int) -> int:
         """The bit of a storage place, by its key's identity; 0 for an unknown one."""
-        if not key:
+        if not key or key in self.loose.anywhere:
             return 0
         if key not in self.places:
             bit = FIRM << 1 + len(self.places)
@@ -230,7 +270,12 @@ class Machine:
             self.vouched |= {self.subjects[identity(condition)]}
 
     def vacate(self, condition: Word) -> None:
-        """Note that a branch went the way that what the condition is about does not hold."""
+        """Note that a branch went the way that what the condition is about does not hold.
+
+        What keeps nothing and does not run as itself (`this != me`) runs in another contract, which says who may come.
+        """
+        if self.loose.stateless and taint(condition) & ~t.NOT == t.SELF and self.level == OPEN:
+            self.level, self.granted = GRANTED, FIRM
         if not taint(condition) & (t.COMPARED | t.RESULT):
             self.vacant |= self.places.get(identity(condition), 0)
 
@@ -257,14 +302,16 @@ class Machine:
         place = self.place(key)
         if self.level != OPEN or place & self.vacant & ~self.flagged:
             return
-        self.loose.gifts.add((place, self.lock | self.guarded))
+        self.loose.gifts.add((place, self.lock | self.guarded, self.loose.function))
+        if key in self.loose.bases:
+            self.loose.entries.add(self.loose.bases[key])
         if not own:
-            self.taken = place, self.loose.bases.get(key, 0), self.lock | self.guarded
+            self.taken = place, key, self.lock | self.guarded
 
     def enroll(self, key: int) -> None:
         """Note that somebody sets a flag for whom he likes."""
         if self.level == OPEN and key in self.loose.bases:
-            self.taken = self.place(key), self.loose.bases[key], self.lock | self.guarded
+            self.taken = self.place(key), key, self.lock | self.guarded
 
     def copy(self, word: Word, key: int) -> None:
         """Note that what is kept in one place goes to another."""
@@ -273,28 +320,34 @@ class Machine:
         if source and source != to and self.level != KEYED and not to & self.vacant & ~self.flagged:
             self.loose.flows.add((source, to, self.granted if self.level == GRANTED else 0))
 
-    def store(self, key: int, *, fixed: bool, fills: bool) -> str:
+    def store(self, key: int, *, fixed: bool, fills: bool, whole: bool) -> str:
         """Note a write; how it stands to the calls before: "" (none), late, trusted or stale.
 
         `fixed`: a constant goes to a fixed slot. After a branch on what was there that shuts a mutex. `fills`: no zero
-        goes to a fixed slot. Where that was vacant, the path cannot be gone again.
+        goes to a fixed slot. Where that was vacant, the path cannot be gone again. `whole`: nothing of it is kept.
         """
         place = self.place(key)
         state = ""
         if self.handed_over:
             state = "stale" if place & self.exposed else "trusted" if place & self.trusted else "late"
+            self.leans = self.trustees if state == "trusted" else NOBODY
         if self.lock and place == self.lock:
             self.lock = 0
+            self.loose.opened |= place if whole else 0
         elif fixed and place & self.guarded:
-            self.loose.locks |= place
+            self._shuts(place)
             if not place & self.written:
                 self.lock = place
         if fills:
-            self.loose.locks |= place & self.vacant
+            self._shuts(place & self.vacant)
         self.written |= place
         self.exposed &= ~place
         self.trusted &= ~place
         return state
+
+    def _shuts(self, place: int) -> None:
+        locks, function = self.loose.locks, self.loose.function
+        locks[function] = locks.get(function, 0) | place
 
     def at_stake(self) -> int:
         """Places that a call has made stale; before one, those of mappings that it would."""
@@ -302,13 +355,14 @@ class Machine:
             return self.exposed
         return 0 if self.lock else self.read & ~self.written & self.loose.many
 
-    def hand_over(self, *, known: bool) -> None:
-        """Control goes to another contract. `known`: to one whose address is stored, and without money."""
+    def hand_over(self, target: int, *, known: bool) -> None:
+        """Control goes to another contract, by its identity. `known`: its address is stored, and it gets no money."""
         self.handed_over = True
         if not self.lock:
             found = self.read & ~self.written
             if known:
                 self.trusted |= found
+                self.trustees |= {target}
             else:
                 self.exposed |= found
 
@@ -328,8 +382,10 @@ class Machine:
     def read_word(self, offset: Word) -> Word:
         at, floating = _address(offset), self.floating or 0
         if at is None:
-            return ~floating
-        word = self.memory.get(at, ~floating)
+            return ~(floating | self._anywhere() & t.DATA)
+        word = self.memory.get(at)
+        if word is None:
+            word = ~floating if at >= 0 else ~(floating | self._anywhere() & t.DATA)
         if at == _FREE_POINTER and word < 0 and not identity(word):
             self.pointers += 1
             word = self.memory[at] = t.unknown(taint(word), t.mixed(_POINTER_SEED, self.pointers))
@@ -349,7 +405,11 @@ class Machine:
                 found += shared
             if found >= size:
                 return bits
-        bits |= self.floating or 0
+        return bits | self._anywhere()
+
+    def _anywhere(self) -> int:
+        """Bits of all memory but what solc uses itself."""
+        bits = self.floating or 0
         for at, word in self.memory.items():
             if not 0 <= at < _RESERVED_BYTES:
                 bits |= taint(word)

@@ -1,6 +1,6 @@
 """The 32-byte answer of `evm-risk-moe`, as contracts/src/libraries/RiskReport.sol reads it.
 
-Sixteen big-endian lanes of two bytes: 0-5 scores, 6 coverage, 7 program counter, 8-14 zero, 15 what is not known. Where
+Sixteen big-endian lanes of two bytes: 0-6 scores, 7 coverage, 8 program counter, 9-14 zero, 15 what is not known. Where
 that says NAMED, the code is nothing but a pointer: the first 20 bytes are the address it points to, and there is no
 score.
 """
@@ -24,6 +24,7 @@ class RiskClass(IntEnum):
     BLOCK_DEPENDENCE = 3
     UNPROTECTED_SELFDESTRUCT = 4
     UNPROTECTED_DELEGATECALL = 5
+    UNPROTECTED_AUTHORITY = 6
 
 
 MAX_BPS: Final = 10_000
@@ -38,7 +39,7 @@ WORDS: Final = {
     NotKnown.NAMED: "the code is only a pointer, and not scored: ask about the code it points to",
 }
 _MEANT: Final = sum(WORDS)
-_LANES: Final = struct.Struct(">8H14xH")
+_LANES: Final = struct.Struct(">9H12xH")
 _POINTER: Final = struct.Struct(f">{ADDRESS_BYTES}s10xH")
 
 
@@ -63,7 +64,7 @@ class Report:
 def pack(scores_bps: Sequence[Sequence[int]], encoded: Encoded) -> bytes:
     """Fold per-row scores into one report: each class's highest, and where the highest of all first appears.
 
-    `scores_bps`: N rows of six scores in basis points, row i for `encoded.tokens[i]`.
+    `scores_bps`: N rows of seven scores in basis points, row i for `encoded.tokens[i]`.
     Raises ValueError if they do not fit.
     """
     if len(scores_bps) != len(encoded.tokens):
@@ -72,7 +73,7 @@ def pack(scores_bps: Sequence[Sequence[int]], encoded: Encoded) -> bytes:
     row_of_worst = 0
     for row, scores in enumerate(scores_bps):
         if len(scores) != len(RiskClass) or not all(0 <= score <= MAX_BPS for score in scores):
-            raise ValueError(f"row {row}: six scores of 0..{MAX_BPS} expected, got {list(scores)}")
+            raise ValueError(f"row {row}: seven scores of 0..{MAX_BPS} expected, got {list(scores)}")
         if max(scores) > max(best):
             row_of_worst = row
         best = [max(old, new) for old, new in zip(best, scores, strict=True)]
@@ -101,5 +102,5 @@ def unpack(report: bytes) -> Report:
 
 
 def scores(report: bytes) -> tuple[int, ...]:
-    """The six scores of a packed report, in basis points."""
+    """The seven scores of a packed report, in basis points."""
     return unpack(report).scores_bps

@@ -20,7 +20,7 @@ _PUSH0, _PUSH32, _DUP16, _SWAP16, _POP = op.PUSH0, op.PUSH32, op.DUP16, op.SWAP1
 _SIGNATURES: Final = 1
 """Address of the ecrecover precompile."""
 _PRECOMPILES: Final = 9
-_SOURCE_SEED, _DATA_SEED, _HASH_SEED, _TRANSIENT_SEED = 1, 2, 3, 7
+_SOURCE_SEED, _DATA_SEED, _HASH_SEED, _TRANSIENT_SEED, _MADE_SEED, _ITEM_SEED = 1, 2, 3, 7, 12, 13
 """5 and 10 are Machine's, 11 is taint's, the others arithmetic's."""
 
 
@@ -106,11 +106,26 @@ def _keccak(m: Machine) -> int:
     if t.constant(size) == _KEY_BYTES:
         if taint(m.read_word(offset)) & t.DATA:
             m.relate(found, m.read_word(offset))
-        if found:
-            slot = t.place(m.read_word(t.constant(offset) + _SLOT_OFFSET))
-            m.loose.bases[found] = m.loose.bases.get(slot, slot)
+        found = _item(m, t.constant(offset), found)
     m.push(t.unknown(bits, found))
     return v.ID["HASH.random"] if bits & t.RANDOM else v.NONE
+
+
+def _item(m: Machine, at: int, key: int) -> int:
+    """Identity of an item's place in a mapping, if it is known where that is. 0 for `key`: some item."""
+    where = m.read_word(at + _SLOT_OFFSET) if at >= 0 else UNKNOWN
+    slot, loose = t.place(where), m.loose
+    if not slot:
+        return key
+    if not key:
+        key = t.mixed(_ITEM_SEED, slot)
+        loose.anywhere.add(key)
+    loose.bases[key] = loose.bases.get(slot, slot)
+    if slot in loose.bases:
+        loose.nested.add(key)
+    elif not taint(where) and t.constant(where) < 0:
+        loose.folded.add(slot)
+    return key
 
 
 def _calldataload(m: Machine) -> int:
@@ -168,11 +183,12 @@ def _sstore(m: Machine) -> int:
     place, own = t.place(key), bool(taint(key) & t.BY_CALLER)
     if taint(value) & (t.CALLER | t.DATA) or (kind == "const" and own):
         m.give(place, own=own)
-    elif kind == "const" and taint(key) & t.DATA:
+    elif kind == "const" and (taint(key) & t.DATA or place in m.loose.anywhere):
         m.enroll(place)
     else:
         m.copy(value, place)
-    state = m.store(place, fixed=key >= 0 and kind in ("zero", "const"), fills=key >= 0 and kind != "zero")
+    fixed = key >= 0 and kind in ("zero", "const")
+    state = m.store(place, fixed=fixed, fills=key >= 0 and kind != "zero", whole=value >= 0)
     return v.sstore(key, kind, state)
 
 
@@ -188,7 +204,7 @@ def _tload(m: Machine) -> int:
 
 def _tstore(m: Machine) -> int:
     key, value = m.pop(), m.pop()
-    m.store(_transient(key), fixed=key >= 0 and value >= 0, fills=False)
+    m.store(_transient(key), fixed=key >= 0 and value >= 0, fills=False, whole=True)
     return v.ID["TSTORE"]
 
 
@@ -201,11 +217,18 @@ def _popped(count: int, token: int) -> Handler:
     return run
 
 
-def _create(pops: int, token: int) -> Handler:
+def _create(salted: int, token: int) -> Handler:
+    """What is made from code that came from nowhere but this contract's is as good as known."""
+
     def run(m: Machine) -> int:
-        for _ in range(pops):
+        _, offset, _ = m.pop(), m.pop(), m.pop()
+        for _ in range(salted):
             m.pop()
-        m.push(~t.RETURNED)
+        m.serial += 1
+        made = t.unknown(t.RETURNED, t.mixed(_MADE_SEED, m.serial))
+        if not taint(m.read_word(offset)):
+            m.made |= {t.identity(made)}
+        m.push(made)
         return token
 
     return run
@@ -230,7 +253,8 @@ def _call(m: Machine) -> int:
     _finish_call(m, target, asks=False)
     if not 0 <= target <= _PRECOMPILES and not v.stipend(gas):
         bits = taint(target)
-        m.hand_over(known=amount_wei == 0 and (target >= 0 or bits & (t.STORED | t.BY_CALLER | t.DATA) == t.STORED))
+        known = target >= 0 or bits & (t.STORED | t.BY_CALLER | t.DATA) == t.STORED or t.identity(target) in m.made
+        m.hand_over(t.identity(target), known=amount_wei == 0 and known)
     return v.call(gas, target, amount_wei)
 
 
@@ -311,8 +335,8 @@ _NAMED: Final[dict[int, Handler]] = {
     op.TLOAD: _tload,
     op.TSTORE: _tstore,
     **{op.LOG0 + topics: _popped(2 + topics, v.ID["LOG"]) for topics in range(5)},
-    op.CREATE: _create(3, v.ID["CREATE"]),
-    op.CREATE2: _create(4, v.ID["CREATE2"]),
+    op.CREATE: _create(0, v.ID["CREATE"]),
+    op.CREATE2: _create(1, v.ID["CREATE2"]),
     op.CALL: _call,
     op.CALLCODE: _callcode,
     op.DELEGATECALL: _delegatecall,

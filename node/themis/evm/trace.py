@@ -11,7 +11,7 @@ from themis.evm import vocabulary as v
 from themis.evm.disassembly import Program
 from themis.evm.doom import Doom
 from themis.evm.limits import NotKnown
-from themis.evm.machine import GRANTED, Machine, Taken
+from themis.evm.machine import GRANTED, NOBODY, OPEN, Machine, Taken
 from themis.evm.semantics import HANDLERS, STEERS, run
 from themis.evm.taint import Word, taint
 
@@ -29,6 +29,7 @@ _POINTERS: Final = (
 _ADMIN: Final = 0xB53127684A568B3173AE13B9F8A6016E243E63B6E8EE1178D6A717850B5D6103
 
 _HINGED: Final = frozenset((op.DELEGATECALL, op.CALLCODE, op.SELFDESTRUCT))
+_LASTING: Final = frozenset((op.STOP, op.RETURN, op.SELFDESTRUCT))
 _ENDINGS: Final = frozenset(v.ID[name] for name in ("REVERT", "RETURN", "STOP", "JOIN"))
 
 
@@ -54,16 +55,21 @@ class _Path:
 class _Walk:
     """A function being walked."""
 
+    number: int
     selector: int | None
     tokens: list[int]
     pcs: list[int]
     work: list[_Path]
     begun: bool = False
     seen: joins.Seen = field(default_factory=dict)
-    hinges: list[tuple[int, int, int]] = field(default_factory=list)
-    """Tokens that depend on who writes to storage: position, place of the target, places of the authority."""
+    hinges: list[tuple[int, int, int, int]] = field(default_factory=list)
+    """Tokens that depend on who writes to storage: position, places of the target, the authority, and asked."""
     takes: list[tuple[int, int, Taken]] = field(default_factory=list)
     """Writes of whoever comes: how many tokens are before, program counter, and what is written."""
+    leans: list[tuple[int, frozenset[int]]] = field(default_factory=list)
+    """Writes after calls to contracts that the contract knows: position, and identities of their addresses."""
+    lasts: bool = False
+    """Some path may end well. What a function does that only reverts is undone."""
 
 
 @dataclass(slots=True)
@@ -88,6 +94,9 @@ class Tracer:
     _calls: bool = field(init=False)
 
     def __post_init__(self) -> None:
+        program = self.program
+        code = [opcode for opcode, pc in zip(program.ops, program.pcs, strict=True) if pc < program.end]
+        self._machine.loose.stateless = op.SLOAD not in code and op.SSTORE not in code
         self._calls = op.CALL in self.program.ops
         self.reached = bytearray(len(self.program.ops))
         self._doom = Doom(self.program, self.reached)
@@ -132,7 +141,7 @@ class Tracer:
 
     def _add(self, selector: int | None, entry: str, index: int, machine: Machine) -> None:
         pc = self.program.pcs[index] if self.program.pcs else 0
-        self._walks.append(_Walk(selector, [v.ID[entry]], [pc], [_Path(index, machine)]))
+        self._walks.append(_Walk(len(self._walks), selector, [v.ID[entry]], [pc], [_Path(index, machine)]))
         self.written += 1
 
     def _orphans(self) -> Iterator[int]:
@@ -148,14 +157,21 @@ class Tracer:
 
     def _trace(self, walk: _Walk) -> Trace:
         tokens, pcs, loose = walk.tokens, walk.pcs, self._machine.loose
-        for at, target, authority in walk.hinges:
+        if not (walk.lasts or walk.work):
+            kept = [0, *(row for row, token in enumerate(tokens) if token == v.ID["REVERT"])][:2]
+            return Trace(walk.selector, tuple(tokens[row] for row in kept), tuple(pcs[row] for row in kept))
+        for at, target, authority, asked in walk.hinges:
             tokens[at] = v.reconsidered(
                 tokens[at],
                 chosen=bool(target) and not target & ~(loose.always | loose.once),
                 anyone=bool(authority) and not authority & ~loose.always,
+                once=bool(asked & self._locks(walk) & ~loose.opened),
             )
+        for at, trustees in walk.leans:
+            if any(self._enters(trustee) for trustee in trustees):
+                tokens[at] = v.mistrusted(tokens[at])
         for at, pc, taken in reversed(walk.takes):
-            token = self._took(taken)
+            token = self._took(walk, taken)
             if token and (len(tokens) == at or tokens[at] != token):
                 tokens.insert(at, token)
                 pcs.insert(at, pc)
@@ -168,25 +184,37 @@ class Tracer:
         """Who is in charge of the contract, now that all of it was walked."""
         loose, places = self._machine.loose, self._machine.places
         for walk in self._walks:
-            for _, target, _ in walk.hinges:
+            for _, target, *_ in walk.hinges:
                 loose.run |= target
         for slot in _POINTERS:
             loose.run |= places.get(t.place(slot), 0)
         loose.charge |= loose.run | places.get(t.place(_ADMIN), 0)
         loose.settle()
 
-    def _took(self, taken: Taken) -> int:
+    def _took(self, walk: _Walk, taken: Taken) -> int:
         """Token of a write of whoever comes: NONE if nobody is in charge by what he wrote."""
-        place, base, behind = taken
+        place, key, behind = taken
         loose = self._machine.loose
+        base = loose.bases.get(key, 0)
         one = place & (loose.run | loose.charge & ~loose.many)
-        if not one and not (base and base in loose.heads):
+        listed = bool(base) and (
+            base in loose.heads or (key in loose.nested and not loose.folded.isdisjoint(loose.heads))
+        )
+        if not one and not listed:
             return v.NONE  # who owns one thing of many is in charge of nothing else
-        if behind & loose.locks:
+        if behind & self._locks(walk):
             return v.ID["TAKE.once"]
         if place & loose.run:
             return v.ID["TAKE.code"]
-        return v.ID["TAKE.item" if place & loose.many else "TAKE.slot"]
+        return v.ID["TAKE.slot" if place & ~loose.many else "TAKE.item"]
+
+    def _locks(self, walk: _Walk) -> int:
+        """Places that the function shuts behind itself."""
+        return self._machine.loose.locks.get(walk.number, 0)
+
+    def _enters(self, trustee: int) -> bool:
+        """True if everybody may put an address of his own where this contract's is kept."""
+        return self._machine.loose.bases.get(trustee, 0) in self._machine.loose.entries
 
     def _emit(self, walk: _Walk, token: int, index: int) -> bool:
         """Write a token down, unless it is NONE or adds nothing: a second end, a third of a kind."""
@@ -200,6 +228,7 @@ class Tracer:
 
     def _go_on(self, walk: _Walk, limit: int) -> None:
         walk.begun = True
+        self._machine.loose.function = walk.number
         while walk.work and self.steps < limit and not self._spent():
             self._follow(walk, walk.work.pop(), limit)
 
@@ -221,12 +250,16 @@ class Tracer:
             if token:
                 if self._emit(walk, token, following) and ops[following] in _HINGED:
                     self._note(walk, ops[following], m)
+                if m.leans:
+                    walk.leans.append((len(walk.tokens) - 1, m.leans))
+                    m.leans = NOBODY
                 if m.taken:
                     walk.takes.append((len(walk.tokens), program.pcs[following], m.taken))
                     m.taken = None
                 following += 1
             self.steps += following - index
             reached[index:following] = b"\1" * (following - index)
+        walk.lasts |= following is not None  # beyond the last instruction an EVM stops
 
     def _steer(self, walk: _Walk, index: int, m: Machine) -> int | None:
         """Run an instruction after which a path goes on elsewhere, or not at all (None)."""
@@ -245,6 +278,7 @@ class Tracer:
             return jumpdests.get(target)
         if m.untested and opcode in (op.STOP, op.RETURN):
             self._emit(walk, v.ID["DROPPED"], index)
+        walk.lasts |= opcode in _LASTING
         if self._emit(walk, HANDLERS[opcode](m), index) and opcode in _HINGED:
             self._note(walk, opcode, m)
         return None
@@ -252,7 +286,8 @@ class Tracer:
     def _note(self, walk: _Walk, opcode: int, m: Machine) -> None:
         """Remember what a token depends on that only the whole contract shows; and that a fallback hands calls on."""
         aim = 0 if opcode == op.SELFDESTRUCT else m.places.get(t.identity(m.target), 0)
-        walk.hinges.append((len(walk.tokens) - 1, aim, m.granted if m.level == GRANTED else 0))
+        asked = m.guarded if m.level == OPEN else 0
+        walk.hinges.append((len(walk.tokens) - 1, aim, m.granted if m.level == GRANTED else 0, asked))
         if opcode == op.DELEGATECALL and walk is self._walks[0]:
             target = m.target & _ADDRESS if m.target >= 0 else None
             known = not self.told & NotKnown.PROXY or self.implementation == target
@@ -261,6 +296,7 @@ class Tracer:
 
     def _lose(self, walk: _Walk, m: Machine) -> None:
         """A jump goes nobody knows where."""
+        walk.lasts = True
         self.told |= NotKnown.UNKNOWN_DISPATCHER if walk is self._walks[0] else NotKnown.UNKNOWN_JUMP
         if self._lost is None:
             self._lost = m.fork()
@@ -268,7 +304,8 @@ class Tracer:
     def _branch(self, walk: _Walk, index: int, m: Machine) -> int | None:  # noqa: PLR0911 (one way on, one return)
         """Where to go on after a JUMPI; the other side, if it can go on too, waits.
 
-        The side where the condition's source holds comes first, however the compiler laid it out.
+        The side where the condition's source holds comes first, however the compiler laid it out; of a call the one
+        where it failed, for what is made of that is what counts.
         """
         where, condition = m.pop(), m.pop()
         decided = t.HOLDS * (condition > 0) if condition >= 0 else t.decided(condition)
@@ -297,7 +334,7 @@ class Tracer:
             _learn(m, condition, nonzero=stays_doomed)
             return target if stays_doomed else index + 1
         self._emit(walk, v.NONE if dispatching else v.fork(condition), index)
-        other, holds = m.fork(), not bits & t.NOT
+        other, holds = m.fork(), bool(bits & t.NOT) == bool(bits & t.RESULT)
         _learn(m, condition, nonzero=holds)
         _learn(other, condition, nonzero=not holds)
         first, second = (target, index + 1) if holds else (index + 1, target)

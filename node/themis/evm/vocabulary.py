@@ -101,8 +101,6 @@ NAMES: Final[tuple[str, ...]] = (
     *(f"SELFDESTRUCT.{target}.{level}" for target in _TARGETS for level in _LEVELS),
     *(f"TAKE.{what}" for what in ("code", "slot", "item", "once")),
 )
-GIVEN: Final = len(NAMES) - 4
-"""Tokens that the published weights have learnt, from the first: those of who takes authority are for the next ones."""
 ID: Final[dict[str, int]] = {name: index for index, name in enumerate(NAMES)}
 
 DECIDES_BY_ORIGIN: Final = frozenset(ID[name] for name in NAMES if "origin" in name or "eoa" in name)
@@ -201,17 +199,25 @@ def selfdestruct(beneficiary: Word, reached: int) -> int:
     return ID[f"SELFDESTRUCT.{_target(beneficiary)}.{_LEVELS[reached]}"]
 
 
-def reconsidered(token: int, *, chosen: bool, anyone: bool) -> int:
+def reconsidered(token: int, *, chosen: bool, anyone: bool, once: bool) -> int:
     """The token of a delegatecall or selfdestruct when the whole contract is known.
 
     `chosen`: some caller chose the target that is stored. `anyone` can take the authority that let the path this far.
+    `once`: the path cannot be gone again, so whoever set the contract up is in charge of it.
     """
     kind, target, reached = NAMES[token].split(".")
     if chosen and target == "stored":
         target = "data"
     if anyone and reached == _LEVELS[GRANTED]:
         reached = _LEVELS[OPEN]
+    if once:
+        reached = _LEVELS[GRANTED]
     return ID[f"{kind}.{target}.{reached}"]
+
+
+def mistrusted(token: int) -> int:
+    """The token of a write after a call, when somebody else chose whom the contract called."""
+    return ID[NAMES[token].replace(".trusted", ".stale")]
 
 
 def staticcall(target: Word) -> int:

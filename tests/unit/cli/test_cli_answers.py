@@ -10,9 +10,9 @@ def word(*lanes: int) -> bytes:
 
 
 def test_a_risk_report_reads_as_the_contract_decodes_it() -> None:
-    report = answers.risk_report(word(9_000, 1, 2, 3, 4, 5, 10_000, 65_535))
+    report = answers.risk_report(word(9_000, 1, 2, 3, 4, 5, 6, 10_000, 65_535))
     assert report is not None
-    assert (report["reentrancy"], report["unprotected_delegatecall"]) == (9_000, 5)
+    assert (report["reentrancy"], report["unprotected_authority"]) == (9_000, 6)
     assert (report["coverage_bps"], report["program_counter"]) == (10_000, 65_535)
 
 
@@ -35,8 +35,8 @@ def test_a_pointer_has_no_score_but_an_address() -> None:
 @pytest.mark.parametrize(
     "output",
     [
-        *(b"", bytes(31), bytes(33), word(10_001), word(0, 0, 0, 0, 0, 0, 10_001)),
-        *(bytes(16) + b"\1" + bytes(15), bytes(30) + b"\1\0", bytes(20) + b"\1" + bytes(10) + b"\x80"),
+        *(b"", bytes(31), bytes(33), word(10_001), word(0, 0, 0, 0, 0, 0, 0, 10_001)),
+        *(bytes(18) + b"\1" + bytes(13), bytes(30) + b"\1\0", bytes(20) + b"\1" + bytes(10) + b"\x80"),
     ],
 )
 def test_anything_else_is_no_risk_report(output: bytes) -> None:

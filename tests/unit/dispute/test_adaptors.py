@@ -13,7 +13,7 @@ from themis.dispute.adaptors import traced
 from themis.dispute.adaptors.links import NOTHING, Accused
 from themis.evm import encode
 from themis.evm.report import RiskClass
-from themis.evm.vocabulary import GIVEN, ID, NAMES
+from themis.evm.vocabulary import ID, NAMES
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def _with(desk: Desk, name: str, element: int, value: int) -> dict[int, np.ndarr
 def test_cheap_checks_of_tokens(contract: Desk) -> None:
     tokens = contract.sight().word("tokens")
     absent = ID["SELFDESTRUCT.caller.open"]
-    for row, value in ((0, ID["STOP"]), (5, 0), (5, -1), (5, GIVEN), (5, ID["ENTRY.fallback"]), (5, absent)):
+    for row, value in ((0, ID["STOP"]), (5, 0), (5, -1), (5, len(NAMES)), (5, ID["ENTRY.fallback"]), (5, absent)):
         sight = contract.sight(_with(contract, "tokens", row, value))
         assert contract.ruling(sight, Accused(tokens, row), output=False), (row, value)
     inside = next(row for row in range(1, 80) if contract.honest[contract.sight().word("first")][row] != row)
@@ -110,12 +110,12 @@ def test_each_score_of_a_report_is_decided(contract: Desk, lane: RiskClass, by: 
 
 def test_a_program_counter_lies_on_an_instruction_of_its_kind(contract: Desk) -> None:
     output = bytearray(contract.asked.output)
-    right = int.from_bytes(output[14:16], "big")
-    code, row = contract.asked.input, int.from_bytes(contract.asked.witness[12:14], "big")
+    right = int.from_bytes(output[16:18], "big")
+    code, row = contract.asked.input, int.from_bytes(contract.asked.witness[14:16], "big")
     token = int(contract.honest[contract.sight().word("tokens")][row])
     decided = 0
     for counter in range(len(code) + 2):
-        output[14:16] = counter.to_bytes(2, "big")
+        output[16:18] = counter.to_bytes(2, "big")
         fault = contract.adaptor.output_fault(contract.sight(asked=replace(contract.asked, output=bytes(output))))
         assert counter != right or fault is None
         decided += fault is not None
@@ -139,7 +139,7 @@ def test_a_proxy_has_a_delegatecall() -> None:
 
 
 def test_each_token_but_entries_has_its_instructions() -> None:
-    ones = {NAMES[token].partition(".")[0] for token in range(1, GIVEN)}
+    ones = {NAMES[token].partition(".")[0] for token in range(1, len(NAMES))}
     assert ones - {"ENTRY"} == traced.KINDS.keys()
 
 

@@ -31,7 +31,7 @@ class Encoded:
 
 
 def packed(**changes: Any) -> bytes:
-    return report.pack([[1_234, 0, 0, 0, 0, 5]], Encoded(**changes))  # type: ignore[arg-type]
+    return report.pack([[1_234, 0, 0, 0, 0, 5, 0]], Encoded(**changes))  # type: ignore[arg-type]
 
 
 def test_a_risk_report() -> None:

@@ -1,4 +1,4 @@
-"""What the published weights say of the newest templates, which they never saw: what they judge wrongly is named."""
+"""What the published weights say of the newest templates: what they judge wrongly is named."""
 
 from collections import Counter
 from pathlib import Path
@@ -22,19 +22,11 @@ CLASSES: Final = {
     "origin": RiskClass.TX_ORIGIN_AUTH,
     "kill": RiskClass.UNPROTECTED_SELFDESTRUCT,
     "delegate": RiskClass.UNPROTECTED_DELEGATECALL,
+    "authority": RiskClass.UNPROTECTED_AUTHORITY,
 }
-NO_LANE: Final = "authority."
-"""What has no score of its own yet; its safe forms must not be flagged all the same."""
-MISSED: Final = {
-    "delegate.taken_by_setup": 1,
-    "reentrancy.tokens_received": 2,
-    "unchecked.failure_told": 2,
-    "unchecked.failures_counted": 2,
-    "unchecked.share_of_failures": 2,
-    "unchecked.successes_counted": 2,
-}
+MISSED: Final = {"authority.pending_set": 1, "authority.set_inside": 1}
 """Vulnerable forms by template that are not flagged in their class. Take a name out when they are."""
-WRONGLY_FLAGGED: Final = {"delegate.stored_in_list": 1}
+WRONGLY_FLAGGED: Final = {"authority.member_added": 1, "origin.rebate": 2}
 """Safe forms that are flagged in any class."""
 
 
@@ -55,7 +47,7 @@ def test_every_newest_template_is_there_in_both_forms(monkeypatch: pytest.Monkey
 
 
 def test_what_is_missed_is_named(scores: dict[str, tuple[int, ...]]) -> None:
-    bad = {name: found for name, found in scores.items() if " bad " in name and not name.startswith(NO_LANE)}
+    bad = {name: found for name, found in scores.items() if " bad " in name}
     missed = Counter(
         name.split()[0] for name, found in bad.items() if found[CLASSES[name.partition(".")[0]]] < FLAG_BPS
     )

@@ -150,7 +150,16 @@ def test_both_ways_out_of_a_short_circuit_are_followed_as_they_can_be() -> None:
 
 
 def test_a_loop_joins_and_ends() -> None:
-    assert tokens("5b5f54505f56") == ["SLOAD.slot", "JOIN"]
+    assert tokens("5b5f5450345f5700") == ["SLOAD.slot", "IF.paid", "JOIN", "STOP"]
+
+
+def test_what_only_reverts_is_undone() -> None:
+    """selfdestruct would end well, so it is not; a loop without an end never ends well either."""
+    run = "5f5f5f5f" + "600435" + "5af4" + POP
+    assert tokens(run + "5f5ffd") == ["REVERT"]
+    assert "DELEGATECALL.data.open" in tokens(run + "00")
+    assert tokens(CALLER + "ff") == ["SELFDESTRUCT.caller.open"]
+    assert tokens("5b5f54505f56") == []
 
 
 @pytest.mark.parametrize("compare", ["14", "1815", "0315"], ids=["eq", "xor iszero", "sub iszero"])

@@ -44,7 +44,7 @@ def tokens(*names: str) -> bytes:
 def test_every_room_has_its_sentence_and_uses_only_rooms_above_it() -> None:
     rooms = re.findall(r"^\| `(\w+)/` \| \S", (FOLDER / "README.md").read_text(), re.MULTILINE)
     assert set(rooms) == {path.name for path in FOLDER.iterdir() if path.is_dir()} - {"__pycache__"}
-    assert {path.name for path in FOLDER.glob("*.py")} == {"audited.py", "build.py", "remeasure.py", "repack.py"}
+    assert {path.name for path in FOLDER.glob("*.py")} == {"audited.py", "build.py", "repack.py"}
     for at, room in enumerate(rooms):
         for path in (FOLDER / room).glob("*.py"):
             used = set(re.findall(r"^(?:from|import) (\w+)", path.read_text(), re.MULTILINE))
@@ -95,16 +95,15 @@ def test_a_slope_is_finite_though_all_are_told_apart(recipe: Any) -> None:
     assert slope(np.array([-1.0, -1.0, 1.0, 1.0]), np.array([False, False, True, True])) == pytest.approx(np.log(3))
 
 
-def test_what_shows_a_risk_can_be_taken_out(recipe: Any) -> None:
-    jitter = recipe("network.jitter")
+def test_what_shows_a_risk_is_there_or_it_is_not_scored(recipe: Any) -> None:
+    evidence = recipe("network.evidence")
     function = tokens(
-        "ENTRY.function", "CALL.caller.value", "TAKE.slot", "TAKE.once", "SELFDESTRUCT.caller.open", "STOP"
+        "ENTRY.function", "SSTORE.slot.zero.stale", "DROPPED", "TAKE.slot", "SELFDESTRUCT.caller.open", "STOP"
     )
-    assert [jitter.shown(function, (risk,)) for risk in range(7)] == [True, True, False, False, True, False, True]
-    assert jitter.shown(function, ())
-    for risk in range(7):
-        assert not jitter.shown(jitter.cleared(function, risk), (risk,))
-    assert jitter.cleared(function, 6) == function.replace(tokens("TAKE.slot"), b"")
+    assert [evidence.shown(function, (risk,)) for risk in range(7)] == [True, True, False, False, True, False, True]
+    assert evidence.shown(function, ())
+    for harmless in ("SSTORE.slot.zero.late", "TAKE.once", "SELFDESTRUCT.caller.granted", "HASH.random", "CLOCK"):
+        assert not evidence.EVIDENCE[tokens(harmless)[0]].any(), harmless
 
 
 def test_a_file_without_guards_has_no_mutants(recipe: Any) -> None:
@@ -131,7 +130,7 @@ def test_slither_gets_the_detectors_that_serve_it_best(recipe: Any, tmp_path: Pa
     (tmp_path / "slither.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     shape = ("plain", "test", "family", "0.8.20", False, (), (), (), ())
     found = [dataset.Contract(*shape, key, f"x.sol:{key.upper()}", None) for key in "abcd"]
-    truth = np.zeros((4, 6), bool)
+    truth = np.zeros((4, 7), bool)
     truth[0, 0] = True
     verdicts = baseline.verdicts(found, truth, tmp_path / "slither.jsonl")
     assert verdicts.analyzed.tolist() == [True, True, False, False]
@@ -143,8 +142,8 @@ def test_slither_gets_the_detectors_that_serve_it_best(recipe: Any, tmp_path: Pa
 
 def test_intervals_hold_the_figure_and_are_zero_wide_where_nothing_varies(recipe: Any) -> None:
     rng = np.random.default_rng(5)
-    truth = rng.random((200, 6)) < 0.3
-    flags = truth ^ (rng.random((200, 6)) < 0.1)
+    truth = rng.random((200, 7)) < 0.3
+    flags = truth ^ (rng.random((200, 7)) < 0.1)
     plain = ~truth.any(1)
     found = recipe("network.scoring").summary(flags, truth, plain)
     assert found["macro_f1_interval_95"][0] < found["macro_f1"] < found["macro_f1_interval_95"][1]
@@ -162,9 +161,9 @@ def test_settings_are_compared_on_contracts_that_have_all_of_them(recipe: Any) -
         return dataset.Contract("varied", "test", "family", "0.8.20", via_ir, (), (), (), (), "key", name, runs)
 
     found = [contract("a", *one) for one in settings] + [contract("b", *settings[0])]
-    flags = np.zeros((4, 6), bool)
+    flags = np.zeros((4, 7), bool)
     flags[2, 0] = flags[3, 1] = True
-    table = robustness.by_setting(found, flags, np.zeros((4, 6), bool))
+    table = robustness.by_setting(found, flags, np.zeros((4, 7), bool))
     assert {name: row["contracts"] for name, row in table["rows"].items()} == dict.fromkeys(table["rows"], 1)
     assert [row["fpr"] for row in table["rows"].values()] == [0.0, 0.0, 1.0]
     assert (table["contracts"], table["agreement"]) == (1, 0.0)

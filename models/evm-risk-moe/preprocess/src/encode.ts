@@ -4,9 +4,9 @@ import { reachable } from './coverage.js';
 import { MAX_ROWS, NotKnown, STRIDE, WINDOW } from './limits.js';
 import { disassemble } from './program.js';
 import { Tracer, type Trace } from './tracer.js';
-import { GIVEN, id } from './vocabulary.js';
+import { id } from './vocabulary.js';
 
-export const PREPROCESSING = 'evm-trace-4';
+export const PREPROCESSING = 'evm-trace-5';
 export const MAX_CODE_BYTES = 24_576;
 const ORDERS = [2, 3, 4, 5];
 const BUCKET_BITS = 13n;
@@ -38,7 +38,7 @@ export function encode(code: Uint8Array): Encoded {
   if (code[0] === 0xef) return withoutInstructions(code);
   const program = disassemble(code);
   const tracer = new Tracer(program);
-  const { functions, leftOut } = windows(tracer.run().map(learnt));
+  const { functions, leftOut } = windows(tracer.run());
   const notKnown = tracer.told | leftOut;
   const covered = leftOut ? 0 : tracer.reached.reduce((sum, mark) => sum + mark, 0);
   const coverageBps = program.ops.length ? Math.floor((covered * 10_000) / Math.max(1, reachable(program, tracer))) : 0;
@@ -55,12 +55,6 @@ function withoutInstructions(code: Uint8Array): Encoded {
   if (code.length !== 23 || code[1] !== 1 || code[2] !== 0) return flat(nothing, 0, NotKnown.UnknownDispatcher, undefined);
   const address = [...code.subarray(3)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
   return flat(nothing, 0, NotKnown.Delegation | NotKnown.Named, address);
-}
-
-/** The tokens that the weights know. */
-function learnt({ selector, tokens, pcs }: Trace): Trace {
-  const known = (_: number, row: number): boolean => (tokens[row] as number) < GIVEN;
-  return { selector, tokens: tokens.filter(known), pcs: pcs.filter(known) };
 }
 
 /** What the network is given, each window once, and what is left out because there is too much. */

@@ -17,6 +17,8 @@ export const enum Seed {
   Mask,
   Pointer,
   Forgotten,
+  Made,
+  Item,
 }
 
 /** Identity of something computed from others in this order, by the way that `seed` numbers; never 0. */

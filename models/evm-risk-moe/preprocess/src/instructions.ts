@@ -51,17 +51,30 @@ function keccak(m: Machine): number {
   const [offset, size] = [m.pop(), m.pop()];
   const bits = w.hashed(m.readBits(offset, size));
   const within = m.readIdentity(offset, size);
-  const id = within ? identity.mixed(Seed.Hash, within) : 0;
+  let id = within ? identity.mixed(Seed.Hash, within) : 0;
   if (valueOf(size) === 64n) {
     const key = m.readWord(offset);
     if (taint(key) & w.DATA) m.relate(id, key);
-    if (id) {
-      const slot = placeOf(m.readWord((valueOf(offset) as bigint) + 32n));
-      m.loose.bases.set(id, m.loose.bases.get(slot) ?? slot);
-    }
+    id = item(m, valueOf(offset), id);
   }
   m.push(unknown(bits, id));
   return bits & w.RANDOM ? v.id('HASH.random') : NONE;
+}
+
+/** Id of an item's place in a mapping, if it is known where that is. 0 for `key`: some item. */
+function item(m: Machine, at: bigint | undefined, key: number): number {
+  if (at === undefined) return key;
+  const where = m.readWord(at + 32n);
+  const slot = placeOf(where);
+  if (!slot) return key;
+  const { loose } = m;
+  const id = key || identity.mixed(Seed.Item, slot);
+  if (!key) loose.anywhere.add(id);
+  const outer = loose.bases.get(slot);
+  loose.bases.set(id, outer ?? slot);
+  if (outer !== undefined) loose.nested.add(id);
+  else if (!taint(where) && valueOf(where) === undefined) loose.folded.add(slot);
+  return id;
 }
 
 function calldataload(m: Machine): number {
@@ -104,10 +117,10 @@ function sstore(m: Machine): number {
   const kind = v.kindOf(value);
   const own = (taint(key) & w.BY_CALLER) !== 0;
   if (taint(value) & (w.CALLER | w.DATA) || (kind === 'const' && own)) m.give(placeOf(key), own);
-  else if (kind === 'const' && taint(key) & w.DATA) m.enroll(placeOf(key));
+  else if (kind === 'const' && (taint(key) & w.DATA || m.loose.anywhere.has(placeOf(key)))) m.enroll(placeOf(key));
   else m.copy(value, placeOf(key));
   const fixed = isConstant(key) && (kind === 'zero' || kind === 'const');
-  return v.sstore(key, kind, m.store(placeOf(key), fixed, isConstant(key) && kind !== 'zero'));
+  return v.sstore(key, kind, m.store(placeOf(key), fixed, isConstant(key) && kind !== 'zero', isConstant(value)));
 }
 
 function transient(key: Word): number {
@@ -122,7 +135,7 @@ function tload(m: Machine): number {
 
 function tstore(m: Machine): number {
   const [key, value] = [m.pop(), m.pop()];
-  m.store(transient(key), isConstant(key) && isConstant(value), false);
+  m.store(transient(key), isConstant(key) && isConstant(value), false, true);
   return v.id('TSTORE');
 }
 
@@ -149,7 +162,7 @@ function call(m: Machine): number {
   const precompile = isConstant(target) && target <= 9n;
   if (!precompile && !v.hasStipend(gas)) {
     const stored = (taint(target) & (w.STORED | w.BY_CALLER | w.DATA)) === w.STORED;
-    m.handOver(amount === 0n && (isConstant(target) || stored));
+    m.handOver(target, amount === 0n && (isConstant(target) || stored || m.hasMade(target)));
   }
   return v.call(gas, target, amount);
 }
@@ -173,11 +186,22 @@ function staticcall(m: Machine): number {
   return v.staticcall(target);
 }
 
-/** Pops so many words, pushes so many of unknown return data, leaves a token. */
-function plain(pops: number, token: number, pushes = 0): Handler {
+/** What is made from code that came from nowhere but this contract's is as good as known. */
+function create(salted: boolean, token: number): Handler {
+  return (m) => {
+    m.pop();
+    const offset = m.pop();
+    m.pop();
+    if (salted) m.pop();
+    m.push(m.create(offset));
+    return token;
+  };
+}
+
+/** Pops so many words, leaves a token. */
+function plain(pops: number, token: number): Handler {
   return (m) => {
     for (let n = 0; n < pops; n++) m.pop();
-    if (pushes) m.push(unknown(w.RETURNED));
     return token;
   };
 }
@@ -239,8 +263,8 @@ const HANDLERS = new Map<number, Handler>([
   [0x5c, tload],
   [0x5d, tstore],
   ...[0, 1, 2, 3, 4].map((topics): [number, Handler] => [0xa0 + topics, plain(2 + topics, v.id('LOG'))]),
-  [0xf0, plain(3, v.id('CREATE'), 1)],
-  [0xf5, plain(4, v.id('CREATE2'), 1)],
+  [0xf0, create(false, v.id('CREATE'))],
+  [0xf5, create(true, v.id('CREATE2'))],
   [0xf1, call],
   [0xf2, delegatecall(true)],
   [0xf4, delegatecall(false)],

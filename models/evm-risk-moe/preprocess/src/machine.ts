@@ -6,7 +6,7 @@ import * as w from './word.js';
 import { idOf, isConstant, NOTHING, placeOf, taint, unknown, valueOf, type Word } from './word.js';
 
 const MAX_STACK = 160;
-const MAX_MEMORY_WORDS = 64;
+const MAX_MEMORY_WORDS = 192;
 const MAX_RANGE = 1_024n;
 const RESERVED = 0x80n;
 const FREE_POINTER = 0x40n;
@@ -24,8 +24,22 @@ export class Loose {
   readonly once = new Set<number>();
   /** Places of which there are many, as in a mapping. */
   readonly many = new Set<number>();
-  /** Such flags, and mutexes. */
-  readonly locks = new Set<number>();
+  /** Number of the function that is being walked. */
+  function = 0;
+  /** Such flags, and mutexes, by the number of the function that shuts them. */
+  readonly locks = new Map<number, Set<number>>();
+  /** Those that are written anew as a whole once the path is through: mutexes, and no one-time flags. */
+  readonly opened = new Set<number>();
+  /** Ids that stand for some item of a mapping, nobody knows which: they are no places. */
+  readonly anywhere = new Set<number>();
+  /** Ids of keys of mappings of mappings. */
+  readonly nested = new Set<number>();
+  /** Ids of constants that are where a mapping is: the compiler has hashed the key of the outer one. */
+  readonly folded = new Set<number>();
+  /** Ids of where mappings are in which everybody writes something of his own. */
+  readonly entries = new Set<number>();
+  /** The contract keeps nothing in storage. */
+  stateless = false;
   /** By id of a comparison with the caller: place of whom he was compared with. */
   readonly keepers = new Map<number, number>();
   /** Places whose value puts a caller in charge, or that hold code which is run or asked whether he is. */
@@ -41,7 +55,7 @@ export class Loose {
 
   /** When all is walked: what anybody copies is as loose as where it is from, as much in charge as where it goes. */
   settle(): void {
-    for (const { place, behind } of this.gifts) (this.isLocked(behind) ? this.once : this.always).add(place);
+    for (const { place, behind, walk } of this.gifts) (this.isLocked(behind, walk) ? this.once : this.always).add(place);
     let before = -1;
     while (before !== this.always.size + this.charge.size) {
       before = this.always.size + this.charge.size;
@@ -53,15 +67,28 @@ export class Loose {
     }
   }
 
-  isLocked(behind: readonly number[]): boolean {
-    return behind.some((place) => this.locks.has(place));
+  /** One of these is shut by the function with that number. */
+  isLocked(behind: readonly number[], walk: number): boolean {
+    return behind.some((place) => this.locks.get(walk)?.has(place));
+  }
+
+  /** Everybody may put an address of his own where this one, by its id, was loaded from. */
+  isEntered(trustee: number): boolean {
+    const base = this.bases.get(trustee);
+    return base !== undefined && this.entries.has(base);
+  }
+
+  shut(place: number): void {
+    const shut = this.locks.get(this.function) ?? new Set<number>();
+    this.locks.set(this.function, shut.add(place));
   }
 }
 
-/** A place, and those that had decided a branch or shut a mutex before it was written. */
+/** A place, those that had decided a branch or shut a mutex before it was written, and the function's number. */
 interface Gift {
   readonly place: number;
   readonly behind: readonly number[];
+  readonly walk: number;
 }
 
 /** A place is copied to another one, by whom the place of an authority lets, or by anybody. */
@@ -71,9 +98,9 @@ interface Flow {
   readonly authority: number | undefined;
 }
 
-/** A write of what whoever comes likes. `base`: id of where its mapping is, 0 if it is in none. */
+/** A write of what whoever comes likes, and the id of its storage key. */
 export interface Taken extends Gift {
-  readonly base: number;
+  readonly key: number;
 }
 
 /** In place of a place: what nobody can write. */
@@ -86,6 +113,11 @@ export class Machine {
   granted = FIRM;
   /** Of the newest write, if whoever comes chooses what is written. */
   taken: Taken | undefined;
+  /** Ids of the addresses of the known contracts that control went to, and of those on whom the newest write relies. */
+  private trustees: readonly number[] = [];
+  leans: readonly number[] = [];
+  /** Ids of the contracts that this path created from the contract's own code. */
+  private made: readonly number[] = [];
   /** Of the newest delegatecall. */
   target: Word = NOTHING;
   loose = new Loose();
@@ -209,7 +241,7 @@ export class Machine {
   // Storage.
 
   private place(key: number): number {
-    if (!key) return 0;
+    if (!key || this.loose.anywhere.has(key)) return 0;
     const known = this.places.get(key);
     if (known) return known;
     const place = this.places.size + 1; // grows by two, so it is new
@@ -263,18 +295,17 @@ export class Machine {
 
   /** Somebody writes what he likes; `own`: at a place that is kept for him. */
   give(key: number, own: boolean): void {
-    const place = this.place(key);
-    if (this.level !== Level.Open || !place || this.isVacant(place)) return;
-    this.loose.gifts.push({ place, behind: this.behind });
-    if (!own) this.taken = { place, base: this.loose.bases.get(key) ?? 0, behind: this.behind };
+    const gift = this.gift(key);
+    if (this.level !== Level.Open || this.isVacant(gift.place)) return;
+    if (gift.place) this.loose.gifts.push(gift);
+    const base = this.loose.bases.get(key);
+    if (base !== undefined) this.loose.entries.add(base);
+    if (!own) this.taken = { ...gift, key };
   }
 
   /** Somebody sets a flag for whom he likes. */
   enroll(key: number): void {
-    const base = this.loose.bases.get(key);
-    if (this.level === Level.Open && base !== undefined) {
-      this.taken = { place: this.place(key), base, behind: this.behind };
-    }
+    if (this.level === Level.Open && this.loose.bases.has(key)) this.taken = { ...this.gift(key), key };
   }
 
   /** What is kept in one place goes to another. */
@@ -285,9 +316,15 @@ export class Machine {
     this.loose.flows.push({ source, to, authority: this.level === Level.Granted ? this.granted : undefined });
   }
 
-  /** Places that decided a branch, and that of a mutex that is shut. */
-  private get behind(): number[] {
-    return this.lock ? [this.lock, ...this.guarded] : [...this.guarded];
+  /** The place of a key, behind those that decided a branch, and that of a mutex that is shut. */
+  private gift(key: number): Gift {
+    const behind = this.lock ? [this.lock, ...this.guarded] : this.asked;
+    return { place: this.place(key), behind, walk: this.loose.function };
+  }
+
+  /** Places that decided a branch. */
+  get asked(): number[] {
+    return [...this.guarded];
   }
 
   /** Nothing was there, so it is written once. */
@@ -295,24 +332,34 @@ export class Machine {
     return this.vacant.has(place) && !this.flagged.has(place);
   }
 
-  /** A branch went the way that what the condition is about does not hold. */
+  /** A branch went the way that what the condition is about does not hold: `this != me` where nothing is kept, say. */
   vacate(condition: Word): void {
+    if (this.loose.stateless && (taint(condition) & ~w.NOT) === w.SELF && this.level === Level.Open) {
+      this.level = Level.Granted;
+      this.granted = FIRM;
+    }
     if (taint(condition) & (w.COMPARED | w.RESULT)) return;
     const place = this.placeOf(condition);
     if (place) this.vacant.add(place);
   }
 
-  /** Note a write; how it stands to the calls before. `fixed`: a constant into a constant slot; `fills`: no zero. */
-  store(key: number, fixed: boolean, fills: boolean): string {
+  /**
+   * Note a write; how it stands to the calls before. `fixed`: a constant into a constant slot; `fills`: no zero;
+   * `whole`: nothing of what was there is kept.
+   */
+  store(key: number, fixed: boolean, fills: boolean, whole: boolean): string {
     const place = this.place(key);
     let state = '';
     if (this.handedOver) state = this.exposed.has(place) ? 'stale' : this.trusted.has(place) ? 'trusted' : 'late';
-    if (this.lock && place === this.lock) this.lock = 0;
-    else if (fixed && this.guarded.has(place)) {
-      this.loose.locks.add(place);
+    this.leans = state === 'trusted' ? this.trustees : [];
+    if (this.lock && place === this.lock) {
+      this.lock = 0;
+      if (whole) this.loose.opened.add(place);
+    } else if (fixed && this.guarded.has(place)) {
+      this.loose.shut(place);
       if (!this.written.has(place)) this.lock = place;
     }
-    if (fills && this.vacant.has(place)) this.loose.locks.add(place);
+    if (fills && this.vacant.has(place)) this.loose.shut(place);
     if (place) this.written.add(place);
     this.exposed.delete(place);
     this.trusted.delete(place);
@@ -325,10 +372,23 @@ export class Machine {
     return this.lock ? [] : [...this.read].filter((place) => !this.written.has(place) && this.loose.many.has(place));
   }
 
-  handOver(known: boolean): void {
+  handOver(target: Word, known: boolean): void {
     this.handedOver = true;
     if (this.lock) return;
+    if (known) this.trustees = [...this.trustees, idOf(target)];
     for (const place of this.read) if (!this.written.has(place)) (known ? this.trusted : this.exposed).add(place);
+  }
+
+  /** A contract was created from code at this offset. */
+  create(offset: Word): Word {
+    this.serial += 1;
+    const id = identity.mixed(identity.Seed.Made, this.serial);
+    if (!taint(this.readWord(offset))) this.made = [...this.made, id];
+    return unknown(w.RETURNED, id);
+  }
+
+  hasMade(target: Word): boolean {
+    return this.made.includes(idOf(target));
   }
 
   // What has been said about words of the call's data.
@@ -363,7 +423,9 @@ export class Machine {
   readWord(offset: Word): Word {
     const name = nameOf(offset);
     const elsewhere = unknown(this.floating ?? 0);
-    if (name === undefined) return elsewhere;
+    if (name === undefined || (valueOf(offset) === undefined && !this.memory.has(name))) {
+      return unknown(elsewhere.bits | (this.anywhere() & w.DATA));
+    }
     let word = this.memory.get(name)?.word ?? elsewhere;
     if (valueOf(offset) === FREE_POINTER && !isConstant(word) && !word.id) {
       this.pointers += 1;
@@ -386,7 +448,12 @@ export class Machine {
       }
       if (found >= Number(size)) return bits;
     }
-    bits |= this.floating ?? 0;
+    return bits | this.anywhere();
+  }
+
+  /** Bits of all memory but what solc uses itself. */
+  private anywhere(): number {
+    let bits = this.floating ?? 0;
     for (const cell of this.memory.values()) if (!isReserved(cell.at)) bits |= taint(cell.word);
     return bits;
   }

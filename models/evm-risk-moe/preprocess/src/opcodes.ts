@@ -8,6 +8,7 @@ export const SELFDESTRUCT = 0xff;
 export const JUMP = 0x56;
 export const JUMPI = 0x57;
 export const JUMPDEST = 0x5b;
+export const SLOAD = 0x54;
 export const SSTORE = 0x55;
 export const PUSH0 = 0x5f;
 export const PUSH1 = 0x60;

@@ -22,6 +22,7 @@ const POINTERS = [
 ];
 const ADMIN = 0xb53127684a568b3173ae13b9f8a6016e243e63b6e8ee1178d6a717850b5d6103n;
 const ENDINGS = ['REVERT', 'RETURN', 'STOP', 'JOIN'].map(v.id);
+const LASTING = [op.STOP, op.RETURN, op.SELFDESTRUCT];
 const HINGED = [op.DELEGATECALL, op.CALLCODE, op.SELFDESTRUCT];
 
 export interface Trace {
@@ -43,6 +44,14 @@ interface Hinge {
   /** Place of the target, and of the authority; 0 for none. */
   readonly target: number;
   readonly authority: number;
+  /** Places that decided a branch before, where nobody is in charge. */
+  readonly asked: readonly number[];
+}
+
+/** A write after calls of contracts that the contract knows: position, and ids of their addresses. */
+interface Leaning {
+  readonly at: number;
+  readonly trustees: readonly number[];
 }
 
 /** A write of whoever comes: how many tokens are before, program counter, and what is written. */
@@ -57,9 +66,13 @@ class Walk {
   readonly seen = new Map<string, Seen>();
   readonly hinges: Hinge[] = [];
   readonly takes: Take[] = [];
+  readonly leans: Leaning[] = [];
   begun = false;
+  /** Some path may end well. What a function does that only reverts is undone. */
+  lasts = false;
 
   constructor(
+    readonly number: number,
     readonly trace: Trace,
     start: Path,
   ) {
@@ -84,6 +97,8 @@ export class Tracer {
   constructor(private readonly program: Program) {
     this.reached = new Uint8Array(program.ops.length);
     this.calls = program.ops.includes(op.CALL);
+    const code = program.ops.filter((_, index) => (program.pcs[index] as number) < program.end);
+    this.machine.loose.stateless = !code.includes(op.SLOAD) && !code.includes(op.SSTORE);
     this.doom = new Doom(program, this.reached);
   }
 
@@ -122,7 +137,7 @@ export class Tracer {
 
   private add(selector: number | undefined, entry: string, index: number, machine: Machine): void {
     const trace = { selector, tokens: [v.id(entry)], pcs: [this.program.pcs[index] ?? 0] };
-    this.walks.push(new Walk(trace, { index, machine }));
+    this.walks.push(new Walk(this.walks.length, trace, { index, machine }));
     this.written += 1;
   }
 
@@ -153,20 +168,33 @@ export class Tracer {
   }
 
   /** Token of a write of whoever comes; NONE if nobody is in charge by what he wrote. */
-  private took({ place, base, behind }: Taken): number {
+  private took({ place, key, behind, walk }: Taken): number {
     const { loose } = this.machine;
+    const base = loose.bases.get(key) ?? 0;
     const one = loose.run.has(place) || (loose.charge.has(place) && !loose.many.has(place));
-    if (!one && !loose.heads.has(base)) return v.NONE; // who owns one thing of many is in charge of nothing else
-    if (loose.isLocked(behind)) return v.id('TAKE.once');
+    const folded = loose.nested.has(key) && [...loose.folded].some((slot) => loose.heads.has(slot));
+    if (!one && !loose.heads.has(base) && !folded) return v.NONE; // who owns one thing of many is in charge of nothing else
+    if (loose.isLocked(behind, walk)) return v.id('TAKE.once');
     if (loose.run.has(place)) return v.id('TAKE.code');
-    return v.id(loose.many.has(place) ? 'TAKE.item' : 'TAKE.slot');
+    return v.id(!place || loose.many.has(place) ? 'TAKE.item' : 'TAKE.slot');
   }
 
-  private finished({ trace, hinges, takes }: Walk): Trace {
-    const { always, once } = this.machine.loose;
-    for (const { at, target, authority } of hinges) {
-      const chosen = always.has(target) || once.has(target);
-      trace.tokens[at] = v.reconsidered(trace.tokens[at] as number, chosen, always.has(authority));
+  private finished({ number, trace, hinges, leans, takes, lasts, work }: Walk): Trace {
+    const { loose } = this.machine;
+    if (!lasts && !work.length) {
+      const { selector, tokens, pcs } = trace;
+      const revert = tokens.indexOf(v.id('REVERT'));
+      const kept = revert < 0 ? [0] : [0, revert];
+      return { selector, tokens: kept.map((row) => tokens[row] as number), pcs: kept.map((row) => pcs[row] as number) };
+    }
+    for (const { at, target, authority, asked } of hinges) {
+      const chosen = loose.always.has(target) || loose.once.has(target);
+      const shut = asked.filter((place) => !loose.opened.has(place));
+      const ever = { chosen, anyone: loose.always.has(authority), once: loose.isLocked(shut, number) };
+      trace.tokens[at] = v.reconsidered(trace.tokens[at] as number, ever);
+    }
+    for (const { at, trustees } of leans) {
+      if (trustees.some((trustee) => loose.isEntered(trustee))) trace.tokens[at] = v.mistrusted(trace.tokens[at] as number);
     }
     for (const { at, pc, taken } of takes.reverse()) {
       const token = this.took(taken);
@@ -191,6 +219,7 @@ export class Tracer {
 
   private goOn(walk: Walk, limit: number): void {
     walk.begun = true;
+    this.machine.loose.function = walk.number;
     while (walk.work.length && this.steps < limit && !this.spent) this.follow(walk, walk.work.pop() as Path, limit);
   }
 
@@ -221,12 +250,16 @@ export class Tracer {
       } else {
         if ((opcode === op.STOP || opcode === op.RETURN) && m.forgetful) this.emit(walk, v.id('DROPPED'), index);
         const token = execute(m, opcode, program.values[index] as bigint);
+        if (LASTING.includes(opcode)) walk.lasts = true;
         if (this.emit(walk, token, index) && HINGED.includes(opcode)) this.note(walk, opcode, m);
+        if (m.leans.length) walk.leans.push({ at: walk.trace.tokens.length - 1, trustees: m.leans });
+        m.leans = [];
         if (m.taken) this.take(walk, index, m);
         if (op.ends(opcode)) return;
         index += 1;
       }
     }
+    if (index !== undefined) walk.lasts = true; // beyond the last instruction an EVM stops
   }
 
   private take(walk: Walk, index: number, m: Machine): void {
@@ -238,7 +271,8 @@ export class Tracer {
   private note(walk: Walk, opcode: number, m: Machine): void {
     const target = opcode === op.SELFDESTRUCT ? 0 : m.placeOf(m.target);
     const authority = m.level === v.Level.Granted ? m.granted : 0;
-    walk.hinges.push({ at: walk.trace.tokens.length - 1, target, authority });
+    const asked = m.level === v.Level.Open ? m.asked : [];
+    walk.hinges.push({ at: walk.trace.tokens.length - 1, target, authority, asked });
     if (opcode !== op.DELEGATECALL || walk !== this.walks[0]) return;
     const named = isConstant(m.target) ? m.target & ADDRESS : undefined;
     this.implementation = !(this.told & NotKnown.Proxy) || this.implementation === named ? named : undefined;
@@ -246,6 +280,7 @@ export class Tracer {
   }
 
   private lose(walk: Walk, m: Machine): void {
+    walk.lasts = true;
     this.told |= walk === this.walks[0] ? NotKnown.UnknownDispatcher : NotKnown.UnknownJump;
     this.lost ??= m.fork();
   }
@@ -285,7 +320,7 @@ export class Tracer {
     }
     if (!dispatching) this.emit(walk, v.fork(condition), index);
     const other = m.fork();
-    const holds = !(bits & w.NOT);
+    const holds = !(bits & w.NOT) === !(bits & w.RESULT); // of a call, where it failed: what is made of that counts
     learn(m, condition, holds);
     learn(other, condition, !holds);
     walk.work.push({ index: holds ? next : target, machine: other });

@@ -47,8 +47,6 @@ export const NAMES: readonly string[] = [
   ...product('SELFDESTRUCT', TARGETS, LEVELS),
   ...product('TAKE', ['code', 'slot', 'item', 'once']),
 ];
-/** Tokens that the published weights have learnt, from the first: those of who takes authority are for the next ones. */
-export const GIVEN = NAMES.length - 4;
 const IDS = new Map(NAMES.map((name, id) => [name, id]));
 export const NONE = 0;
 /** Comparisons of tx.origin, and branches on them. */
@@ -188,12 +186,28 @@ export function delegatecall(to: Word, reached: Level): number {
   return id(`DELEGATECALL.${target(to)}.${LEVELS[reached]}`);
 }
 
-/** A delegatecall's or selfdestruct's token, when some caller has chosen its stored target, or anyone can take the authority. */
-export function reconsidered(token: number, chosen: boolean, anyone: boolean): number {
+/** What only the whole contract shows. */
+export interface Ever {
+  /** Some caller has chosen the stored target. */
+  readonly chosen: boolean;
+  /** Anyone can take the authority. */
+  readonly anyone: boolean;
+  /** The path cannot be gone again. */
+  readonly once: boolean;
+}
+
+/** A delegatecall's or selfdestruct's token. */
+export function reconsidered(token: number, { chosen, anyone, once }: Ever): number {
   let [kind, to, reached] = (NAMES[token] as string).split('.') as [string, string, string];
   if (chosen && to === 'stored') to = 'data';
   if (anyone && reached === 'granted') reached = 'open';
+  if (once) reached = 'granted';
   return id(`${kind}.${to}.${reached}`);
+}
+
+/** The token of a write after a call, when somebody else chose whom the contract called. */
+export function mistrusted(token: number): number {
+  return id((NAMES[token] as string).replace('.trusted', '.stale'));
 }
 
 export function selfdestruct(to: Word, reached: Level): number {

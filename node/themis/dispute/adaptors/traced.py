@@ -1,4 +1,4 @@
-"""Models that read code, `evm-trace-4`: the specification of `contracts/dispute/src/EvmTraceAdaptor.sol`.
+"""Models that read code, `evm-trace-5`: the specification of `contracts/dispute/src/EvmTraceAdaptor.sol`.
 
 n-grams follow from tokens, the report from scores. Tokens follow from the code by a tracer that no chain runs: of them
 is decided what can be told without it.
@@ -21,7 +21,7 @@ from themis.evm.disassembly import disassemble
 from themis.evm.encode import FULL_BPS, MAX_CODE_BYTES, ORDERS
 from themis.evm.limits import MAX_ROWS, WINDOW, NotKnown
 from themis.evm.report import MAX_BPS, RiskClass
-from themis.evm.vocabulary import GIVEN, ID, NAMES
+from themis.evm.vocabulary import ID, NAMES
 from themis.exact.referee.case import Undefined
 
 KINDS: Final = {
@@ -55,15 +55,16 @@ KINDS: Final = {
     "CALL": (op.CALL,),
     "DELEGATECALL": (op.DELEGATECALL, op.CALLCODE),
     "SELFDESTRUCT": (op.SELFDESTRUCT,),
+    "TAKE": (op.SSTORE,),
 }
 """Which instructions give which tokens, by the first part of a token's name; entries come from any."""
 ANY: Final = range(256)
 FALLBACK: Final = ID["ENTRY.fallback"]
 FUNCTION: Final = ID["ENTRY.function"]
 CLASSES: Final = len(RiskClass)
-COVERAGE, COUNTER, LAST = 6, 7, 15
+COVERAGE, COUNTER, LAST = 7, 8, 15
 """Lanes of a report behind the scores."""
-WORST: Final = 6
+WORST: Final = 7
 """Lane of a witness: the row of the highest score. Before it the row of each class's."""
 LANE_BYTES: Final = 2
 REPORT_BYTES: Final = 32
@@ -210,7 +211,7 @@ def _is_other_kind(sight: Sight, accused: Accused, name: str, code: bytes) -> bo
 
 def _is_no_token(sight: Sight, word: int, row: int, code: bytes) -> bool:
     token = sight.at(word, row)
-    if not 0 < token < GIVEN:
+    if not 0 < token < len(NAMES):
         return True
     if row == 0 or token == FALLBACK:
         return row > 0 or token != FALLBACK
@@ -271,7 +272,7 @@ def _is_no_place(sight: Sight, word: int, counter: int, row: int, code: bytes) -
     if sight.name(word) != "tokens":
         raise Undefined("only tokens have a place")
     token = sight.at(word, row)
-    if not 0 < token < GIVEN:
+    if not 0 < token < len(NAMES):
         raise Undefined("a token is none")
     if token == FALLBACK:
         return counter != 0
