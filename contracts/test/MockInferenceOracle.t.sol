@@ -92,15 +92,17 @@ contract MockInferenceOracleTest is Fixture {
 
         VM.prank(operator);
         oracle.fulfill(made[0].wire(), output, 0);
+        bool taken = consumers[0].answered() != 0; // to keep a long output takes more gas than there is
+        if (output.length <= 128) VM.assertEq(taken, reaction == Callbacks.Reaction.RECORD);
         VM.expectEmit(address(mock));
         emit IInferenceOracle.Fulfilled(id, operator, both[1].resultHashOf(id, modelId, output), 1, 0, output);
-        if (reaction != Callbacks.Reaction.RECORD) {
+        if (!taken) {
             VM.expectEmit(address(mock));
             emit IInferenceOracle.CallbackFailed(id);
         }
         (bool called, bytes memory reason) = mock.answer(id, output);
 
-        VM.assertEq(called, reaction == Callbacks.Reaction.RECORD);
+        VM.assertEq(called, taken);
         if (reaction == Callbacks.Reaction.REVERT) VM.assertEq(reason, abi.encodeWithSignature("Error(string)", "no"));
         else VM.assertEq(reason, "");
         VM.assertEq(consumers[0].gasAtEntry(), consumers[1].gasAtEntry());
