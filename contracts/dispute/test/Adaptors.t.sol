@@ -29,7 +29,7 @@ contract AdaptorsTest {
     }
 
     Cheats private constant CHEATS = Cheats(address(VM));
-    uint256 private constant CASES = 131;
+    uint256 private constant CASES = 126;
     string private constant FILE = "../tests/vectors/trace/links.jsonl";
 
     mapping(string => address) private adaptors;
