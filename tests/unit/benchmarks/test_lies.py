@@ -1,10 +1,11 @@
 """Lies of every kind about the shipped models are convicted, the truth is not: a few here, many in the stored table."""
 
 import json
+from typing import Any
 
 import numpy as np
 
-from benchmarks import liars, lies
+from benchmarks import games, liars, lies
 
 
 def test_each_kind_is_convicted_and_the_truth_is_not() -> None:
@@ -37,6 +38,13 @@ def test_the_stored_table_is_of_ten_thousand_lies_and_none_escaped() -> None:
 
 def test_the_stored_games_were_won_by_whoever_is_right() -> None:
     stored = json.loads(lies.RESULTS.read_text())["gas"]
+    coded = json.loads(games.GAMES.read_text())
+    assert (coded["model"], coded["gas"].keys()) == ("evm-risk-moe", stored.keys())
+    for gas in (stored, coded["gas"]):
+        _won(gas)
+
+
+def _won(stored: dict[str, Any]) -> None:
     ends = {name: game["moves"][-1][0] for name, game in stored.items()}
     wrong = dict.fromkeys(("served", "withheld", "silent"), "Convicted")
     assert ends == wrong | {"challenged in vain": "Dismissed"}
