@@ -16,7 +16,8 @@ NODES ?=
 VENV := .venv
 # Where torch is not installed, all that comes from it is Any.
 WITHOUT_TORCH := --no-warn-unused-ignores --no-warn-return-any --allow-subclassing-any --allow-untyped-decorators
-FORGE := node_modules/.bin/forge
+# Not npm's wrapper in .bin, which ends with 0 whatever forge ends with.
+FORGE := node_modules/@foundry-rs/forge-*/bin/forge
 # One more than there are cores, for tests wait for chains. A file's tests stay together, for they share chains; the order is
 # kept, for the slow ones come first.
 SIDE_BY_SIDE := --numprocesses $(shell echo $$(($$(nproc) + 1))) --dist loadfile --no-loadscope-reorder
