@@ -233,7 +233,7 @@ def _real(project: Project) -> Iterator[str]:
     project("stop", "node")
 
     def once(*line: str) -> str:
-        return project("run", "--rm", "operator", *line)
+        return project("run", "--rm", "-T", "operator", *line)
 
     once("init", "--rpc-url", "http://chain:8545", "--oracle", oracle)
     account = json.loads(once("keys", "new", "--json"))["address"]
@@ -256,7 +256,9 @@ def _silent(project: Project) -> Iterator[str]:
         **{f"history {each}": docker.run(["docker", "history", "--no-trunc", each]) for each in _IMAGES.values()},
     }
     for service in ("node", "operator"):
-        homes = project("run", "--rm", "--entrypoint", "sh", service, "-c", f"grep -rl {project.token} /home || true")
+        homes = project(
+            "run", "--rm", "-T", "--entrypoint", "sh", service, "-c", f"grep -rl {project.token} /home || true"
+        )
         said[f"files of {service}"] = homes
         assert not homes.strip(), homes
     assert [where for where, text in said.items() if project.token in text] == []
