@@ -11,7 +11,7 @@ from contracts import compile as compiler
 from demo.programs import ROOT
 
 PACKAGE: Final = ROOT / "contracts/src"
-TOOLS: Final = ROOT / "contracts/node_modules/.bin"
+MODULES: Final = ROOT / "contracts/node_modules"
 HARDHAT: Final = ROOT / "demo/node_modules/hardhat"
 TIMEOUT_S: Final = 300
 _BUILD: Final = "commit.73712a01"
@@ -62,8 +62,10 @@ def tools(place: Path) -> dict[str, str]:
     builds.mkdir(parents=True)
     (builds / "solc").symlink_to(solc)
     (builds / "list.json").write_text(json.dumps(_builds()))
+    # not npm's wrappers in .bin: they end with 0 whatever forge ends with
+    foundry = sorted(MODULES.glob("@foundry-rs/*-*/bin"))
     return {
-        "PATH": f"{TOOLS}{os.pathsep}{HARDHAT.parent / '.bin'}{os.pathsep}{os.environ['PATH']}",
+        "PATH": os.pathsep.join(map(str, (*foundry, HARDHAT.parent / ".bin", os.environ["PATH"]))),
         "FOUNDRY_SOLC": str(solc),
         "FOUNDRY_OFFLINE": "true",
         "XDG_CACHE_HOME": str(place),

@@ -12,7 +12,7 @@ from eth_utils.crypto import keccak
 
 from contracts import typescript
 from demo.programs import ROOT
-from tests.outside import PACKAGE, TOOLS, packed, run, tools
+from tests.outside import MODULES, PACKAGE, packed, run, tools
 from themis import __version__
 from themis.chain.contracts import ORACLE
 from themis.core.canonical import request_words
@@ -146,11 +146,13 @@ def test_all_of_it_compiles_in_foundry_from_npm(installed: Path, tarball: Path, 
     (installed / "remappings.txt").write_text(
         "themis/=node_modules/themis/\n@openzeppelin/=node_modules/@openzeppelin/\n"
     )
-    shutil.copytree(TOOLS.parent / "@openzeppelin", installed / "node_modules/@openzeppelin")
+    shutil.copytree(MODULES / "@openzeppelin", installed / "node_modules/@openzeppelin")
     names = [name for name in contents(tarball) if name.endswith(".sol")]
     imports = "".join(f'import "themis/{name}";\n' for name in names)
     (installed / "src/All.sol").write_text(f"pragma solidity ^0.8.28;\n{imports}")
     run("forge", "build", cwd=installed, environment=environment)
+    with pytest.raises(AssertionError, match="unrecognized subcommand"):
+        run("forge", "bogus", cwd=installed, environment=environment)  # what fails here is seen
     built = {place.parent.name for place in (installed / "out").glob("*/*.json")}
     assert {Path(name).name for name in names} <= built
 

@@ -35,4 +35,5 @@ EVIDENCE: Final = _marks()
 
 def shown(function: bytes, risks: tuple[int, ...]) -> bool:
     """True if tokens show all of these risks."""
-    return bool(EVIDENCE[np.frombuffer(function, np.uint8)].any(0)[list(risks)].all())
+    marks = EVIDENCE[np.frombuffer(function, np.uint8)][:, list(risks)]
+    return bool(marks.any(axis=0).all())
