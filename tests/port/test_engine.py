@@ -304,8 +304,8 @@ def test_a_sample_of_code_is_consistent() -> None:
     found = EVM.prepare(CODE, None)
     assert min(found.lengths) >= 1
     assert len(found.arrays["tokens"]) == len(found.arrays["grams"]) == sum(found.lengths)
-    scores = found.arrays["tokens"][:, None].repeat(6, 1) * 0 + 17
-    assert found.render({"scores_bps": scores})[:12] == (17).to_bytes(2, "big") * 6
+    scores = found.arrays["tokens"][:, None].repeat(7, 1) * 0 + 17
+    assert found.render({"scores_bps": scores})[:14] == (17).to_bytes(2, "big") * 7
 
 
 def test_the_engine_knows_the_errors_of_the_runtime() -> None:

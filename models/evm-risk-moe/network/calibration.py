@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from network.floats import ABSENT
+from network.evidence import ABSENT
 
 FALSE_POSITIVES: Final = 0.01
 """Of validation and unmutated training contracts, at most so many may be flagged in a class."""

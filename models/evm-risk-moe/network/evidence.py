@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from themis.evm.report import RiskClass
 from themis.evm.vocabulary import NAMES
 
+ABSENT: Final = 100.0
+"""What is taken off a class's logit before a token shows that there is anything to judge."""
 _SHOWN_BY: Final = {
     RiskClass.REENTRANCY: (".stale",),
     RiskClass.UNCHECKED_CALL: ("DROPPED", "IF.result"),

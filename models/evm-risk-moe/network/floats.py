@@ -11,15 +11,13 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from network.evidence import EVIDENCE
+from network.evidence import ABSENT, EVIDENCE
 from themis.evm.encode import BUCKETS, ORDERS
 from themis.evm.limits import WINDOW
 from themis.evm.report import RiskClass
 from themis.evm.vocabulary import NAMES
 
 CLASSES: Final = len(RiskClass)
-ABSENT: Final = 100.0
-"""What is taken off a class's logit before a token shows that there is anything to judge."""
 TOKEN_STEP: Final = 2.0**-5
 GRAM_STEP: Final = 2.0**-6
 _ACT_STEP: Final = 2.0**-5
