@@ -44,12 +44,11 @@ _MORE_S: Final = 60.0
 _LARGEST_REPLY: Final = 2**24
 _OK: Final = 200
 # A machine without power says nothing: some 15 s of silence below HTTP are that, however long a model thinks.
+_SILENCE: Final = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 2, "TCP_USER_TIMEOUT": 15_000}
+"""Linux has all of these."""
 _ALIVE: Final = [
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 5),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 2),
-    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 15_000),
+    *((socket.IPPROTO_TCP, getattr(socket, name), value) for name, value in _SILENCE.items() if hasattr(socket, name)),
 ]
 
 T = TypeVar("T")
