@@ -66,7 +66,7 @@ def share(bundle: Bundle) -> int:
 
 def addresses(url: str) -> list[str]:
     """`ray://a,b:8001` as HTTP URLs of Serve's proxies, port 8000 where none is said."""
-    hosts = (urlsplit(f"http://{host}") for host in urlsplit(url).netloc.split(","))
+    hosts = (urlsplit(f"http://{host}") for host in url.removeprefix("ray://").split(","))
     return [f"http://{host.netloc}" + ("" if host.port else f":{PORT}") for host in hosts]
 
 
