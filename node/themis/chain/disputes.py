@@ -1,6 +1,6 @@
 """Warranties and games at one oracle: what the chain says of them, and how a move is written."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final, NamedTuple
@@ -11,7 +11,7 @@ from themis.chain.client import OracleClient
 from themis.chain.contracts import DISPUTE, WARRANTY
 from themis.chain.logs import LogReader
 from themis.chain.outbox import Outbox
-from themis.chain.rpc import RpcError
+from themis.chain.rpc import Call, RpcError
 from themis.core.abi import encode
 from themis.core.errors import Denied, Misconfigured, Unavailable
 from themis.core.fees import FeePolicy
@@ -81,6 +81,16 @@ class Covering:
     cover: Cover
     until_s: int
     """Takes challenges until then; `FOREVER` where it was not ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bond:
+    """A guarantor's money, for all its covers."""
+
+    amount_wei: int
+    reserved_wei: int
+    """Of that, for answers that are registered or in a game."""
+    leaving_wei: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +165,18 @@ class Disputes:
         for log, _ in self._events(WARRANTY, self.warranty, ("CoverBegun",)):
             found[Hash32(log.values["coverId"])] = _cover(log.values["cover"])
         now_s = self.client.now_s()
-        untils = {id_: int(self.read(WARRANTY, self.warranty, "coveringUntil", id_)[0]) for id_ in found}
+        asked = [("coveringUntil", (id_,)) for id_ in found]
+        untils = {id_: int(until) for id_, (until,) in zip(found, self._read_all(asked), strict=True)}
         return {id_: Covering(id_, cover, untils[id_]) for id_, cover in found.items() if untils[id_] >= now_s}
+
+    def bonds(self, guarantors: Collection[Address]) -> dict[Address, Bond]:
+        """What each of them has bonded, now."""
+        whose = list(dict.fromkeys(guarantors))
+        found = self._read_all([("bondOf", (each,)) for each in whose])
+        return {
+            each: Bond(amount, reserved, leaving)
+            for each, ((amount, reserved, _, leaving),) in zip(whose, found, strict=True)
+        }
 
     def games(self, covers: Mapping[Hash32, Covering]) -> list[Game]:
         """Games about answers under these covers, oldest first."""
@@ -200,11 +220,8 @@ class Disputes:
 
     def read(self, artifact: Artifact, place: Address, function: str, *arguments: Any) -> tuple[Any, ...]:
         """Values of a view. Raises Denied with the contract's custom error."""
-        call = {"to": shown(place), "data": "0x" + artifact.call(function, *arguments).hex()}
-        (found,) = self.client.rpc.agreed([("eth_call", [call, "latest"])])
-        if isinstance(found, RpcError):
-            raise transact.denied(found) from found
-        return artifact.result(function, bytes.fromhex(found[2:]))
+        (found,) = self.client.rpc.agreed([_view(artifact, place, function, arguments)])
+        return _values(artifact, function, found)
 
     def send(  # noqa: PLR0917 (a transaction has that many parts)
         self, signer: Signer, fees: FeePolicy, outbox: Outbox, place: Address, data: bytes, value_wei: int = 0
@@ -212,6 +229,11 @@ class Disputes:
         """Send a transaction and wait for it: its receipt. Raises ContractDenied before it costs anything."""
         client = self.client
         return transact.transact(client.rpc, client.chain_id, signer, fees, place, data, value_wei, outbox=outbox)
+
+    def _read_all(self, views: Sequence[tuple[str, Sequence[Any]]]) -> list[tuple[Any, ...]]:
+        """Values of views of the warranty (function, arguments) in order, read together. Raises as `read`."""
+        found = self.client.rpc.agreed([_view(WARRANTY, self.warranty, *each) for each in views])
+        return [_values(WARRANTY, function, result) for (function, _), result in zip(views, found, strict=True)]
 
     def _events(self, artifact: Artifact, place: Address, names: Sequence[str]) -> list[tuple[Log, Mapping[str, Any]]]:
         query = {"address": shown(place), "topics": [["0x" + artifact.topic(name).hex() for name in names]]}
@@ -221,6 +243,16 @@ class Disputes:
             if log is not None:
                 found.append((log, raw))
         return found
+
+
+def _view(artifact: Artifact, place: Address, function: str, arguments: Sequence[Any]) -> Call:
+    return "eth_call", [{"to": shown(place), "data": "0x" + artifact.call(function, *arguments).hex()}, "latest"]
+
+
+def _values(artifact: Artifact, function: str, found: Any) -> tuple[Any, ...]:
+    if isinstance(found, RpcError):
+        raise transact.denied(found) from found
+    return artifact.result(function, bytes.fromhex(found[2:]))
 
 
 def _game(dispute: Address, moves: Sequence[Move]) -> Game:

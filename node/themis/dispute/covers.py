@@ -6,8 +6,7 @@ from typing import Final
 
 from themis.bundles import disputable
 from themis.bundles.bundle import Bundle
-from themis.chain.contracts import WARRANTY
-from themis.chain.disputes import ADAPTOR, FOREVER, Covering, Disputes
+from themis.chain.disputes import ADAPTOR, FOREVER, Bond, Covering, Disputes
 from themis.core.errors import Denied, Misconfigured
 from themis.core.spelling import ether, instant, shown
 from themis.core.types import Address, Hash32
@@ -22,11 +21,8 @@ class Covered:
     """One cover, its guarantor's money, and what is proved of the answers."""
 
     covering: Covering
-    bonded_wei: int
-    """All of the guarantor's, for all its covers."""
-    reserved_wei: int
-    """Of that, for answers that are registered or in a game."""
-    leaving_wei: int
+    bond: Bond
+    """The guarantor's, for all its covers."""
     model: str | None
     """The bundle's name; None where it is not held here."""
     proved: str
@@ -34,7 +30,7 @@ class Covered:
 
     @property
     def free_wei(self) -> int:
-        return self.bonded_wei - self.reserved_wei
+        return self.bond.amount_wei - self.bond.reserved_wei
 
     @property
     def answers(self) -> int:
@@ -52,7 +48,7 @@ class Covered:
             "operator": shown(cover.operator),
             "model_id": shown(cover.model_id),
             "bond": f"{ether(cover.bond_wei)} for a wrong answer",
-            "free": f"{ether(self.free_wei)} of {ether(self.bonded_wei)}, {ether(self.leaving_wei)} leaving",
+            "free": f"{ether(self.free_wei)} of {ether(self.bond.amount_wei)}, {ether(self.bond.leaving_wei)} leaving",
             "answers": f"{self.answers} can be wrong before it is spent",
             "window": f"{cover.window_s / HOUR_S:g} hours after an answer's deadline",
             "until": "its guarantor ends it" if ends == FOREVER else instant(ends),
@@ -70,20 +66,20 @@ class Covers:
 
     def look(self) -> list[Covered]:
         """All that take challenges. Raises Unavailable."""
-        return [self._seen(covering) for covering in self.disputes.covers().values()]
+        coverings = self.disputes.covers().values()
+        bonds = self.disputes.bonds([covering.cover.guarantor for covering in coverings])
+        return [self._seen(covering, bonds[covering.cover.guarantor]) for covering in coverings]
 
-    def _seen(self, covering: Covering) -> Covered:
-        cover, disputes = covering.cover, self.disputes
-        (money,) = disputes.read(WARRANTY, disputes.warranty, "bondOf", cover.guarantor)
-        amount, reserved, _, leaving = money
+    def _seen(self, covering: Covering, bond: Bond) -> Covered:
+        cover = covering.cover
         key = (cover.model_id, cover.adaptor)
         if key not in self._known:
             try:
                 bundle = self._models.find(cover.model_id)
             except Misconfigured:
-                return Covered(covering, amount, reserved, leaving, None, NOT_HELD)
-            self._known[key] = bundle.name, _words(disputes, bundle, cover.adaptor)
-        return Covered(covering, amount, reserved, leaving, *self._known[key])
+                return Covered(covering, bond, None, NOT_HELD)
+            self._known[key] = bundle.name, _words(self.disputes, bundle, cover.adaptor)
+        return Covered(covering, bond, *self._known[key])
 
 
 def adaptor_for(disputes: Disputes, bundle: Bundle, known: Sequence[Address]) -> tuple[Address, str]:

@@ -122,9 +122,8 @@ class Watcher:
 
     def _count(self, games: list[Game]) -> None:
         own = self.hand.account
-        (money,) = self.disputes.read(WARRANTY, self.disputes.warranty, "bondOf", own)
-        amount_wei, reserved_wei, _, leaving_wei = money
-        self.tally.funded(amount_wei, reserved_wei, leaving_wei)
+        bond = self.disputes.bonds([own])[own]
+        self.tally.funded(bond.amount_wei, bond.reserved_wei, bond.leaving_wei)
         self.tally.seated(self._seats)
         mine = [game for game in games if own in (game.guarantor, game.challenger) and game.ended]
         self.tally.ended((self._side(game), game.moves[-1].name) for game in mine)
