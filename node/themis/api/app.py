@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 from http import HTTPStatus
-from importlib.metadata import version
 from typing import Annotated, Final
 
 from fastapi import FastAPI, HTTPException, Query, Request, Response
@@ -23,13 +22,10 @@ from themis.api import (
     views,
 )
 from themis.api import licensing as licensing_routes
-from themis.api.guard import Guard
-from themis.api.head import Head
-from themis.api.headers import Headers
+from themis.api.guarded import guarded
 from themis.api.licensing import Licensing
-from themis.api.limits import Limits
 from themis.api.metrics import NodeCollector
-from themis.api.reading import DISTRIBUTION, Reading
+from themis.api.reading import Reading
 from themis.api.streaming import JobId
 from themis.core.job import State
 from themis.core.requesters import HOUR_S
@@ -56,14 +52,7 @@ def create(
 
     `door`: the node's, for orders; none: one that wakes nobody.
     """
-    app = FastAPI(
-        title="Themis", version=version(DISTRIBUTION), docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json"
-    )
-    problems.install(app)
-    app.add_middleware(Guard, hosts=hosts, token=token)
-    app.add_middleware(Limits)
-    app.add_middleware(Head)
-    app.add_middleware(Headers)
+    app = guarded(hosts=hosts, token=token, openapi_url="/v1/openapi.json")
     description.install(app, token=token is not None)
     reading.node.telemetry.registry.register(NodeCollector(reading))
     pages.install(app)

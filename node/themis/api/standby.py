@@ -10,24 +10,16 @@ from fastapi import FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, ProcessCollector, generate_latest
 
 from themis.api import models, pages, problems
-from themis.api.guard import Guard
-from themis.api.head import Head
-from themis.api.headers import Headers
-from themis.api.limits import Limits
+from themis.api.guarded import guarded
 from themis.api.reading import DISTRIBUTION
+from themis.daemon.lead import STANDING_BY
 
-SAID: Final = "standing by: another node with this key leads, and this one takes over when that ends"
 _ASKED: Final = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 def create(*, hosts: Collection[str] | None, token: str | None) -> FastAPI:
     """Build it. `hosts` and `token` as in `Guard`. Whatever a leader answers is 503 here, with the reason."""
-    app = FastAPI(title="Themis", version=version(DISTRIBUTION), docs_url=None, redoc_url=None, openapi_url=None)
-    problems.install(app)
-    app.add_middleware(Guard, hosts=hosts, token=token)
-    app.add_middleware(Limits)
-    app.add_middleware(Head)
-    app.add_middleware(Headers)
+    app = guarded(hosts=hosts, token=token, openapi_url=None)
     pages.serve(app, "/", "standby.html")
     pages.serve(app, "/page/style.css", "style.css")
     registry = _registry()
@@ -43,7 +35,7 @@ def create(*, hosts: Collection[str] | None, token: str | None) -> FastAPI:
 
     @app.api_route("/{path:path}", methods=_ASKED)
     def other(request: Request) -> Response:
-        return problems.problem(request, HTTPStatus.SERVICE_UNAVAILABLE, SAID, "standing_by", since_s=since_s)
+        return problems.problem(request, HTTPStatus.SERVICE_UNAVAILABLE, STANDING_BY, "standing_by", since_s=since_s)
 
     return app
 

@@ -13,6 +13,7 @@ from themis.store.store import SqlStore
 
 Held = tuple[InstanceLock, SqlStore]
 LOOK_S: Final = 1.0
+STANDING_BY: Final = "standing by: another node with this key leads, and this one takes over when that ends"
 """So often a node that stands by asks for the lead: one query."""
 
 log = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ def _led(store: SqlStore, wait: Callable[[float], bool], beside: Callable[[], No
             if store.lead():
                 log.info("this node leads")
                 return True
-            said = "standing by: another node with this key leads, and this one takes over when that ends"
+            said = STANDING_BY
             if not standing_by:
                 beside()
                 standing_by = True

@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from themis.api import standby
 from themis.cli.node.front import Front
 from themis.config import ApiConfig
+from themis.daemon.lead import STANDING_BY
 
 TOKEN = {"Authorization": "Bearer " + "t" * 20}
 
@@ -25,7 +26,7 @@ def test_it_lives_and_is_not_ready(client: TestClient) -> None:
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert answer.json()["type"] == "urn:themis:problem:standing_by"
-    assert answer.json()["detail"] == standby.SAID
+    assert answer.json()["detail"] == STANDING_BY
 
 
 @pytest.mark.parametrize("path", ["/v1/status", "/v1/orders", "/committee/hello", "/licensing"])
