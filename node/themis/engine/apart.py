@@ -20,7 +20,7 @@ from typing import Final
 from themis.bundles.bundle import Bundle, size_of
 from themis.core.errors import Misconfigured, Reason, Refused, ThemisError, Unavailable
 from themis.core.types import Draft
-from themis.engine.crew import deaf
+from themis.engine.crew import deaf, starting
 from themis.engine.generic import Generic, Hear, unheard
 from themis.engine.runner import Answers, OneByOne, Work
 
@@ -50,7 +50,7 @@ class Apart:
     """As `OneByOne`, in a worker process."""
 
     def __init__(self, bundle: Bundle, threads: int, limits: Limits) -> None:
-        """Raises Misconfigured for a model that cannot be loaded within the limits of loading."""
+        """Raises Misconfigured for a model that cannot be loaded in its limits, Unavailable where no process starts."""
         self._bundle, self._threads, self._limits = bundle, threads, limits
         self._lock = threading.Lock()
         self._closed = False
@@ -59,9 +59,9 @@ class Apart:
         weights = sum(size_of(bundle.path, name) for name in bundle.manifest.files)
         self._loading_bytes = LOADING_BYTES + LOADING_PER_BYTE * weights
         self._loading_s = LOADING_S + LOADING_S_PER_GIB * weights / 1_024**3
+        self._start()
         with ExitStack() as started:
             started.callback(self.close)
-            self._start()
             self._require_ready()
             started.pop_all()
 
@@ -106,7 +106,8 @@ class Apart:
     def _heard(self, give_up_s: float) -> bytes:
         """What the worker says next. Raises Refused where it says nothing in time, however much it said before."""
         if not self._line.poll(max(0.0, give_up_s - time.monotonic())):
-            self._replace()
+            with suppress(Unavailable):  # the next request tries again
+                self._replace()
             raise Refused(
                 Reason.ENGINE_REFUSED, f"it took more than {self._limits.seconds:g} s (engine.request_seconds)"
             )
@@ -118,28 +119,29 @@ class Apart:
             return Unavailable("the node stops")
         self.worker.join(1)
         code = self.worker.exitcode
-        self._replace()
+        with suppress(Unavailable):  # the next request tries again
+            self._replace()
         how = f"signal {signal.Signals(-code).name}" if code is not None and code < 0 else f"status {code}"
         if code == -signal.SIGKILL:
             how += f": {_KILLED_FOR_MEMORY}"
         return Refused(Reason.ENGINE_REFUSED, f"it ended the process that ran it ({how})")
 
     def _start(self) -> None:
+        """Raises Unavailable where the system starts no process."""
         self._ready = False
         context = multiprocessing.get_context("spawn")
-        self._line, theirs = context.Pipe()
-        arguments = (self._bundle, self._threads, self._limits, self._loading_bytes, theirs)
-        self.worker: BaseProcess = context.Process(
-            target=_serve, args=arguments, name=f"{self._bundle.name} worker", daemon=True
-        )
-        with deaf():
-            self.worker.start()
-        theirs.close()
+        with starting():
+            self._line, theirs = context.Pipe()
+            with theirs, deaf():
+                arguments = (self._bundle, self._threads, self._limits, self._loading_bytes, theirs)
+                worker = context.Process(target=_serve, args=arguments, name=f"{self._bundle.name} worker", daemon=True)
+                worker.start()
+        self.worker: BaseProcess = worker
         self._give_up_s = time.monotonic() + self._loading_s
         atexit.register(self.close)  # before multiprocessing's own: it would wait for it forever
 
     def _replace(self) -> None:
-        """End the worker and start another, which loads while others wait for nothing."""
+        """End the worker and start another, which loads while others wait for nothing. Raises Unavailable."""
         self.worker.kill()
         self.worker.join()
         self._line.close()

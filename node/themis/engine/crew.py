@@ -5,14 +5,14 @@ import multiprocessing
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnContext
 from multiprocessing.process import BaseProcess
 from typing import Final
 
 from themis.bundles.bundle import Bundle
-from themis.core.errors import Broken, ThemisError
+from themis.core.errors import Broken, ThemisError, Unavailable
 from themis.engine.runner import Answers, Runner, Work
 from themis.engine.tuning import Tuning
 
@@ -24,13 +24,19 @@ class Crew:
     """As `Runner`, by `tuning.processes` workers. A worker whose parent is gone, however it went, ends too."""
 
     def __init__(self, bundle: Bundle, tuning: Tuning) -> None:
+        """Raises Unavailable where the system starts no process."""
         self._name = bundle.name
         self._lock = threading.Lock()
         context = multiprocessing.get_context("spawn")
-        with deaf():
-            started = [_start(context, bundle, tuning) for _ in range(tuning.processes)]
-        self.workers: list[BaseProcess] = [process for process, _ in started]
-        self._lines = [line for _, line in started]
+        self.workers: list[BaseProcess] = []
+        self._lines: list[Connection] = []
+        with ExitStack() as started, starting(), deaf():
+            started.callback(self.close)
+            for _ in range(tuning.processes):
+                process, line = _start(context, bundle, tuning)
+                self.workers.append(process)
+                self._lines.append(line)
+            started.pop_all()
         atexit.register(self.close)  # before multiprocessing's own: it would wait for them forever
 
     def answer(self, work: Work) -> Answers:
@@ -84,9 +90,11 @@ class Crew:
 
 def _start(context: SpawnContext, bundle: Bundle, tuning: Tuning) -> tuple[BaseProcess, Connection]:
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(bundle, tuning, theirs), name=f"{bundle.name} worker", daemon=True)
-    process.start()
-    theirs.close()
+    with theirs:
+        process = context.Process(
+            target=_serve, args=(bundle, tuning, theirs), name=f"{bundle.name} worker", daemon=True
+        )
+        process.start()
     return process, ours
 
 
@@ -103,6 +111,18 @@ def _serve(bundle: Bundle, tuning: Tuning, line: Connection) -> None:
             line.send(runner.answer(work))
         except ThemisError as error:
             line.send(error)
+
+
+@contextmanager
+def starting() -> Iterator[None]:
+    """Raises Unavailable where the system gives no process, or not what a process needs."""
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable(
+            f"this system starts no process ({error.strerror}): raise its limits (`ulimit -n -u`, LimitNOFILE and "
+            "TasksMax of the service), or give it more memory"
+        ) from error
 
 
 @contextmanager

@@ -4,11 +4,13 @@ import resource
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from themis.core.errors import Misconfigured
+from themis.engine.crew import starting
 
 BASE_MEMORY_BYTES: Final = 8 * 1_024**3
 """Address space, most of which libraries reserve and never use."""
@@ -23,13 +25,16 @@ T = TypeVar("T")
 def confined(work: Callable[..., T], *arguments: Any, file: Path, size_bytes: int) -> T:
     """Call a function of a module elsewhere, with limits that follow from the size of what it reads.
 
-    Raises what it raises, and Misconfigured naming `file` when the process dies.
+    Raises what it raises, Misconfigured naming `file` when the process dies, and Unavailable where none starts.
     """
     memory_bytes = BASE_MEMORY_BYTES + MEMORY_PER_BYTE * size_bytes
     limits = (memory_bytes, BASE_CPU_S + CPU_S_PER_GIB * size_bytes // 1_024**3)
-    with ProcessPoolExecutor(1, get_context("spawn"), confine, limits) as pool:
+    with ExitStack() as opened:
+        with starting():
+            pool = opened.enter_context(ProcessPoolExecutor(1, get_context("spawn"), confine, limits))
+            called = pool.submit(work, *arguments)
         try:
-            return pool.submit(work, *arguments).result()
+            return called.result()
         except (BrokenProcessPool, MemoryError) as error:
             raise Misconfigured(
                 f"{file} crashed the process that opened it, or took more than {memory_bytes >> 20} MiB or {limits[1]} "

@@ -1,9 +1,12 @@
 """What a request can do to the process that runs it, it does to that process alone, and once."""
 
+import resource
 import signal
 import struct
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +21,9 @@ from themis.core.errors import Misconfigured, Reason, Refused, Unavailable
 from themis.core.types import Draft
 from themis.engine import apart
 from themis.engine.apart import Apart, Limits
+from themis.engine.crew import Crew
+from themis.engine.sandbox import confined
+from themis.engine.tuning import Tuning
 
 SHORT = Limits(seconds=3.0, memory_bytes=256 * 1_024**2)
 
@@ -73,6 +79,37 @@ def test_a_worker_that_died_unasked_costs_nobody_a_request(tmp_path: Path) -> No
         assert model.restarts == 1
     finally:
         model.close()
+
+
+def test_where_no_process_starts_a_model_is_unavailable_and_answers_when_one_does(
+    tmp_path: Path,
+) -> None:
+    probe = struct.pack(">ii", 6, 3)
+    found = made(tmp_path, foreign.quotient(), probe)
+    with closing(Apart(found, 1, SHORT)) as model:
+        before = model.answer([(probe, None)])
+        model.worker.kill()
+        model.worker.join()
+        with no_more_files():
+            with pytest.raises(Unavailable, match="starts no process"):
+                model.answer([(probe, None)])
+            with pytest.raises(Unavailable, match="starts no process"):
+                Apart(found, 1, SHORT)
+            with pytest.raises(Unavailable, match="starts no process"):
+                Crew(found, Tuning(processes=2))
+            with pytest.raises(Unavailable, match="starts no process"):
+                confined(len, b"", file=tmp_path, size_bytes=0)
+        assert model.answer([(probe, None)]) == before
+
+
+@contextmanager
+def no_more_files() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_worker_is_ended_while_it_is_at_work_and_says_that_the_node_stops(tmp_path: Path) -> None:
