@@ -238,7 +238,12 @@ class House:
         self.chamber = Chamber(Assembly(quorum, {}))
         self.members = [Member(folder / f"{key}.db", key, self) for key in range(1, size + 1)]
         seats = {
-            member.address: Seat(member.address, "" if place >= size - unreachable else f"http://{place}", signing=True)
+            member.address: Seat(
+                member.address,
+                "" if place >= size - unreachable else f"http://{place}",
+                signing=True,
+                stake_wei=STAKE_WEI,
+            )
             for place, member in enumerate(self.members)
         }
         self.chamber.shown = Assembly(quorum, seats, WINDOW_S, STAKE_WEI // 10)

@@ -6,6 +6,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
+from themis.core.assembly import Seat
 from themis.core.errors import Reason
 from themis.core.spelling import shown
 from themis.core.trouble import Trouble
@@ -62,6 +63,16 @@ class Telemetry:
         )
         for label in self._models.values():
             self.license_expiry.labels(label).set(math.nan)
+        self.stake_wei = Gauge(
+            "themis_member_stake_wei",
+            "What this member of a committee has at stake; NaN: no member, or unread.",
+            registry=registry,
+        )
+        self.signing = Gauge(
+            "themis_member_signing", "Whether its signature counts there; NaN: no member, or unread.", registry=registry
+        )
+        for gauge in (self.stake_wei, self.signing):
+            gauge.set(math.nan)
         self.loop_errors = Counter(
             "themis_loop_errors_total", "Steps that could not be done.", ("loop", "code"), registry=registry
         )
@@ -140,6 +151,11 @@ class Telemetry:
         """An answer was paid for; in a token that is worth nothing here, nothing was earned."""
         if token in self._tokens:
             self.income.labels(self.model(model_id), self._tokens[token]).inc(units)
+
+    def seated(self, seat: Seat | None) -> None:
+        """This member's place in its committee, as the chain shows it; none: it has left."""
+        self.stake_wei.set(seat.stake_wei if seat else 0)
+        self.signing.set(seat.signing if seat else 0)
 
     def spent(self, model_id: Hash32, gas: float, wei: float) -> None:
         """A transaction was mined."""

@@ -7,10 +7,14 @@ from typing import Final, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse
 from playwright.sync_api import Browser, Page, expect
 
 from tests import browser as browsers
 from tests.scene import Scene
+from themis.cli.node.front import Front
+from themis.config import ApiConfig
 from themis.core.requesters import HOUR_S
 from themis.core.types import Address, Denial
 from themis.daemon.chronicle import EVERY_S
@@ -287,10 +291,31 @@ def test_everybody_can_read_it(scene: Hostile, browser: Browser, path: str) -> N
             expect(page.locator("#notices")).not_to_be_empty()  # nobody serves the chain here
         else:
             expect(page.locator("#all")).to_be_visible()
-        for look, (scheme, width) in LOOKS.items():
-            page.emulate_media(color_scheme=scheme)
-            page.set_viewport_size({"width": width, "height": 844})
-            found = Axe().run(page)
-            assert found.violations_count == 0, f"{look}\n{found.generate_report()}"
-            wide = page.evaluate("document.documentElement.scrollWidth")
-            assert wide <= width, f"{look}: it is wider than the screen"
+        readable(page)
+
+
+def test_who_stands_by_says_so_to_everybody_and_shows_what_it_leads_as_soon_as_it_does(
+    tmp_path: Path, browser: Browser
+) -> None:
+    leads = FastAPI()
+    leads.get("/")(lambda: HTMLResponse("<title>It leads</title>"))
+    leads.get("/readyz")(lambda: {"ready": True})
+    with Front(tmp_path, ApiConfig(port=0), None) as front:
+        front.stand_by()
+        port = (tmp_path / "api.port").read_text().strip()
+        with browsers.opened(browser, f"http://127.0.0.1:{port}", None) as page:
+            expect(page.get_by_role("status")).to_have_text("standing by")
+            readable(page)
+            front.show(leads)
+            expect(page).to_have_title("It leads")
+
+
+def readable(page: Page) -> None:
+    """By axe's rules, and no wider than the screen, however it is looked at."""
+    for look, (scheme, width) in LOOKS.items():
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size({"width": width, "height": 844})
+        found = Axe().run(page)
+        assert found.violations_count == 0, f"{look}\n{found.generate_report()}"
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= width, f"{look}: it is wider than the screen"

@@ -28,7 +28,6 @@ from themis.api.metrics import NodeCollector
 from themis.api.reading import Reading
 from themis.api.streaming import JobId
 from themis.core.job import State
-from themis.core.requesters import HOUR_S
 from themis.core.types import Hash32
 from themis.daemon.orders import Door
 from themis.daemon.spread import Spread
@@ -105,9 +104,7 @@ def _add_data(app: FastAPI, reading: Reading) -> None:
     @app.get("/v1/hours")
     def hours(count: Annotated[int, Query(ge=1, le=MAX_HOURS)] = 48) -> list[models.Hour]:
         """The newest, this one included, oldest first."""
-        last = int(reading.node.clock.now_s()) // HOUR_S
-        found = store.hours(last - count + 1)
-        return [views.hour(each, found.get(each, {})) for each in range(last - count + 1, last + 1)]
+        return views.hours(store, reading.node.clock.now_s(), count)
 
     @app.get("/v1/jobs")
     def jobs(

@@ -21,7 +21,8 @@ def create(*, hosts: Collection[str] | None, token: str | None) -> FastAPI:
     """Build it. `hosts` and `token` as in `Guard`. Whatever a leader answers is 503 here, with the reason."""
     app = guarded(hosts=hosts, token=token, openapi_url=None)
     pages.serve(app, "/", "standby.html")
-    pages.serve(app, "/page/style.css", "style.css")
+    for part in ("style.css", "standby.js"):
+        pages.serve(app, f"/page/{part}", part)
     registry = _registry()
     since_s = round(time.time())
 

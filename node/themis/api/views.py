@@ -111,7 +111,14 @@ def job_summary(job: jobs.Job, history: Sequence[jobs.HistoryEntry]) -> models.J
     )
 
 
-def hour(number: int, found: Mapping[str, float]) -> models.Hour:
+def hours(store: Store, now_s: float, count: int) -> list[models.Hour]:
+    """The newest, this one included, oldest first."""
+    last = int(now_s) // HOUR_S
+    found = store.hours(last - count + 1)
+    return [_hour(each, found.get(each, {})) for each in range(last - count + 1, last + 1)]
+
+
+def _hour(number: int, found: Mapping[str, float]) -> models.Hour:
     """What the store has of an hour; nothing: an hour in which nothing happened, or no node ran."""
     answers = int(found.get("answers", 0))
     income = {

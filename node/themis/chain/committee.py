@@ -35,7 +35,7 @@ class RpcCommittee:
         found = self._read([(view, (account,)) for account in accounts for view in ("memberOf", "isSigning")])
         seats = {}
         for account, (member,), (signing,) in zip(accounts, found[::2], found[1::2], strict=True):
-            seats[address(account)] = Seat(address(account), member[_ENDPOINT], signing)
+            seats[address(account)] = Seat(address(account), member[_ENDPOINT], signing, int(member[_STAKE]))
         quorum, _, window_s, _, _, fine_wei = rules
         return Assembly(quorum, seats, window_s, fine_wei)
 

@@ -16,6 +16,7 @@ class Seat:
     """URL of its node's API; empty: it cannot be called, and calls the others."""
     signing: bool
     """Whether its signature counts: it has its whole stake, and has not left."""
+    stake_wei: int = 0
 
 
 @dataclass(frozen=True, slots=True)

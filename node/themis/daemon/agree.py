@@ -51,6 +51,7 @@ class Agree:
         jobs = node.store.jobs(State.AGREEING, limit=_BATCH)
         lately = self._table.floor.heard_lately()  # first: what comes meanwhile is for the next step
         self._table.floor.refresh(_FRESH_S if jobs else _IDLE_S)
+        node.telemetry.seated(self._table.floor.assembly.seats.get(self._table.signer.address))
         self._spread.look()
         found = [(job, fact) for job in jobs if (fact := self._advanced(job)) is not None]
         facts: list[tuple[Job, Fact]] = [(job, fact) for job, fact in found if not isinstance(fact, Agreed)]

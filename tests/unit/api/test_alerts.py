@@ -66,6 +66,7 @@ CASES: Final[Mapping[str, Case]] = {
     "ThemisTransactionsRefused": trouble("refused"),
     "ThemisForeignTransaction": trouble("foreign"),
     "ThemisTwoResultsSigned": trouble("two_faced"),
+    "ThemisSignatureVoid": Case({_named("themis_member_signing"): "NaN 1x4 0x20"}, "8m", "6m"),
     "ThemisRecourseGasUsedUp": trouble("bound"),
     "ThemisWebSocketAway": trouble("unheard", "20m"),
     "ThemisEndpointBad": Case(

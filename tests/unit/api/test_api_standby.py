@@ -40,8 +40,9 @@ def test_whatever_a_leader_answers_it_does_not(client: TestClient, path: str) ->
 def test_its_page_says_so_without_a_token(client: TestClient) -> None:
     page = client.get("/")
     assert "Another node with this key leads" in page.text
-    assert "script" not in page.text
-    assert client.get("/page/style.css").status_code == 200
+    for part in ("style.css", "standby.js"):
+        assert f'"/page/{part}"' in page.text
+        assert client.get(f"/page/{part}").status_code == 200
     assert page.headers["X-Content-Type-Options"] == "nosniff"
 
 

@@ -15,6 +15,7 @@ from tests.homes import ROOT, write_key
 from themis.api import views
 from themis.bundles import bundle
 from themis.cli.program import invoke
+from themis.core.requesters import HOUR_S
 from themis.core.spelling import shown
 from themis.core.types import Hash32
 from themis.keys.keystore import KeystoreSigner
@@ -249,6 +250,38 @@ def test_a_stopped_node_is_read_from_its_store(remembered: tuple[Path, Hash32], 
     assert "Finalized" in capsys.readouterr().out
     assert run(home, "jobs") == 0
     assert job["id"] in capsys.readouterr().out
+
+
+def test_who_watches_at_a_terminal_sees_what_hours_brought_and_the_newest_requests(
+    remembered: tuple[Path, Hash32], capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, id_ = remembered
+    hour = int(time.time()) // HOUR_S
+    bench = Bench(home / "themis.db")
+    bench.store.record_hour(
+        hour, {"answers": 1, "answer_seconds": 3, "income ether": 2e15, "gas_wei": 1e15}, {"open": 5}
+    )
+    bench.store.record_hour(hour - 3, {"answers": 8, "refusals": 1, "answer_seconds": 4, "income ether": 2e15}, {})
+    bench.store.close()
+
+    def sleep(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "100")
+    assert run(home, "status", "--watch") == 130
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    none = "." * 20
+    for line in (
+        f"answers {none}█..▁ 9 in 24 hours, 1 refused",
+        f"income {none}█..█ 0.004 ether",
+        f"gas {none}...█ 0.001 ether",
+        f"time {none}▂..█ 0.78 s to the answer",
+        f"queue {none}...█ 5 open at most",
+    ):
+        assert line in lines
+    assert lines[-1].startswith(f"0x{id_.hex()[:6]}")
 
 
 def test_an_unknown_job_is_said(remembered: tuple[Path, Hash32], capsys: Captured) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.committee_kit import FORUM, GOLDENS, PLACE, RIGHT, TURN_S, WRONG, Chamber, House, Member
+from tests.committee_kit import FORUM, GOLDENS, PLACE, RIGHT, STAKE_WEI, TURN_S, WRONG, Chamber, House, Member
 from tests.daemon_kit import Killed
 from tests.fakes import MODEL, decoded
 from themis.chain.contracts import COMMITTEE
@@ -174,6 +174,9 @@ def test_a_member_that_was_put_out_says_nothing(tmp_path: Path) -> None:
     (id_,) = {member.compute(request, RIGHT) for member in house.members}
     house.work(8)
     assert all(each.message.member != out.address for each in house.members[1].store.heard(id_))
+    told = [member.node.telemetry.registry.get_sample_value for member in house.members[:2]]
+    assert [each("themis_member_signing") for each in told] == [0, 1]
+    assert [each("themis_member_stake_wei") for each in told] == [0, STAKE_WEI]
     assert out.job(id_).state is State.AGREEING
 
 

@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from math import ceil
+from operator import mul
+from typing import Final
 
 from themis.api import models
 from themis.cli.short import Ids, amount, is_ether
@@ -10,6 +13,7 @@ from themis.core.requesters import in_words
 from themis.core.spelling import ether, gwei
 
 Fact = tuple[str, str]
+_BARS: Final = "▁▂▃▄▅▆▇█"
 
 
 def status(found: models.Status) -> Iterator[Fact]:
@@ -37,6 +41,20 @@ def status(found: models.Status) -> Iterator[Fact]:
     yield "unsettled", f"{found.unsettled} transactions"
     for alert in found.alerts:
         yield "!", alert
+
+
+def lately(hours: Sequence[models.Hour]) -> Iterator[Fact]:
+    """What the last hours brought, a bar for each: the page's charts."""
+    answers, times = [each.answers for each in hours], [each.answer_s or 0.0 for each in hours]
+    income, gas = [int(each.income.get("ether", "0")) for each in hours], [int(each.gas_wei) for each in hours]
+    refused, count = sum(each.refusals for each in hours), sum(answers)
+    taken_s = sum(map(mul, times, answers)) / count if count else 0.0
+    yield "answers", f"{_bars(answers)} {count:,} in {len(hours)} hours, {refused:,} refused"
+    yield "income", f"{_bars(income)} {ether(sum(income))}"
+    yield "gas", f"{_bars(gas)} {ether(sum(gas))}"
+    yield "time", f"{_bars(times)} {taken_s:.2f} s to the answer"
+    queue = [each.open for each in hours]
+    yield "queue", f"{_bars(queue)} {max(queue):,} open at most"
 
 
 def change(found: models.Status) -> str:
@@ -87,6 +105,12 @@ def jobs(rows: Sequence[dict[str, str]]) -> View:
 def money(smallest: str, token: str) -> str:
     """An amount in smallest units and what it is of."""
     return f"{smallest} wei ({ether(int(smallest))})" if is_ether(token) else f"{smallest} of token {token}"
+
+
+def _bars(values: Sequence[float]) -> str:
+    """As high as the highest; a dot for nothing."""
+    most = max(values)
+    return "".join(_BARS[ceil(each / most * len(_BARS)) - 1] if each else "." for each in values)
 
 
 def _counted(counts: dict[str, int]) -> str:

@@ -1,6 +1,7 @@
 """Where `status` and `jobs` come from: the API of the node that runs in a home, or its store where none runs."""
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ _ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (compa
 _OPENER: Final = build_opener(ProxyHandler({}))
 """Our own node is never behind a proxy, whatever http_proxy says."""
 _SUMMARIES: Final = TypeAdapter(list[models.JobSummary])
+_HOURS: Final = TypeAdapter(list[models.Hour])
 
 
 class Source(Protocol):
@@ -39,6 +41,10 @@ class Source(Protocol):
 
     def jobs(self, state: State | None, limit: int) -> Sequence[models.JobSummary]:
         """The newest jobs, newest first."""
+        ...
+
+    def hours(self, count: int) -> Sequence[models.Hour]:
+        """The newest, this one included, oldest first."""
         ...
 
     def job(self, beginning: str) -> models.JobDetail:
@@ -74,6 +80,9 @@ class _Running:
     def jobs(self, state: State | None, limit: int) -> Sequence[models.JobSummary]:
         query = {"limit": limit} | ({"state": str(state)} if state else {})
         return _SUMMARIES.validate_python(self.get(f"/v1/jobs?{urlencode(query)}"))
+
+    def hours(self, count: int) -> Sequence[models.Hour]:
+        return _HOURS.validate_python(self.get(f"/v1/hours?count={count}"))
 
     def job(self, beginning: str) -> models.JobDetail:
         return models.JobDetail.model_validate(self.get(f"/v1/jobs/{beginning}"))
@@ -119,6 +128,9 @@ class _Stored:
     def jobs(self, state: State | None, limit: int) -> Sequence[models.JobSummary]:
         found = self.store.jobs(state, limit=limit, newest_first=True)
         return [views.job_summary(job, self.store.history(job.id)) for job in found]
+
+    def hours(self, count: int) -> Sequence[models.Hour]:
+        return views.hours(self.store, time.time(), count)
 
     def job(self, beginning: str) -> models.JobDetail:
         found = views.job_beginning(self.store, beginning)

@@ -17,11 +17,13 @@ from themis.core.job import State
 from themis.core.spelling import hash32, instant
 
 if TYPE_CHECKING:
-    from themis.api.models import Status
     from themis.cli.node.source import Source
 
 _REDRAW_S: Final = 1.0
 _HOME_AND_CLEAR: Final = "\x1b[H\x1b[2J"
+_HOURS: Final = 24
+_NEWEST: Final = 10
+"""Jobs below what is watched."""
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -53,7 +55,8 @@ def _watch(home: Home, *, as_json: bool) -> None:
     from themis.cli.node import panel
 
     last = ""
-    for found in _statuses(home):
+    for node in _nodes(home):
+        found = node.status()
         if as_json or not sys.stdout.isatty():
             change = panel.change(found)
             if change != last:
@@ -62,16 +65,26 @@ def _watch(home: Home, *, as_json: bool) -> None:
                 sys.stdout.flush()
             last = change
         else:
+            hours, rows = node.hours(_HOURS), _rows(home, node, None, _NEWEST)
             sys.stdout.write(_HOME_AND_CLEAR)
-            print_facts(panel.status(found))
+            print_facts([*panel.status(found), *panel.lately(hours)])
+            print_list(rows, panel.jobs(rows), as_json=False, wide=False, empty="")
 
 
-def _statuses(home: Home) -> "Iterator[Status]":
+def _nodes(home: Home) -> "Iterator[Source]":
+    """Again and again, for a node may be started or stopped meanwhile."""
     from themis.cli.node import source
 
     while True:
-        yield source.of_home(home).status()
+        yield source.of_home(home)
         time.sleep(_REDRAW_S)
+
+
+def _rows(home: Home, node: "Source", state: State | None, limit: int) -> list[dict[str, Any]]:
+    """The newest jobs, with the names that this home has for their models."""
+    rows = [job.model_dump(mode="json") for job in node.jobs(state, limit)]
+    names = bound_names(home, home.config())
+    return [{"id": row.pop("id"), "model": names.get(hash32(row["model_id"]))} | row for row in rows]
 
 
 @app.command()
@@ -99,9 +112,7 @@ def jobs(
         else:
             print_facts(panel.job(found))
         return
-    rows = [job.model_dump(mode="json") for job in node.jobs(state, limit)]
-    names = bound_names(home, home.config())
-    rows = [{"id": row.pop("id"), "model": names.get(hash32(row["model_id"]))} | row for row in rows]
+    rows = _rows(home, node, state, limit)
     if not as_json and (filtered := _filtered(node, state, len(rows))):
         say(filtered)
     print_list(rows, panel.jobs(rows), as_json=as_json, wide=wide, empty="")
