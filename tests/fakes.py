@@ -12,6 +12,7 @@ from themis.chain import contracts
 from themis.chain.contracts import ORACLE
 from themis.core import canonical, listing
 from themis.core.errors import Reason, Refused, Unavailable
+from themis.core.job import Job
 from themis.core.order import Standing as OrderStanding
 from themis.core.permission import Explanation, Standing
 from themis.core.policy import operators_use
@@ -201,6 +202,8 @@ class FakeChain:
         self.canceled: set[Hash32] = set()
         """Orders whose requester wants them no more."""
         self.gas_of_orders = GAS_USED
+        self.gas_of_requests = GAS_USED
+        self.gas_untold = False
         """What the answer of one takes."""
         self.min_fee = 0
         self.fail_next_fulfillments = 0
@@ -406,9 +409,11 @@ class FakeChain:
         )
         return next((denial for applies, denial in refusals if applies and denial is not None), pay)
 
-    def order_gas(self, order: Request, signature: bytes, output: bytes, min_pay: int, block: BlockId) -> int:
+    def answer_gas(self, answers: Sequence[tuple[Job, bytes]], block: BlockId) -> list[int | Unavailable]:
         self._require_up()
-        return self.gas_of_orders
+        if self.gas_untold:
+            return [Unavailable("behind")] * len(answers)
+        return [self.gas_of_orders if job.ordered else self.gas_of_requests for job, _ in answers]
 
     def _deposit(self) -> int:
         return self.deposit - sum(order.fee for block in self.chain for order in block.orders)

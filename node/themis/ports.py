@@ -118,10 +118,10 @@ class Chain(Protocol):
         """
         ...
 
-    def order_gas(self, order: Request, signature: bytes, output: bytes, min_pay: int, block: BlockId) -> int:
-        """What an order's answer after that block takes, first uses and a wallet's signature included.
+    def answer_gas(self, answers: Sequence[tuple[Job, bytes]], block: BlockId) -> list[int | Unavailable]:
+        """What each answer (job, output) after that block takes, first uses and a wallet's signature included.
 
-        Its gas limit where the chain does not say.
+        Its gas limit where the chain refuses to say; why it cannot be told now.
         """
         ...
 
@@ -250,6 +250,10 @@ class Store(Protocol):
 
     def tail(self) -> list[BlockRef]:
         """The newest blocks whose events are recorded, oldest first; empty on a new store."""
+        ...
+
+    def newest(self) -> BlockRef | None:
+        """The last of these; None on a new store."""
         ...
 
     def record_events(self, events: Iterable[ChainEvent], tail: Sequence[BlockRef], now_s: float) -> int:

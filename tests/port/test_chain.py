@@ -21,6 +21,7 @@ from themis.core.errors import Unavailable
 from themis.core.fees import FeePolicy, Fees, Market, fulfill_gas, together_gas
 from themis.core.job import Job
 from themis.core.keccak import keccak
+from themis.core.order import royalty_in, taken_at
 from themis.core.pool import TAKEN, Reply
 from themis.core.transaction import Transaction
 from themis.core.types import (
@@ -296,6 +297,9 @@ def test_a_log_that_is_shown_again_is_not_decoded_again(monkeypatch: pytest.Monk
 
 def test_an_answer_is_sent_mined_and_read(stage: Stage) -> None:
     id_ = stage.ask(b"in")
+    asked = requested(stage)
+    job = Job(id_, asked.request, asked.input, asked.at, royalty_bps=1_000)
+    (takes,) = stage.chain.answer_gas([(job, bytes(32))], stage.chain.head().ref.id)
     raw = answer(stage)
     assert stage.chain.send([raw]) == [TAKEN]
     stage.mine()
@@ -307,6 +311,8 @@ def test_an_answer_is_sent_mined_and_read(stage: Stage) -> None:
     (receipt, nothing) = stage.chain.receipts([event.at.tx_hash, Hash32(bytes(32))])
     assert receipt is not None
     assert (receipt.succeeded, nothing) == (True, None)
+    assert isinstance(takes, int)
+    assert 0 <= takes - receipt.gas_used < takes // 8
     nonces = stage.chain.nonces(stage.signer.address)
     assert nonces.mined == nonces.pending > 0
     assert receipt.events == (event,)
@@ -386,7 +392,9 @@ def test_an_order_is_tried_answered_and_read(stage: Stage) -> None:
     data = contracts.fulfill_order(order, signature, bytes(32), pay)
     assert contracts.decode_answers(data) == [(order, bytes(32))]
     raw = signed(stage, data, fulfill_gas(order, bytes(32), ordered=True))
-    takes = stage.chain.order_gas(order, signature, bytes(32), pay, block)
+    job = Job(id_, order, b"in", taken_at(block), royalty_bps=royalty_in(order, pay), order_signature=signature)
+    (takes,) = stage.chain.answer_gas([(job, bytes(32))], block)
+    assert isinstance(takes, int)
     assert takes < fulfill_gas(order, bytes(32), ordered=True), "all that the chain says is less than the limit"
     assert stage.chain.send([raw]) == [TAKEN]
     stage.mine()

@@ -120,10 +120,10 @@ class Stored(TypedDict):
 
 
 def stored(store: Store) -> Stored:
-    counts, tail = store.counts(), store.tail()
+    counts, newest = store.counts(), store.newest()
     return {
         "version": version(DISTRIBUTION),
-        "recorded_block": tail[-1].number if tail else None,
+        "recorded_block": None if newest is None else newest.number,
         "jobs": {str(state): count for state, count in counts.by_state.items()},
         "closed": {str(reason): count for reason, count in counts.by_reason.items()},
         "unsettled": len(store.unsettled()),

@@ -12,6 +12,7 @@ from themis.chain.rpc import Call, RpcError
 from themis.chain.uses import Uses
 from themis.core.errors import Denied, Misconfigured, Unavailable
 from themis.core.fees import fulfill_gas
+from themis.core.job import Job
 from themis.core.order import Standing as OrderStanding
 from themis.core.permission import Standing
 from themis.core.pool import TAKEN, Nonces, Said, understood
@@ -118,12 +119,7 @@ class RpcChain:
     def fulfill_denial(
         self, request: Request, output: bytes, min_pay: int, block_number: int
     ) -> Denial | Unavailable | None:
-        call = {
-            "from": _hex(request.operator),
-            "to": self._oracle,
-            "data": _hex(contracts.fulfill(request, output, min_pay)),
-            "gas": hex(fulfill_gas(request, output)),
-        }
+        call = self._call(request, contracts.fulfill(request, output, min_pay), output)
         (result,) = self.rpc.batch([("eth_call", [call, hex(block_number)])])
         if not isinstance(result, RpcError):
             return None
@@ -151,18 +147,22 @@ class RpcChain:
             return _nobody()
         return int(pay)
 
-    def order_gas(self, order: Request, signature: bytes, output: bytes, min_pay: int, block: BlockId) -> int:
-        call = self._order_call(order, signature, output, min_pay)
-        (result,) = self.rpc.batch([("eth_estimateGas", [call, hex(block.number)])])
-        return int(call["gas"], 16) if isinstance(result, RpcError) else _int(result)
+    def answer_gas(self, answers: Sequence[tuple[Job, bytes]], block: BlockId) -> list[int | Unavailable]:
+        calls = [self._answer_call(job, output) for job, output in answers]
+        found = self.rpc.batch([("eth_estimateGas", [call, hex(block.number)]) for call in calls])
+        return [_gas(call, result) for call, result in zip(calls, found, strict=True)]
+
+    def _answer_call(self, job: Job, output: bytes) -> dict[str, str]:
+        if job.order_signature is not None:
+            return self._order_call(job.request, job.order_signature, output, job.least_pay)
+        return self._call(job.request, contracts.fulfill(job.request, output, job.least_pay), output)
 
     def _order_call(self, order: Request, signature: bytes, output: bytes, min_pay: int) -> dict[str, str]:
-        return {
-            "from": _hex(order.operator),
-            "to": self._oracle,
-            "data": _hex(contracts.fulfill_order(order, signature, output, min_pay)),
-            "gas": hex(fulfill_gas(order, output, ordered=True)),
-        }
+        return self._call(order, contracts.fulfill_order(order, signature, output, min_pay), output, ordered=True)
+
+    def _call(self, request: Request, data: bytes, output: bytes, *, ordered: bool = False) -> dict[str, str]:
+        gas_limit = hex(fulfill_gas(request, output, ordered=ordered))
+        return {"from": _hex(request.operator), "to": self._oracle, "data": _hex(data), "gas": gas_limit}
 
     def balance_wei(self, account: Address) -> int:
         return _int(self.rpc.call("eth_getBalance", _hex(account), "latest"))
@@ -294,6 +294,12 @@ def _royalty(result: Any) -> int | Denial | Unavailable:
         return _untold(result) if denial is None else denial
     royalty_bps = contracts.royalty(bytes.fromhex(result[2:]))
     return _nobody() if royalty_bps is None else royalty_bps
+
+
+def _gas(call: Mapping[str, str], result: Any) -> int | Unavailable:
+    if isinstance(result, RpcError):
+        return _untold(result) if result.passing else _int(call["gas"])
+    return _int(result)
 
 
 def _terms(result: str) -> Terms | Unavailable:

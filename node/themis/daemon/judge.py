@@ -15,7 +15,7 @@ from themis.core.pricing import Rule
 from themis.core.types import BlockId, Denial, Hash32, LicenseQuery, TermsKey
 from themis.daemon import told
 from themis.daemon.node import Node
-from themis.daemon.worth import lacking
+from themis.daemon.worth import lacking, lacking_now
 
 _BATCH: Final = 256
 _FEW: Final = 16
@@ -42,7 +42,8 @@ class Judge:
     def step(self) -> bool:
         """Judge all that was seen. False when there was nothing, or nothing could be decided now."""
         node = self._node
-        if not self._caught_up():
+        now = self._newest()
+        if now is None:
             return False
         self._look_at_waiting()
         facts: list[tuple[Job, Fact]] = []
@@ -54,26 +55,27 @@ class Judge:
             except Refused as refused:
                 facts.append((job, Closed(refused.reason, refused.detail)))
                 continue
-            underpaid = self._underpaid(job, room)
-            room -= isinstance(underpaid, Underpaid)
-            if underpaid is None:
-                licensable.append(job)
+            if why := lacking(node, job, _OUTPUT_BYTES):
+                facts.append((job, underpaid := self._underpaid(job, why, room)))
+                room -= isinstance(underpaid, Underpaid)
             else:
-                facts.append((job, underpaid))
+                licensable.append(job)
         requests = [job for job in licensable if not job.ordered]
-        self._foresee(requests)
-        judged = self._license(self._with_known_terms(requests)) + self._try([job for job in licensable if job.ordered])
+        self._foresee(requests, now)
+        judged = self._license(self._with_known_terms(requests))
+        judged += self._try([job for job in licensable if job.ordered], now)
         permitted = [(job, fact) for job, fact in judged if isinstance(fact, Accepted)]
         facts += [(job, fact) for job, fact in judged if not isinstance(fact, Accepted)]
-        facts += self._within_limits(self._within_uses(permitted))
+        paying, dear = self._with_first_uses(permitted, room)
+        facts += dear + self._within_limits(self._within_uses(paying, now))
         if facts:
             told.record(node, facts)
         return bool(facts)
 
-    def _caught_up(self) -> bool:
-        """Whether all that the chain held at the start is recorded: what was answered then needs no second answer."""
-        first, tail = self._node.time.first_number, self._node.store.tail()
-        return first is not None and bool(tail) and tail[-1].number >= first
+    def _newest(self) -> BlockId | None:
+        """The newest recorded block, once all that the chain held at the start is recorded, answers included."""
+        first, newest = self._node.time.first_number, self._node.store.newest()
+        return newest.id if first is not None and newest is not None and newest.number >= first else None
 
     def _look_at_waiting(self) -> None:
         """Once for each block: what pays now is judged again, what is too late closes."""
@@ -91,17 +93,14 @@ class Judge:
             told.record(node, facts)
         self._priced_at = head.hash
 
-    def _underpaid(self, job: Job, room: int) -> Underpaid | Closed | None:
-        """What becomes of a request whose fee does not pay; None where it does, or need not."""
+    def _underpaid(self, job: Job, why: str, room: int) -> Underpaid | Closed:
+        """What becomes of a request whose fee does not pay."""
         pricing = self._node.settings.pricing
-        why = lacking(self._node, job, _OUTPUT_BYTES)
-        if not why:
-            return None
         if pricing.rule is Rule.WAIT and room > 0 and pricing.worth_wei(job.priced) > 0:
             return Underpaid(why)
         return Closed(Reason.UNDERPAID, f"{why}; fees.policy is {pricing.rule}")
 
-    def _foresee(self, jobs: Sequence[Job]) -> None:
+    def _foresee(self, jobs: Sequence[Job], now: BlockId) -> None:
         """What a few requests need is asked for in one round trip; of many, each question is a batch by itself."""
         node = self._node
         if not 0 < len(jobs) <= _FEW:
@@ -110,7 +109,7 @@ class Judge:
         terms = {key: job.seen_at.block for job in jobs if node.store.terms(key := _terms_key(job)) is None}
         refs = [(node.engine.code_needed(job.request.model_id, job.input), job.seen_at.block) for job in jobs]
         code = [(ref.address, block) for ref, block in refs if ref is not None]
-        node.chain.foresee(licenses, list(terms.items()), code, node.store.tail()[-1].id)
+        node.chain.foresee(licenses, list(terms.items()), code, now)
 
     def _with_known_terms(self, jobs: Sequence[Job]) -> list[Job]:
         """Those whose terms are kept: they travel with the result. The rest is judged again."""
@@ -138,13 +137,12 @@ class Judge:
         verdicts = [(job, _verdict(*(answers[query] for query in asked[job.id]))) for job in jobs]
         return [(job, fact) for job, fact in verdicts if fact is not None]
 
-    def _try(self, jobs: Sequence[Job]) -> list[tuple[Job, Fact]]:
+    def _try(self, jobs: Sequence[Job], now: BlockId) -> list[tuple[Job, Fact]]:
         """Orders name no grant and no block: their answers are tried at the newest block that is recorded."""
-        block = self._node.store.tail()[-1].id
         facts: list[tuple[Job, Fact]] = []
         for job in jobs:
             tried = job.request, job.order_signature or b"", bytes(_OUTPUT_BYTES), job.least_pay
-            pay = self._node.chain.order_pay(*tried, block)
+            pay = self._node.chain.order_pay(*tried, now)
             if isinstance(pay, Denial):
                 refused = refusal(pay, job.request.operator)
                 facts.append((job, Closed(refused.reason, refused.detail)))
@@ -153,6 +151,27 @@ class Judge:
             else:
                 facts.append((job, Accepted(job.royalty_bps)))
         return facts
+
+    def _with_first_uses(
+        self, permitted: Sequence[tuple[Job, Accepted]], room: int
+    ) -> tuple[list[tuple[Job, Accepted]], list[tuple[Job, Fact]]]:
+        """Those whose fees pay for what their answers use first, too; and what becomes of others.
+
+        Orders were looked at when they came. What cannot be told now is judged again.
+        """
+        node = self._node
+        requests = [job for job, _ in permitted if not job.ordered]
+        answers = [(job, bytes(_OUTPUT_BYTES)) for job in requests]
+        found = dict(zip([job.id for job in requests], lacking_now(node, answers), strict=True))
+        facts: list[tuple[Job, Fact]] = []
+        for job in requests:
+            match found[job.id]:
+                case Unavailable() as untold:
+                    log.warning("what the answer to 0x%s takes cannot be told: %s", job.id.hex(), untold)
+                case str() as why if why:
+                    facts.append((job, underpaid := self._underpaid(job, why, room)))
+                    room -= isinstance(underpaid, Underpaid)
+        return [(job, accepted) for job, accepted in permitted if not found.get(job.id)], facts
 
     def _within_limits(self, facts: Sequence[tuple[Job, Fact]]) -> list[tuple[Job, Fact]]:
         """Close what its requester may not ask any more this hour or this day."""
@@ -175,18 +194,17 @@ class Judge:
                 within.append((job, Closed(refused.reason, refused.detail)))
         return within
 
-    def _within_uses(self, permitted: Sequence[tuple[Job, Accepted]]) -> list[tuple[Job, Fact]]:
+    def _within_uses(self, permitted: Sequence[tuple[Job, Accepted]], now: BlockId) -> list[tuple[Job, Fact]]:
         """Accept as many as the operator's grants have uses for, less what is accepted and spends one later.
 
         All is counted at the newest block that is recorded: up to there the store knows which answers are mined.
         """
         node = self._node
-        block = node.store.tail()[-1].id
-        left = self._uses_left([job for job, _ in permitted], block)
+        left = self._uses_left([job for job, _ in permitted], now)
         taken: Counter[Hash32] = Counter()
         if any(uses is not None for uses in left.values()):
-            pending = node.store.pending(block.number)
-            spending = self._uses_left(pending, block)
+            pending = node.store.pending(now.number)
+            spending = self._uses_left(pending, now)
             for job in pending:
                 taken[job.request.model_id] += _uses(job) if spending[job.id] is not None else 0
         facts: list[tuple[Job, Fact]] = []

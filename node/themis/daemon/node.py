@@ -70,8 +70,8 @@ class Node:
     batches: Batches = field(init=False, default_factory=Batches)
     standing: dict[Hash32, Standing] = field(init=False, default_factory=dict)
     """By model, as the settling loop read it last."""
-    order_gas: dict[Hash32, int] = field(init=False, default_factory=dict)
-    """What the answers of orders take whose fees do not pay for the dearest; see `daemon.worth`."""
+    answer_gas: dict[Hash32, int] = field(init=False, default_factory=dict)
+    """What answers take whose fees do not pay for the dearest; see `daemon.worth`."""
 
     @property
     def operator(self) -> Address:

@@ -14,7 +14,7 @@ from themis.core.job import Closed, Fact, Job
 from themis.core.types import BlockId, Denial, Hash32, Request, TermsKey
 from themis.daemon.judge import require_acceptable
 from themis.daemon.node import Node
-from themis.daemon.worth import lacking_order
+from themis.daemon.worth import lacking_now
 from themis.ports import Store
 
 MOST_OPEN: Final = 512
@@ -112,7 +112,10 @@ class Door:
         if not isinstance(royalty_bps, int):
             raise Unavailable("the requester's license was there, and is not any more: ask again in a moment")
         orders.require_offered(order, node.chain.order_standing(order, block), royalty_bps, spoken_for)
-        if lacking := lacking_order(node, job, _OUTPUT, block):
+        (lacking,) = lacking_now(node, [(job, _OUTPUT)])
+        if isinstance(lacking, Unavailable):
+            raise lacking
+        if lacking:
             raise Refused(Reason.UNDERPAID, f"{lacking}; sign another one with a higher fee")
         self._require_terms(job, block)
         return job
@@ -121,12 +124,12 @@ class Door:
         """The newest block, once it is recorded: a deposit of a moment ago is in it. Raises Unavailable."""
         node, give_up_s = self._node, time.monotonic() + _CATCH_UP_S
         head = node.chain.head()
-        while not (tail := node.store.tail()) or tail[-1].number < head.number:
+        while (newest := node.store.newest()) is None or newest.number < head.number:
             if time.monotonic() > give_up_s:
                 raise Unavailable(f"block {head.number} of the chain was not read yet: ask again in a moment")
             self.loops.look()
             time.sleep(_LOOK_S)
-        return tail[-1].id
+        return newest.id
 
     def _spoken_for(self, order: Request) -> int:
         """Fees of open orders out of the same deposit. Raises Refused where there are too many, or one in its lane."""
@@ -152,7 +155,7 @@ class Door:
 
 
 def still_taken(node: Node, jobs: Sequence[Job]) -> tuple[list[Job], list[tuple[Job, Fact]]]:
-    """Those of the jobs that are no orders or whose answers the oracle would take now; and what closes others.
+    """Those of the jobs whose answers pay for themselves and, of orders, would be taken now; and what closes others.
 
     A requester may have canceled, or taken its deposit back: that is seen before gas is spent. What cannot be told now,
     or does not pay for itself now, is in neither.
@@ -170,6 +173,16 @@ def still_taken(node: Node, jobs: Sequence[Job]) -> tuple[list[Job], list[tuple[
             gone.append((job, Closed(refused.reason, refused.detail)))
         elif isinstance(pay, Unavailable):
             log.warning("whether order 0x%s is still good cannot be told: %s", job.id.hex(), pay)
-        elif not lacking_order(node, job, job.answer.output, block):
+        else:
             good.append(job)
-    return good, gone
+    return _paying(node, good), gone
+
+
+def _paying(node: Node, jobs: Sequence[Job]) -> list[Job]:
+    """What somebody else's answer has used first, ours does not; or the other way round."""
+    answers = [(job, b"" if job.answer is None else job.answer.output) for job in jobs]
+    found = lacking_now(node, answers)
+    for job, lacking in zip(jobs, found, strict=True):
+        if isinstance(lacking, Unavailable):
+            log.warning("what the answer to 0x%s takes cannot be told: %s", job.id.hex(), lacking)
+    return [job for job, lacking in zip(jobs, found, strict=True) if not lacking]

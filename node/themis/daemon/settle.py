@@ -84,10 +84,10 @@ class Settle:
 
     def _finalize(self) -> None:
         node = self._node
-        tail = node.store.tail()
-        if not tail:
+        newest = node.store.newest()
+        if newest is None:
             return
-        deepest = tail[-1].number + 1 - node.settings.confirmations
+        deepest = newest.number + 1 - node.settings.confirmations
         final = [
             job
             for job in node.store.jobs(State.MINED, limit=_BATCH)

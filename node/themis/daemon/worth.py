@@ -1,32 +1,41 @@
-"""Whether an answer pays for itself; of an order, with the gas that the chain says its answer takes (ADR 64)."""
+"""Whether an answer pays for itself, with the gas that the chain says it takes where that matters (ADR 64, 66)."""
 
+from collections.abc import Sequence
 from typing import Final
 
+from themis.core.errors import Unavailable
 from themis.core.fees import fulfill_gas
 from themis.core.job import Job
 from themis.core.pricing import Rule
-from themis.core.types import BlockId
 from themis.daemon.node import Node
 
 _MOST_KNOWN: Final = 1_024
-"""Orders whose gas is kept: more than can be open. It is asked for again before an answer is sent."""
+"""Answers whose gas is kept: more than can wait. It is asked for again before one is sent."""
 
 
 def lacking(node: Node, job: Job, output_bytes: int) -> str:
     """Why the fee does not pay for an answer of that size now; empty where it does, or need not. Raises Unavailable."""
-    return _lacking(node, job, output_bytes, node.order_gas.get(job.id, 0))
+    return _lacking(node, job, output_bytes, node.answer_gas.get(job.id, 0))
 
 
-def lacking_order(node: Node, job: Job, output: bytes, block: BlockId) -> str:
-    """The same of an order as the chain is at that block, which is asked where the fee does not pay for the dearest."""
-    most = fulfill_gas(job.request, output, ordered=True)
-    if not _lacking(node, job, len(output), most):
-        return ""
-    if len(node.order_gas) >= _MOST_KNOWN:
-        node.order_gas.clear()
-    signed = job.request, job.order_signature or b""
-    node.order_gas[job.id] = node.chain.order_gas(*signed, output, job.least_pay, block)
-    return lacking(node, job, len(output))
+def lacking_now(node: Node, answers: Sequence[tuple[Job, bytes]]) -> list[str | Unavailable]:
+    """The same of each as the chain is at the newest block that is recorded. Raises Unavailable.
+
+    It is asked where the fee pays for what answers usually take, and not for the dearest.
+    """
+    asked = [(job, output) for job, output in answers if _may_be_too_dear(node, job, len(output))]
+    found = node.chain.answer_gas(asked, node.store.tail()[-1].id) if asked else []
+    told = {job.id: gas for (job, _), gas in zip(asked, found, strict=True)}
+    if len(node.answer_gas) + len(told) > _MOST_KNOWN:
+        node.answer_gas.clear()
+    node.answer_gas.update({id_: gas for id_, gas in told.items() if isinstance(gas, int)})
+    untold = {id_: gas for id_, gas in told.items() if isinstance(gas, Unavailable)}
+    return [untold.get(job.id) or lacking(node, job, len(output)) for job, output in answers]
+
+
+def _may_be_too_dear(node: Node, job: Job, output_bytes: int) -> bool:
+    most = fulfill_gas(job.request, bytes(output_bytes), ordered=job.ordered)
+    return bool(_lacking(node, job, output_bytes, most)) and not _lacking(node, job, output_bytes, 0)
 
 
 def _lacking(node: Node, job: Job, output_bytes: int, least_gas: int) -> str:

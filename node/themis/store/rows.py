@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import fields
+from functools import lru_cache
 from typing import Any, Final
 
 from themis.core.agreement import Heard
@@ -24,6 +25,8 @@ TRANSACTION: Final = "hash, raw, nonce, max_fee_wei, priority_fee_wei, job_ids, 
 """Those that `to_transaction` reads."""
 
 
+_KEPT: Final = 4_096
+"""Requests whose text is kept: a job is read and written at each of its steps, and its request stays."""
 HEARD: Final = "request, member, kind, hash, salt, signature, at_s"
 """Those of a member's message."""
 
@@ -141,11 +144,13 @@ def detail_of(fact: Fact) -> str:
             return ""
 
 
+@lru_cache(_KEPT)
 def _request_text(request: Request) -> str:
     values = {field.name: getattr(request, field.name) for field in fields(request)}
     return json.dumps({k: v.hex() if isinstance(v, bytes) else int(v) for k, v in values.items()})
 
 
+@lru_cache(_KEPT)
 def _request(text: str) -> Request:
     values: dict[str, Any] = json.loads(text)
     values = {k: bytes.fromhex(v) if isinstance(v, str) else v for k, v in values.items()}

@@ -1,7 +1,7 @@
 """The store: one transaction per call, on disk before the call returns. In words that SQLite and PostgreSQL share."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from themis.core.agreement import Heard
 from themis.core.errors import Broken, Reason, Refused
@@ -30,6 +30,7 @@ from themis.core.types import Address, BlockRef, ChainEvent, Fulfilled, Hash32, 
 from themis.store import rows
 from themis.store.location import Location, opened
 
+_REF: Final = "number, hash, timestamp_s"
 _SETTLE: Final = "UPDATE transactions SET settled = ? WHERE nonce = ?"
 
 
@@ -54,10 +55,11 @@ class SqlStore:
         self._db.close()
 
     def tail(self) -> list[BlockRef]:
-        return [
-            BlockRef(n, Hash32(h), t)
-            for n, h, t in self._all("SELECT number, hash, timestamp_s FROM tail ORDER BY number")
-        ]
+        return [_ref(row) for row in self._all(f"SELECT {_REF} FROM tail ORDER BY number")]  # noqa: S608 (our own names)
+
+    def newest(self) -> BlockRef | None:
+        found = self._all(f"SELECT {_REF} FROM tail ORDER BY number DESC LIMIT 1")  # noqa: S608 (our own names)
+        return _ref(found[0]) if found else None
 
     def record_events(self, events: Iterable[ChainEvent], tail: Sequence[BlockRef], now_s: float) -> int:
         changed = 0
@@ -72,26 +74,27 @@ class SqlStore:
             unmined = self._all("SELECT id, mined_tx FROM jobs WHERE mined_block > ?", fork.number)
             self._settle({tx_hash for _, tx_hash in unmined}, settled=False)
             for job_id, tx_hash in unmined:
-                self._apply(Hash32(job_id), Unmined(), now_s)
+                self._apply(self._require(job_id), Unmined(), now_s)
                 if not self._all("SELECT 1 FROM transactions WHERE hash = ?", tx_hash):
-                    self._apply(Hash32(job_id), self._unsent(Hash32(job_id)), now_s)
+                    job = self._require(job_id)
+                    self._apply(job, self._unsent(job), now_s)
             where = "seen_block > ? AND state != 'closed'"
             seen = self._all(f"SELECT id, order_signature FROM jobs WHERE {where}", fork.number)  # noqa: S608 (ours)
             gone = [Hash32(id_) for id_, order_signature in seen if order_signature is None]
             for id_, order_signature in seen:
                 kept = order_signature is not None  # an order does not leave the chain with its block
-                self._apply(Hash32(id_), Relogged(taken_at(fork.id)) if kept else Closed(Reason.REORGED), now_s)
+                fact = Relogged(taken_at(fork.id)) if kept else Closed(Reason.REORGED)
+                self._apply(self._require(id_), fact, now_s)
             self._db.execute("DELETE FROM terms WHERE read_block > ?", (fork.number,))
             self._replace_tail([ref for ref in self.tail() if ref.number <= fork.number])
         return gone
 
-    def _unsent(self, job_id: Hash32) -> Unsent | Unanswered:
+    def _unsent(self, job: Job) -> Unsent | Unanswered:
         """What becomes of a job whose answer left the chain with a transaction that is not here to be sent again.
 
         It is an earlier life's; or another member's of the committee that was asked, which says nothing of what is
         computed here, unless M members' signatures are.
         """
-        job = self._require(job_id)
         return Unsent() if job.request.operator == self._operator or job.signatures else Unanswered()
 
     def record(self, facts: Sequence[tuple[Job, Fact]], now_s: float, settled: Sequence[int] = ()) -> None:
@@ -101,7 +104,7 @@ class SqlStore:
                 current = self._require(seen.id)
                 if (current.state, current.seen_at) != (seen.state, seen.seen_at):
                     continue
-                self._apply(seen.id, fact, now_s)
+                self._apply(current, fact, now_s)
                 if isinstance(fact, Finalized) and current.mined_at is not None:
                     final.add(current.mined_at.tx_hash)
                 if isinstance(fact, Accepted):
@@ -142,8 +145,9 @@ class SqlStore:
                 insert = f"INSERT INTO transactions ({names}) VALUES ({values}) ON CONFLICT DO NOTHING"  # noqa: S608
                 self._db.execute(insert, columns)
                 for job_id in transaction.job_ids:
-                    if self._require(job_id).state is State.COMPUTED:
-                        self._apply(job_id, Sent(), transaction.sent_at_s)
+                    job = self._require(job_id)
+                    if job.state is State.COMPUTED:
+                        self._apply(job, Sent(), transaction.sent_at_s)
 
     def record_broadcast(self, hashes: Sequence[Hash32], now_s: float) -> None:
         with self._transaction():
@@ -270,19 +274,19 @@ class SqlStore:
     def _record_event(self, event: ChainEvent, now_s: float) -> bool:
         known = self.job(event.id)
         match event:
-            case Requested(job_id, _, _, at) if known is not None:
-                self._apply(job_id, Relogged(at), now_s)
+            case Requested(at=at) if known is not None:
+                self._apply(known, Relogged(at), now_s)
             case Requested(job_id, request, input_, at):
                 self._insert(Job(job_id, request, input_, at))
                 self._note(job_id, "Seen", f"block {at.block_number}", now_s)
-            case Fulfilled(job_id, result_hash, _, output, at) if known is not None:
-                self._apply(job_id, Mined(Answer(output, result_hash), at), now_s)
+            case Fulfilled(result_hash=result_hash, output=output, at=at) if known is not None:
+                self._apply(known, Mined(Answer(output, result_hash), at), now_s)
             case Fulfilled():
                 return False
         return True
 
-    def _apply(self, job_id: Hash32, fact: Fact, now_s: float) -> None:
-        before = self._require(job_id)
+    def _apply(self, before: Job, fact: Fact, now_s: float) -> None:
+        """`before`: as it is in the store now."""
         after = apply(before, fact)
         if after == before:
             return
@@ -291,9 +295,9 @@ class SqlStore:
         assignments = ", ".join(f"{name} = :{name}" for name in changed)
         self._db.execute(  # columns that stay cost their indexes nothing
             f"UPDATE jobs SET {assignments} WHERE id = :job_id",  # noqa: S608 (our own names)
-            changed | {"job_id": job_id},
+            changed | {"job_id": before.id},
         )
-        self._note(job_id, type(fact).__name__, rows.detail_of(fact), now_s)
+        self._note(before.id, type(fact).__name__, rows.detail_of(fact), now_s)
 
     def _settle(self, mined: Iterable[bytes], *, settled: bool) -> None:
         """Only nonces that were used: a job that was answered by another transaction may have one that was not."""
@@ -318,12 +322,20 @@ class SqlStore:
     def _note(self, job_id: Hash32, fact: str, detail: str, now_s: float) -> None:
         self._db.execute("INSERT INTO facts VALUES (?, ?, ?, ?)", (job_id, now_s, fact, detail))
 
-    def _require(self, job_id: Hash32) -> Job:
-        job = self.job(job_id)
+    def _require(self, job_id: bytes) -> Job:
+        job = self.job(Hash32(job_id))
         if job is None:
             raise Broken(f"no job 0x{job_id.hex()} in the store: report this as a bug")
         return job
 
     def _replace_tail(self, tail: Sequence[BlockRef]) -> None:
-        self._db.execute("DELETE FROM tail")
-        self._db.executemany("INSERT INTO tail VALUES (?, ?, ?)", [(r.number, r.hash, r.timestamp_s) for r in tail])
+        wanted = {(r.number, r.hash, r.timestamp_s) for r in tail}
+        kept = {(n, bytes(h), t) for n, h, t in self._all(f"SELECT {_REF} FROM tail")}  # noqa: S608 (our own names)
+        self._db.executemany("DELETE FROM tail WHERE number = ?", [(number,) for number, *_ in kept - wanted])
+        self._db.executemany("INSERT INTO tail VALUES (?, ?, ?)", list(wanted - kept))
+
+
+def _ref(row: Sequence[Any]) -> BlockRef:
+    """Read the columns _REF of a row."""
+    number, hash_, timestamp_s = row
+    return BlockRef(number, Hash32(hash_), timestamp_s)

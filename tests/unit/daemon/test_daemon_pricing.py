@@ -23,6 +23,9 @@ OTHER = Address(b"\x66" * 20)
 ANSWER_WEI = 105_000 * 2 * GWEI
 """What an answer of 32 bytes costs at a base fee and a tip of a gwei each: 101,920 gas, and some room."""
 
+FIRST_USES = 148_122
+"""What the dearest one takes: contracts/snapshots/gas.json, "fulfill, paid, every limit, first credits"."""
+
 
 def test_nothing_is_at_a_loss_but_on_development_chains() -> None:
     assert [default_rule(chain_id) for chain_id in (31_337, 1_337, 1, 10, 8_453)] == [Rule.FREE] * 2 + [Rule.WAIT] * 3
@@ -70,6 +73,49 @@ def test_a_token_is_worth_what_the_operator_says(tmp_path: Path) -> None:
     assert bench.job(known).state is State.SENDING
     assert bench.job(low).reason is Reason.UNDERPAID
     assert f"set fees.token_wei for 0x{OTHER.hex()}" in bench.job(unknown).detail
+
+
+@pytest.mark.parametrize("rule", [Rule.WAIT, Rule.REFUSE])
+def test_first_uses_of_a_request_are_paid_for_or_it_is_not_answered(tmp_path: Path, rule: Rule) -> None:
+    bench = Bench(tmp_path / "themis.db", pricing=Pricing(rule))
+    bench.chain.gas_of_requests = FIRST_USES
+    usual = bench.chain.ask(b"usual", fee=ANSWER_WEI, royalty_bps=0)
+    dear = bench.chain.ask(b"dear", fee=FIRST_USES * 2 * GWEI, royalty_bps=0)
+    bench.work()
+    assert bench.job(dear).state is State.SENDING
+    assert (bench.job(usual).state, bench.job(usual).reason) == (
+        (State.WAITING, None) if rule is Rule.WAIT else (State.CLOSED, Reason.UNDERPAID)
+    )
+    assert f"gas {FIRST_USES} at" in bench.job(usual).detail
+    bench.chain.base_fee_wei = GWEI // 100
+    bench.mine()
+    bench.mine()
+    assert bench.job(usual).state is (State.DONE if rule is Rule.WAIT else State.CLOSED)
+
+
+def test_what_an_answer_takes_is_asked_only_where_it_may_be_a_loss(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "themis.db", pricing=Pricing(Rule.REFUSE))
+    bench.chain.gas_untold = True
+    rich = bench.chain.ask(b"rich", fee=10 * ANSWER_WEI, royalty_bps=0)
+    poor = bench.chain.ask(b"poor", fee=ANSWER_WEI // 2, royalty_bps=0)
+    usual = bench.chain.ask(b"usual", fee=ANSWER_WEI, royalty_bps=0)
+    bench.work()
+    assert [bench.job(each).state for each in (rich, poor, usual)] == [State.SENDING, State.CLOSED, State.SEEN]
+    bench.chain.gas_untold = False
+    bench.work()
+    assert bench.job(usual).state is State.SENDING, "an endpoint that does not say closes nothing"
+
+
+def test_first_uses_that_come_up_before_it_is_sent_hold_up_nobody(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "themis.db", pricing=Pricing(Rule.REFUSE))
+    usual = bench.chain.ask(b"usual", fee=ANSWER_WEI, royalty_bps=0)
+    bench.see()
+    while bench.judge.step() or bench.infer.step():
+        pass
+    bench.chain.gas_of_requests = FIRST_USES
+    rich = bench.chain.ask(b"rich", fee=10 * ANSWER_WEI, royalty_bps=0)
+    bench.work()
+    assert [bench.job(each).state for each in (usual, rich)] == [State.COMPUTED, State.SENDING]
 
 
 def test_what_pays_too_little_waits_for_cheaper_gas(tmp_path: Path) -> None:
