@@ -34,8 +34,8 @@ def test_ours_among_others_is_measured_and_every_row_adds_up() -> None:
     paid = GAS["request, paid, warm lane"], GAS["fulfill, paid with royalty, warm"]
     for name, parts in (("Themis, free", free), ("Themis, paid", paid)):
         assert table[name][:3] == [f"{each:,}" for each in (*parts, sum(parts))]
-    for name, (*parts, both, _) in table.items():
-        assert sum(int(each.replace(",", "")) for each in parts if each != "-") == int(both.replace(",", "")), name
+    for name, (*costs, both, _) in table.items():
+        assert sum(int(each.replace(",", "")) for each in costs if each != "-") == int(both.replace(",", "")), name
     assert int(table["Themis, paid"][2].replace(",", "")) == GAS["request + answer, consumer"]
 
 
