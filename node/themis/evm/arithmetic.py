@@ -9,7 +9,7 @@ from themis.evm.machine import Machine
 from themis.evm.taint import MASK, Word, taint
 
 Handler = Callable[[Machine], int]
-"""Runs one instruction; its token, or NONE."""
+"""Runs one instruction; its token, or NONE. On the stack is what it pops, or more."""
 _BOOL_MASK: Final = 0xFF
 _MAX_SELECTOR: Final = 0xFFFFFFFF
 _BITS: Final = 256
@@ -26,29 +26,32 @@ def binary(fold: Callable[[int, int], int], join: Callable[[int], int]) -> Handl
     """Two operands, no event."""
 
     def run(m: Machine) -> int:
-        left, right = m.pop(), m.pop()
+        stack = m.stack
+        left, right = stack.pop(), stack.pop()
         if left >= 0 and right >= 0:
-            m.push(fold(left, right) & MASK)
+            stack.append(fold(left, right) & MASK)
             return v.NONE
-        m.push(~join(t.both(left, right)))
+        stack.append(~join(t.both(left, right)))
         return v.NONE
 
     return run
 
 
 def modulo(m: Machine) -> int:
-    left, right = m.pop(), m.pop()
+    stack = m.stack
+    left, right = stack.pop(), stack.pop()
     if left >= 0 and right >= 0:
-        m.push(left % right if right else 0)
+        stack.append(left % right if right else 0)
         return v.NONE
     return _remainder(m, left, right)
 
 
 def signed_modulo(m: Machine) -> int:
-    left, right = m.pop(), m.pop()
+    stack = m.stack
+    left, right = stack.pop(), stack.pop()
     if left >= 0 and right >= 0:
         size = abs(_signed(left)) % abs(_signed(right)) if right else 0
-        m.push((size if _signed(left) >= 0 else -size) & MASK)
+        stack.append((size if _signed(left) >= 0 else -size) & MASK)
         return v.NONE
     return _remainder(m, left, right)
 
@@ -61,20 +64,21 @@ def _remainder(m: Machine, left: Word, right: Word) -> int:
     bits = t.both(left, right)
     calendar = right >= _HOUR_S and not bits & (t.ENTROPY | t.RANDOM)
     lucky = bool(bits & t.BLOCK) and not calendar
-    m.push(~(t.arithmetic(bits) | (t.RANDOM if lucky else 0)))
+    m.stack.append(~(t.arithmetic(bits) | (t.RANDOM if lucky else 0)))
     if lucky or bits & t.RANDOM:
         return v.ID["MOD.block" if bits & t.BLOCK else "MOD.random"]
     return v.ID["MOD"] if bits & t.STORED else v.NONE
 
 
 def add(m: Machine) -> int:
-    left, right = m.pop(), m.pop()
+    stack = m.stack
+    left, right = stack.pop(), stack.pop()
     if left >= 0 and right >= 0:
-        m.push(left + right & MASK)
+        stack.append(left + right & MASK)
         return v.NONE
     bits = t.both(left, right)
     moved = left and right
-    m.push(
+    stack.append(
         t.unknown(t.summed(bits), t.total(t.identity(left), t.identity(right)) if moved else t.identity(left + right))
     )
     return v.ID["ADD.stored"] if bits & t.STORED else v.NONE
@@ -90,15 +94,16 @@ def scaled(fold: Callable[[int, int], int], token: int) -> Handler:
     """MUL and DIV. By a power of two it only moves a packed field, which is no event."""
 
     def run(m: Machine) -> int:
-        left, right = m.pop(), m.pop()
+        stack = m.stack
+        left, right = stack.pop(), stack.pop()
         if left >= 0 and right >= 0:
-            m.push(fold(left, right) & MASK)
+            stack.append(fold(left, right) & MASK)
             return v.NONE
         bits = t.both(left, right)
         constant = max(left, right)
         moves = constant > 0 and constant & (constant - 1) == 0
         kept = t.identity(min(left, right)) if moves else 0
-        m.push(t.unknown(bits, _combined(_PRODUCT_SEED, left, right) if token == v.ID["MUL.stored"] else kept))
+        stack.append(t.unknown(bits, _combined(_PRODUCT_SEED, left, right) if token == v.ID["MUL.stored"] else kept))
         return token if bits & t.STORED and not moves else v.NONE
 
     return run
@@ -106,9 +111,10 @@ def scaled(fold: Callable[[int, int], int], token: int) -> Handler:
 
 def compare(fold: Callable[[int, int], int]) -> Handler:
     def run(m: Machine) -> int:
-        left, right = m.pop(), m.pop()
+        stack = m.stack
+        left, right = stack.pop(), stack.pop()
         known = left >= 0 and right >= 0
-        m.push(fold(left, right) if known else ~(t.both(left, right) & ~(t.NOT | t.FLAG) | t.COMPARED))
+        stack.append(fold(left, right) if known else ~(t.both(left, right) & ~(t.NOT | t.FLAG) | t.COMPARED))
         return v.NONE
 
     return run
@@ -120,17 +126,18 @@ def equal(fold: Callable[[int, int], int]) -> Handler:
     selector_bit = t.EQ_SELECTOR if equals else t.NE_SELECTOR
 
     def run(m: Machine) -> int:
-        left, right = m.pop(), m.pop()
+        stack = m.stack
+        left, right = stack.pop(), stack.pop()
         constant = max(left, right)
         apart = _apart(left, right) if subtracts else None
         if left >= 0 and right >= 0:
-            m.push(fold(left, right) & MASK)
+            stack.append(fold(left, right) & MASK)
         elif constant == 0:
-            m.push(_negated(min(left, right)) if equals else min(left, right))
+            stack.append(_negated(min(left, right)) if equals else min(left, right))
         elif apart is not None:
-            m.push(t.soft(apart))
+            stack.append(t.soft(apart))
         elif t.both(left, right) & t.SELECTOR and 0 <= constant <= _MAX_SELECTOR:
-            m.push(~(t.DATA | t.SELECTOR | selector_bit))
+            stack.append(~(t.DATA | t.SELECTOR | selector_bit))
         else:
             return _compared(m, left, right, equals=equals, subtracts=subtracts)
         return v.NONE
@@ -147,9 +154,9 @@ def _compared(m: Machine, left: Word, right: Word, *, equals: bool, subtracts: b
     if 0 < max(left, right) < _STATES and bits & t.BY_CALLER and bits & t.STORED:
         bits |= t.FLAG  # one of a few states, as a bool is
     if event or not subtracts:
-        m.push(t.unknown(bits if equals else bits | t.NOT, identity))
+        m.stack.append(t.unknown(bits if equals else bits | t.NOT, identity))
         return event
-    m.push(t.unknown(t.summed(bits) | bits & t.FLAG | t.NOT, identity))
+    m.stack.append(t.unknown(t.summed(bits) | bits & t.FLAG | t.NOT, identity))
     return v.ID["SUB.stored"] if bits & t.STORED else v.NONE
 
 
@@ -189,44 +196,47 @@ def _apart(left: Word, right: Word) -> int | None:
 
 
 def and_(m: Machine) -> int:
-    left, right = m.pop(), m.pop()
+    stack = m.stack
+    left, right = stack.pop(), stack.pop()
     if left >= 0 and right >= 0:
-        m.push(left & right)
+        stack.append(left & right)
         return v.NONE
     bits, mask = t.both(left, right), max(left, right)
     if mask < 0:
-        m.push(~bits)
+        stack.append(~bits)
     elif mask >> _TOP and bits & t.STORED:
-        m.push(~(bits | t.CLEARED))
+        stack.append(~(bits | t.CLEARED))
     else:
         same = t.identity(min(left, right))
         if mask & mask + 1:
             same = _combined(_MASK_SEED, left, right)
-        m.push(t.unknown(bits | t.FLAG if mask == _BOOL_MASK else bits, same))
+        stack.append(t.unknown(bits | t.FLAG if mask == _BOOL_MASK else bits, same))
     return v.NONE
 
 
 def or_(m: Machine) -> int:
     """Puts a field into a packed word; then what it is, is what the field is."""
-    left, right = m.pop(), m.pop()
+    stack = m.stack
+    left, right = stack.pop(), stack.pop()
     if left >= 0 and right >= 0:
-        m.push(left | right)
+        stack.append(left | right)
         return v.NONE
     if taint(left) & t.CLEARED:
         left, right = right, left
     cleared = taint(right) & t.CLEARED and not taint(right) & (t.HOLDS | t.FAILS)
     if cleared and left < 0:
-        m.push(t.unknown(t.both(left, left), t.identity(left)))
+        stack.append(t.unknown(t.both(left, left), t.identity(left)))
     elif cleared:
-        m.push(~(t.STORED | t.CLEARED | (t.HOLDS if left else t.FAILS)))
+        stack.append(~(t.STORED | t.CLEARED | (t.HOLDS if left else t.FAILS)))
     else:
-        m.push(~t.both(left, right))
+        stack.append(~t.both(left, right))
     return v.NONE
 
 
 def iszero(m: Machine) -> int:
-    word = m.pop()
-    m.push(int(word == 0) if word >= 0 else _negated(word))
+    stack = m.stack
+    word = stack.pop()
+    stack.append(int(word == 0) if word >= 0 else _negated(word))
     return v.NONE
 
 
@@ -241,8 +251,9 @@ def _negated(word: Word) -> Word:
 
 
 def not_(m: Machine) -> int:
-    word = m.pop()
-    m.push(word ^ MASK if word >= 0 else t.unknown(t.both(word, word), t.identity(word)))
+    stack = m.stack
+    word = stack.pop()
+    stack.append(word ^ MASK if word >= 0 else t.unknown(t.both(word, word), t.identity(word)))
     return v.NONE
 
 
@@ -272,9 +283,10 @@ def _shift_right(shift: int, word: int) -> int:
 
 def shr(m: Machine) -> int:
     """By a constant it only takes a packed field out."""
-    shift, word = m.pop(), m.pop()
+    stack = m.stack
+    shift, word = stack.pop(), stack.pop()
     if shift >= 0 and word >= 0:
-        m.push(_shift_right(shift, word))
+        stack.append(_shift_right(shift, word))
     else:
-        m.push(t.unknown(t.both(shift, word), t.identity(word) if shift >= 0 and word < 0 else 0))
+        stack.append(t.unknown(t.both(shift, word), t.identity(word) if shift >= 0 and word < 0 else 0))
     return v.NONE

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from themis.evm.opcodes import JUMPDEST, PUSH0, PUSH32
+from themis.evm.opcodes import JUMPDEST, PUSH0, PUSH1, PUSH32
 
 _CBOR_MAPS: Final = (0xA1, 0xA2, 0xA3, 0xA4)
 _CBOR_KEYS: Final = (b"bzzr", b"ipfs", b"solc", b"experimental")
@@ -50,7 +50,7 @@ def disassemble(code: bytes) -> Program:
         pc += 1
         if PUSH0 < op <= PUSH32:
             after = pc + op - PUSH0
-            values.append(int.from_bytes(padded[pc:after], "big"))
+            values.append(padded[pc] if op == PUSH1 else int.from_bytes(padded[pc:after], "big"))
             pc = after
         else:
             values.append(0)

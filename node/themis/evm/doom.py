@@ -6,7 +6,7 @@ from typing import Final
 from themis.evm import opcodes as op
 from themis.evm.disassembly import Program
 from themis.evm.machine import Machine
-from themis.evm.semantics import run
+from themis.evm.semantics import STEERS, run
 
 _MAX_STEPS: Final = 200
 _REVERTS: Final = frozenset((op.REVERT, op.INVALID))
@@ -60,10 +60,15 @@ class _Stack:
         if len(visited) > 1 and op.PUSH0 <= program.ops[before] <= op.PUSH32:
             return program.jumpdests.get(program.values[before])
         m = self._machine = self._machine or Machine()
-        for index in visited[self._ran : -1]:
-            if program.ops[index] == op.JUMP:
-                m.pop()
+        at, last = self._ran, len(visited) - 1
+        while at < last:
+            index = visited[at]
+            if program.ops[index] in STEERS:  # a JUMP or a JUMPDEST: none of the others is gone beyond
+                if program.ops[index] == op.JUMP:
+                    m.pop()
+                at += 1
             else:
-                run(m, program, index, index + 1)
-        self._ran = len(visited) - 1
+                after, token = run(m, program, index, index + last - at)
+                at += after - index + bool(token)
+        self._ran = last
         return program.jumpdests.get(m.stack[-1] if m.stack else -1)

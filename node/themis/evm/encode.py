@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
 from themis.evm.coverage import reachable
@@ -116,9 +116,12 @@ def buckets(tokens: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
     window = NONE
     for token in tokens:
         window = (window << 8 | token) & _WINDOW
-        yield tuple(
-            [
-                base + (((window & mask) * 8 + length) * _MULTIPLIER & _WORD) // _TO_BUCKET
-                for base, mask, length in _GRAMS
-            ]
-        )
+        yield _hashed(window)
+
+
+@lru_cache(1 << 14)
+def _hashed(window: int) -> tuple[int, ...]:
+    """Of the last five tokens; most are in contract after contract."""
+    return tuple(
+        [base + (((window & mask) * 8 + length) * _MULTIPLIER & _WORD) // _TO_BUCKET for base, mask, length in _GRAMS]
+    )

@@ -7,6 +7,7 @@ what only another one knew.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from themis.evm import taint as t
@@ -24,8 +25,21 @@ _DECIDED: Final = t.HOLDS | t.FAILS
 
 Key = tuple[int, ...]
 Facts = tuple[int, ...]
-Seen = dict[Key, tuple[list[Word], int, bool]]
-"""By key: the newest path's stack, the storage places at stake on some path, and whether that made one go on."""
+Seen = dict[Key, "Met"]
+
+
+@dataclass(slots=True)
+class Met:
+    """What went on from a place."""
+
+    stack: list[Word]
+    """Of the newest path."""
+    exposed: int
+    """Storage places at stake on some path."""
+    again: bool = False
+    """They made one go on."""
+    known: Facts | None = None
+    """Facts of the stack, once another path came by: four of five places never see one."""
 
 
 def facts(stack: list[Word]) -> Facts:
@@ -45,7 +59,8 @@ def key(index: int, m: Machine, jumpdests: Mapping[int, int]) -> Key:
     nearest the top.
     """
     context = [*filter(jumpdests.__contains__, m.stack[: -_CONTEXT_DEPTH - 1 : -1])][:_CONTEXT]
-    truths = [min(known, _NOTHING) for known in facts(m.stack[-_TOLD_APART:])]
+    top = m.stack[-_TOLD_APART:]
+    truths = [min(known, _NOTHING) for known in facts(top)] if m.knows else [_NOTHING] * len(top)
     return (index, m.level, int(m.handed_over), *truths, *context)
 
 
@@ -58,11 +73,11 @@ def ends(seen: Seen, place: Key, m: Machine, *, calls: bool) -> bool:
     exposed = m.at_stake() if calls else 0
     found = seen.get(place)
     if found is None:
-        seen[place] = m.stack.copy(), exposed, False
+        seen[place] = Met(m.stack.copy(), exposed)
         return False
-    stack, exposed_before, again = found
-    adds = not again and exposed & ~exposed_before != 0  # a loop may add for ever
-    mine, before = facts(m.stack), facts(stack)
+    adds = not found.again and exposed & ~found.exposed != 0  # a loop may add for ever
+    mine, before = facts(m.stack), found.known or facts(found.stack)
+    found.known = before
     if before == mine and not adds:
         return True
     common = [
@@ -75,5 +90,5 @@ def ends(seen: Seen, place: Key, m: Machine, *, calls: bool) -> bool:
     for depth, known in enumerate(mine):
         if known != _NOTHING and (depth >= len(after) or after[depth] != known):
             m.stack[-1 - depth] = t.forgotten(m.stack[-1 - depth], place[0], depth)
-    seen[place] = m.stack.copy(), exposed | exposed_before, again or adds
+    seen[place] = Met(m.stack.copy(), exposed | found.exposed, found.again or adds)
     return False

@@ -27,6 +27,7 @@ class RiskClass(IntEnum):
     UNPROTECTED_AUTHORITY = 6
 
 
+_CLASSES: Final = len(RiskClass)
 MAX_BPS: Final = 10_000
 WORDS: Final = {
     NotKnown.TRUNCATED: "a function is longer than what the model reads",
@@ -69,16 +70,13 @@ def pack(scores_bps: Sequence[Sequence[int]], encoded: Encoded) -> bytes:
     """
     if len(scores_bps) != len(encoded.tokens):
         raise ValueError(f"{len(scores_bps)} rows of scores for {len(encoded.tokens)} tokens")
-    best = [0] * len(RiskClass)
-    row_of_worst = 0
     for row, scores in enumerate(scores_bps):
-        if len(scores) != len(RiskClass) or not all(0 <= score <= MAX_BPS for score in scores):
+        if len(scores) != _CLASSES or min(scores) < 0 or max(scores) > MAX_BPS:
             raise ValueError(f"row {row}: seven scores of 0..{MAX_BPS} expected, got {list(scores)}")
-        if max(scores) > max(best):
-            row_of_worst = row
-        best = [max(old, new) for old, new in zip(best, scores, strict=True)]
     if encoded.implementation is not None:
         return _POINTER.pack(encoded.implementation, encoded.not_known)
+    best = [*map(max, zip(*scores_bps, strict=True))]
+    row_of_worst = [*map(max, scores_bps)].index(max(best))
     return _LANES.pack(*best, encoded.coverage_bps, encoded.pcs[row_of_worst], encoded.not_known)
 
 

@@ -40,8 +40,11 @@ def run(m: Machine, program: Program, index: int, end: int) -> tuple[int, int]: 
                     stack.pop()
             elif opcode in STEERS:
                 break
-            elif token := HANDLERS[opcode](m):
-                return index, token
+            else:
+                if len(stack) < POPPED[opcode]:
+                    stack[:0] = [UNKNOWN] * (POPPED[opcode] - len(stack))
+                if token := HANDLERS[opcode](m):
+                    return index, token
         elif opcode <= _DUP16:
             if opcode <= _PUSH32:
                 stack.append(values[index])
@@ -349,5 +352,7 @@ _NAMED: Final[dict[int, Handler]] = {
     op.INVALID: _popped(0, v.ID["REVERT"]),
 }
 
+POPPED: Final = tuple(pops for pops, _ in (effect or (0, 0) for effect in op.EFFECTS))
+"""How many words an instruction takes off the stack, by opcode."""
 HANDLERS: Final = tuple(_NAMED.get(opcode) or _generic(opcode) for opcode in range(256))
 """What runs an instruction, by opcode, and returns its token or NONE: for all but JUMP, JUMPI, PUSH, DUP and SWAP."""

@@ -119,9 +119,13 @@ def taint(word: Word) -> int:
 
 def both(left: Word, right: Word) -> int:
     """Bits of something computed from two words."""
-    if left < 0 and right < 0:
-        return ~(left & right) & _KEPT
-    return (taint(left) | taint(right)) & _KEPT
+    if left < 0:
+        if right < 0:
+            return ~(left & right) & _KEPT
+        return (~left | STIPEND if right == GAS_STIPEND else ~left) & _KEPT
+    if right < 0:
+        return (~right | STIPEND if left == GAS_STIPEND else ~right) & _KEPT
+    return STIPEND if GAS_STIPEND in (left, right) else 0
 
 
 def identity(word: Word) -> int:

@@ -372,3 +372,4 @@ def _learn(m: Machine, condition: Word, *, nonzero: bool) -> None:
     if t.serial(condition) > m.apart and t.serial(top) == t.serial(condition):
         holds = nonzero == (not (~top ^ ~condition) & t.NOT)
         m.stack[-1] = ~(~top | (t.HOLDS if holds else t.FAILS))
+        m.knows = True

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from themis.evm.disassembly import disassemble
 from themis.evm.encode import MAX_CODE_BYTES, encode
 from themis.evm.limits import MAX_ROWS, WINDOW, NotKnown
+from themis.evm.machine import Machine
 from themis.evm.trace import Tracer
 from themis.evm.vocabulary import NAMES
 
@@ -238,3 +239,15 @@ def test_hostile_code_takes_a_bounded_number_of_steps() -> None:
     tracer.run()
     assert -WINDOW <= tracer.left <= 0, "it would go on without end, and is stopped"
     assert NotKnown.STEPS_SPENT in tracer.told
+
+
+def test_a_fork_knows_all_that_the_path_knew() -> None:
+    m = Machine()
+    for number, name in enumerate(Machine.__slots__):
+        setattr(m, name, {"stack": [1], "memory": {0: 1}}.get(name, number))
+    other = m.fork()
+    assert {name: getattr(other, name) for name in Machine.__slots__} == {
+        name: getattr(m, name) for name in Machine.__slots__
+    }
+    assert other.stack is not m.stack
+    assert other.memory is not m.memory
