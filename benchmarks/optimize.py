@@ -45,7 +45,6 @@ from themis.optimize.gate import pieces
 from themis.optimize.loop import Loop, Subject
 from themis.optimize.machine import here
 from themis.optimize.paired import Timed
-from themis.optimize.profile import samples_of
 from themis.optimize.traffic import Traffic
 from themis.optimize.trial import PIECE, rehearsed, timed
 from themis.store.store import SqlStore
@@ -137,14 +136,14 @@ def compare(loaded: Bundle, seen: Traffic, tuning: Tuning) -> dict[str, Any]:
             found[f"{name}_requests"] = _pair(*sides, work, len(work[0]))
             found[f"{name}_requests_one_thread_cpu"] = _one_thread(loaded, candidate, work)
             found[f"{name}_request_alone"] = _pair(*sides, pieces(seen.work, 1), 1)
-        samples = pieces(samples_of(loaded, seen), PIECE)
+        parts = pieces(seen.work, PIECE)
         one_thread = [replace(each, threads=1, lanes=1) for each in (RUNTIME_DEFAULTS, candidate)]
         for kind, tunings, now_s in (
             ("model_part", (RUNTIME_DEFAULTS, candidate), time.perf_counter),
             ("model_part_one_thread_cpu", one_thread, time.process_time),
         ):
-            runtime_part, candidate_part = (rehearsed(loaded, each, samples, now_s) for each in tunings)
-            found[f"{name}_{kind}"] = _pair(runtime_part, candidate_part, range(len(samples)), PIECE)
+            runtime_part, candidate_part = (rehearsed(loaded, each, parts, now_s) for each in tunings)
+            found[f"{name}_{kind}"] = _pair(runtime_part, candidate_part, range(len(parts)), PIECE)
     return found | {"load_average": [round(load_before, 1), round(os.getloadavg()[0], 1)]}
 
 

@@ -27,6 +27,7 @@ from themis.bundles.bundle import Bundle, graph_inputs
 from themis.core.errors import Misconfigured
 from themis.engine.generic import Generic
 from themis.engine.runner import OneByOne
+from themis.engine.tuning import untuned
 from themis.exact import selftest
 from themis.exact.session import open_session
 
@@ -79,7 +80,7 @@ def _tried(case: Any, folder: Path) -> Tried:
 def _compared(case: Any, made: Bundle) -> Tried:
     session = open_session(made.model, folder=made.path)
     reader = Generic(made)
-    model = OneByOne(made, reader, 1)
+    model = OneByOne(made, untuned(made))
     names = [tensor.name for tensor in made.manifest.outputs]
     for golden in made.golden:
         (output,) = model.answer([(golden.input, None)]).outputs

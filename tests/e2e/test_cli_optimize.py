@@ -154,6 +154,6 @@ def test_models_that_run_one_way_only_are_left_out(person: Person) -> None:
     config = person.home / "config.toml"
     other = f'[[models]]\npath = "{SELFTEST.parent / "olmoe-tiny"}"\nmodel_id = "0x{"08" * 32}"\n'
     config.write_text(config.read_text() + other)
-    assert "olmoe-tiny is left out: it takes one request a run" in person.run("optimize", "--report").err
+    assert "olmoe-tiny is left out: it is not exact" in person.run("optimize", "--report").err
     said = person.fails(78, "optimize", "--model", "olmoe-tiny")
-    assert said.endswith("olmoe-tiny cannot be tuned: it takes one request a run, or is not exact")
+    assert said.endswith("cannot be tuned: it is not exact, or takes one request a run and is no decoder")

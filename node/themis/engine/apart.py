@@ -6,6 +6,7 @@ the request that it was at, and another one takes its place.
 
 import atexit
 import multiprocessing
+import os
 import resource
 import signal
 import threading
@@ -21,8 +22,9 @@ from themis.bundles.bundle import Bundle, size_of
 from themis.core.errors import Misconfigured, Reason, Refused, ThemisError, Unavailable
 from themis.core.types import Draft
 from themis.engine.crew import deaf, starting
-from themis.engine.generic import Generic, Hear, unheard
+from themis.engine.generic import Hear, Heard
 from themis.engine.runner import Answers, OneByOne, Work
+from themis.engine.tuning import Tuning
 
 MAX_REPLY_BYTES: Final = 8 * 1_024
 LOADING_BYTES: Final = 8 * 1_024**3
@@ -49,9 +51,9 @@ class Limits:
 class Apart:
     """As `OneByOne`, in a worker process."""
 
-    def __init__(self, bundle: Bundle, threads: int, limits: Limits) -> None:
+    def __init__(self, bundle: Bundle, tuning: Tuning, limits: Limits) -> None:
         """Raises Misconfigured for a model that cannot be loaded in its limits, Unavailable where no process starts."""
-        self._bundle, self._threads, self._limits = bundle, threads, limits
+        self._bundle, self._tuning, self._limits = bundle, tuning, limits
         self._lock = threading.Lock()
         self._closed = False
         self.restarts = 0
@@ -68,7 +70,8 @@ class Apart:
     def answer(self, work: Work) -> Answers:
         """Raises Unavailable where it was closed meanwhile, or no new worker loads."""
         with self._lock:
-            return Answers([self._ask(input_, unheard) for input_, _ in work], len(work))
+            heard = [Heard(input_) for input_, _ in work]
+            return Answers([self._ask(each.input, each) for each in heard], sum(each.tokens for each in heard))
 
     def stream(self, input_: bytes, hear: Hear) -> bytes:
         """One answer; `hear` is told what a decoder has written, in this thread. Raises as `answer`."""
@@ -133,7 +136,7 @@ class Apart:
         with starting():
             self._line, theirs = context.Pipe()
             with theirs, deaf():
-                arguments = (self._bundle, self._threads, self._limits, self._loading_bytes, theirs)
+                arguments = (self._bundle, self._tuning, self._limits, self._loading_bytes, theirs)
                 worker = context.Process(target=_serve, args=arguments, name=f"{self._bundle.name} worker", daemon=True)
                 worker.start()
         self.worker: BaseProcess = worker
@@ -170,7 +173,7 @@ class Apart:
         self._ready = True
 
 
-def _serve(bundle: Bundle, threads: int, limits: Limits, loading_bytes: int, line: Connection) -> None:
+def _serve(bundle: Bundle, tuning: Tuning, limits: Limits, loading_bytes: int, line: Connection) -> None:
     """A worker's life. It ends with its parent; one that is at work then, after twice the time it had."""
     _limit(resource.RLIMIT_AS, loading_bytes)
     for what in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):
@@ -178,19 +181,20 @@ def _serve(bundle: Bundle, threads: int, limits: Limits, loading_bytes: int, lin
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")  # rather this process than the node
     try:
-        model = OneByOne(bundle, Generic(bundle), threads)
+        model = OneByOne(bundle, tuning)
     except Misconfigured as error:
         line.send_bytes(UNFIT + _cut(str(error)))
         return
     _limit(resource.RLIMIT_AS, _address_space() + limits.memory_bytes)
     line.send_bytes(READY)
+    cores = (tuning.threads or os.cpu_count() or 1) * tuning.lanes
     while True:
         try:
             input_ = line.recv_bytes()
         except (EOFError, OSError):
             return
         used = resource.getrusage(resource.RUSAGE_SELF)
-        cpu_s = used.ru_utime + used.ru_stime + 2 * max(1, threads) * limits.seconds
+        cpu_s = used.ru_utime + used.ru_stime + 2 * cores * limits.seconds
         resource.setrlimit(resource.RLIMIT_CPU, (int(cpu_s) + 1, resource.getrlimit(resource.RLIMIT_CPU)[1]))
         try:
             reply = OUTPUT + model.stream(input_, lambda draft: line.send_bytes(DRAFT + _told(draft)))

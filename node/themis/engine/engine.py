@@ -18,11 +18,11 @@ from themis.engine.abreast import Abreast
 from themis.engine.afar import STEP, Afar, Machines
 from themis.engine.apart import Apart, Limits
 from themis.engine.crew import Crew
-from themis.engine.generic import Generic, Hear
+from themis.engine.generic import Generic, Hear, Heard
 from themis.engine.kept import Kept
 from themis.engine.preprocess import Preprocessing
 from themis.engine.runner import Answerer, OneByOne, Runner, Work
-from themis.engine.tuning import DEFAULTS, Tuning, differences
+from themis.engine.tuning import DEFAULTS, Tuning, differences, untuned
 from themis.evm import encode as evm
 from themis.exact import selftest
 from themis.exact.rewrite import rewrite
@@ -72,8 +72,12 @@ class OnnxEngine:
         self._limits = limits
         self._open: Opener = machines.opened if machines else open_model
         self._elsewhere = machines is not None
-        self._defaults = Tuning(threads=threads, step=STEP if machines else DEFAULTS.step)
-        chosen = {model_id: (tunings or {}).get(model_id, self._defaults) for model_id in bundles}
+        plain = {model_id: untuned(bundle, threads) for model_id, bundle in bundles.items()}
+        self._plain = {model_id: replace(each, step=STEP) for model_id, each in plain.items()} if machines else plain
+        chosen = {
+            **self._plain,
+            **{model_id: each for model_id, each in (tunings or {}).items() if model_id in bundles},
+        }
         for count in sorted({threads, *(tuning.threads for tuning in chosen.values())}):
             selftest.check(count)
         self._loaded: dict[Hash32, _Loaded] = {}
@@ -92,9 +96,9 @@ class OnnxEngine:
 
     def tuned(self) -> Mapping[Hash32, str]:
         return {
-            model_id: differences(self._defaults, loaded.tuning)
+            model_id: differences(self._plain[model_id], loaded.tuning)
             for model_id, loaded in self._loaded.items()
-            if loaded.tuning != self._defaults
+            if loaded.tuning != self._plain[model_id]
         }
 
     def restarts(self) -> Mapping[Hash32, int]:
@@ -140,9 +144,6 @@ class OnnxEngine:
         loaded = self._find(model_id)
         if len(input_) > (limit := loaded.bundle.manifest.max_input_bytes):
             raise Refused(Reason.INVALID_INPUT, f"{len(input_)} bytes; {loaded.info.name} takes up to {limit}")
-        if isinstance(loaded.reader, Generic):
-            loaded.reader.check(input_)
-            return None
         return loaded.reader.code_needed(input_)
 
     def in_words(self, model_id: Hash32, input_: bytes, output: bytes | None) -> tuple[Words, Words]:
@@ -166,9 +167,9 @@ class OnnxEngine:
         if loaded.info.batched or not isinstance(loaded.answerer, Abreast | Afar):
             return self.infer(model_id, [(input_, None)])[0]
         self.code_needed(model_id, input_)
-        start_s = self._now_s()
-        output = loaded.answerer.stream(input_, hear)
-        self.observe(model_id, [(input_, None)], Timing(1, 1, self._now_s() - start_s))
+        heard, start_s = Heard(input_, hear), self._now_s()
+        output = loaded.answerer.stream(input_, heard)
+        self.observe(model_id, [(input_, None)], Timing(1, heard.tokens, self._now_s() - start_s))
         return output
 
     def _run(self, loaded: _Loaded, work: Work) -> list[bytes]:
@@ -182,8 +183,7 @@ class OnnxEngine:
             answerer = opened.enter_context(closing(self._open(bundle, tuning, self._limits)))
             check_golden(bundle, answerer)
             opened.pop_all()
-        id_ = bundle.manifest.preprocessing
-        return _Loaded(info, bundle, Generic(bundle) if id_ in GENERIC else preprocess.find(id_), tuning, answerer)
+        return _Loaded(info, bundle, reader_of(bundle), tuning, answerer)
 
     def _find(self, model_id: Hash32) -> _Loaded:
         if model_id not in self._loaded:
@@ -205,31 +205,37 @@ def reads_code(bundle: Bundle) -> bool:
     return bundle.manifest.exact and bundle.manifest.preprocessing == evm.PREPROCESSING
 
 
+def reader_of(bundle: Bundle) -> Preprocessing | Generic:
+    """What reads a model's requests. Raises Misconfigured."""
+    id_ = bundle.manifest.preprocessing
+    return Generic(bundle) if id_ in GENERIC else preprocess.find(id_)
+
+
 def is_tunable(bundle: Bundle) -> bool:
-    """Whether a model can run in more than one way: exact, with many requests as rows of one run."""
-    return bundle.manifest.exact and bundle.manifest.preprocessing not in GENERIC
+    """Whether a model can run in more than one way: exact, and a decoder, or with many requests as rows of one run."""
+    rows = bundle.manifest.preprocessing not in GENERIC
+    return bundle.manifest.exact and (rows or bundle.manifest.generation is not None)
 
 
 def open_model(bundle: Bundle, tuning: Tuning, limits: Limits = UNTIL_TOLD) -> Answerer:
     """Load a model as a tuning says. Raises Misconfigured for one that cannot be run here, or is not exact rewritten.
 
-    The registered file stays as it is: a rewritten graph is derived from it anew each time, and linted. Of a model that
-    is not tunable, only the threads are up to the tuning, and it runs in a process of its own.
+    The registered file stays as it is: a rewritten graph is derived from it anew each time, and linted. A stranger's
+    graph runs in a process of its own, or in several.
     """
+    derived = _rewritten(bundle, tuning)
     if bundle.manifest.preprocessing in GENERIC:
-        _check_runtime(bundle)
         with ExitStack() as started:
-            workers = [
-                started.enter_context(closing(Apart(bundle, tuning.threads, limits))) for _ in range(limits.abreast)
-            ]
+            workers = [started.enter_context(closing(Apart(derived, tuning, limits))) for _ in range(limits.abreast)]
             started.pop_all()
         return Abreast(workers)
-    return open_runner(bundle, tuning) if tuning.processes == 1 else Crew(_rewritten(bundle, tuning), tuning)
+    return Runner(derived, tuning) if tuning.processes == 1 else Crew(derived, tuning)
 
 
-def open_runner(bundle: Bundle, tuning: Tuning) -> Runner:
+def open_runner(bundle: Bundle, tuning: Tuning) -> Runner | OneByOne:
     """As `open_model`, in this process whatever the tuning says."""
-    return Runner(_rewritten(bundle, tuning), tuning)
+    derived = _rewritten(bundle, tuning)
+    return OneByOne(derived, tuning) if bundle.manifest.preprocessing in GENERIC else Runner(derived, tuning)
 
 
 def check_golden(bundle: Bundle, answerer: Answerer) -> None:
@@ -251,13 +257,14 @@ def check_here(bundle: Bundle) -> None:
     """Check a stranger's graph as a node does, in this process: in one that may die. Raises as OnnxEngine."""
     selftest.check(DEFAULTS.threads)
     _check_runtime(bundle)
-    check_golden(bundle, OneByOne(bundle, Generic(bundle), DEFAULTS.threads))
+    check_golden(bundle, OneByOne(bundle, untuned(bundle)))
 
 
 def _rewritten(bundle: Bundle, tuning: Tuning) -> Bundle:
     """A bundle that can be run here, its graph as the tuning wants it."""
     _check_runtime(bundle)
-    _check_preprocessing(bundle)
+    if bundle.manifest.preprocessing not in GENERIC:
+        _check_preprocessing(bundle)
     if not tuning.rewrites:
         return bundle
     model = rewrite(bundle.model, tuning.rewrites)

@@ -10,7 +10,7 @@ from themis.bundles.bundle import TOKENIZER, Bundle
 from themis.bundles.manifest import TENSORS, TEXT, GenerationSchema
 from themis.core.errors import Misconfigured, Reason, Refused
 from themis.core.keccak import keccak
-from themis.core.types import Draft
+from themis.core.types import CodeRef, Draft
 from themis.engine import decoder, tensors
 from themis.engine.reach import Reach
 from themis.engine.text import Text, decoded
@@ -32,18 +32,33 @@ def unheard(_: Draft) -> None:
     """Where nobody reads along."""
 
 
+class Heard:
+    """Reads along, and knows how much work an answer was."""
+
+    def __init__(self, input_: bytes, hear: Hear = unheard) -> None:
+        self.input = input_
+        # Four bytes are about a token, and a decoder reads eight of them in the time in which it writes one.
+        self.tokens = 1 + len(input_) // 32
+        self._hear, self._written = hear, 0
+
+    def __call__(self, draft: Draft) -> None:
+        self._hear(draft)
+        self.tokens += len(draft.tokens) - self._written
+        self._written = len(draft.tokens)
+
+
 class Generic:
     """A bundle of generic preprocessing and what reads its requests. Safe to share between threads."""
 
-    def __init__(self, bundle: Bundle) -> None:
-        """Raises Misconfigured where the manifest and the graph cannot work together."""
+    def __init__(self, bundle: Bundle, piece: int = 0) -> None:
+        """`piece` as a tuning says it. Raises Misconfigured where the manifest and the graph cannot work together."""
         self._bundle = bundle
         self._manifest = bundle.manifest
         if self._manifest.preprocessing == TEXT and bundle.tokenizer is None:
             raise Misconfigured(f"{bundle.path} has no {TOKENIZER}, which {TEXT} needs")
         if self._manifest.preprocessing != TENSORS:
             self._require_known_inputs()
-        self._reach = Reach(self._manifest.inputs, bundle.declared)
+        self._reach = Reach(self._manifest.inputs, bundle.declared, piece)
         if self._manifest.exact and self._manifest.generation:
             self._require_proof(self._manifest.generation)
 
@@ -66,6 +81,11 @@ class Generic:
             decoded(input_)
         else:
             self.ids(input_)
+
+    def code_needed(self, input_: bytes) -> CodeRef | None:
+        """As `Preprocessing`: no request names code. Raises as `check`."""
+        self.check(input_)
+        return None
 
     def ids(self, input_: bytes) -> list[int]:
         """The token ids of a request. Raises Refused(INVALID_INPUT)."""

@@ -18,6 +18,8 @@ class Reach:
 
     inputs: Sequence[TensorSchema]
     declared: Declarations
+    most: int = 0
+    """New tokens that whoever runs it wants in one run; 0: as many as the proof covers."""
 
     def context(self, schema: GenerationSchema) -> int | None:
         """Tokens of question and answer together that the proof covers; None: it sets no limit."""
@@ -31,7 +33,8 @@ class Reach:
 
     def piece(self, schema: GenerationSchema) -> int | None:
         """New tokens that one run may take; None: as many as there are."""
-        return min(self._extents([schema.tokens]), default=None)
+        wanted = [self.most] if self.most else []
+        return min([*wanted, *self._extents([schema.tokens])], default=None)
 
     def require_known(self, schema: GenerationSchema, question: Sequence[int]) -> None:
         """Raises Refused(INVALID_INPUT) naming a token outside the vocabulary, where the graph declares one."""

@@ -59,8 +59,9 @@ class Runner:
         tokens = sum(sum(sample.lengths) for sample in samples)
         return Answers([outputs[index] for index in range(len(samples))], tokens)
 
-    def rehearse(self, samples: Sequence[Sample]) -> Callable[[], None]:
-        """The model's part alone: laid out once, run as often as one likes."""
+    def rehearse(self, work: Work) -> Callable[[], None]:
+        """The model's part alone: laid out once, and run once, for a shape's first run is slower; then at will."""
+        samples = [self._preprocessing.prepare(input_, code) for input_, code in work]
         feeds = [self._feed(group) for group in self._groups(sorted(samples, key=lambda sample: max(sample.lengths)))]
         names = list(self._bundle.units)
 
@@ -68,6 +69,7 @@ class Runner:
             for feed in feeds:
                 self._session.run(names, feed)
 
+        run()
         return run
 
     def close(self) -> None:
@@ -92,13 +94,11 @@ class Runner:
 class OneByOne:
     """A model that takes one request a run, as `Generic` reads it."""
 
-    def __init__(self, bundle: Bundle, reader: Generic, threads: int) -> None:
+    def __init__(self, bundle: Bundle, tuning: Tuning) -> None:
         """Raises Misconfigured for a model that ONNX Runtime cannot load."""
-        reader.open()
-        self._reader = reader
-        # What a request took is given back; no two steps of a decoder have one shape, whose layout could be kept.
-        settings = SessionSettings(threads, arena=False, patterns=bundle.manifest.generation is None)
-        self._session = _opened(bundle, settings)
+        self._reader = Generic(bundle, tuning.piece)
+        self._reader.open()
+        self._session = _opened(bundle, tuning)
 
     def answer(self, work: Work) -> Answers:
         return Answers([self.stream(input_, unheard) for input_, _ in work], len(work))
@@ -109,6 +109,14 @@ class OneByOne:
             return self._reader.answer(self._session, input_, hear)
         except RUNTIME_ERRORS as error:
             raise Refused(Reason.ENGINE_REFUSED, str(error)) from error
+
+    def rehearse(self, work: Work) -> Callable[[], None]:
+        """Whole answers: of a decoder's, the model is nearly all."""
+
+        def run() -> None:
+            self.answer(work)
+
+        return run
 
     def close(self) -> None:
         """Nothing is held beyond memory."""

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
+from themis.bundles.bundle import Bundle
+from themis.bundles.manifest import GENERIC
 from themis.core.errors import Misconfigured
 from themis.exact.rewrite import REWRITES
 from themis.exact.session import LEVELS, SessionSettings
@@ -28,6 +30,8 @@ class Tuning(SessionSettings):
     """Most tokens of several requests in one run of the model; 0: any number."""
     spread: float = 0.0
     """Padding buckets: the longest sequence of a run is at most so many times that of its shortest request; 0: any."""
+    piece: int = 0
+    """Most tokens of a question that a decoder reads in one run; 0: as many as its proof covers."""
 
     def __post_init__(self) -> None:
         sound = (
@@ -37,7 +41,7 @@ class Tuning(SessionSettings):
             and self.rewrites == tuple(name for name in REWRITES if name in self.rewrites)
             and 1 <= self.processes <= MAX_THREADS
             and 1 <= self.step <= MAX_REQUESTS
-            and min(self.run_requests, self.run_tokens) >= 0
+            and min(self.run_requests, self.run_tokens, self.piece) >= 0
             and (self.spread == 0 or self.spread >= 1)
         )
         if not sound:
@@ -50,9 +54,17 @@ class Tuning(SessionSettings):
 
 
 DEFAULTS: Final = Tuning()
-"""How nodes run models that were never tuned, but for `engine.threads`."""
+"""How nodes run models of many requests a run that were never tuned, but for `engine.threads`."""
 RUNTIME_DEFAULTS: Final = Tuning(threads=0, level="all", step=1, run_requests=1)
 """ONNX Runtime's own default options, one request at a time: what `themis optimize` compares with."""
+
+
+def untuned(bundle: Bundle, threads: int = DEFAULTS.threads) -> Tuning:
+    """How a node runs a model that was never tuned on its machine."""
+    if bundle.manifest.preprocessing not in GENERIC:
+        return Tuning(threads=threads)
+    # What a request took is given back; no two steps of a decoder have one shape, whose layout could be kept.
+    return Tuning(threads=threads, arena=False, patterns=bundle.manifest.generation is None, step=1)
 
 
 def to_json(tuning: Tuning) -> dict[str, Any]:
@@ -61,9 +73,9 @@ def to_json(tuning: Tuning) -> dict[str, Any]:
 
 
 def from_json(record: Mapping[str, Any]) -> Tuning:
-    """Raises Misconfigured for a record that another version wrote."""
+    """What an earlier version did not know is as it was then. Raises Misconfigured for what this one does not know."""
     known = {field.name: field.default for field in fields(Tuning)}
-    if record.keys() != known.keys() or not isinstance(record["rewrites"], list):
+    if record.keys() - known.keys() or not isinstance(record.get("rewrites"), list):
         raise Misconfigured("the tuning was written by another version of themis: run `themis optimize` again")
     values = {**record, "rewrites": tuple(record["rewrites"])}
     if strange := [name for name, value in values.items() if not isinstance(value, type(known[name]))]:

@@ -1,12 +1,13 @@
 """Lets a tuning through that gives the same bits as the untuned model, on the golden set and on recorded traffic."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from typing import TypeVar
 
 from themis.bundles.bundle import Bundle
 from themis.engine.engine import check_golden, open_model
 from themis.engine.runner import Answerer
-from themis.engine.tuning import DEFAULTS, Tuning
+from themis.engine.tuning import Tuning, untuned
 from themis.optimize.traffic import Traffic
 
 W = TypeVar("W")
@@ -19,9 +20,9 @@ class Gate:
         """Raises Misconfigured when this machine does not give the golden answers untuned."""
         self._bundle = bundle
         self._work = traffic.work
-        untuned = open_model(bundle, DEFAULTS)
-        check_golden(bundle, untuned)
-        self._answers = [untuned.answer([each]).outputs[0] for each in self._work]
+        with closing(open_model(bundle, untuned(bundle))) as plain:
+            check_golden(bundle, plain)
+            self._answers = [plain.answer([each]).outputs[0] for each in self._work]
 
     def complaint(self, answerer: Answerer, tuning: Tuning) -> str:
         """The first difference; empty where every bit is right. Asked alone, together, and in steps of the tuning."""

@@ -98,7 +98,7 @@ class Guard:
         except Misconfigured as error:
             log.error("%s: the tuning before cannot be put back: %s", name, error)  # noqa: TRY400 (says what to do)
             return
-        del self._watches[model_id]
+        self._watches.pop(model_id, None)  # two requests may be answered at once
         journal.append(watch.path, RolledBack(time.time(), change.tuning, change.previous, detail))
         log.warning("%s: rolled back round %d (%s): %s", name, change.round, _undone(change), detail)
 

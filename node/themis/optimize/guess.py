@@ -41,5 +41,6 @@ def guess(profile: Profile, move: Move) -> Guess:
         "spread": lambda: Guess(run * profile.padding * (0.5 if value else -0.5), f"padding {profile.padding:.0%}"),
         "run_requests": lambda: Guess(run * (0.01 if value else -0.02), lengths),
         "run_tokens": lambda: Guess(run * (0.01 if value else -0.02), lengths),
+        "piece": lambda: Guess(run * (0.01 if 0 < value < most else -0.02), lengths),
     }
     return found.get(move.knob, lambda: Guess(0.002 * run, in_model))()

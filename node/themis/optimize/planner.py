@@ -10,6 +10,7 @@ best, as in evolution.
 import math
 import random
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -71,7 +72,7 @@ class Planner:
 
     def _single(self, incumbent: Tuning, tried: set[Tuning]) -> Plan | None:
         options = []
-        for move in moves(self.cores, padded=self.profile.padding > 0):
+        for move in self._moves():
             candidate = tuned(incumbent, (move,))
             if candidate is not None and candidate not in tried and matters(incumbent, move):
                 options.append((self._gain(move) + self._bonus(move), move, candidate))
@@ -94,7 +95,7 @@ class Planner:
     def _mutated(self, incumbent: Tuning, tried: set[Tuning]) -> Plan | None:
         """Two or three moves drawn by expected gain."""
         draw = random.Random(len(self.lessons))  # noqa: S311 (a draw anybody may repeat)
-        options = [move for move in moves(self.cores, padded=self.profile.padding > 0) if matters(incumbent, move)]
+        options = [move for move in self._moves() if matters(incumbent, move)]
         weights = [math.exp(max(-3.0, 20 * self._gain(move))) for move in options]
         for _ in range(_DRAWS):
             group = tuple(dict.fromkeys(draw.choices(options, weights, k=draw.randint(2, _MOST_MOVES))))
@@ -103,6 +104,9 @@ class Planner:
                 gain = math.exp(sum(map(self._gain, group)))
                 return Plan(candidate, group, "a mutation drawn from the moves that promise most", gain)
         return None
+
+    def _moves(self) -> Iterator[Move]:
+        return moves(self.cores, padded=self.profile.padding > 0, writes=self.profile.writes)
 
     def _tried(self, incumbent: Tuning) -> set[Tuning]:
         """Tunings that are settled: refused ever, in force once, or measured against this incumbent."""

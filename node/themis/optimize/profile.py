@@ -4,21 +4,27 @@ import json
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import starmap
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
+from numpy.typing import NDArray
+
 from themis.bundles.bundle import Bundle
 from themis.engine import batch, preprocess
+from themis.engine.decoder import Session
+from themis.engine.generic import Generic
 from themis.engine.preprocess import Sample
-from themis.engine.tuning import DEFAULTS
+from themis.engine.tuning import untuned
 from themis.exact.session import open_session
 from themis.optimize.traffic import Request, Traffic
 
 _MOST_REQUESTS: Final = 64
+_WATCHED: Final = 2
+"""Answers of a decoder whose operators are timed: each is a run for each token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,8 @@ class Profile:
     """Share of a run's time, by operator, largest first."""
     padding: float
     """Share of a padded run's cells that hold no token; 0 for models that do not pad."""
+    writes: bool = False
+    """It is a decoder: one request at a time, token by token."""
 
     def facts(self) -> dict[str, Any]:
         """For the journal."""
@@ -55,6 +63,8 @@ class Profile:
 
 def profile(bundle: Bundle, traffic: Traffic) -> Profile:
     """Answer some of the traffic untuned, each request alone, and watch."""
+    if (schema := bundle.manifest.generation) is not None:
+        return _of_decoder(bundle, traffic, schema.tokens)
     prepare = preprocess.find(bundle.manifest.preprocessing).prepare
     work = _sampled(traffic.work)
     start = time.process_time()
@@ -77,11 +87,6 @@ def profile(bundle: Bundle, traffic: Traffic) -> Profile:
     )
 
 
-def samples_of(bundle: Bundle, traffic: Traffic) -> list[Sample]:
-    """The recorded requests as the model reads them."""
-    return list(starmap(preprocess.find(bundle.manifest.preprocessing).prepare, traffic.work))
-
-
 def _sampled(work: Sequence[Request]) -> list[Request]:
     step = max(1, len(work) // _MOST_REQUESTS)
     return list(work[::step])
@@ -89,7 +94,7 @@ def _sampled(work: Sequence[Request]) -> list[Request]:
 
 def _timed(bundle: Bundle, samples: Sequence[Sample]) -> tuple[float, float]:
     """Seconds in the model and after it."""
-    session = open_session(bundle.source, DEFAULTS)
+    session = open_session(bundle.source, untuned(bundle))
     run_s = render_s = 0.0
     for sample in samples:
         feed = batch.collate([sample], bundle.dtypes, bundle.declared)
@@ -103,10 +108,66 @@ def _timed(bundle: Bundle, samples: Sequence[Sample]) -> tuple[float, float]:
 
 def _operators(bundle: Bundle, samples: Sequence[Sample]) -> dict[str, float]:
     """Each operator's share of the model's time, as ONNX Runtime's own profiler sees it."""
-    with tempfile.TemporaryDirectory() as folder:
-        session = open_session(bundle.source, DEFAULTS, profile_prefix=str(Path(folder) / "run"))
+
+    def run(session: Session) -> None:
         for sample in samples:
             session.run(list(bundle.units), batch.collate([sample], bundle.dtypes, bundle.declared))
+
+    return _watched(bundle, run)
+
+
+def _of_decoder(bundle: Bundle, traffic: Traffic, ids: str) -> Profile:
+    reader, watch = Generic(bundle), _Watch(open_session(bundle.source, untuned(bundle)), ids)
+    reader.open()
+    inputs = [input_ for input_, _ in _sampled(traffic.work)]
+    start = time.process_time()
+    for input_ in inputs:
+        reader.ids(input_)
+    prepared = time.process_time()
+    tokens = []
+    for input_ in inputs:
+        watch.tokens = 0
+        reader.answer(watch, input_)
+        tokens.append(watch.tokens)
+    total_s = time.process_time() - prepared
+    prepare_s = min(prepared - start, total_s - watch.run_s)
+    return Profile(
+        requests=len(traffic.work),
+        tokens=_spread(tokens),
+        sequences=(1, 1, 1),
+        steps=dict(sorted(traffic.steps.items())),
+        prepare_share=prepare_s / total_s,
+        run_share=watch.run_s / total_s,
+        render_share=1 - (prepare_s + watch.run_s) / total_s,
+        operators=_watched(bundle, lambda session: [reader.answer(session, each) for each in inputs[:_WATCHED]]),
+        padding=0.0,
+        writes=True,
+    )
+
+
+@dataclass(slots=True)
+class _Watch:
+    """A decoder's session, and what went through it."""
+
+    session: Session
+    ids: str
+    """The input that has tokens, one row of them."""
+    run_s: float = 0.0
+    tokens: int = 0
+
+    def run(self, output_names: list[str], input_feed: dict[str, NDArray[Any]], /) -> list[NDArray[Any]]:
+        start = time.process_time()
+        found = self.session.run(output_names, input_feed)
+        self.run_s += time.process_time() - start
+        self.tokens += input_feed[self.ids].shape[1]
+        return found
+
+
+def _watched(bundle: Bundle, work: Callable[[Session], object]) -> dict[str, float]:
+    """Each operator's share of the time that some work takes."""
+    with tempfile.TemporaryDirectory() as folder:
+        session = open_session(bundle.source, untuned(bundle), profile_prefix=str(Path(folder) / "run"))
+        work(session)
         events = json.loads(Path(session.end_profiling()).read_text())
     spent: Counter[str] = Counter()
     for event in events:

@@ -13,8 +13,13 @@ _STEPS: Final = (4, 8, 16, 32, 64)
 _RUN_REQUESTS: Final = (0, 1, 2, 4, 8, 16)
 _RUN_TOKENS: Final = (0, 256, 512, 1_024, 2_048, 4_096)
 _SPREADS: Final = (0.0, 1.25, 1.5, 2.0, 3.0)
+_PIECES: Final = (0, 16, 32, 64, 128, 256)
 
-_OF_THE_MODEL: Final = {field.name for field in fields(SessionSettings)} | REWRITES.keys()
+_OF_THE_MODEL: Final = {field.name for field in fields(SessionSettings)} | REWRITES.keys() | {"piece"}
+_OF_ROWS: Final = {"processes", "step", "run_requests", "run_tokens", "spread"}
+"""Of models that read many requests in one run."""
+_OF_SHAPES: Final = {"patterns"}
+"""Of models whose runs have shapes that come again: memory is kept for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +33,13 @@ class Move:
         return f"{self.knob}={self.value}"
 
 
-def moves(cores: int, *, padded: bool) -> Iterator[Move]:
-    """All there are on a machine of so many cores. Padding buckets make sense for models that pad only."""
+def moves(cores: int, *, padded: bool, writes: bool = False) -> Iterator[Move]:
+    """All there are on a machine of so many cores, for models that pad or not, and write token by token or not."""
+    unfit = _OF_ROWS | _OF_SHAPES if writes else {"piece"}
+    yield from (move for move in _all(cores, padded=padded) if move.knob not in unfit)
+
+
+def _all(cores: int, *, padded: bool) -> Iterator[Move]:
     for count in range(1, cores + 1):
         yield Move("processes", count)
         yield Move("threads", count)
@@ -44,6 +54,7 @@ def moves(cores: int, *, padded: bool) -> Iterator[Move]:
         "run_requests": _RUN_REQUESTS,
         "run_tokens": _RUN_TOKENS,
         "spread": _SPREADS if padded else (),
+        "piece": _PIECES,
         **dict.fromkeys(REWRITES, (True, False)),
     }
     for knob, values in choices.items():

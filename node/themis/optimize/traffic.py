@@ -10,12 +10,14 @@ from themis.core.errors import Misconfigured, Refused, Unavailable
 from themis.core.job import Job
 from themis.core.keccak import keccak
 from themis.core.types import Address, BlockId, CodeRef, Hash32
-from themis.engine import preprocess
+from themis.engine.engine import reader_of
 from themis.store import rows
 from themis.store.location import Location, is_there, reading
 
 NEWEST: Final = 512
 """Answered requests that are looked at: more would not change the picture, and each is answered in every round."""
+NEWEST_WRITTEN: Final = 32
+"""Of a decoder, which takes a second for one."""
 
 Request = tuple[bytes, bytes | None]
 """Input, and the code it refers to."""
@@ -40,7 +42,7 @@ class Traffic:
 def recorded(store: Location, model_id: Hash32, bundle: Bundle, fetch: Fetch) -> Traffic:
     """Read the newest answered requests, or the golden inputs where there are none. Raises Misconfigured."""
     jobs, steps = _read(store, model_id) if is_there(store) else ([], Counter())
-    work = _with_code(jobs, bundle, fetch)
+    work = _with_code(jobs[-NEWEST_WRITTEN:] if bundle.manifest.generation else jobs, bundle, fetch)
     if not work:
         golden = tuple((each.input, each.code) for each in bundle.golden)
         return Traffic(golden, {}, left_out=len(jobs), is_golden=True)
@@ -63,7 +65,7 @@ def _read(store: Location, model_id: Hash32) -> tuple[list[Job], Counter[int]]:
 
 def _with_code(jobs: Sequence[Job], bundle: Bundle, fetch: Fetch) -> list[Request]:
     """The requests with their code, without those whose code is gone. The store keeps no code."""
-    needs = preprocess.find(bundle.manifest.preprocessing).code_needed
+    needs = reader_of(bundle).code_needed
     refs: list[CodeRef | None] = []
     for job in jobs:
         try:

@@ -14,14 +14,12 @@ from themis.core import canonical
 from themis.core.errors import Broken, Refused
 from themis.core.types import Address, Hash32
 from themis.engine.engine import Timing, open_model, open_runner
-from themis.engine.preprocess import Sample
 from themis.engine.runner import Answerer
 from themis.engine.tuning import RUNTIME_DEFAULTS, Tuning
 from themis.optimize import pace, paired
 from themis.optimize.evidence import Interval
 from themis.optimize.gate import Gate, pieces
 from themis.optimize.paired import Comparison, Timed, Verdict
-from themis.optimize.profile import samples_of
 from themis.optimize.records import CPU, MODEL_PART, REQUEST_PART, WALL, Outcome
 from themis.optimize.space import Move, in_model
 from themis.optimize.traffic import Request, Traffic
@@ -58,12 +56,10 @@ class Court:
     bundle: Bundle
     traffic: Traffic
     _gate: Gate = field(init=False)
-    _samples: list[Sample] = field(init=False)
 
     def __post_init__(self) -> None:
         """Raises Misconfigured when the untuned model does not give its golden answers here."""
         self._gate = Gate(self.bundle, self.traffic)
-        self._samples = samples_of(self.bundle, self.traffic)
 
     def examine(
         self, incumbent: Running, candidate: Running, moves: tuple[Move, ...], *, risk: float, seed: int
@@ -81,8 +77,7 @@ class Court:
         if part_of(moves) == MODEL_PART:
             comparison = self._compare_models(*tunings, risk, lot)
         else:
-            together = pieces(self.traffic.work, max(PIECE, *(tuning.step for tuning in tunings)))
-            comparison = paired.compare(old, new, together, risk=risk, lot=lot)
+            comparison = paired.compare(old, new, self._parts(*tunings), risk=risk, lot=lot)
         if comparison.verdict is not Verdict.FASTER:
             return Finding(Outcome(str(comparison.verdict)), "", comparison)
         alone = paired.compare(new, old, pieces(self.traffic.work, 1), risk=_RISK_ALONE, lot=lot, margin=_LATER)
@@ -92,21 +87,24 @@ class Court:
 
     def _compare_models(self, old: Tuning, new: Tuning, risk: float, lot: random.Random) -> Comparison:
         """The model alone, on the runs that the traffic's steps make: what is around it would blur the difference."""
-        parts = pieces(self._samples, max(PIECE, old.step))
+        parts = self._parts(old, new)
         now_s = _CLOCKS[clock_of(old, new)]
         incumbent, candidate = (rehearsed(self.bundle, tuning, parts, now_s) for tuning in (old, new))
-        for part in range(len(parts)):
-            incumbent(part), candidate(part)  # the first run of its shape is slower
         return paired.compare(incumbent, candidate, range(len(parts)), risk=risk, lot=lot)
 
     def against_runtime(self, answerer: Answerer, tuning: Tuning) -> Interval:
         """Throughput over ONNX Runtime's defaults, both from bytes to result hash."""
-        work = pieces(self.traffic.work, max(PIECE, tuning.step))
+        work = self._parts(tuning)
         with closing(open_model(self.bundle, RUNTIME_DEFAULTS)) as runtime:
             old, new = timed(runtime, RUNTIME_DEFAULTS), timed(answerer, tuning)
             old(work[0])
             lot = random.Random(0)  # noqa: S311
             return paired.measure(old, new, work, blocks=REFERENCE_BLOCKS, lot=lot)
+
+    def _parts(self, *tunings: Tuning) -> list[list[Request]]:
+        """What is timed at once. A decoder's requests come alone and take long enough."""
+        least = 1 if self.bundle.manifest.generation else PIECE
+        return pieces(self.traffic.work, max([least, *(tuning.step for tuning in tunings)]))
 
     def _pace(self, answerer: Answerer, tuning: Tuning) -> pace.Pace:
         work = cycle(self.traffic.work)
@@ -131,7 +129,7 @@ def clock_of(old: Tuning, new: Tuning) -> str:
 
 
 def rehearsed(
-    bundle: Bundle, tuning: Tuning, parts: Sequence[Sequence[Sample]], now_s: Callable[[], float]
+    bundle: Bundle, tuning: Tuning, parts: Sequence[Sequence[Request]], now_s: Callable[[], float]
 ) -> Timed[int]:
     """Times the model alone on one of the parts, in one session of this process."""
     runner = open_runner(bundle, tuning)

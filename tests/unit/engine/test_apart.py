@@ -25,6 +25,7 @@ from themis.engine.crew import Crew
 from themis.engine.sandbox import confined
 from themis.engine.tuning import Tuning
 
+UNTUNED = Tuning(arena=False)
 SHORT = Limits(seconds=3.0, memory_bytes=256 * 1_024**2)
 
 
@@ -55,7 +56,7 @@ def test_a_harmful_request_is_refused_and_others_are_answered(
     tmp_path: Path, graph: object, harmless: bytes, harmful: bytes, said: str
 ) -> None:
     assert callable(graph)
-    model = Apart(made(tmp_path, graph(), harmless), 1, SHORT)
+    model = Apart(made(tmp_path, graph(), harmless), UNTUNED, SHORT)
     try:
         before = model.answer([(harmless, None)])
         with pytest.raises(Refused) as caught:
@@ -70,7 +71,7 @@ def test_a_harmful_request_is_refused_and_others_are_answered(
 
 def test_a_worker_that_died_unasked_costs_nobody_a_request(tmp_path: Path) -> None:
     harmless = struct.pack(">ii", 6, 3)
-    model = Apart(made(tmp_path, foreign.quotient(), harmless), 1, SHORT)
+    model = Apart(made(tmp_path, foreign.quotient(), harmless), UNTUNED, SHORT)
     try:
         assert model.restarts == 0
         model.worker.kill()
@@ -86,7 +87,7 @@ def test_where_no_process_starts_a_model_is_unavailable_and_answers_when_one_doe
 ) -> None:
     probe = struct.pack(">ii", 6, 3)
     found = made(tmp_path, foreign.quotient(), probe)
-    with closing(Apart(found, 1, SHORT)) as model:
+    with closing(Apart(found, UNTUNED, SHORT)) as model:
         before = model.answer([(probe, None)])
         model.worker.kill()
         model.worker.join()
@@ -94,7 +95,7 @@ def test_where_no_process_starts_a_model_is_unavailable_and_answers_when_one_doe
             with pytest.raises(Unavailable, match="starts no process"):
                 model.answer([(probe, None)])
             with pytest.raises(Unavailable, match="starts no process"):
-                Apart(found, 1, SHORT)
+                Apart(found, UNTUNED, SHORT)
             with pytest.raises(Unavailable, match="starts no process"):
                 Crew(found, Tuning(processes=2))
             with pytest.raises(Unavailable, match="starts no process"):
@@ -113,7 +114,7 @@ def no_more_files() -> Iterator[None]:
 
 
 def test_a_worker_is_ended_while_it_is_at_work_and_says_that_the_node_stops(tmp_path: Path) -> None:
-    model = Apart(made(tmp_path, foreign.endless(), struct.pack(">q", 3)), 1, Limits())
+    model = Apart(made(tmp_path, foreign.endless(), struct.pack(">q", 3)), UNTUNED, Limits())
     ending = threading.Timer(1.0, model.close)
     ending.start()
     started = time.monotonic()
@@ -128,7 +129,7 @@ def test_a_model_that_does_not_load_is_named(tmp_path: Path) -> None:
     good = made(tmp_path, foreign.quotient(), struct.pack(">ii", 6, 3))
 
     with pytest.raises(Misconfigured, match="ONNX Runtime cannot load"):
-        Apart(replace(good, rewritten=good.model[:40]), 1, SHORT)
+        Apart(replace(good, rewritten=good.model[:40]), UNTUNED, SHORT)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +148,7 @@ def test_whatever_a_worker_says_is_a_draft(said: bytes) -> None:
 
 def test_a_worker_that_talks_for_ever_is_ended_in_time(tmp_path: Path) -> None:
     """What it says in between gives it no more time."""
-    model = Apart(made(tmp_path, foreign.quotient(), struct.pack(">ii", 6, 3)), 1, Limits(seconds=0.5))
+    model = Apart(made(tmp_path, foreign.quotient(), struct.pack(">ii", 6, 3)), UNTUNED, Limits(seconds=0.5))
     try:
         model.answer([(struct.pack(">ii", 6, 3), None)])
         old, talker = model._line, Talker()

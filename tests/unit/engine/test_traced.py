@@ -14,6 +14,7 @@ from themis.core.errors import Reason, Refused
 from themis.engine.generic import Generic
 from themis.engine.runner import OneByOne
 from themis.engine.traced import runs, traced
+from themis.engine.tuning import untuned
 from themis.exact import program
 from themis.exact.referee.steps import Steps
 
@@ -47,7 +48,7 @@ def test_a_decoders_runs_are_traced_and_hang_together(tmp_path: Path) -> None:
     """Caches in are caches out, and what is read is what was found best (`exact.referee.steps`)."""
     loaded = bundle.load(small_language_model.cut(tmp_path, max_new_tokens=3))
     claim, output = runs(loaded, b"the?")
-    assert output == OneByOne(loaded, Generic(loaded), 1).answer([(b"the?", None)]).outputs[0]
+    assert output == OneByOne(loaded, untuned(loaded)).answer([(b"the?", None)]).outputs[0]
     court = Steps(program.read(onnx.load_from_string(loaded.model)), Generic(loaded).pieces(b"the?"))
     assert len(claim) == 3
     assert court.accusations(claim) == []

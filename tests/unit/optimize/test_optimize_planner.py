@@ -167,6 +167,9 @@ def test_moves_that_change_nothing_do_not_matter() -> None:
     assert not in_model((Move("threads", 2), Move("step", 8)))
     assert {move.knob for move in moves(2, padded=False)} >= {"processes", "run_tokens", *REWRITES}
     assert "spread" in {move.knob for move in moves(2, padded=True)} - {m.knob for m in moves(2, padded=False)}
+    written = {move.knob for move in moves(2, padded=False, writes=True)}
+    assert written >= {"threads", "lanes", "level", "arena", "prepacking", "piece", *REWRITES}
+    assert not written & {"processes", "step", "run_requests", "run_tokens", "spread", "patterns"}
 
 
 def test_what_looked_good_and_could_not_be_proven_gets_a_second_look() -> None:

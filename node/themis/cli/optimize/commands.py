@@ -96,9 +96,11 @@ def _chosen(home: Home, config: "Config", wanted: str | None) -> Iterator[_Model
         if is_tunable(each.bundle):
             yield each
         elif wanted is None:
-            say(f"{each.bundle.name} is left out: it takes one request a run, or is not exact")
+            say(f"{each.bundle.name} is left out: it is not exact, or takes one request a run and is no decoder")
         else:
-            raise Misconfigured(f"{wanted} cannot be tuned: it takes one request a run, or is not exact")
+            raise Misconfigured(
+                f"{wanted} cannot be tuned: it is not exact, or takes one request a run and is no decoder"
+            )
 
 
 def _is_meant(model: _Model, wanted: str) -> bool:
@@ -115,7 +117,7 @@ def _make_room(home: Home) -> None:
 
 
 def _tune(home: Home, config: "Config", model: _Model, rounds: int) -> None:
-    from themis.engine.tuning import Tuning
+    from themis.engine.tuning import untuned
     from themis.optimize import journal
     from themis.optimize.loop import Loop, Subject
 
@@ -125,7 +127,7 @@ def _tune(home: Home, config: "Config", model: _Model, rounds: int) -> None:
         say(f"{name}: no recorded traffic yet, so its {len(seen.work)} golden inputs stand in: run again when there is")
     else:
         say(f"{name}: {len(seen.work)} recorded requests, {seen.left_out} left out because their code is gone")
-    defaults = Tuning(threads=config.engine.threads)
+    defaults = untuned(model.bundle, config.engine.threads)
     path = journal.path_of(home.path, model.bundle)
     try:
         Loop(Subject(model.bundle, seen, defaults, path), say).run(rounds)
