@@ -21,6 +21,9 @@ _COMMENT: Final = re.compile(r"//[^\n]*")
 _NUMBER_BITS: Final = 48
 """Integers of up to so many bits are numbers to viem and abitype, wider ones are bigints."""
 
+_MARKETS: Final = {"licenseNow", "licensesOfOrder", "pinnedLicense"}
+"""What only contracts ask: packed words. People ask the lens."""
+
 Abi = list[dict[str, Any]]
 
 
@@ -56,7 +59,7 @@ def stale() -> list[str]:
 
 
 def _packaged() -> dict[str, Abi]:
-    """ABIs by contract, without what only whoever deploys it needs, and without what OpenZeppelin's package has."""
+    """ABIs by contract, without what only deployers and markets need, and without what OpenZeppelin's package has."""
     inherited = {_named(entry) for entry in json.loads(_TIMELOCK.read_text())["abi"]}
     read = {
         each.name: json.loads((ARTIFACTS / f"{each.name}.json").read_text())["abi"]
@@ -64,7 +67,11 @@ def _packaged() -> dict[str, Abi]:
         if each.typed and not each.demo
     }
     read["TimelockGuard"] = [entry for entry in read["TimelockGuard"] if _named(entry) not in inherited]
-    return {name: [entry for entry in abi if entry["type"] != "constructor"] for name, abi in read.items()}
+    return {name: [entry for entry in abi if _is_called(entry)] for name, abi in read.items()}
+
+
+def _is_called(entry: dict[str, Any]) -> bool:
+    return entry["type"] != "constructor" and entry.get("name") not in _MARKETS
 
 
 def _named(entry: dict[str, Any]) -> tuple[str, str | None]:
@@ -81,7 +88,7 @@ def _enums() -> Iterator[tuple[str, list[str]]]:
 
 def _signed() -> Iterator[tuple[str, list[dict[str, str]]]]:
     """What licensors and requesters sign, EIP-712: name and fields in their order."""
-    for source, name in (("LicenseRegistry.sol", "Grant"), ("libraries/Orders.sol", "InferenceOrder")):
+    for source, name in (("GrantRegistry.sol", "Grant"), ("libraries/Orders.sol", "InferenceOrder")):
         text = (CONTRACTS / "src" / source).read_text()
         (members,) = re.findall(rf'"{name}\(([^)]*)\)"', text)
         yield name, [dict(zip(("type", "name"), member.split(), strict=True)) for member in members.split(",")]

@@ -48,6 +48,12 @@ contract CodePointersTest {
         _assertFollows(AT, CODE, keccak256(BODY));
     }
 
+    /// @dev An account that is delegated under EIP-7702: its own code is 23 bytes that run what they name.
+    function test_follow_delegated() public {
+        VM.etch(AT, abi.encodePacked(hex"ef0100", CODE));
+        _assertFollows(AT, CODE, keccak256(BODY));
+    }
+
     function test_follow_circle() public {
         VM.etch(AT, _clone(account("second")));
         VM.etch(account("second"), _clone(AT));

@@ -79,10 +79,15 @@ contract CommitteeAnswersTest is CommitteeFixture {
         _refusedAsNobodys(committee.hashResults(resultHash));
         ICommittee twin = ICommittee(factory.create(_rules(), _addresses(7)));
         _refusedAsNobodys(twin.hashResult(id, resultHash)); // another committee
-        VM.chainId(5);
-        bytes32 elsewhere = committee.hashResult(id, resultHash); // another chain
+        bytes32[2] memory elsewhere;
+        for (uint256 i; i < 2; ++i) {
+            VM.chainId(5 + i); // other chains, one after the other
+            elsewhere[i] = committee.hashResult(id, resultHash);
+        }
         VM.chainId(31_337);
-        _refusedAsNobodys(elsewhere);
+        _refusedAsNobodys(elsewhere[0]);
+        _refusedAsNobodys(elsewhere[1]);
+        _answer(made, OUTPUT, 3); // and back
     }
 
     function test_answer_reverts_asTheOracleSays() public {

@@ -55,13 +55,32 @@ contract GrantsTest is Fixture {
         registry.activate(grant, signature);
     }
 
-    function testFuzz_activate_reverts_malformed(uint8 classes, uint16 bps, uint40 notBefore, uint40 expiry) public {
-        VM.assume(classes == 0 || classes > 7 || bps > 5000 || notBefore > expiry);
+    function testFuzz_activate_reverts_classes(uint8 classes) public {
         Grant memory grant = _grant(requester, Role.REQUESTER, 1);
-        (grant.classes, grant.royaltyBps, grant.notBefore, grant.expiry) = (classes, bps, notBefore, expiry);
-        bytes memory signature = _sign(LICENSOR_KEY, grant);
-        _expect(ILicenseRegistry.InvalidGrant.selector);
-        registry.activate(grant, signature);
+        grant.classes = classes == 0 ? 0 : uint8(bound(classes, 8, 255));
+        _expectMalformed(grant, abi.encodeWithSelector(ILicenseRegistry.InvalidClasses.selector, grant.classes));
+    }
+
+    function testFuzz_activate_reverts_endsBeforeStart(uint40 notBefore, uint40 expiry) public {
+        Grant memory grant = _grant(requester, Role.REQUESTER, 1);
+        grant.notBefore = uint40(bound(notBefore, 1, type(uint40).max));
+        grant.expiry = uint40(bound(expiry, 0, grant.notBefore - 1));
+        bytes4 selector = ILicenseRegistry.EndsBeforeStart.selector;
+        _expectMalformed(grant, abi.encodeWithSelector(selector, grant.notBefore, grant.expiry));
+    }
+
+    function testFuzz_activate_reverts_royalty(uint16 bps) public {
+        Grant memory grant = _grant(requester, Role.REQUESTER, 1);
+        grant.royaltyBps = uint16(bound(bps, 5001, type(uint16).max));
+        bytes4 selector = ILicenseRegistry.RoyaltyTooHigh.selector;
+        _expectMalformed(grant, abi.encodeWithSelector(selector, grant.royaltyBps, 5000));
+    }
+
+    function testFuzz_activate_reverts_operatorWithPriceFloor(uint96 floor) public {
+        Grant memory grant = _grant(operator, Role.OPERATOR, 1);
+        grant.priceFloor = uint96(bound(floor, 1, type(uint96).max));
+        bytes4 selector = ILicenseRegistry.FloorForOperator.selector;
+        _expectMalformed(grant, abi.encodeWithSelector(selector, grant.priceFloor));
     }
 
     /// @dev A market exactly where uses are limited: one that counts for no reason, or nobody that counts.
@@ -71,9 +90,7 @@ contract GrantsTest is Fixture {
         (grant.quota, grant.dailyRate) = (quota, dailyRate);
         bool limited = quota != UNLIMITED || dailyRate != UNLIMITED;
         grant.market = limited ? address(0) : market == address(0) ? address(oracle) : market;
-        bytes memory signature = _sign(LICENSOR_KEY, grant);
-        _expect(ILicenseRegistry.InvalidGrant.selector);
-        registry.activate(grant, signature);
+        _expectMalformed(grant, abi.encodeWithSelector(ILicenseRegistry.WrongMarket.selector, grant.market));
     }
 
     function test_activate_reverts_expired() public {
@@ -146,11 +163,27 @@ contract GrantsTest is Fixture {
         if (field == 14) grant.modelId = sibling;
     }
 
-    function test_activate_reverts_otherChain() public {
+    /// @dev What was signed under one id is not signed under any other, and is again where the chain has that id again.
+    function testFuzz_activate_afterChainIdChanges(uint64 first, uint64 second) public {
+        uint256 born = block.chainid;
+        VM.assume(first != 0 && second != 0 && first != second && first != born && second != born);
         Grant memory grant = _grant(requester, Role.REQUESTER, 1);
-        bytes memory signature = _sign(LICENSOR_KEY, grant);
-        VM.chainId(block.chainid + 1);
-        _expectBadSignature(grant, signature);
+        uint256[3] memory chains = [born, first, second];
+        bytes[3] memory signatures;
+        for (uint256 i; i < 3; ++i) {
+            VM.chainId(chains[i]);
+            signatures[i] = _sign(LICENSOR_KEY, grant);
+        }
+        for (uint256 i = 3; i > 0; --i) {
+            VM.chainId(chains[i - 1]);
+            for (uint256 other; other < 3; ++other) {
+                if (other != i - 1) _expectBadSignature(grant, signatures[other]);
+            }
+            uint256 before = VM.snapshotState();
+            registry.activate(grant, signatures[i - 1]);
+            _assertKept(grant);
+            VM.revertToState(before);
+        }
     }
 
     /// @dev Same model, same licensor, same chain: a voucher is still for one registry.
@@ -214,14 +247,6 @@ contract GrantsTest is Fixture {
         _activate(last);
         _assertKept(third.nonce % 2 == 0 ? next : current);
         _assertWaits(last);
-    }
-
-    function test_activate_reverts_operatorWithPriceFloor() public {
-        Grant memory grant = _grant(operator, Role.OPERATOR, 1);
-        grant.priceFloor = 1;
-        bytes memory signature = _sign(LICENSOR_KEY, grant);
-        _expect(ILicenseRegistry.InvalidGrant.selector);
-        registry.activate(grant, signature);
     }
 
     function test_activate_reverts_zeroLicensor() public {
@@ -380,6 +405,12 @@ contract GrantsTest is Fixture {
     function _expectStale(Grant memory grant, uint32 current) private {
         bytes memory signature = _sign(LICENSOR_KEY, grant);
         VM.expectRevert(abi.encodeWithSelector(ILicenseRegistry.StaleGrant.selector, grant.seq, current));
+        registry.activate(grant, signature);
+    }
+
+    function _expectMalformed(Grant memory grant, bytes memory reason) private {
+        bytes memory signature = _sign(LICENSOR_KEY, grant);
+        VM.expectRevert(reason);
         registry.activate(grant, signature);
     }
 

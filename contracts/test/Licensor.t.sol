@@ -17,7 +17,7 @@ contract LicensorTest is Fixture {
         VM.expectRevert(abi.encodeWithSelector(IModelRegistry.UnknownModel.selector, bytes32("?")));
         registry.requestAuthorization("?", Role.REQUESTER, 1, "", "");
         classes = classes == 0 ? 0 : uint8(bound(classes, 8, 255));
-        _expect(ILicenseRegistry.InvalidGrant.selector);
+        VM.expectRevert(abi.encodeWithSelector(ILicenseRegistry.InvalidClasses.selector, classes));
         registry.requestAuthorization(modelId, Role.REQUESTER, classes, "", "");
     }
 

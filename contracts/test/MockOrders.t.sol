@@ -95,7 +95,7 @@ contract MockOrdersTest is Fixture {
 
     /// @dev Whatever a test is about: the mock refuses an order as it refuses a request.
     function test_refuse() public {
-        bytes memory reason = abi.encodeWithSelector(ILicenseRegistry.InvalidGrant.selector);
+        bytes memory reason = abi.encodeWithSelector(ILicenseRegistry.WrongMarket.selector, SIGNER);
         mock.refuse(reason);
         Plain memory made = _order(FEE);
         bytes memory signature = _signedFor(1, made, KEY);

@@ -16,6 +16,7 @@ contract OrdersTest is Fixture {
     uint256 private constant KEY = 0xA5C;
     uint96 private constant FEE = 1 ether;
     uint64 private constant LANE = 7;
+    uint256 private constant BORN = 31_337; // forge's chain id
 
     function setUp() public override {
         super.setUp();
@@ -170,21 +171,41 @@ contract OrdersTest is Fixture {
         oracle.fulfillOrder(order, signature, OUTPUT, 0);
     }
 
-    /// @dev What was signed for another chain, or for another market, is not signed here.
-    function testFuzz_fulfillOrder_reverts_elsewhere(uint64 chain) public {
-        VM.assume(chain != 0 && chain != block.chainid);
+    /// @dev What was signed for another market is not signed here.
+    function test_fulfillOrder_reverts_otherMarket() public {
         Request memory order = _order(FEE, LANE, 1, 0, 0);
         bytes memory signature = _signed(order);
-        bytes memory reason = abi.encodeWithSelector(ILicenseRegistry.InvalidSignature.selector, requester);
         InferenceOracle other = InferenceOracle(account("other"));
         VM.etch(address(other), address(oracle).code);
         VM.prank(operator);
-        VM.expectRevert(reason);
+        VM.expectRevert(abi.encodeWithSelector(ILicenseRegistry.InvalidSignature.selector, requester));
         other.fulfillOrder(order, signature, OUTPUT, 0);
-        VM.chainId(chain);
-        VM.prank(operator);
-        VM.expectRevert(reason);
-        oracle.fulfillOrder(order, signature, OUTPUT, 0);
+    }
+
+    /// @dev Nor what was signed under another id of the chain; where it has that id again, it is.
+    function testFuzz_fulfillOrder_afterChainIdChanges(uint64 first, uint64 second) public {
+        VM.assume(first != 0 && second != 0 && first != second && first != BORN && second != BORN);
+        Request memory order = _order(FEE, LANE, 1, 0, 0);
+        uint256[3] memory chains = [BORN, first, second];
+        bytes[3] memory signatures;
+        for (uint256 i; i < 3; ++i) {
+            VM.chainId(chains[i]);
+            signatures[i] = _signed(order);
+        }
+        for (uint256 i = 3; i > 0; --i) {
+            VM.chainId(chains[i - 1]);
+            for (uint256 other; other < 3; ++other) {
+                if (other == i - 1) continue;
+                VM.prank(operator);
+                VM.expectRevert(abi.encodeWithSelector(ILicenseRegistry.InvalidSignature.selector, requester));
+                oracle.fulfillOrder(order, signatures[other], OUTPUT, 0);
+            }
+            uint256 before = VM.snapshotState();
+            VM.prank(operator);
+            oracle.fulfillOrder(order, signatures[i - 1], OUTPUT, 0);
+            VM.assertTrue(oracle.finalized(order, OUTPUT));
+            VM.revertToState(before);
+        }
     }
 
     /// @dev Bits above a field's width are refused by the decoder, or are part of what was not signed.

@@ -290,6 +290,21 @@ contract TimelockGuardTest is Assessed {
         _assertWaits(target, call, START + DELAY + EXTRA);
     }
 
+    /// @dev An account that is delegated under EIP-7702 is what it is delegated to when the call is made.
+    function test_delegatedAccount() public {
+        VM.setEvmVersion("osaka");
+        address target = account("delegated");
+        bytes memory call = abi.encodeCall(Benign.run, (1));
+        VM.etch(target, abi.encodePacked(hex"ef0100", benign));
+        _schedule(target, call);
+        _assess(guard, target, CLEAN);
+        VM.warp(START + DELAY);
+        VM.etch(target, abi.encodePacked(hex"ef0100", thief));
+        _assertWaits(target, call, START + DELAY + EXTRA);
+        VM.etch(target, abi.encodePacked(hex"ef0100", benign));
+        guard.execute(target, 0, call, 0, "salt");
+    }
+
     /// @dev A lane that the proposer keeps busy keeps nobody else from asking; and silence waits.
     function test_laneHeldUntilExecution() public {
         address target = account("comes and goes");

@@ -4,13 +4,15 @@ export declare const registryAbi: [
   {inputs:[{name:"licensee",type:"address"},{name:"role",type:"uint8"},{name:"useClass",type:"uint8"}],name:"AuthorizationRequired",type:"error"},
   {inputs:[{name:"licensee",type:"address"},{name:"role",type:"uint8"},{name:"dailyRate",type:"uint32"}],name:"DailyRateReached",type:"error"},
   {inputs:[],name:"EmptyCommitment",type:"error"},
+  {inputs:[{name:"notBefore",type:"uint40"},{name:"expiry",type:"uint40"}],name:"EndsBeforeStart",type:"error"},
+  {inputs:[{name:"priceFloor",type:"uint96"}],name:"FloorForOperator",type:"error"},
   {inputs:[{name:"licensee",type:"address"},{name:"role",type:"uint8"},{name:"expiry",type:"uint40"}],name:"GrantExpired",type:"error"},
   {inputs:[{name:"licensee",type:"address"},{name:"role",type:"uint8"},{name:"market",type:"address"}],name:"GrantForOtherMarket",type:"error"},
   {inputs:[{name:"licensee",type:"address"},{name:"role",type:"uint8"},{name:"termsVersion",type:"uint24"}],name:"GrantForOtherTerms",type:"error"},
   {inputs:[{name:"licensee",type:"address"},{name:"role",type:"uint8"},{name:"seq",type:"uint32"}],name:"GrantIsRevoked",type:"error"},
   {inputs:[{name:"licensee",type:"address"},{name:"role",type:"uint8"},{name:"notBefore",type:"uint40"}],name:"GrantNotYetValid",type:"error"},
   {inputs:[{name:"licensee",type:"address"},{name:"role",type:"uint8"},{name:"epoch",type:"uint16"}],name:"GrantOutdated",type:"error"},
-  {inputs:[],name:"InvalidGrant",type:"error"},
+  {inputs:[{name:"classes",type:"uint8"}],name:"InvalidClasses",type:"error"},
   {inputs:[{name:"licensor",type:"address"}],name:"InvalidSignature",type:"error"},
   {inputs:[{name:"licensor",type:"address"}],name:"MalleableSignature",type:"error"},
   {inputs:[{name:"modelId",type:"bytes32"}],name:"ModelExists",type:"error"},
@@ -20,12 +22,14 @@ export declare const registryAbi: [
   {inputs:[{name:"effectiveAt",type:"uint40"},{name:"earliest",type:"uint40"}],name:"NoticeTooShort",type:"error"},
   {inputs:[{name:"licensee",type:"address"},{name:"token",type:"address"},{name:"priceFloor",type:"uint96"}],name:"PriceBelowFloor",type:"error"},
   {inputs:[{name:"licensee",type:"address"},{name:"role",type:"uint8"}],name:"QuotaExhausted",type:"error"},
+  {inputs:[{name:"royaltyBps",type:"uint16"},{name:"maxRoyaltyBps",type:"uint16"}],name:"RoyaltyTooHigh",type:"error"},
   {inputs:[{name:"seq",type:"uint32"},{name:"current",type:"uint32"}],name:"StaleGrant",type:"error"},
   {inputs:[{name:"modelId",type:"bytes32"}],name:"TermsNotInForce",type:"error"},
   {inputs:[{name:"modelId",type:"bytes32"},{name:"effectiveAt",type:"uint40"}],name:"TermsPending",type:"error"},
   {inputs:[{name:"modelId",type:"bytes32"}],name:"UnknownModel",type:"error"},
   {inputs:[{name:"role",type:"uint8"},{name:"useClass",type:"uint8"}],name:"UseClosed",type:"error"},
   {inputs:[{name:"licensor",type:"address"},{name:"nonce",type:"uint256"}],name:"VoucherCanceled",type:"error"},
+  {inputs:[{name:"market",type:"address"}],name:"WrongMarket",type:"error"},
   {inputs:[{indexed:true,name:"hotKey",type:"address"},{indexed:true,name:"licensee",type:"address"}],name:"ActingFor",type:"event"},
   {inputs:[{indexed:true,name:"modelId",type:"bytes32"},{indexed:true,name:"licensee",type:"address"},{name:"role",type:"uint8"},{name:"reason",type:"string"}],name:"AuthorizationRefused",type:"event"},
   {inputs:[{indexed:true,name:"modelId",type:"bytes32"},{indexed:true,name:"licensee",type:"address"},{name:"role",type:"uint8"},{name:"classes",type:"uint8"},{name:"purpose",type:"string"},{name:"uri",type:"string"}],name:"AuthorizationRequested",type:"event"},
@@ -55,12 +59,9 @@ export declare const registryAbi: [
   {inputs:[{components:[{name:"modelId",type:"bytes32"},{name:"licensor",type:"address"},{name:"licensee",type:"address"},{name:"role",type:"uint8"},{name:"classes",type:"uint8"},{name:"termsVersion",type:"uint24"},{name:"notBefore",type:"uint40"},{name:"expiry",type:"uint40"},{name:"quota",type:"uint32"},{name:"dailyRate",type:"uint32"},{name:"market",type:"address"},{name:"royaltyBps",type:"uint16"},{name:"priceToken",type:"address"},{name:"priceFloor",type:"uint96"},{name:"payTo",type:"address"},{name:"epoch",type:"uint16"},{name:"seq",type:"uint32"},{name:"nonce",type:"uint256"}],name:"grant",type:"tuple"}],name:"hashGrant",outputs:[{name:"",type:"bytes32"}],stateMutability:"view",type:"function"},
   {inputs:[{name:"licensor",type:"address"},{name:"nonce",type:"uint256"}],name:"isCanceled",outputs:[{name:"",type:"bool"}],stateMutability:"view",type:"function"},
   {inputs:[{name:"modelId",type:"bytes32"}],name:"latestTerms",outputs:[{name:"version",type:"uint24"}],stateMutability:"view",type:"function"},
-  {inputs:[{name:"modelId",type:"bytes32"},{name:"account",type:"address"},{name:"useClass",type:"uint8"},{name:"operatorsUse",type:"uint8"}],name:"licenseNow",outputs:[{components:[{name:"word",type:"uint256"},{name:"licensee",type:"address"},{name:"payTo",type:"address"}],name:"",type:"tuple"},{name:"",type:"uint24"},{name:"",type:"uint16"},{name:"",type:"uint8"}],stateMutability:"view",type:"function"},
-  {inputs:[{name:"modelId",type:"bytes32"},{name:"requester",type:"address"},{name:"requestersUse",type:"uint8"},{name:"operator",type:"address"},{name:"operatorsUse",type:"uint8"}],name:"licensesOfOrder",outputs:[{name:"",type:"uint256"},{name:"",type:"address"},{name:"",type:"address"},{name:"",type:"uint256"},{name:"",type:"address"},{name:"",type:"address"},{name:"",type:"uint24"}],stateMutability:"view",type:"function"},
   {inputs:[{name:"modelId",type:"bytes32"}],name:"licensorOf",outputs:[{name:"",type:"address"}],stateMutability:"view",type:"function"},
   {inputs:[{name:"modelId",type:"bytes32"},{name:"licensee",type:"address"},{name:"role",type:"uint8"},{name:"seq",type:"uint32"}],name:"limitsOf",outputs:[{components:[{name:"digest",type:"bytes32"},{name:"market",type:"address"},{name:"quota",type:"uint32"},{name:"dailyRate",type:"uint32"},{name:"priceToken",type:"address"},{name:"priceFloor",type:"uint96"},{name:"payTo",type:"address"}],name:"limits",type:"tuple"}],stateMutability:"view",type:"function"},
   {inputs:[{name:"registrant",type:"address"},{name:"programRoot",type:"bytes32"},{name:"weightsRoot",type:"bytes32"},{name:"manifestHash",type:"bytes32"}],name:"modelIdOf",outputs:[{name:"",type:"bytes32"}],stateMutability:"view",type:"function"},
-  {inputs:[{name:"modelId",type:"bytes32"},{name:"account",type:"address"},{name:"role",type:"uint8"},{name:"useClass",type:"uint8"},{name:"version",type:"uint24"},{name:"epoch",type:"uint16"}],name:"pinnedLicense",outputs:[{components:[{name:"word",type:"uint256"},{name:"licensee",type:"address"},{name:"payTo",type:"address"}],name:"",type:"tuple"}],stateMutability:"view",type:"function"},
   {inputs:[{name:"account",type:"address"}],name:"principalOf",outputs:[{name:"",type:"address"}],stateMutability:"view",type:"function"},
   {inputs:[{name:"modelId",type:"bytes32"},{name:"termsHash",type:"bytes32"},{name:"policy",type:"uint16"},{name:"effectiveAt",type:"uint40"},{name:"uri",type:"string"},{name:"attribution",type:"string"}],name:"publishTerms",outputs:[{name:"version",type:"uint24"}],stateMutability:"nonpayable",type:"function"},
   {inputs:[{name:"modelId",type:"bytes32"}],name:"raiseEpoch",outputs:[{name:"epoch",type:"uint16"}],stateMutability:"nonpayable",type:"function"},
@@ -268,11 +269,6 @@ export interface GrantState {
   payTo: `0x${string}`;
   epoch: number;
   digest: `0x${string}`;
-}
-export interface License {
-  word: bigint;
-  licensee: `0x${string}`;
-  payTo: `0x${string}`;
 }
 export interface Limits {
   digest: `0x${string}`;

@@ -120,9 +120,16 @@ interface ILicenseRegistry {
     error GrantForOtherMarket(address licensee, Role role, address market);
     /// @notice The licensor has canceled this voucher.
     error VoucherCanceled(address licensor, uint256 nonce);
-    /// @notice A grant needs a class, an end after its start, a royalty in bounds, no price floor for an operator, and a market
-    /// exactly where uses are limited.
-    error InvalidGrant();
+    /// @notice None of the three use classes, or others.
+    error InvalidClasses(uint8 classes);
+    /// @notice The grant would never be valid.
+    error EndsBeforeStart(uint40 notBefore, uint40 expiry);
+    /// @notice Basis points of the fee, and how many are allowed.
+    error RoyaltyTooHigh(uint16 royaltyBps, uint16 maxRoyaltyBps);
+    /// @notice Only requesters pay fees: an operator's grant has no price floor.
+    error FloorForOperator(uint96 priceFloor);
+    /// @notice Uses are limited and nobody counts them, or are not and somebody does.
+    error WrongMarket(address market);
     /// @notice Neither the licensor's key nor its contract has signed this.
     error InvalidSignature(address licensor);
     /// @notice The licensor's key has signed this, in the other of two forms: `s` must be in the lower half (EIP-2).
