@@ -171,6 +171,8 @@ def _load() -> None:
             import_module(module.name)
     for name in _IMPORTED_LATE:
         import_module(name)
+    import_module("themis.chain.transport").trust()
+    import_module("themis.bundles.bundle").load(_ROOT / "models/selftest-moe")  # the first one is dear
     gc.freeze()  # its pages stay shared
 
 

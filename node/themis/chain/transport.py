@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -146,8 +147,13 @@ def proxy_of(scheme: str, host: str) -> tuple[str, str | None]:
 
 def trust() -> ssl.SSLContext:
     """Whom to believe: the system's authorities, certifi's, and what SSL_CERT_FILE or REQUESTS_CA_BUNDLE adds."""
+    return _trusting(certifi.where(), os.environ.get("SSL_CERT_FILE"), os.environ.get("REQUESTS_CA_BUNDLE"))
+
+
+@cache  # a file of authorities takes 40 ms to read
+def _trusting(*files: str | None) -> ssl.SSLContext:
     context = ssl.create_default_context()
-    for file in (certifi.where(), os.environ.get("SSL_CERT_FILE"), os.environ.get("REQUESTS_CA_BUNDLE")):
+    for file in files:
         if not file:
             continue
         try:
