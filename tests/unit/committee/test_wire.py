@@ -95,7 +95,7 @@ def test_an_order_comes_back_as_its_requester_signed_it() -> None:
 
 
 def order(**changes: Any) -> bytes:
-    whole: dict[str, Any] = json.loads(vectors.vectors()[0]["order"]["body"])
+    whole: dict[str, Any] = json.loads(json.loads(vectors.FILE.read_text())[0]["order"]["body"])
     inside = {name: value for name, value in changes.items() if name in whole["order"]}
     outside = {name: value for name, value in changes.items() if name not in whole["order"]}
     return json.dumps(whole | {"order": whole["order"] | inside} | outside).encode()

@@ -1,5 +1,6 @@
 """What adaptors rule on inputs and answers: nobody honest is convicted, and what can be told from a lie is told."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
 
@@ -22,16 +23,17 @@ def contract() -> Desk:
     return adaptor_kit.contract()
 
 
-@pytest.mark.parametrize("desk", adaptor_kit.desks(), ids=lambda desk: desk.name)
-def test_no_accusation_of_an_honest_run_holds(desk: Desk) -> None:
-    for accused, output in desk.accusations():
-        assert not desk.ruling(desk.sight(), accused, output=output), accused
-    assert desk.adaptor.output_fault(desk.sight()) is None
-    assert desk.adaptor.refusal(desk.sight()) is None
+def test_no_accusation_of_an_honest_run_holds() -> None:
+    for desk in adaptor_kit.desks():
+        for accused, output in desk.accusations():
+            assert not desk.ruling(desk.sight(), accused, output=output), (desk.name, accused)
+        assert desk.adaptor.output_fault(desk.sight()) is None, desk.name
+        assert desk.adaptor.refusal(desk.sight()) is None, desk.name
 
 
-@pytest.mark.parametrize("desk", [of_bytes(b"themis"), of_tensors(3, 40)], ids=lambda desk: desk.name)
-def test_every_element_and_shape_of_inputs_and_answers_is_decided(desk: Desk) -> None:
+@pytest.mark.parametrize("make", [lambda: of_bytes(b"themis"), lambda: of_tensors(3, 40)], ids=["bytes", "tensors"])
+def test_every_element_and_shape_of_inputs_and_answers_is_decided(make: Callable[[], Desk]) -> None:
+    desk = make()
     for word in desk.prover.program.inputs:
         for element in range(desk.honest[word].size):
             other = desk.honest[word].copy()
