@@ -29,10 +29,8 @@ GAS_S: Final = 5_000_000
 SHARE: Final = 0.25
 """What one use may take of a chain before its own demand makes gas dearer. An assumption."""
 
-
-BESIDE_MS: Final = 2.05
-CALLS: Final = 1.38
-"""Of a request, in a burst on a chain that mines at once (benchmarks/requests.json, selftest-moe)."""
+_BURST: Final = "burst of 1,000"
+"""On a chain that mines at once, selftest-moe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +61,12 @@ def measured() -> One:
     """Of the default model, from the figures that are stored."""
     gas = _read("contracts/snapshots/gas.json")["gas"]
     (inference,) = (each for each in _read("benchmarks/inference.json") if each["model"] == MODEL)
+    busy = {each["name"]: each["now"] for each in _read("benchmarks/requests.json")["figures"]}
     return One(
         gas={way: gas[name] for way, name in PATHS.items()},
         inference_ms=inference["single_ms"]["mean"],
-        beside_ms=BESIDE_MS,
-        calls=CALLS,
+        beside_ms=busy[f"{_BURST}: CPU outside inference"],
+        calls=busy[f"{_BURST}: RPC calls a request"],
     )
 
 

@@ -1,5 +1,6 @@
 """What a rate of requests takes is the product of what one takes, and docs/scale.md says what is measured."""
 
+import re
 from pathlib import Path
 
 from benchmarks.scale import GAS_S, PATHS, SHARE, One, measured, needed
@@ -19,6 +20,12 @@ def test_what_one_takes_is_what_was_measured() -> None:
     one = measured()
     assert one.gas["request"] > one.gas["order"] > 10 * one.gas["list of 64"] > 0
     assert 0 < one.inference_ms < 100
+
+
+def test_the_page_s_gas_is_what_one_takes_within_a_tenth() -> None:
+    told = re.findall(r"^\| gas, [^|]+\| ([\d,]+) \|", PAGE, re.MULTILINE)
+    for said, gas in zip(told, measured().gas.values(), strict=True):
+        assert abs(int(said.replace(",", "")) / gas - 1) < 0.1
 
 
 def test_the_files_that_the_page_names_exist() -> None:
