@@ -1,5 +1,6 @@
 """A chain, a node as `themis init` leaves it, and a requester: what the benchmarks of requests are run on."""
 
+import compileall
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,7 @@ from demo import chains
 from tests.chaos.proxy import Proxy, serving
 from tests.cli_kit import Person
 from tests.forking import THEMIS
-from tests.homes import RISK, SELFTEST, register, running, wait_until_ready, write_key
+from tests.homes import RISK, ROOT, SELFTEST, register, running, wait_until_ready, write_key
 from tests.world import FEES, World
 from themis.chain.abi import Artifact
 from themis.chain.contracts import ORACLE
@@ -163,7 +164,8 @@ def laid(bundle: Path, directory: Path, *, away_s: float | None = None) -> Itera
 
 @contextmanager
 def start(track: Track) -> Iterator[Track]:
-    """The node of a track, on a port of its own."""
+    """The node of a track, on a port of its own, with its byte code, as `pip install` leaves it."""
+    compileall.compile_dir(ROOT / "node/themis", quiet=2)
     begun = time.monotonic()
     port = f"api.port={chains.free_port()}"
     with running(track.home, [*THEMIS, "--set", port]) as process:

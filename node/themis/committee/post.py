@@ -5,8 +5,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import httpx
-
 from themis.chain.transport import trust
 from themis.committee import parcel, wire
 from themis.committee.gate import Numbers, read_envelope, seal
@@ -44,6 +42,8 @@ class Post:
 
     def __init__(self, forum: Forum, signer: Signer, numbers: Numbers, patience_s: float = PATIENCE_S) -> None:
         """`patience_s`: for a whole reply."""
+        import httpx  # noqa: PLC0415 (takes 0.1 s, and most nodes are in no committee)
+
         self._forum, self._signer, self._numbers, self._patience_s = forum, signer, numbers, patience_s
         # No proxy and no redirect: a profile on the chain names the place, and nobody else another one.
         self._http = httpx.Client(verify=trust(), timeout=patience_s, follow_redirects=False, trust_env=False)
@@ -110,6 +110,8 @@ class Post:
 
     def _send(self, seat: Seat, path: str, body: bytes, most_bytes: int = wire.MOST_BYTES) -> Letter:
         """`most_bytes` of the reply."""
+        import httpx  # noqa: PLC0415 (as above)
+
         envelope = seal(self._signer, self._forum, seat.member, self._numbers.next(), body)
         headers = {"content-type": "application/json", **envelope.headers(self._forum)}
         give_up_s = time.monotonic() + self._patience_s

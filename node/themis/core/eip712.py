@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 from themis.core.abi import encode
@@ -24,6 +25,7 @@ class Domain:
     contract: Address
 
 
+@cache
 def type_hash(type_: str) -> Hash32:
     """keccak256 of an EIP-712 style type string."""
     return Hash32(keccak(type_.encode()))
@@ -31,9 +33,14 @@ def type_hash(type_: str) -> Hash32:
 
 def struct_hash(type_: str, *values: Any) -> Hash32:
     """Hash values in the order of the type's members; a string is given as its keccak256."""
+    return Hash32(keccak(encode(_words(type_), [type_hash(type_), *values])))
+
+
+@cache
+def _words(type_: str) -> Sequence[str]:
+    """Types of what is hashed: the type's hash, and its members."""
     kinds = (member["type"] for member in members(type_))
-    types = ["bytes32", *("bytes32" if kind == "string" else kind for kind in kinds)]
-    return Hash32(keccak(encode(types, [type_hash(type_), *values])))
+    return "bytes32", *("bytes32" if kind == "string" else kind for kind in kinds)
 
 
 def digest(domain: Domain, type_: str, values: Sequence[Any]) -> Hash32:

@@ -30,7 +30,6 @@ from themis.daemon.supervisor import Loop, Supervisor
 from themis.daemon.tend import Tend
 from themis.daemon.watch import Watch
 from themis.engine.engine import OnnxEngine
-from themis.optimize.guard import Guard
 from themis.store.lock import InstanceLock
 from themis.store.store import SqlStore
 from themis.telemetry import LOOPS, Telemetry
@@ -62,7 +61,10 @@ def assemble(config: Config, preflight: Preflight, lock: InstanceLock, store: Sq
     if signer is None or engine is None:
         raise Broken("the preflight did not pass: report this as a bug")
     chain_id, oracle = config.chain.chain_id, config.oracle()
-    Guard(engine, preflight.tuned.changes)
+    if preflight.tuned.changes:
+        from themis.optimize.guard import Guard  # noqa: PLC0415 (as in `optimize.inforce`)
+
+        Guard(engine, preflight.tuned.changes)
     operator = config.committee.address or signer.address
     own = apart(engine)
     traces = _traces(config, operator)

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-import httpx
-
 from themis.core.spelling import shown
 from themis.core.types import Hash32
 from themis.dispute.claim import HEADERS, Ask
@@ -21,6 +19,8 @@ class Served:
     """Some endpoints that may have a trace."""
 
     def __init__(self, urls: Sequence[str], patience_s: float = PATIENCE_S) -> None:
+        import httpx  # noqa: PLC0415 (takes 0.1 s, and nodes only serve)
+
         self._urls = urls
         self._http = httpx.Client(timeout=patience_s, follow_redirects=False, trust_env=False)
 
@@ -29,6 +29,8 @@ class Served:
 
     def answers(self, request: Hash32, ask: Ask) -> list[Shown]:
         """What they say: nothing from one that does not know it, and anything from one that lies."""
+        import httpx  # noqa: PLC0415 (as above)
+
         found = []
         for url in self._urls:
             with suppress(httpx.HTTPError, ValueError, KeyError, TypeError, RecursionError):

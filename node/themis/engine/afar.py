@@ -12,10 +12,9 @@ import threading
 import time
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from concurrent.futures import CancelledError
-from typing import Any, Final, TypeVar
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlsplit
-
-import httpx
 
 from themis.bundles.bundle import Bundle
 from themis.bundles.manifest import GENERIC
@@ -26,6 +25,9 @@ from themis.engine.apart import Limits
 from themis.engine.generic import Hear, unheard
 from themis.engine.runner import Answers, Work
 from themis.engine.tuning import Tuning
+
+if TYPE_CHECKING:
+    import httpx
 
 STEP: Final = 128
 """Requests a node takes at once: enough for a dozen replicas, in calls of `_SHARE`."""
@@ -74,6 +76,8 @@ class Machines:
     """The addresses of a cluster, or of several: one thread speaks with all of them, and any number may ask it."""
 
     def __init__(self, url: str, patience_s: float = _PATIENCE_S) -> None:
+        import httpx  # noqa: PLC0415 (takes 0.1 s, and most nodes run their models themselves)
+
         self._url, self._patience_s = url, patience_s
         self._hosts = addresses(url)
         self._turn = itertools.count()
@@ -130,6 +134,8 @@ class Machines:
 
     async def ask(self, manifest_hash: Hash32, work: Work, seconds: float, hear: Hear | None) -> list[bytes]:
         """Outputs of one model, by whichever address gives them. Raises Refused, Unavailable where none does."""
+        import httpx  # noqa: PLC0415 (as above)
+
         give_up_s, pause_s = time.monotonic() + self._patience_s, _FIRST_PAUSE_S
         while True:
             for host in self._ordered():
@@ -197,7 +203,7 @@ class Afar:
         return await self._machines.ask(self._manifest_hash, part, self._seconds, None)
 
 
-async def _lines(reply: httpx.Response) -> AsyncIterator[str]:
+async def _lines(reply: "httpx.Response") -> AsyncIterator[str]:
     """Whole lines. Raises _Down for a reply without end."""
     async for line in reply.aiter_lines():
         if reply.num_bytes_downloaded > _LARGEST_REPLY:
@@ -206,7 +212,7 @@ async def _lines(reply: httpx.Response) -> AsyncIterator[str]:
 
 
 def _why(status: int, manifest: str | None) -> str:
-    if status == httpx.codes.NOT_FOUND:
+    if status == HTTPStatus.NOT_FOUND:
         return "no application there has this model: `themis config ray` prints what deploys it"
     if status != _OK:
         return f"status {status}"

@@ -4,15 +4,18 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from themis.bundles.bundle import Bundle
 from themis.core.errors import Misconfigured
 from themis.core.types import Hash32
 from themis.engine.tuning import Tuning
-from themis.optimize import journal
-from themis.optimize.journal import Change
-from themis.optimize.machine import here
+
+if TYPE_CHECKING:
+    from themis.optimize.journal import Change
+
+FOLDER: Final = "optimize"
+"""Of journals, in a node's home."""
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +25,7 @@ class InForce:
     """By model; models that were never tuned here are left out."""
 
     tunings: Mapping[Hash32, Tuning]
-    changes: Mapping[Hash32, tuple[Change, Path]]
+    changes: "Mapping[Hash32, tuple[Change, Path]]"
     """The newest change of each, and the journal it is in."""
 
 
@@ -31,6 +34,11 @@ NOTHING: Final = InForce({}, {})
 
 def tunings(home: Path, bundles: Mapping[Hash32, Bundle]) -> InForce:
     """Read the journals. One of another machine, or of another version, is not followed, and that is logged."""
+    if not (home / FOLDER).exists():
+        return NOTHING
+    from themis.optimize import journal  # noqa: PLC0415 (nodes that were never tuned start sooner without it)
+    from themis.optimize.machine import here  # noqa: PLC0415 (as above)
+
     found: dict[Hash32, Tuning] = {}
     changes: dict[Hash32, tuple[Change, Path]] = {}
     machine = here()

@@ -11,13 +11,12 @@ from typing import Final
 from themis.bundles.bundle import MODEL, Bundle
 from themis.core.errors import Misconfigured
 from themis.engine.tuning import Tuning
+from themis.optimize.inforce import FOLDER
 from themis.optimize.machine import Machine
 from themis.optimize.pace import Pace
 from themis.optimize.planner import Lesson
 from themis.optimize.records import MODEL_PART, Outcome, Record, RolledBack, Round, Started, from_record, to_record
 
-FOLDER: Final = "optimize"
-"""In a node's home."""
 _DIGITS: Final = 12
 _HOPE: Final = 0.01
 """Log gain of an unproven candidate from which it is worth a second look."""

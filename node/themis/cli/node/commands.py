@@ -1,8 +1,9 @@
 """`themis check` and `themis run`."""
 
+import gc
 import time
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -53,11 +54,12 @@ def check(context: typer.Context, as_json: Json = False) -> None:
 @app.command()
 def run(context: typer.Context, engine: Elsewhere = None) -> None:
     """Run the node until it is told to stop (SIGTERM or Ctrl-C)."""
-    from themis.api.access import token_of
-    from themis.cli.node import log
-    from themis.cli.node.front import Front
-    from themis.daemon.lead import taken
-    from themis.daemon.preflight import Preflight
+    with _loading():
+        from themis.api.access import token_of
+        from themis.cli.node import log
+        from themis.cli.node.front import Front
+        from themis.daemon.lead import taken
+        from themis.daemon.preflight import Preflight
 
     home = home_of(context)
     if engine is not None:
@@ -72,12 +74,24 @@ def run(context: typer.Context, engine: Elsewhere = None) -> None:
     say("stopped")
 
 
+@contextmanager
+def _loading() -> Iterator[None]:
+    """What is loaded stays: it is not looked through for garbage, neither meanwhile, nor ever after."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def _serve(home: Home, preflight: "Preflight", held: "Held", front: "Front", stop: Stop) -> None:
     """Run the loops in this thread and the API in another, until told to stop."""
-    from themis.api import app as api
-    from themis.api.reading import Reading
-    from themis.daemon.assemble import assemble
-    from themis.replay.verdict import of_home
+    with _loading():
+        from themis.api import app as api
+        from themis.api.reading import Reading
+        from themis.daemon.assemble import assemble
+        from themis.replay.verdict import of_home
 
     running = assemble(preflight.config, preflight, *held)
     reading = Reading(
