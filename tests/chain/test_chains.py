@@ -9,8 +9,16 @@ import pytest
 
 from demo import chains, programs
 from demo.chains import Kind, Settings
+from tests.fakes import ORACLE_ADDRESS, FakeChain
 from tests.patience import until
 from themis.core.errors import Misconfigured, Unavailable
+from themis.core.fees import Fees
+from themis.core.order import order_typed_data
+from themis.core.transaction import Transaction
+from themis.core.types import Address
+from themis.keys.external import ExternalSigner
+from themis.keys.external import Kind as External
+from themis.keys.keystore import KeystoreSigner
 
 LATER_S = 2_000_000_000
 
@@ -34,6 +42,20 @@ def test_accounts_are_funded_and_known(kind: Kind) -> None:
         ]
         balances = {int(chain.rpc("eth_getBalance", account.address, "latest"), 16) for account in chain.accounts}
         assert balances == {10_000 * 10**18}
+        if kind is not Kind.HARDHAT:  # it signs nothing for others
+            _sign(chain, typed_data=kind is Kind.GANACHE)
+
+
+def _sign(chain: chains.RunningChain, *, typed_data: bool) -> None:
+    """What others wrote signs what we ask web3signer for, and gives the bytes that the key itself would."""
+    address, key = (bytes.fromhex(each[2:]) for each in (chain.accounts[0].address, chain.accounts[0].private_key))
+    elsewhere, own = ExternalSigner(chain.rpc_url, External.WEB3SIGNER, Address(address)), KeystoreSigner(key)
+    for fees, to in ((Fees(30, 2), ORACLE_ADDRESS), (Fees(30, 30, typed=False), None)):
+        transaction = Transaction(chain.chain_id, 7, to, b"\x60", 90_000, fees, 5)
+        assert elsewhere.sign(transaction) == own.sign(transaction)
+    if typed_data:
+        message = order_typed_data(FakeChain().order(), chain.chain_id, ORACLE_ADDRESS)
+        assert elsewhere.sign_typed(message) == own.sign_typed(message)
 
 
 def test_settings_are_kept(kind: Kind) -> None:

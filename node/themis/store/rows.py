@@ -25,7 +25,7 @@ TRANSACTION: Final = "hash, raw, nonce, max_fee_wei, priority_fee_wei, job_ids, 
 """Those that `to_transaction` reads."""
 
 
-_KEPT: Final = 4_096
+_KEPT: Final = 1_024
 """Requests whose text is kept: a job is read and written at each of its steps, and its request stays."""
 HEARD: Final = "request, member, kind, hash, salt, signature, at_s"
 """Those of a member's message."""
