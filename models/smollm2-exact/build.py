@@ -22,8 +22,7 @@ import tokens
 from gguf import Gguf
 
 from themis.adopt.adopt import Wishes, adopt
-from themis.bundles import bundle
-from themis.bundles.bundle import CARD, GOLDEN, LICENSE, MODEL, TOKENIZER
+from themis.bundles.bundle import CARD, GOLDEN, LICENSE, MAX_FILE_BYTES, MODEL, TOKENIZER, Bundle
 from themis.core.errors import Misconfigured
 from themis.engine.text import Text
 from themis.exact.decoder import architecture, convert, memory, quantize
@@ -106,7 +105,7 @@ def prepared(weights: Gguf) -> tuple[Architecture, Text]:
 
 def build(weights: Gguf, most: Maxima, built: Path = BUILT, wishes: Wishes = WISHES) -> dict[str, str]:
     """Write the bundle and return what identifies it. Raises Misconfigured."""
-    arch, _ = prepared(weights)
+    arch = architecture.read(config(weights.metadata), CONTEXT)
     numbers = quantize.numbers(weights, arch, most)
     with tempfile.TemporaryDirectory(dir=built.parent) as scratch:
         drafted, made = Path(scratch) / "draft", Path(scratch) / "bundle"
@@ -115,11 +114,11 @@ def build(weights: Gguf, most: Maxima, built: Path = BUILT, wishes: Wishes = WIS
         for name in (LICENSE, CARD):
             shutil.copyfile(HERE / name, drafted / name)
         made.mkdir()
-        adopt(drafted, made, wishes)
+        found = adopt(drafted, made, wishes).bundle
         if built.exists():
             shutil.rmtree(built)
         made.rename(built)
-    return identity(built)
+    return identity(found)
 
 
 def report(weights: Gguf, most: Maxima) -> Report:
@@ -128,12 +127,11 @@ def report(weights: Gguf, most: Maxima) -> Report:
     return convert.compare(weights, arch, (quantize.numbers(weights, arch, most), most), manual(text))
 
 
-def identity(built: Path) -> dict[str, str]:
+def identity(found: Bundle) -> dict[str, str]:
     """What must be the same on every machine: the graph, and the answers that the specification confirmed."""
-    found = bundle.load(built)
     return {
-        "model_sha256": bundle.digest_of(built / MODEL),
-        "golden_sha256": bundle.digest_of(built / GOLDEN),
+        "model_sha256": found.manifest.files[MODEL],
+        "golden_sha256": found.manifest.files[GOLDEN],
         "program_root": "0x" + found.program_root.hex(),
         "weights_root": "0x" + found.weights_root.hex(),
     }
@@ -159,7 +157,7 @@ def main(line: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         weights = source(Path(folder))
         arch, text = prepared(weights)
-        memory.require(arch, memory.free())
+        memory.require(arch, memory.free(), MAX_FILE_BYTES)
         most = convert.scales(weights, arch, calibration(text), None if asked.calibrate else MAXIMA)
         if asked.report:
             print(json.dumps(asdict(report(weights, most)), indent=1))

@@ -64,6 +64,8 @@ class Adopted:
     """Requests with known answers."""
     margin: float | None
     """Of a decoder, see `decoder.Answer`."""
+    bundle: Bundle
+    """As it was loaded from where it was written."""
 
 
 def adopt(source: Path, target: Path, wishes: Wishes) -> Adopted:
@@ -86,9 +88,9 @@ def adopt(source: Path, target: Path, wishes: Wishes) -> Adopted:
     )
     digests = {name: bundle.digest_of(target / name) for name in files}
     (target / MANIFEST).write_text(manifest.render(draft.model_copy(update={"files": digests})))
-    check_here(bundle.load(target))
+    check_here(made := bundle.load(target))
     margins = [each.margin for each in tried if each.margin is not None]
-    return Adopted(not findings, tuple(findings + problems), len(tried), min(margins, default=None))
+    return Adopted(not findings, tuple(findings + problems), len(tried), min(margins, default=None), made)
 
 
 def _findings(found: Foreign) -> list[str]:

@@ -125,7 +125,9 @@ def _top_k(x: Array, k: Array, *, axis: int = -1, largest: int = 1, **_: Any) ->
 
 
 def _product(a: Array, b: Array, a_zero: Array, b_zero: Array, **_: Any) -> Int:
-    return np.asarray((_wide(a) - _wide(a_zero)) @ (_wide(b) - _wide(b_zero)))
+    """Of bytes: in whatever order they are added, sums are integers far below 2^53, and exact in float64."""
+    left, right = ((_wide(x) - _wide(zero)).astype(np.float64) for x, zero in ((a, a_zero), (b, b_zero)))
+    return _wide(np.asarray(left @ right))
 
 
 def _scaled_product(*operands: Array, **_: Any) -> Int:

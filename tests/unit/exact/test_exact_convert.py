@@ -192,6 +192,17 @@ def test_too_little_memory_is_said_before_it_starts(
     assert not (tmp_path / "made").exists()
 
 
+def test_what_no_file_holds_is_refused_before_it_starts(tmp_path: Path, capsys: Captured) -> None:
+    source = checkpoints.write(tmp_path / "large", "mixtral")
+    told = checkpoints.config("mixtral") | {"num_hidden_layers": 100_000}
+    (source / "config.json").write_text(json.dumps(told))
+    assert convert_here(source, tmp_path / "made") == 78
+    said = capsys.readouterr().err
+    assert "weights make a file of 2" in said
+    assert "an exact model is one file of at most 512 MiB" in said
+    assert not (tmp_path / "made").exists()
+
+
 @pytest.mark.parametrize("kind", checkpoints.KINDS)
 def test_weights_are_counted_as_they_are(kind: str) -> None:
     held, tied = checkpoints.tensors(kind), checkpoints.config(kind).get("tie_word_embeddings")

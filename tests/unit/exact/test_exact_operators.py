@@ -160,3 +160,11 @@ def test_the_specification_refuses_a_value_outside_its_type() -> None:
     assert not lint(case.model).exact
     with pytest.raises(ValueError, match="leaves int32"):
         interpret(case.model, case.feed)
+
+
+@pytest.mark.parametrize(("a", "b"), [(255, -128), (255, 127), (0, 127)])
+def test_sums_of_products_of_bytes_are_exact_at_their_largest(a: int, b: int) -> None:
+    terms = 100_003
+    rows, columns = np.full((1, terms), a, np.uint8), np.full((terms, 1), b, np.int8)
+    (found,) = OPERATORS["MatMulInteger"](rows, columns, np.uint8(255 - a), np.int8(1)).ravel()
+    assert found == terms * (2 * a - 255) * (b - 1)

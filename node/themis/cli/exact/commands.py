@@ -61,7 +61,7 @@ def convert(
         raise Misconfigured(f"{target} is there already: choose another --to, or remove it")
     config = _config(source)
     arch = architecture.read(config, context_tokens)
-    memory.require(arch, memory.free())
+    memory.require(arch, memory.free(), bundle.MAX_FILE_BYTES)
     weights = SafeTensors(source)
     content = bundle.read(source, TOKENIZER, MAX_TOKENIZER_BYTES)
     terms = bundle.read(source, LICENSE, MAX_TEXT_BYTES)

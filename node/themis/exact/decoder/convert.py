@@ -48,7 +48,7 @@ class Report:
 
 
 def emit(name: str, numbers: Numbers, context: int, *, every_row: bool = False) -> onnx.ModelProto:
-    """The graph. Raises Misconfigured for a model that is too large to be one file."""
+    """The graph."""
     emitter = Emitter(name, context)
     decoder(emitter, numbers, every_row=every_row)
     return emitter.build()

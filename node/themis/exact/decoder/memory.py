@@ -1,4 +1,4 @@
-"""Whether a conversion fits this machine: said before it starts, for a kernel that ends it says nothing."""
+"""Whether a conversion fits this machine, and a file: said before it starts, for a kernel that ends it says nothing."""
 
 import resource
 from pathlib import Path
@@ -12,8 +12,13 @@ PER_ELEMENT = 24
 """Bytes of the largest matrix, while it is rounded: its floats in 4 bytes, and in 8 twice over."""
 
 
-def require(arch: Architecture, free_bytes: int) -> None:
-    """Raises Misconfigured where a conversion certainly takes more than there is."""
+def require(arch: Architecture, free_bytes: int, file_bytes: int) -> None:
+    """Raises Misconfigured where a conversion certainly takes more than there is, or makes more than nodes load."""
+    if arch.weights > file_bytes:
+        raise Misconfigured(
+            f"too large: {arch.weights:,} weights make a file of {arch.weights >> 20} MiB, and an exact model is one "
+            f"file of at most {file_bytes >> 20} MiB. Take a smaller checkpoint."
+        )
     largest = max(arch.vocabulary, 2 * (arch.experts.inner if arch.experts else arch.inner)) * arch.width
     needed = PER_WEIGHT * arch.weights + PER_ELEMENT * largest
     if needed > free_bytes:
