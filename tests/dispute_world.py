@@ -15,16 +15,18 @@ from themis.chain.contracts import DISPUTE, WARRANTY
 from themis.chain.disputes import REFEREES, Cover, Disputes
 from themis.chain.outbox import Outbox
 from themis.config import EngineConfig
-from themis.core import canonical
-from themis.core.types import Address, Hash32
+from themis.core import canonical, listing
+from themis.core.types import Address, Hash32, Request
 from themis.dispute import adaptors
+from themis.dispute.answers import inputs_of
 from themis.dispute.archive import Archive
+from themis.dispute.notebook import Notebook
 from themis.dispute.served import Served
-from themis.dispute.watching import Hand, Notebook, Watcher
+from themis.dispute.watching import Hand, Watcher
 from themis.exact.referee.proof import AtHand
 from themis.keys.keystore import KeystoreSigner
 from themis.replay import rerun
-from themis.replay.history import Exchange, History
+from themis.replay.history import Exchange, History, InputOf
 from themis.replay.holdings import Holdings
 from themis.replay.verdict import Verifier
 
@@ -86,9 +88,12 @@ class Court:
         return KeystoreSigner(_account(self.world.chain, index).key)
 
     def verifier(self) -> Verifier:
+        return self._verifier(lambda *_: None)
+
+    def _verifier(self, input_of: InputOf) -> Verifier:
         client, start = self.world.client, self.world.start_block
         held = Holdings(client, start, (self.model,), self.folder)
-        return Verifier(client, History(client, start), held, rerun.limits_of(EngineConfig()))
+        return Verifier(client, History(client, start, input_of), held, rerun.limits_of(EngineConfig()))
 
     def watcher(
         self,
@@ -105,8 +110,9 @@ class Court:
         home.mkdir(exist_ok=True)
         hand = Hand(None if dry else signer, signer.address, FEES, Outbox(home / "outbox"), most_bonds_wei)
         kept = archive or Archive(home / "traces", 2**30)
-        parts = (self.disputes, self.verifier(), kept, Served(urls), hand, Notebook(home / "watch.db"))
-        made = Watcher(*parts, said.append)
+        served, notebook = Served(urls), Notebook(home / "watch.db")
+        verifier = self._verifier(inputs_of(served, notebook))
+        made = Watcher(self.disputes, verifier, kept, served, hand, notebook, said.append)
         self.watchers.append(made)
         return made, said
 
@@ -131,6 +137,17 @@ class Court:
         words = canonical.request_words(contracts.decode_request(log.values["request"]))
         client.transact(self.world.operator, FEES, "fulfill", words, output, 0)
         return id_
+
+    def ordered(self, inputs: Sequence[bytes], outputs: Sequence[bytes], *, lane: int) -> Request:
+        """An order for a list, or for one input, that the operator answers so; the requester has paid in advance."""
+        many = len(inputs) > 1
+        order = self.world.order(
+            self.model_id, listing.pack(inputs) if many else inputs[0], lane=lane, items=len(inputs) if many else 0
+        )
+        answer = listing.result_root(inputs, outputs) if many else outputs[0]
+        words, signature = canonical.request_words(order), self.world.signed(order)
+        self.world.client.transact(self.world.operator, FEES, "fulfillOrder", words, signature, answer, 0)
+        return order
 
     def balance_wei(self, account: Address) -> int:
         return int(self.world.client.rpc.call("eth_getBalance", "0x" + account.hex(), "latest"), 16)

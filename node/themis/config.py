@@ -231,7 +231,8 @@ class DisputeConfig(_Section):
     adaptors: tuple[AddressField, ...] = ()
     """Say how the models of these covers read and write: a contract for each preprocessing."""
     openings_urls: tuple[Annotated[str, AfterValidator(spelling.endpoint)], ...] = ()
-    """Who may serve openings of traces: guarantors' `themis watch`. Asked before the chain is, and never believed."""
+    """Who may serve what the chain does not say, and is never believed: guarantors' `themis watch` openings of traces,
+    operators' nodes the inputs of orders and the answers of lists."""
     max_bonds_wei: Wei = 0
     """For challenges, in 24 hours."""
     traces_mib: Annotated[int, Field(ge=64)] = 2_048

@@ -46,7 +46,7 @@ class Answer:
 
     def takes(self, stakes: Contract, member: Any, said: tuple[bytes, bytes], *batch: Any) -> Any:
         statement = (self.hash, said, *(batch or (bytes(32), 0, 0, [])))
-        return stakes.functions.convict(self.cover, self.request, member.address, statement)
+        return stakes.functions.convict(self.cover, self.request, b"", member.address, statement)
 
 
 def test_who_signed_or_revealed_a_convicted_result_loses_its_stake() -> None:

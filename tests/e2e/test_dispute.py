@@ -2,12 +2,13 @@
 
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 
 from benchmarks.games import challenge, output_of, serving, truncated
 from benchmarks.liars import Stage
@@ -17,12 +18,21 @@ from tests.cli_kit import Person
 from tests.dispute_world import BOND_WEI, CHALLENGE_WEI, CLOCK_S, REVEAL_S, Court, Kept
 from tests.homes import SELFTEST
 from tests.world import World
+from themis.api.server import Server
 from themis.bundles import bundle
 from themis.chain import transact
-from themis.chain.contracts import DISPUTE, WARRANTY
+from themis.chain.abi import Artifact, address
+from themis.chain.contracts import COMMITTEE, DISPUTE, FACTORY, WARRANTY, committee_order, compact
+from themis.chain.disputes import Cover, Item
+from themis.config import ApiConfig
+from themis.core import canonical, listing
+from themis.core.committee import OFFER_TYPE, RESULT_TYPE, Forum, typed
 from themis.core.errors import Unavailable
-from themis.core.types import Address, Hash32
+from themis.core.keccak import keccak
+from themis.core.spelling import shown
+from themis.core.types import ETHER, Address, Hash32, Request, Role
 from themis.dispute.archive import Archive
+from themis.engine import traced
 from themis.exact.referee.proof import AtHand
 
 FORWARDER = Address(b"\x77" * 20)
@@ -100,8 +110,9 @@ def test_whoever_is_silent_loses_when_its_clock_runs_out(court: Court, stage: St
 
 
 def test_an_honest_answer_that_a_liar_challenges_keeps_its_bond_and_earns_the_challengers(
-    court: Court, stage: Stage
+    court: Court, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(traced, "_prepared", lambda *_: pytest.fail("a trace is made in a process of its own"))
     honest, said = court.watcher(court.guarantor)
     request = court.answered(input_of(), output_of(stage, dict(stage.honest)), lane=4)
     exchange = court.verifier().history.called("0x" + request.hex())[0]
@@ -281,3 +292,158 @@ def test_what_cannot_be_read_of_one_game_stands_in_no_others_way_and_small_bonds
     assert "has it no more" in told
     assert "challenge: " in told
     assert "a game may cost" in told
+
+
+@contextmanager
+def telling(court: Court, order: Request, inputs: Sequence[bytes], outputs: Sequence[bytes]) -> Iterator[str]:
+    """An operator's node, as far as its orders go."""
+    app = FastAPI()
+
+    @app.get("/v1/orders/{id_}")
+    def one(id_: str) -> dict[str, Any]:
+        return {"input": shown(inputs[0])} if id_ == shown(id_of(court, order)) else {}
+
+    @app.get("/v1/results/{id_}/{index}")
+    def result(id_: str, index: int) -> dict[str, Any]:
+        if id_ != shown(id_of(court, order)):
+            return {}
+        asked = listing.prove_input(inputs, index).siblings
+        said = listing.prove_result(inputs, outputs, index).siblings
+        proofs = {"input_siblings": list(map(shown, asked)), "siblings": list(map(shown, said))}
+        return {"input": shown(inputs[index]), "output": shown(outputs[index])} | proofs
+
+    server = Server(ApiConfig(port=0))
+    server.start(app)
+    try:
+        yield server.url
+    finally:
+        server.stop()
+
+
+def id_of(court: Court, order: Request) -> Hash32:
+    client = court.world.client
+    return canonical.request_id(order, client.chain_id, client.oracle)
+
+
+def test_of_a_list_the_wrong_item_is_convicted_and_an_honest_one_keeps_its_bond(court: Court, stage: Stage) -> None:
+    court.world.deposit(10**10)
+    tensors, honest = truncated(stage), bundle.load(SELFTEST).golden[1]
+    inputs, outputs = [input_of(), honest.input], [output_of(stage, tensors), honest.output]
+    order = court.ordered(inputs, outputs, lane=20)
+    wrong, right = (listing.item_id(id_of(court, order), index) for index in range(2))
+    blind, heard = court.watcher(court.player(8))
+    blind.step()
+    assert any(f"nobody shows item 0 of request {shown(id_of(court, order))}" in line for line in heard), heard
+    with telling(court, order, inputs, outputs) as url:
+        liar, told = court.watcher(court.guarantor, archive=Kept(AtHand(tensors)), urls=[url])
+        watcher, said = court.watcher(court.player(6), urls=[url])
+        watcher.step()
+        shut = [court.watcher(court.player(6))[0], court.watcher(court.guarantor, archive=liar.archive)[0]]
+        liar.step()
+    court.play(*shut)  # nobody shows it any more: both have kept what they need
+    assert convicted(court, wrong), (said, told)
+
+    item = Item(
+        listing.result_root(inputs, outputs),
+        Hash32(keccak(honest.input)),
+        Hash32(keccak(honest.input)),
+        1,
+        honest.output,
+        listing.prove_input(inputs, 1).siblings,
+        listing.prove_result(inputs, outputs, 1).siblings,
+    )
+    data = DISPUTE.call("challenge", court.cover, canonical.request_words(order), item.said)
+    court.send(court.player(7), court.cover.dispute, data, CHALLENGE_WEI)
+    with telling(court, order, inputs, outputs) as url:
+        defender, said = court.watcher(court.guarantor, urls=[url])
+        court.play(defender)
+        before = court.balance_wei(court.guarantor.address)
+        court.later(CLOCK_S + 1)
+        court.play(defender)
+    assert not convicted(court, right)
+    assert 0 < CHALLENGE_WEI * 9 // 10 - (court.balance_wei(court.guarantor.address) - before) < 10**15, said
+
+
+def test_a_single_orders_answer_is_registered_watched_and_convicted(court: Court, stage: Stage) -> None:
+    court.world.deposit(10**10)
+    tensors = truncated(stage)
+    output = output_of(stage, tensors)
+    order = court.ordered([input_of()], [output], lane=21)
+    words = canonical.request_words(order)
+    court.send(court.player(8), court.disputes.warranty, WARRANTY.call("register", court.cover, words, output))
+    court.ordered([input_of()], [bundle.load(SELFTEST).golden[0].output], lane=21)  # the lane is used again
+    with telling(court, order, [input_of()], [output]) as url:
+        liar, told = court.watcher(court.guarantor, archive=Kept(AtHand(tensors)), urls=[url])
+        watcher, said = court.watcher(court.player(6), urls=[url])
+        court.play(watcher, liar)
+    assert convicted(court, id_of(court, order)), (said, told)
+
+
+def founded(court: Court, stakes: Address) -> tuple[Address, list[Any]]:
+    """A committee of two, whose stakes a contract may take, and who offer the model."""
+    client, members = court.world.client, sorted(map(court.player, (8, 9)), key=lambda each: each.address)
+    factory = court.world.deploy(FACTORY, client.oracle)
+    rules = (2, 0, 300, 14 * 86_400, 10**18, 10**17)
+    raised = court.send(members[0], factory, FACTORY.call("create", rules, []))
+    created = shown(FACTORY.topic("CommitteeCreated"))
+    topics = next(log["topics"] for log in raised["logs"] if log["topics"][0] == created)
+    committee = address("0x" + topics[1][-40:])
+    for each in members:
+        joining = COMMITTEE.call("join", each.address, stakes, "https://member.example")
+        court.send(each, committee, joining, 10**18)
+        court.world.grant(court.model_id, each.address, Role.OPERATOR)
+    court.world.grant(court.model_id, committee, Role.OPERATOR)
+    offer = (court.model_id, ETHER, True, 0, 0, 0)
+    signed = said_by(court, committee, members, OFFER_TYPE, *offer)
+    court.send(members[0], committee, COMMITTEE.call("offer", offer, [compact(each) for each in signed]))
+    return committee, members
+
+
+def said_by(court: Court, committee: Address, members: Sequence[Any], type_: str, *values: Any) -> list[bytes]:
+    forum = Forum(court.world.client.chain_id, committee)
+    return [each.sign_typed(typed(forum, type_, *values)) for each in members]
+
+
+def test_members_that_signed_a_convicted_item_lose_their_stakes_once_whoever_is_killed(
+    court: Court, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, client = court.world, court.world.client
+    named = (court.disputes.warranty, court.cover.dispute, [court.cover.adaptor], court.guarantor.address)
+    committee, members = founded(court, world.deploy(Artifact("Stakes"), *named))
+    cover: Cover = court.cover._replace(operator=committee)
+    manifest_hash = bundle.load(SELFTEST).manifest_hash
+    court.send(court.guarantor, court.disputes.warranty, WARRANTY.call("cover", cover, manifest_hash))
+    world.deposit(10**10)
+    inputs, outputs = [input_of(), b"second"], [output_of(stage, truncated(stage)), bytes(6)]
+    order = world.order(court.model_id, listing.pack(inputs), lane=22, items=2, operator=committee)
+    root = listing.result_root(inputs, outputs)
+    whole = canonical.result_hash(id_of(court, order), court.model_id, root, client.chain_id, client.oracle)
+    signed = said_by(court, committee, members, RESULT_TYPE, id_of(court, order), whole)
+    court.send(members[0], committee, committee_order(order, world.signed(order), root, signed))
+
+    killed: list[bytes] = []
+    follow = transact._Followed.receipt
+
+    def die_first(followed: transact._Followed) -> Any:
+        if followed.raws[-1] not in killed:
+            killed.append(followed.raws[-1])
+            raise KeyboardInterrupt
+        return follow(followed)
+
+    def staked() -> list[int]:
+        found = [court.disputes.read(COMMITTEE, committee, "memberOf", each.address)[0] for each in members]
+        return [int(each[0]) for each in found]
+
+    assert staked() == [10**18] * 2
+    with telling(court, order, inputs, outputs) as url:
+        watcher, said = court.watcher(court.player(6), urls=[url])
+        court.play(watcher)
+        court.later(REVEAL_S + 1)
+        monkeypatch.setattr(transact._Followed, "receipt", die_first)
+        for _ in range(40):
+            watcher, said = court.watcher(court.player(6), urls=[url])
+            with suppress(KeyboardInterrupt):
+                if not watcher.step() and sum(staked()) == 0:
+                    break
+    assert staked() == [0, 0], said
+    assert not watcher.step(), "a stake is taken once"

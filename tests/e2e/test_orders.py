@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from themis.core import canonical
 from themis.core.order import order_typed_data
 from themis.core.spelling import shown
 from themis.core.types import ETHER, Hash32, Request, Role
+from themis.dispute.served import Served
 
 KNOWN = bundle.load(SELFTEST).golden[:3]
 FEE = 1_000
@@ -121,6 +123,12 @@ def test_each_answer_of_a_list_is_proved_to_a_contract(scene: Scene, tmp_path: P
         assert proves(proof, shown(known.output))
         assert not proves(proof, shown(known.output + b"\0"))
         assert not proves(proof | {"index": (index + 1) % len(KNOWN)}, shown(known.output))
+    order, root = contracts.decode_order(log.values), log.values["output"]
+    with closing(Served([scene.url])) as served:  # as `themis watch` finds what it runs again
+        shows = served.item(Hash32(log.values["id"]), order, root, 1)
+        assert shows is not None
+        assert (shows[0], shows[1].output) == (KNOWN[1].input, KNOWN[1].output)
+        assert served.item(Hash32(log.values["id"]), order, bytes(32), 1) is None, "it does not lead there"
 
 
 def test_wallets_and_delegated_accounts_sign_too(scene: Scene) -> None:

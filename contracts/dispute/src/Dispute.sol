@@ -6,6 +6,7 @@ import {Roots} from "../../referee/src/Types.sol";
 import {IInferenceOracle, Request} from "../../src/interfaces/IInferenceOracle.sol";
 import {Requests} from "../../src/libraries/Requests.sol";
 import {Claims} from "./Claims.sol";
+import {Items} from "./Items.sol";
 import {Places} from "./Places.sol";
 import {Purse} from "./Purse.sol";
 import {IAdaptor, Link} from "./interfaces/IAdaptor.sol";
@@ -68,7 +69,7 @@ contract Dispute is IDispute, Purse {
     }
 
     /// @inheritdoc IDispute
-    function challenge(Cover calldata cover, Request calldata request, bytes calldata)
+    function challenge(Cover calldata cover, Request calldata request, bytes calldata output)
         external
         payable
         returns (bytes32 game)
@@ -76,7 +77,10 @@ contract Dispute is IDispute, Purse {
         if (msg.value != cover.challengeBond) revert WrongBond(msg.value, cover.challengeBond);
         (bytes32 coverId, bytes32 requestId, bytes32 answer) = Claims.passOn(WARRANTY, IWarranty.openGame.selector);
         uint96 fee = request.token == address(0) ? request.fee : 0;
-        bytes32 hash = Claims.hashWith(cover, requestId, answer, request.inputHash, request.requester, fee);
+        bytes32 inputHash = request.inputHash;
+        uint8 items = request.facts.items();
+        if (items > 0) (inputHash, fee) = (Items.inputHashOf(output), fee / items);
+        bytes32 hash = Claims.hashWith(cover, requestId, answer, inputHash, request.requester, fee);
         game = Claims.gameOf(hash, msg.sender);
         if (_plays[game].turn.phase != Phase.NONE) revert GameRunning(game);
 

@@ -8,6 +8,7 @@ import {Request} from "../../src/interfaces/IInferenceOracle.sol";
 import {Merkle} from "../../src/libraries/Merkle.sol";
 import {Requests} from "../../src/libraries/Requests.sol";
 import {Claims} from "./Claims.sol";
+import {Items} from "./Items.sol";
 import {IStakes} from "./interfaces/IStakes.sol";
 import {Cover, IWarranty} from "./interfaces/IWarranty.sol";
 
@@ -32,7 +33,13 @@ contract Stakes is IStakes {
     }
 
     /// @inheritdoc IStakes
-    function convict(Cover calldata cover, Request calldata request, address member, Statement calldata said) external {
+    function convict(
+        Cover calldata cover,
+        Request calldata request,
+        bytes calldata item,
+        address member,
+        Statement calldata said
+    ) external {
         ICommittee committee = ICommittee(cover.operator);
         if (request.operator != cover.operator || request.modelId != cover.modelId) {
             revert IWarranty.OtherAnswer(request.operator, request.modelId);
@@ -40,9 +47,14 @@ contract Stakes is IStakes {
         if (cover.dispute != DISPUTE || !isAdaptor[cover.adaptor] || !_answersFor(committee, member, cover.guarantor)) {
             revert OtherCover(member, cover.guarantor);
         }
-        if (!WARRANTY.coveredOf(Claims.idOf(cover), said.resultHash).convicted) revert NotConvicted(said.resultHash);
-        bytes32 id = Requests.madeIn(address(WARRANTY.ORACLE()), request, block.chainid);
-        if (!_hasSaid(committee, id, member, said)) revert NotSaid(member, said.resultHash);
+        address oracle = address(WARRANTY.ORACLE());
+        bytes32 id = Requests.madeIn(oracle, request, block.chainid);
+        (bytes32 answer, bytes32 whole) = (said.resultHash, said.resultHash);
+        if (request.facts.items() > 0) (, answer, whole) = Items.open(oracle, request, id, item);
+        if (!WARRANTY.coveredOf(Claims.idOf(cover), answer).convicted) revert NotConvicted(answer);
+        if (whole != said.resultHash || !_hasSaid(committee, id, member, said)) {
+            revert NotSaid(member, said.resultHash);
+        }
 
         committee.convict(member, msg.sender, request.requester);
     }

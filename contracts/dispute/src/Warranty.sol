@@ -6,6 +6,7 @@ import {IModelRegistry} from "../../src/interfaces/IModelRegistry.sol";
 import {Requests} from "../../src/libraries/Requests.sol";
 import {Claims} from "./Claims.sol";
 import {CoveredWord} from "./CoveredWord.sol";
+import {Items} from "./Items.sol";
 import {Purse} from "./Purse.sol";
 import {Bond, Claim, Cover, Covered, IWarranty} from "./interfaces/IWarranty.sol";
 
@@ -197,21 +198,34 @@ contract Warranty is IWarranty, Purse {
         if (request.operator != cover_.operator || request.modelId != cover_.modelId) {
             revert OtherAnswer(request.operator, request.modelId);
         }
-        if (request.facts.items() > 0) revert ListNotCovered();
         coverId = coverIdOf(cover_);
-        requestId = Requests.madeIn(address(ORACLE), request, block.chainid);
-        answer = Requests.resultHash(address(ORACLE), requestId, request.modelId, output);
+        bytes32 whole;
+        (requestId, answer, whole) = _answer(request, output);
         covered = _covered[coverId][answer];
         if (covered.isConvicted()) revert AlreadyConvicted(answer);
         until = covered.registeredUntil();
         if (until == 0) {
             uint256 covering = coveringUntil[coverId];
             if (block.timestamp > covering) revert NotCovering(coverId);
-            if (!_isFinal(request, answer)) revert NotFinal(answer);
+            if (!_isFinal(request, whole)) revert NotFinal(answer);
             until = uint256(request.facts.deadline()) + cover_.window;
             if (covering < until) until = covering;
         }
         if (block.timestamp > until) revert WindowOver(until);
+    }
+
+    /// @return requestId The item's, of a list.
+    /// @return answer The item's, of a list.
+    /// @return whole What the oracle has.
+    function _answer(Request calldata request, bytes calldata output)
+        private
+        view
+        returns (bytes32 requestId, bytes32 answer, bytes32 whole)
+    {
+        requestId = Requests.madeIn(address(ORACLE), request, block.chainid);
+        if (request.facts.items() > 0) return Items.open(address(ORACLE), request, requestId, output);
+        answer = Requests.resultHash(address(ORACLE), requestId, request.modelId, output);
+        whole = answer;
     }
 
     /// @dev As `finalized` says, which would hash request and answer once more.

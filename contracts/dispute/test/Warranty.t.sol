@@ -121,7 +121,7 @@ contract WarrantyTest is Stage {
         _isNotChallengeable(changed, OUTPUT, reason);
         changed.modelId = cover.modelId;
         changed.facts = Facts.wrap(Facts.unwrap(request.facts) | uint256(1) << 248);
-        _isNotChallengeable(changed, OUTPUT, abi.encodeWithSelector(IWarranty.ListNotCovered.selector));
+        _isNotChallengeable(changed, OUTPUT, abi.encodeWithSelector(IWarranty.NotInList.selector, bytes32(0)));
         VM.warp(until);
         warranty.challengeableUntil(cover, request, OUTPUT);
         VM.warp(until + 1);

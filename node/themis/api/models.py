@@ -280,6 +280,8 @@ class Order(_Model):
     result_hash: str | None
     outputs: list[str] | None
     """Of a list, in its order."""
+    input: str | None
+    """Of one that is no list, with its answer: who runs that again has its hash alone from the chain."""
     mined_block: int | None
     mined_tx_hash: str | None
 
@@ -296,6 +298,8 @@ class Result(_Model):
     output: str
     siblings: list[str]
     """From the leaf up."""
+    input_siblings: list[str]
+    """From the input's leaf up to the order's input hash: who challenges the answer shows both."""
 
 
 class Verification(_Model):

@@ -124,6 +124,7 @@ def install(app: FastAPI, door: Door) -> None:
             input=shown(inputs[index]),
             output=shown(answer.parts[index]),
             siblings=[shown(each) for each in proof.siblings],
+            input_siblings=[shown(each) for each in listing.prove_input(inputs, index).siblings],
         )
 
     def _job(order_id: str) -> Job:

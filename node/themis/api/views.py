@@ -82,6 +82,7 @@ def order(job: jobs.Job) -> models.Order:
         output=shown(answer.output) if answer else None,
         result_hash=shown(answer.result_hash) if answer else None,
         outputs=[shown(each) for each in answer.parts] if answer and answer.parts else None,
+        input=shown(job.input) if answer and not job.request.items else None,
         mined_block=job.mined_at.block_number if job.mined_at else None,
         mined_tx_hash=shown(job.mined_at.tx_hash) if job.mined_at else None,
     )

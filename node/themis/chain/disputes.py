@@ -12,7 +12,7 @@ from themis.chain.contracts import DISPUTE, WARRANTY
 from themis.chain.logs import LogReader
 from themis.chain.outbox import Outbox
 from themis.chain.rpc import Call, RpcError
-from themis.core.abi import encode
+from themis.core.abi import decode, encode
 from themis.core.errors import Denied, Misconfigured, Unavailable
 from themis.core.fees import FeePolicy
 from themis.core.keccak import keccak
@@ -29,6 +29,7 @@ FOREVER: Final = 2**40 - 1
 """Until when a cover takes challenges that has not been ended."""
 
 
+_ITEM: Final = ("bytes32", "bytes32", "bytes32", "uint256", "bytes", "bytes32[]", "bytes32[]")
 _COVER: Final = "(address,address,bytes32,bytes32,bytes32,address,address,uint96,uint96,uint40)"
 _CLAIM: Final = f"({_COVER},bytes32,bytes32,bytes32,address,uint96)"
 
@@ -71,6 +72,29 @@ class Claim(NamedTuple):
     def hash(self) -> Hash32:
         """What a game's id is made of, with its challenger."""
         return Hash32(keccak(encode([_CLAIM], [self])))
+
+
+class Item(NamedTuple):
+    """Field for field `Item` in IWarranty.sol: one answer of a list."""
+
+    root: Hash32
+    about: Hash32
+    input_hash: Hash32
+    place: int
+    """`index` there."""
+    output: bytes
+    inputs: Sequence[Hash32]
+    results: Sequence[Hash32]
+
+    @property
+    def said(self) -> bytes:
+        """What stands in the place of an output."""
+        return encode(_ITEM, self)
+
+    @classmethod
+    def read(cls, said: bytes) -> "Item":
+        """Read `said` back."""
+        return cls(*decode(_ITEM, said))
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,16 @@ def prove_result(inputs: Sequence[bytes], outputs: Sequence[bytes], index: int) 
     return merkle.prove(_leaves(inputs, outputs), index)
 
 
+def prove_input(inputs: Sequence[bytes], index: int) -> Proof:
+    """Proof of one input under the order's input hash. Raises as `input_root`, and IndexError as `prove_result`."""
+    return merkle.prove([keccak(each) for each in _bounded(inputs)], index)
+
+
+def item_id(order_id: Hash32, index: int) -> Hash32:
+    """The id of one item of a list, under which it is covered: keccak256(abi.encode(order's id, index))."""
+    return Hash32(keccak(encode(["bytes32", "uint256"], [order_id, index])))
+
+
 def _leaves(inputs: Sequence[bytes], outputs: Sequence[bytes]) -> list[bytes]:
     return [result_leaf(input_, output) for input_, output in zip(_bounded(inputs), outputs, strict=True)]
 

@@ -4,18 +4,16 @@ What it has to do follows from the chain and from its outbox alone: killed anywh
 that was signed last, and a reorganization makes a move due again.
 """
 
-import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 from themis.chain import gas
 from themis.chain.contracts import DISPUTE, WARRANTY
 from themis.chain.disputes import ADAPTOR, Claim, Covering, Disputes, Game, Standing
+from themis.chain.logs import DEEP
 from themis.chain.outbox import Outbox
 from themis.chain.transact import ContractDenied
 from themis.core import canonical
@@ -24,13 +22,16 @@ from themis.core.errors import Denied, Misconfigured, Refused, Unavailable
 from themis.core.fees import FeePolicy
 from themis.core.keccak import keccak
 from themis.core.spelling import ether, shown
-from themis.core.types import Address, Hash32
+from themis.core.types import Address, Hash32, LogPosition
 from themis.dispute import playing
+from themis.dispute.answers import Answer, Answers, Named
 from themis.dispute.archive import Archive
 from themis.dispute.held import Held
+from themis.dispute.notebook import Notebook
 from themis.dispute.playing import Challenger, Guarantor, Planned, Undecided
 from themis.dispute.served import Served
 from themis.dispute.showing import NotInTrace
+from themis.dispute.staked import Staked
 from themis.dispute.tally import CHALLENGER, GUARANTOR, UNDECIDED, Seat, Tally
 from themis.ports import Signer
 from themis.replay.history import Exchange
@@ -43,28 +44,6 @@ GAME_GAS: Final = 1_200_000
 """Of a challenger's moves at most: in benchmarks/lies.json all moves of `withheld` take 840,552."""
 _LATER: Final = frozenset(("TooEarly", "NotNow", "NoGame", "NotConvicted", "TooLate"))
 """Refusals that the next look at the chain explains: the other side, or somebody else, was faster."""
-
-
-class Notebook:
-    """Which answers were run again, and what came of it: so that nothing is run twice. Losing it loses time alone."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        with closing(self._open()) as db, db:
-            db.execute("CREATE TABLE IF NOT EXISTS verdicts (answer BLOB PRIMARY KEY, wrong INTEGER) WITHOUT ROWID")
-
-    def wrong(self, answer: Hash32) -> bool | None:
-        """None: it was not run again yet."""
-        with closing(self._open()) as db:
-            found = db.execute("SELECT wrong FROM verdicts WHERE answer = ?", (answer,)).fetchone()
-        return None if found is None else bool(found[0])
-
-    def note(self, answer: Hash32, *, wrong: bool) -> None:
-        with closing(self._open()) as db, db:
-            db.execute("INSERT OR REPLACE INTO verdicts VALUES (?, ?)", (answer, wrong))
-
-    def _open(self) -> sqlite3.Connection:
-        return sqlite3.connect(self._path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +71,12 @@ class Watcher:
     notebook: Notebook
     say: Callable[[str], None]
     tally: Tally = field(default_factory=Tally)
+    _answers: Answers = field(init=False)
+    _staked: Staked = field(init=False)
+    _paid: set[tuple[Hash32, int]] = field(init=False, default_factory=set)
+    """Convicted games, by where they ended: no stake is left to be taken for them."""
+    _settled: set[tuple[Hash32, Hash32, LogPosition]] = field(init=False, default_factory=set)
+    """By model, id and place: answers that are right, or another model's. They need no second look."""
     _seats: list[Seat] = field(init=False, default_factory=list)
     _challenger: Challenger = field(init=False)
     _guarantor: Guarantor = field(init=False)
@@ -101,6 +86,8 @@ class Watcher:
     def __post_init__(self) -> None:
         self._challenger = Challenger(self.disputes, self.verifier, self.archive, self.served, self._held)
         self._guarantor = Guarantor(self.verifier, self.archive, self._held)
+        self._answers = Answers(self.verifier, self.served, self.notebook)
+        self._staked = Staked(self.disputes)
 
     def step(self) -> bool:
         """Do what is due. True where something was sent, so that more may be due. Raises Unavailable.
@@ -115,6 +102,11 @@ class Watcher:
             if not game.ended and self.hand.account in (game.guarantor, game.challenger):
                 work = partial(self._play, game, covers[game.cover_id])
                 acted |= self._tried(f"game {shown(game.id)}", work)
+        for game in games:
+            if game.moves[-1].name == "Convicted":
+                acted |= self._tried(
+                    f"stakes for game {shown(game.id)}", partial(self._take, game, covers[game.cover_id])
+                )
         for covering in covers.values():
             acted |= self._tried(f"cover {shown(covering.id)}", partial(self._look_after, covering, games))
         self._count(games)
@@ -146,7 +138,9 @@ class Watcher:
         return False
 
     def _play(self, game: Game, covering: Covering) -> bool:
-        exchange = self._exchange(game.request_id)
+        answer = self._answers.find(game.request_id, covering.cover)
+        self._answers.keep(answer)
+        exchange = answer.exchange
         claim = playing.claim_of(covering.cover, game, exchange)
         standing, now_s = self.disputes.standing(game), self.disputes.client.now_s()
         by_s = standing.by_s(self.disputes.reveal_s(game.dispute))
@@ -173,20 +167,40 @@ class Watcher:
             return self._challenger.plan(game, claim, exchange, standing)
         return self._guarantor.plan(game, claim, exchange, standing)
 
+    def _take(self, game: Game, covering: Covering) -> bool:
+        """Stakes of those who signed what was convicted, whoever convicted it: what is due is on the chain."""
+        convicted_at = game.moves[-1].block_number
+        if (game.id, convicted_at) in self._paid:
+            return False
+        answer = self._answers.find(game.request_id, covering.cover)
+        planned = list(self._staked.due(covering, answer))
+        if not planned and int(self.disputes.client.rpc.call("eth_blockNumber"), 16) > convicted_at + DEEP:
+            self._paid.add((game.id, convicted_at))
+        words = answer.named.words
+        return sum(self._tried(words, partial(self._send, each, words)) for each in planned) > 0
+
     def _look_after(self, covering: Covering, games: list[Game]) -> bool:
         """Answers under a cover, and a challenge to each that is wrong."""
         cover = covering.cover
         if cover.guarantor == self.hand.account or not self._is_provable(covering):
             return False
         acted = False
-        for request_id in self._answered(cover.operator):
-            exchange = self._exchange(request_id)
-            answer = exchange.fulfilled.result_hash
-            if exchange.requested.request.model_id != cover.model_id or exchange.requested.request.items:
-                continue
-            if self._is_wrong(exchange) and not self._is_played(games, covering, answer):
-                acted |= self._challenge(covering, exchange, games)
+        for named in self._answers.under(cover):
+            if (cover.model_id, named.id, named.whole.at) not in self._settled:
+                acted |= self._tried(named.words, partial(self._examine, covering, named, games))
         return acted
+
+    def _examine(self, covering: Covering, named: Named, games: list[Game]) -> bool:
+        answer, model_id = self._answers.read(named), covering.cover.model_id
+        wrong = self._is_wrong(answer) if answer.request.model_id == model_id else False
+        if wrong is False:
+            self._settled.add((model_id, named.id, named.whole.at))
+        if not wrong:
+            return False
+        self._answers.keep(answer)
+        if self._is_played(games, covering, answer.exchange.fulfilled.result_hash):
+            return False
+        return self._challenge(covering, answer, games)
 
     def _is_provable(self, covering: Covering) -> bool:
         """Whether the model is held, and read as the cover's adaptor says."""
@@ -204,29 +218,20 @@ class Watcher:
             return False
         return True
 
-    def _answered(self, operator: Address) -> list[Hash32]:
-        """Requests that an operator answered."""
-        events = self.disputes.client.history(
-            ("Fulfilled", "OrderFulfilled"), self.verifier.history.start_block, None, operator
-        )
-        return [Hash32(log.values["id"]) for log, _ in events]
-
-    def _exchange(self, request: Hash32) -> Exchange:
-        return self.verifier.history.called(shown(request))[0]
-
-    def _is_wrong(self, exchange: Exchange) -> bool:
-        answer = exchange.fulfilled.result_hash
-        known = self.notebook.wrong(answer)
+    def _is_wrong(self, answer: Answer) -> bool | None:
+        """None: it cannot be run again here."""
+        hash_ = answer.exchange.fulfilled.result_hash
+        known = self.notebook.wrong(hash_)
         if known is None:
             try:
-                (verdict,) = self.verifier.verify(shown(exchange.requested.id))
+                verdict = self.verifier.run_again(answer.exchange)
             except (Refused, Misconfigured) as error:
-                self._tell(f"request {shown(exchange.requested.id)} cannot be run again: {error}")
-                return False
+                self._tell(f"{answer.named.words} cannot be run again: {error}")
+                return None
             known = verdict.outcome is not Outcome.EQUAL
-            self.notebook.note(answer, wrong=known)
+            self.notebook.note(hash_, wrong=known)
             self.tally.answers.labels("wrong" if known else "right").inc()
-            self.say(f"request {shown(exchange.requested.id)}: its answer is {'WRONG' if known else 'right'}")
+            self.say(f"{answer.named.words}: its answer is {'WRONG' if known else 'right'}")
         return known
 
     def _is_played(self, games: list[Game], covering: Covering, answer: Hash32) -> bool:
@@ -235,16 +240,15 @@ class Watcher:
         about = [game for game in games if (game.cover_id, game.answer) == (covering.id, answer)]
         return bool(covered[-1]) or any(game.challenger == self.hand.account for game in about)
 
-    def _challenge(self, covering: Covering, exchange: Exchange, games: list[Game]) -> bool:
-        cover = covering.cover
-        said = (cover, canonical.request_words(exchange.requested.request), exchange.fulfilled.output)
-        subject = f"request {shown(exchange.requested.id)}"
+    def _challenge(self, covering: Covering, answer: Answer, games: list[Game]) -> bool:
+        cover, subject = covering.cover, answer.named.words
+        said = (cover, canonical.request_words(answer.request), answer.said)
         try:
             self.disputes.read(WARRANTY, self.disputes.warranty, "challengeableUntil", *said)
         except Denied as refused:
             self._tell(f"{subject} is wrong and cannot be challenged: {refused}")
             return False
-        if self._challenger.is_undecided(exchange):
+        if self._challenger.is_undecided(answer.exchange):
             if self._tell(
                 f"{subject} is wrong and is not challenged: only running the model again shows what is wrong"
             ):

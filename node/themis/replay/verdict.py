@@ -55,9 +55,10 @@ class Verifier:
 
     def verify(self, said: str) -> list[Verdict]:
         """Run again what a transaction or a request's id names. Raises as `History.called` and `rerun.answers`."""
-        return [self._verdict(exchange) for exchange in self.history.called(said)]
+        return [self.run_again(exchange) for exchange in self.history.called(said)]
 
-    def _verdict(self, exchange: Exchange) -> Verdict:
+    def run_again(self, exchange: Exchange) -> Verdict:
+        """Raises as `rerun.answers`."""
         asked, answered = exchange.requested, exchange.fulfilled
         model_id = asked.request.model_id
         bundle = self.holdings.find(model_id)

@@ -42,12 +42,14 @@ def test_an_order_is_taken_answered_and_told(scene: Scene) -> None:
     for path in (f"/v1/orders/{id_}", f"/v1/jobs/{id_}"):
         found = scene.get(path)
         assert (found["state"], found["output"]) == ("sending", None), "who could read it now could cancel"
+    assert scene.get(f"/v1/orders/{id_}")["input"] is None
     assert next(each for each in scene.get("/v1/jobs") if each["id"] == id_)["output"] is None
     assert scene.get(f"/v1/jobs/{id_}/words")["answer"] == []
     assert '"output": null' in scene.client.get(f"/v1/jobs/{id_}/stream").text
     scene.bench.mine()
     found = posted(scene, order, b"a question").json()
     assert (found["state"], found["output"], found["outputs"]) == ("done", shown(keccak(b"a question")), None)
+    assert found["input"] == shown(b"a question"), "who runs it again has its hash alone from the chain"
     assert found["mined_block"] == scene.bench.chain.head().number
     assert scene.get(f"/v1/jobs/{id_}")["ordered"]
     assert scene.client.get(f"/v1/results/{id_}/0").status_code == 404
@@ -65,9 +67,12 @@ def test_each_result_of_a_list_is_proved_once_a_block_has_the_root(scene: Scene)
     for index, input_ in enumerate(inputs):
         found = scene.get(f"/v1/results/{id_}/{index}")
         assert (found["root"], found["input"], found["output"]) == (root, shown(input_), shown(keccak(input_)))
-        siblings = tuple(Hash32(bytes.fromhex(each[2:])) for each in found["siblings"])
-        leaf = listing.result_leaf(input_, keccak(input_))
-        assert merkle.verify(Hash32(bytes.fromhex(root[2:])), leaf, merkle.Proof(index, 5, siblings))
+        results, asked = (
+            merkle.Proof(index, 5, tuple(Hash32(bytes.fromhex(each[2:])) for each in found[name]))
+            for name in ("siblings", "input_siblings")
+        )
+        assert merkle.verify(Hash32(bytes.fromhex(root[2:])), listing.result_leaf(input_, keccak(input_)), results)
+        assert merkle.verify(order.input_hash, keccak(input_), asked)
     assert scene.client.get(f"/v1/results/{id_}/5").status_code == 404
 
 

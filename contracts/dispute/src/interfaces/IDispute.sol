@@ -139,6 +139,7 @@ interface IDispute is IPurse {
     error NotConvicted(bytes32 answer);
 
     /// @notice Says that a covered answer is wrong. Exactly the cover's `challengeBond` is sent.
+    /// @param output Of an order for a list an `Item`: the game is about that alone.
     function challenge(Cover calldata cover, Request calldata request, bytes calldata output)
         external
         payable

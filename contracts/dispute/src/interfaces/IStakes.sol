@@ -27,8 +27,15 @@ interface IStakes {
     /// @notice Takes the stake of a member. Anyone.
     /// @param cover Under which the answer was convicted; its operator is the committee.
     /// @param request Or order, that was answered.
+    /// @param item Of an order for a list the `Item` that was convicted; empty otherwise.
     /// @param said The member's statement; without a signature where it revealed the result on chain.
-    function convict(Cover calldata cover, Request calldata request, address member, Statement calldata said) external;
+    function convict(
+        Cover calldata cover,
+        Request calldata request,
+        bytes calldata item,
+        address member,
+        Statement calldata said
+    ) external;
 
     /// @notice Where answers are convicted.
     function WARRANTY() external view returns (IWarranty);

@@ -21,11 +21,25 @@ struct Cover {
 /// @notice What a game is about. Nothing of it is stored: its hash with the challenger is the game's id.
 struct Claim {
     Cover cover;
-    bytes32 requestId;
-    bytes32 answer; // `IInferenceOracle.resultHashOf` of the request and its output
-    bytes32 inputHash; // as the request says
+    bytes32 requestId; // or the item's
+    bytes32 answer; // `IInferenceOracle.resultHashOf` of that and its output
+    bytes32 inputHash; // as the request, or the item, says
     address requester; // as the request says
-    uint96 fee; // of the request, wei; zero for one in a token
+    uint96 fee; // of the request, wei, an item's part rounded down; zero for one in a token
+}
+
+/// @notice One answer of an order for a list (ADR 39): what stands in the place of an output, as abi.encode of these seven fields.
+/// It has an id of its own, keccak256(abi.encode(order's id, index)), and with it a result hash, as if it had been asked alone.
+/// @dev An answer that says to be about another input than the order has there is no answer to it: its output counts as the 64
+/// bytes abi.encode(about, inputHash), which no model says.
+struct Item {
+    bytes32 root; // what the order was answered with
+    bytes32 about; // keccak256 of the input, as the answer says
+    bytes32 inputHash; // keccak256 of the input, as the order says
+    uint256 index; // in the list
+    bytes output;
+    bytes32[] inputs; // siblings from the input's leaf up to the order's input hash, see `Merkle.opens`
+    bytes32[] results; // siblings from the answer's leaf up to `root`
 }
 
 /// @notice A guarantor's money.
@@ -65,7 +79,8 @@ struct Covered {
 /// Warning: a cover is worth what its dispute contract, its adaptor and its free bond are. Whoever relies on one checks all three.
 /// Warning: what is proved of an answer is what the adaptor can say of its model: see the adaptor.
 /// Warning: the bond may be smaller than the answers it stands for together.
-/// Orders are covered as requests are. A list under one root (`Facts.items` above zero) is not covered yet.
+/// Orders are covered as requests are, and of an order for a list (`Facts.items` above zero) each item by itself: in the place of the
+/// output stands an `Item`, which proves it. Warning: whose proof nobody shows is known to nobody, and cannot be challenged.
 interface IWarranty is IPurse {
     /// @notice A guarantor covers answers from now on, and those given before that can still be challenged.
     event CoverBegun(bytes32 indexed coverId, address indexed operator, bytes32 indexed modelId, Cover cover);
@@ -111,8 +126,8 @@ interface IWarranty is IPurse {
     error NotCovering(bytes32 coverId);
     /// @notice The request names another operator or model than the cover.
     error OtherAnswer(address operator, bytes32 modelId);
-    /// @notice A list under one root is not covered yet.
-    error ListNotCovered();
+    /// @notice The item does not lead to the order's input hash, or not to the root that answers it.
+    error NotInList(bytes32 orderId);
     /// @notice Not the final answer to this request, or its lane was used again before it was registered.
     error NotFinal(bytes32 answer);
     /// @notice Challenges of this answer were taken until then.
@@ -155,6 +170,7 @@ interface IWarranty is IPurse {
     // answers
 
     /// @notice Sets an answer's bond aside. Anyone, before the lane is used again.
+    /// @param output Of an order for a list an `Item`, here and below.
     function register(Cover calldata cover_, Request calldata request, bytes calldata output) external;
 
     /// @notice Frees the bond of an answer whose window is over. Anyone.
@@ -164,8 +180,8 @@ interface IWarranty is IPurse {
 
     /// @notice A game begins: checks that the answer is final and covered, and sets its bond aside.
     /// @return coverId The cover's id.
-    /// @return requestId The request's.
-    /// @return answer `IInferenceOracle.resultHashOf` of request and output, under which it is known here.
+    /// @return requestId The request's, or the item's.
+    /// @return answer `IInferenceOracle.resultHashOf` of that and the output, under which it is known here.
     function openGame(Cover calldata cover_, Request calldata request, bytes calldata output)
         external
         returns (bytes32 coverId, bytes32 requestId, bytes32 answer);

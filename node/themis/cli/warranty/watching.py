@@ -73,9 +73,11 @@ def _go_on(watcher: "Watcher", stop: Stop, *, once: bool, poll_s: float) -> None
 
 
 def _watcher(home: "Home", config: "Config", *, dry_run: bool) -> "Watcher":
+    from themis.dispute.answers import inputs_of
     from themis.dispute.archive import Archive
+    from themis.dispute.notebook import Notebook
     from themis.dispute.served import Served
-    from themis.dispute.watching import Hand, Notebook, Watcher
+    from themis.dispute.watching import Hand, Watcher
     from themis.replay.verdict import of_home
 
     client = wallet.connect(config)
@@ -86,12 +88,13 @@ def _watcher(home: "Home", config: "Config", *, dry_run: bool) -> "Watcher":
     account = wallet.own_address(home, config) if signer is None else signer.address
     hand = Hand(signer, account, config.fees.limits(), wallet.outbox(home), config.dispute.max_bonds_wei)
     home.path.mkdir(parents=True, exist_ok=True)
+    served, notebook = Served(config.dispute.openings_urls), Notebook(home.path / "watch.db")
     return Watcher(
         disputes,
-        of_home(client, home.path, config, lambda *_: None),
+        of_home(client, home.path, config, inputs_of(served, notebook)),
         Archive(home.path / TRACES, config.dispute.traces_mib * MIB),
-        Served(config.dispute.openings_urls),
+        served,
         hand,
-        Notebook(home.path / "watch.db"),
+        notebook,
         say,
     )
