@@ -13,8 +13,9 @@ from tests import small_language_model
 from tests.fakes import MODEL
 from themis.bundles import bundle
 from themis.bundles.bundle import Bundle
+from themis.core.types import Draft
 from themis.engine import engine as engines
-from themis.engine.engine import OnnxEngine, is_tunable
+from themis.engine.engine import OnnxEngine, Timing, is_tunable
 from themis.engine.runner import OneByOne
 from themis.engine.tuning import untuned
 from themis.exact import rewrite as rewriting
@@ -140,3 +141,14 @@ def test_the_profile_says_where_time_goes(cut: Bundle) -> None:
         seen.append(plan.moves[0].knob)
         planner.lessons.append(Lesson(plan.moves, untuned(cut), plan.candidate, -0.1, settled=True, kept=False))
     assert not set(seen) & {"processes", "step", "patterns"}
+
+
+def test_a_request_is_worth_what_is_written_and_an_eighth_of_what_is_read(cut: Bundle) -> None:
+    """The guard expects seconds by it."""
+    engine, seen, drafts = OnnxEngine({MODEL: cut}, 1), list[Timing](), list[Draft]()
+    engine.observe = lambda _, __, timing: seen.append(timing)
+    for question in QUESTIONS[:2]:
+        engine.stream(MODEL, question, drafts.append)
+    written = [max(len(each.tokens) for each in drafts)] * 2
+    assert [each.tokens for each in seen] == [1 + written[0], 1 + len(QUESTIONS[1]) // 32 + written[1]]
+    assert {each.requests for each in seen} == {1}
