@@ -1,6 +1,5 @@
 """Runtime bytecode as instructions, and where the compiler's metadata begins: code hidden there runs, too."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,7 +20,7 @@ class Program:
     """Opcode of each instruction."""
     values: tuple[int, ...]
     """What a PUSH pushes; 0 elsewhere."""
-    jumpdests: Mapping[int, int]
+    jumpdests: dict[int, int]
     """Program counter of each JUMPDEST -> index of its instruction."""
     end: int
     """Where the compiler's metadata begins, or the code ends."""

@@ -6,8 +6,7 @@ paths knew here, the path forgets it and goes on: every round leaves less to kno
 what only another one knew.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from themis.evm import taint as t
@@ -25,21 +24,31 @@ _DECIDED: Final = t.HOLDS | t.FAILS
 
 Key = tuple[int, ...]
 Facts = tuple[int, ...]
-Seen = dict[Key, "Met"]
 
 
 @dataclass(slots=True)
 class Met:
-    """What went on from a place."""
+    """What went on from a place: the newest path."""
 
     stack: list[Word]
-    """Of the newest path."""
+    level: int
+    handed_over: bool
+    knows: bool
     exposed: int
     """Storage places at stake on some path."""
     again: bool = False
     """They made one go on."""
-    known: Facts | None = None
-    """Facts of the stack, once another path came by: four of five places never see one."""
+    said: Facts | None = None
+    """Facts of the stack, once another path came by."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """Where paths of a function have been. Four of five places see one only, and whoever is alone needs no key."""
+
+    alone: dict[int, Met | None] = field(default_factory=dict)
+    """By index; None where a second one came."""
+    met: dict[Key, Met] = field(default_factory=dict)
 
 
 def facts(stack: list[Word]) -> Facts:
@@ -52,32 +61,39 @@ def facts(stack: list[Word]) -> Facts:
     )
 
 
-def key(index: int, m: Machine, jumpdests: Mapping[int, int]) -> Key:
+def _key(index: int, path: Met | Machine, jumpdests: dict[int, int]) -> Key:
     """Paths with different keys are never compared.
 
     A key says how far the path got past guards, whether a call is behind it, and whom it returns to: the code addresses
     nearest the top.
     """
-    context = [*filter(jumpdests.__contains__, m.stack[: -_CONTEXT_DEPTH - 1 : -1])][:_CONTEXT]
-    top = m.stack[-_TOLD_APART:]
-    truths = [min(known, _NOTHING) for known in facts(top)] if m.knows else [_NOTHING] * len(top)
-    return (index, m.level, int(m.handed_over), *truths, *context)
+    context = [*filter(jumpdests.__contains__, path.stack[: -_CONTEXT_DEPTH - 1 : -1])][:_CONTEXT]
+    top = path.stack[-_TOLD_APART:]
+    truths = [min(known, _NOTHING) for known in facts(top)] if path.knows else [_NOTHING] * len(top)
+    return (index, path.level, int(path.handed_over), *truths, *context)
 
 
-def ends(seen: Seen, place: Key, m: Machine, *, calls: bool) -> bool:
+def ends(seen: Seen, index: int, m: Machine, jumpdests: dict[int, int], *, calls: bool) -> bool:
     """True if the path ends here; else it goes on, and knows no more than `seen` now says.
 
     `calls`: the contract calls others, so what a path has read before matters to what comes after.
     """
     m.apart = m.serial
     exposed = m.at_stake() if calls else 0
-    found = seen.get(place)
+    if index not in seen.alone:
+        seen.alone[index] = Met(m.stack.copy(), m.level, m.handed_over, m.knows, exposed)
+        return False
+    if first := seen.alone[index]:
+        seen.met[_key(index, first, jumpdests)] = first
+        seen.alone[index] = None
+    place = _key(index, m, jumpdests)
+    found = seen.met.get(place)
     if found is None:
-        seen[place] = Met(m.stack.copy(), exposed)
+        seen.met[place] = Met(m.stack.copy(), m.level, m.handed_over, m.knows, exposed)
         return False
     adds = not found.again and exposed & ~found.exposed != 0  # a loop may add for ever
-    mine, before = facts(m.stack), found.known or facts(found.stack)
-    found.known = before
+    mine, before = facts(m.stack), found.said or facts(found.stack)
+    found.said = before
     if before == mine and not adds:
         return True
     common = [
@@ -89,6 +105,7 @@ def ends(seen: Seen, place: Key, m: Machine, *, calls: bool) -> bool:
         return True
     for depth, known in enumerate(mine):
         if known != _NOTHING and (depth >= len(after) or after[depth] != known):
-            m.stack[-1 - depth] = t.forgotten(m.stack[-1 - depth], place[0], depth)
-    seen[place] = Met(m.stack.copy(), exposed | found.exposed, found.again or adds)
+            m.stack[-1 - depth] = t.forgotten(m.stack[-1 - depth], index, depth)
+    found.stack, found.said = m.stack.copy(), None
+    found.exposed, found.again = exposed | found.exposed, found.again or adds
     return False

@@ -61,7 +61,7 @@ class _Walk:
     pcs: list[int]
     work: list[_Path]
     begun: bool = False
-    seen: joins.Seen = field(default_factory=dict)
+    seen: joins.Seen = field(default_factory=joins.Seen)
     hinges: list[tuple[int, int, int, int]] = field(default_factory=list)
     """Tokens that depend on who writes to storage: position, places of the target, the authority, and asked."""
     takes: list[tuple[int, int, Taken]] = field(default_factory=list)
@@ -265,7 +265,7 @@ class Tracer:
         """Run an instruction after which a path goes on elsewhere, or not at all (None)."""
         opcode, jumpdests = self.program.ops[index], self.program.jumpdests
         if opcode == op.JUMPDEST:
-            if joins.ends(walk.seen, joins.key(index, m, jumpdests), m, calls=self._calls):
+            if joins.ends(walk.seen, index, m, jumpdests, calls=self._calls):
                 self._emit(walk, v.ID["JOIN"], index)
                 return None
             return index + 1
