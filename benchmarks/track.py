@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 from urllib.request import urlopen
@@ -31,6 +31,7 @@ REQUEST_GAS: Final = 400_000
 FEE_WEI: Final = 10**15
 TIMEOUT_S: Final = 120
 BATCH: Final = 100
+KEPT_BACK_S: Final = 2.0
 CLOCK_TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
@@ -71,6 +72,10 @@ class Track:
     url: str = ""
     start_s: float = 0.0
     lane: int = 0
+    asked: dict[int, Transaction] = field(default_factory=dict)
+    """The requester's transactions, by nonce."""
+    _mined: int = 0
+    _moved_s: float = 0.0
 
     def burst(self, number: int) -> tuple[float, int]:
         """Seconds until the last answer, and how many requests had none."""
@@ -83,6 +88,7 @@ class Track:
         while answered < number and time.monotonic() - start < TIMEOUT_S:
             time.sleep(0.02)
             answered = self.answered(first_block) - before
+            self._free(start)
         return time.monotonic() - start, number - answered
 
     def one(self) -> tuple[int, float]:
@@ -104,9 +110,8 @@ class Track:
         return seen[fulfilled] - seen[requested], time.monotonic() - start
 
     def signed(self, number: int) -> list[bytes]:
-        requester, client = self.world.requester, self.world.client
-        # a transaction of the last burst may still be in the pool
-        nonce = int(client.rpc.call("eth_getTransactionCount", "0x" + requester.address.hex(), "pending"), 16)
+        client = self.world.client
+        nonce = self._nonce("pending")  # a transaction of the last burst may still be in the pool
         fees = FEES.quote(Market(10**10, 0))
         deadline_s = self.world.now_s() + 3_600
         raws = []
@@ -114,14 +119,34 @@ class Track:
             self.lane += 1
             ask = (self.model_id, self.world.operator.address, UseClass.COMMERCIAL, self.lane, deadline_s, 0)
             data = ORACLE.call("request", ask, self.input)
-            raws.append(
-                requester.sign(
-                    Transaction(
-                        client.chain_id, nonce + offset, client.oracle, data, REQUEST_GAS, fees, value_wei=FEE_WEI
-                    )
-                )
+            asked = Transaction(
+                client.chain_id, nonce + offset, client.oracle, data, REQUEST_GAS, fees, value_wei=FEE_WEI
             )
+            self.asked[asked.nonce] = asked
+            raws.append(self.world.requester.sign(asked))
         return raws
+
+    def _free(self, begun_s: float) -> None:
+        """Replace a request that the pool keeps back.
+
+        Anvil 1.7.1 now and then puts a transaction whose turn it is among those whose turn it is not, and no block that
+        is mined frees it: that is no fault of the node.
+        """
+        now_s, mined = time.monotonic(), self._nonce("latest")
+        if mined != self._mined or mined not in self.asked:
+            self._mined, self._moved_s = mined, now_s
+        elif now_s - max(begun_s, self._moved_s) > KEPT_BACK_S:
+            self._moved_s = now_s
+            dearer = FEES.bump(self.asked[mined].fees, Market(10**10, 0))
+            if dearer is not None:
+                self.asked[mined] = replace(self.asked[mined], fees=dearer)
+                self.world.client.rpc.batch(
+                    [("eth_sendRawTransaction", ["0x" + self.world.requester.sign(self.asked[mined]).hex()])]
+                )
+
+    def _nonce(self, block: str) -> int:
+        requester = "0x" + self.world.requester.address.hex()
+        return int(self.world.client.rpc.call("eth_getTransactionCount", requester, block), 16)
 
     def answered(self, first_block: int) -> int:
         client = self.world.client
