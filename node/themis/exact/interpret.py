@@ -126,8 +126,12 @@ def _top_k(x: Array, k: Array, *, axis: int = -1, largest: int = 1, **_: Any) ->
 
 def _product(a: Array, b: Array, a_zero: Array, b_zero: Array, **_: Any) -> Int:
     """Of bytes: in whatever order they are added, sums are integers far below 2^53, and exact in float64."""
-    left, right = ((_wide(x) - _wide(zero)).astype(np.float64) for x, zero in ((a, a_zero), (b, b_zero)))
-    return _wide(np.asarray(left @ right))
+    return _wide(np.asarray(_centered(a, a_zero) @ _centered(b, b_zero)))
+
+
+def _centered(x: Array, zero: Array) -> Array:
+    wide = x.astype(np.float64)
+    return wide - zero if zero.any() else wide
 
 
 def _scaled_product(*operands: Array, **_: Any) -> Int:
