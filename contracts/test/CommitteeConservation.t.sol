@@ -2,16 +2,17 @@
 pragma solidity 0.8.30;
 
 import {CommitteeFactory} from "../src/committee/CommitteeFactory.sol";
-import {ICommittee, Offer, Rules, Signature} from "../src/interfaces/ICommittee.sol";
+import {ICommittee, Rules} from "../src/interfaces/ICommittee.sol";
 import {CommitteeRoles} from "./support/CommitteeRoles.sol";
 import {Fixture} from "./support/Fixture.sol";
+import {Reaching} from "./support/Reaching.sol";
 import {VM} from "./support/Vm.sol";
 
 /// @notice Invariants 1 to 10 of the protocol for a committee, with every role played at random and time passing. (Vouchers that are used
-/// or expired are `ConservationTest`'s; an offer's nonce is `CommitteeMembersTest`'s.)
+/// or expired are `ConservationTest`'s.)
 /// forge-config: default.invariant.runs = 6
 /// forge-config: default.invariant.depth = 60
-contract CommitteeConservationTest is Fixture {
+contract CommitteeConservationTest is Fixture, Reaching {
     struct FuzzSelector {
         address addr;
         bytes4[] selectors;
@@ -20,18 +21,17 @@ contract CommitteeConservationTest is Fixture {
     /// @dev For whoever looks with -vvvv.
     event Total(CommitteeRoles.Reached reached);
 
+    CommitteeFactory private factory;
+    ICommittee private committee;
     CommitteeRoles private roles;
 
     function setUp() public override {
         super.setUp();
         _publish(ALL_GRANT);
-        ICommittee committee = ICommittee(
-            new CommitteeFactory(oracle)
-                .create(Rules(2, ROYALTY_BPS, 300, 7 days, 10 ether + 7, 1 ether + 3), new address[](0))
-        );
-        roles = new CommitteeRoles(committee, modelId, LICENSOR_KEY, _keys());
-        VM.prank(address(committee)); // who signs offers is tested elsewhere
-        oracle.serve(modelId, address(0), 0, 0);
+        factory = new CommitteeFactory(oracle);
+        Rules memory rules = Rules(2, ROYALTY_BPS, 300, 7 days, 10 ether + 7, 1 ether + 3);
+        committee = ICommittee(factory.create(rules, new address[](0)));
+        roles = new CommitteeRoles(factory, committee, modelId, LICENSOR_KEY, _keys());
     }
 
     function targetContracts() external view returns (address[] memory targets) {
@@ -63,11 +63,16 @@ contract CommitteeConservationTest is Fixture {
         roles.assertProgress();
     }
 
-    /// @dev Random play is worth what it reaches.
+    /// @dev Random play is worth what it reaches: every function, and all that is at stake.
     function test_roles_reachWhatIsAtStake() public {
+        VM.pauseGasMetering(); // more than a block holds
+        _expectCalls("Committee");
+        _expectCalls("CommitteeFactory");
         uint256[10] memory total;
         for (uint256 run; run < 28; ++run) {
             setUp();
+            _watch(0, address(committee));
+            _watch(1, address(factory));
             _play(run);
             uint256[10] memory reached = abi.decode(abi.encode(roles.reached()), (uint256[10]));
             for (uint256 i; i < total.length; ++i) {
@@ -76,6 +81,7 @@ contract CommitteeConservationTest is Fixture {
             invariant_all();
             afterInvariant();
         }
+        _assertAllReached();
         CommitteeRoles.Reached memory all = abi.decode(abi.encode(total), (CommitteeRoles.Reached));
         emit Total(all);
         VM.assertTrue(
@@ -88,8 +94,7 @@ contract CommitteeConservationTest is Fixture {
         bytes4[] memory plays = roles.plays();
         for (uint256 i; i < 100; ++i) {
             uint256 seed = uint256(keccak256(abi.encode(run, i)));
-            (bool done,) = address(roles).call(abi.encodeWithSelector(plays[seed % plays.length], seed / plays.length));
-            VM.assertTrue(done);
+            _seen(address(roles), abi.encodeWithSelector(plays[seed % plays.length], seed / plays.length));
         }
     }
 

@@ -4,10 +4,11 @@ pragma solidity 0.8.30;
 import {Books} from "./support/Books.sol";
 import {Fixture} from "./support/Fixture.sol";
 import {Orderers} from "./support/Orderers.sol";
+import {Reaching} from "./support/Reaching.sol";
 import {VM} from "./support/Vm.sol";
 
 /// @notice Invariants 1, 2, 4, 5, 6, 8 and 9 of the protocol, with every role played at random and time passing.
-contract ConservationTest is Fixture {
+contract ConservationTest is Fixture, Reaching {
     struct FuzzSelector {
         address addr;
         bytes4[] selectors;
@@ -45,17 +46,23 @@ contract ConservationTest is Fixture {
         _8_noVoucherAgainstTheRules();
     }
 
-    /// @dev 9, progress: asked once at the end of each play, as it moves time and money.
+    /// @dev 9, progress: asked once at the end of each play, as it moves time and money; and what of 5 needs no asking before.
     function afterInvariant() public {
+        roles.assertModels();
         roles.assertProgress();
     }
 
-    /// @dev Random play is worth what it reaches: a tenth of what the invariant makes reaches all that is at stake, often.
+    /// @dev Random play is worth what it reaches: a tenth of what the invariant makes reaches every function, and all that is at stake
+    /// often.
     function test_roles_reachWhatIsAtStake() public {
         VM.pauseGasMetering(); // more than a block holds
+        _expectCalls("InferenceOracle");
+        _expectCalls("Registry");
         uint256[21] memory total;
         for (uint256 run; run < 25; ++run) {
             setUp();
+            _watch(0, address(oracle));
+            _watch(1, address(registry));
             _play(run);
             uint256[21] memory reached = abi.decode(abi.encode(roles.reached()), (uint256[21]));
             for (uint256 i; i < total.length; ++i) {
@@ -64,6 +71,7 @@ contract ConservationTest is Fixture {
             invariant_all();
             afterInvariant();
         }
+        _assertAllReached();
         Books.Reached memory all = abi.decode(abi.encode(total), (Books.Reached));
         emit Total(all);
         VM.assertTrue(all.activations >= 150 && all.requests >= 120 && all.firstUses >= 15);
@@ -79,8 +87,7 @@ contract ConservationTest is Fixture {
         bytes4[] memory plays = roles.plays();
         for (uint256 i; i < 150; ++i) {
             uint256 seed = uint256(keccak256(abi.encode(run, i)));
-            (bool done,) = address(roles).call(abi.encodeWithSelector(plays[seed % plays.length], seed / plays.length));
-            VM.assertTrue(done);
+            _seen(address(roles), abi.encodeWithSelector(plays[seed % plays.length], seed / plays.length));
         }
     }
 

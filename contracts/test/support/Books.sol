@@ -125,6 +125,8 @@ abstract contract Books {
     address[ACCOUNTS] private _accounts;
     Known[] internal _known;
     Version[] internal _versions;
+    bytes32[] private _models; // registered, the played one first
+    mapping(bytes32 modelId => address) internal _registrants;
     address internal _licensor;
     uint16 internal _epoch;
     mapping(address licensor => mapping(uint256 nonce => bool)) internal _canceled;
@@ -147,6 +149,7 @@ abstract contract Books {
             _accounts[i] = VM.addr(keyOfAccount(i));
         }
         _licensor = REGISTRY.licensorOf(modelId);
+        _registered(modelId, _licensor);
         (uint24 version, Policy policy) = REGISTRY.termsInForce(modelId);
         require(version == 1);
         _versions.push(Version(uint40(block.timestamp), policy));
@@ -204,6 +207,15 @@ abstract contract Books {
             state = LENS.waitingOf(MODEL_ID, accountOf(who), roleOf(who));
             VM.assertEq(state.seq, book.waiting.seq);
             if (state.seq > 0) _assertCount(book.waiting, state);
+        }
+    }
+
+    /// @dev 5: a model is its registrant's for ever, and its licensor's.
+    function assertModels() external view {
+        for (uint256 i; i < _models.length; ++i) {
+            address registrant = _registrants[_models[i]];
+            VM.assertEq(REGISTRY.registrantOf(_models[i]), registrant);
+            VM.assertEq(REGISTRY.licensorOf(_models[i]), i == 0 ? _licensor : registrant);
         }
     }
 
@@ -493,6 +505,11 @@ abstract contract Books {
     }
 
     // what was
+
+    function _registered(bytes32 modelId, address registrant) internal {
+        _models.push(modelId);
+        _registrants[modelId] = registrant;
+    }
 
     function _entered(Grant memory grant, Outcome outcome) internal {
         Book storage book = _books[grant.licensee][grant.role];

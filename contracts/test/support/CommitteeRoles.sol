@@ -3,7 +3,8 @@ pragma solidity 0.8.30;
 
 import {Plain} from "./Plain.sol";
 import {VM, account} from "./Vm.sol";
-import {ICommittee, Member, Offer, Signature, Statement} from "../../src/interfaces/ICommittee.sol";
+import {ICommittee, Member, Offer, Rules, Signature, Statement} from "../../src/interfaces/ICommittee.sol";
+import {ICommitteeFactory} from "../../src/interfaces/ICommitteeFactory.sol";
 import {Ask, IInferenceOracle, Request, State} from "../../src/interfaces/IInferenceOracle.sol";
 import {Grant, ILicenseRegistry, Role, UseClass} from "../../src/interfaces/ILicenseRegistry.sol";
 
@@ -37,6 +38,7 @@ contract CommitteeRoles {
     bytes private constant WRONG = "wrong";
     uint16 private constant ROYALTY_BPS = 1250;
 
+    ICommitteeFactory private immutable FACTORY;
     ICommittee private immutable COMMITTEE;
     IInferenceOracle private immutable ORACLE;
     ILicenseRegistry private immutable REGISTRY;
@@ -47,6 +49,7 @@ contract CommitteeRoles {
     uint256 private constant REQUESTER_KEY = 0xA5C;
     address private immutable REQUESTER = VM.addr(REQUESTER_KEY);
     address private immutable REPORTER = account("reporting");
+    address private immutable SLASHER = account("slashing"); // whom members name
 
     mapping(uint256 property => string) public violation;
     mapping(address licensee => bytes) private _vouchers;
@@ -56,12 +59,20 @@ contract CommitteeRoles {
     mapping(address licensee => bool) private _granted;
     mapping(address licensee => uint32) private _seqs;
     mapping(address member => bool) private _wasSlashed;
+    bool private _serving;
+    uint96 private _minFee; // of the offer, wei
     uint256 private _pays; // of all answers, wei
     uint256 private _staked; // by all who joined or topped up
     uint256 private _lost; // of stakes
 
-    constructor(ICommittee committee, bytes32 modelId, uint256 licensorKey, uint256[4] memory keys) {
-        (COMMITTEE, MODEL_ID, LICENSOR_KEY, _keys) = (committee, modelId, licensorKey, keys);
+    constructor(
+        ICommitteeFactory factory,
+        ICommittee committee,
+        bytes32 modelId,
+        uint256 licensorKey,
+        uint256[4] memory keys
+    ) {
+        (FACTORY, COMMITTEE, MODEL_ID, LICENSOR_KEY, _keys) = (factory, committee, modelId, licensorKey, keys);
         (ORACLE, REGISTRY) = (committee.ORACLE(), ILicenseRegistry(address(committee.ORACLE().REGISTRY())));
         (STAKE, WINDOW) = (committee.rules().stake, committee.rules().window);
         _grant(REQUESTER, Role.REQUESTER);
@@ -70,6 +81,7 @@ contract CommitteeRoles {
             _grant(_who(i), Role.OPERATOR);
             _join(i);
         }
+        _offer(Offer(MODEL_ID, ETHER, true, 0, 0, 0), 0, 1);
     }
 
     function plays() external pure returns (bytes4[] memory selectors) {
@@ -101,22 +113,29 @@ contract CommitteeRoles {
     // requester
 
     function ask(uint256 seed) public {
-        uint64 lane = uint64(_pick(seed, 0, 5));
-        uint96 fee = _pick(seed, 1, 4) == 0 ? 0 : uint96(_pick(seed, 2, 1 ether));
-        uint40 deadline = uint40(block.timestamp + WINDOW + _pick(seed, 3, 11 * WINDOW));
-        (State state, uint32 seq,) = ORACLE.stateOf(REQUESTER, lane);
-        if (state == State.OPEN) return;
-        VM.deal(REQUESTER, REQUESTER.balance + fee);
-        VM.prank(REQUESTER);
-        bytes32 id =
-            ORACLE.request{value: fee}(Ask(MODEL_ID, address(COMMITTEE), UseClass.COMMERCIAL, lane, deadline, 0), "in");
         Plain memory made;
-        (made.requester, made.lane, made.seq, made.modelId) = (REQUESTER, lane, seq + 1, MODEL_ID);
-        (made.inputHash, made.operator, made.fee) = (keccak256("in"), address(COMMITTEE), fee);
-        (made.royaltyBps, made.termsVersion, made.useClass) = (fee > 0 ? ROYALTY_BPS : 0, 1, UseClass.COMMERCIAL);
-        (made.licensee, made.grantSeq, made.deadline) = (REQUESTER, 1, deadline);
-        _check(2, ORACLE.idOf(made.wire()) == id, "another request was made");
-        _known.push(Known(made, id, false));
+        (made.requester, made.lane, made.modelId) = (REQUESTER, uint64(_pick(seed, 0, 5)), MODEL_ID);
+        made.fee = _pick(seed, 1, 4) == 0 ? 0 : uint96(_pick(seed, 2, 1 ether));
+        (made.inputHash, made.operator, made.useClass) = (keccak256("in"), address(COMMITTEE), UseClass.COMMERCIAL);
+        (made.royaltyBps, made.termsVersion) = (made.fee > 0 ? ROYALTY_BPS : 0, 1);
+        (made.licensee, made.grantSeq) = (REQUESTER, 1);
+        made.deadline = uint40(block.timestamp + WINDOW + _pick(seed, 3, 11 * WINDOW));
+        (State state, uint32 last,) = ORACLE.stateOf(REQUESTER, made.lane);
+        made.seq = last + 1;
+        bool allowed = state != State.OPEN && _serving && made.fee - _royaltyOf(made.fee) >= _minFee;
+        VM.deal(REQUESTER, REQUESTER.balance + made.fee);
+        VM.prank(REQUESTER);
+        try ORACLE.request{value: made.fee}(
+            Ask(MODEL_ID, address(COMMITTEE), UseClass.COMMERCIAL, made.lane, made.deadline, 0), "in"
+        ) returns (
+            bytes32 id
+        ) {
+            _check(4, allowed, "asked against the offer");
+            _check(2, ORACLE.idOf(made.wire()) == id, "another request was made");
+            _known.push(Known(made, id, false));
+        } catch {
+            _check(4, !allowed, "a request was refused");
+        }
     }
 
     function refund(uint256 seed) external {
@@ -178,7 +197,7 @@ contract CommitteeRoles {
         (bool forged, bool covered) = (_pick(seed, 4, 8) == 0, _pick(seed, 5, 8) > 0);
         if (covered) _deposit(made.fee);
         bool isNext = state != State.OPEN && made.seq == last + 1;
-        bool paid = ORACLE.deposits(ETHER, REQUESTER) >= made.fee;
+        bool paid = ORACLE.deposits(ETHER, REQUESTER) >= made.fee && made.fee - _royaltyOf(made.fee) >= _minFee; // what is left of it for the committee, its own royalty included
         (Request memory wire, bytes memory signature) = (made.wire(), _orderSigned(made.wire(), forged));
         Known memory known = Known(made, ORACLE.idOf(wire), false);
         (uint256 a, uint256 b) = _pair(seed);
@@ -282,10 +301,12 @@ contract CommitteeRoles {
     // members
 
     function move(uint256 seed) external {
-        uint256 member = _pick(seed, 0, MEMBERS);
+        uint256 member = _fined(_pick(seed, 0, MEMBERS));
         address who = _who(member);
         Member memory seat = COMMITTEE.memberOf(who);
-        if (seat.releaseAt > 0) {
+        if (_pick(seed, 2, 8) == 0) {
+            _convict(member, _pick(seed, 3, 2) == 0);
+        } else if (seat.releaseAt > 0) {
             bool free = block.timestamp >= seat.releaseAt;
             try COMMITTEE.release(who) {
                 _check(3, free, "released too early");
@@ -296,6 +317,9 @@ contract CommitteeRoles {
         } else if (_isIn(member) && _pick(seed, 1, 5) == 0) {
             VM.prank(who);
             COMMITTEE.leave(who);
+        } else if (_isIn(member) && _pick(seed, 1, 5) == 1) {
+            VM.prank(who);
+            COMMITTEE.setEndpoint("https://elsewhere.example");
         } else if (_isIn(member)) {
             uint256 missing = STAKE - seat.stake;
             if (missing == 0) return;
@@ -305,7 +329,7 @@ contract CommitteeRoles {
         } else if (_wasSlashed[who]) {
             VM.deal(who, STAKE);
             VM.prank(who);
-            try COMMITTEE.join{value: STAKE}(_owner(member), address(0), "") {
+            try COMMITTEE.join{value: STAKE}(_owner(member), SLASHER, "") {
                 _check(5, false, "a slashed key came back");
             } catch {}
         } else {
@@ -313,8 +337,19 @@ contract CommitteeRoles {
         }
     }
 
+    /// @dev Two members, or who would be, change what the committee offers; mostly they go on.
+    function offer(uint256 seed) public {
+        bool serving = _pick(seed, 1, 6) > 0;
+        uint96 minFee = serving && _pick(seed, 2, 2) == 0 ? uint96(_pick(seed, 3, 0.1 ether)) : 0;
+        uint256 nonce = COMMITTEE.offers();
+        if (_pick(seed, 4, 8) == 0) nonce = _pick(seed, 5, nonce + 2);
+        (uint256 a, uint256 b) = _pair(seed);
+        _offer(Offer(MODEL_ID, ETHER, serving, minFee, 0, nonce), a, b);
+    }
+
     /// @dev The licensor revokes a grant or gives another.
     function license(uint256 seed) external {
+        if (_pick(seed, 2, 3) == 0) return offer(seed);
         uint256 index = _pick(seed, 0, MEMBERS + 1);
         address licensee = index == MEMBERS ? address(COMMITTEE) : _who(index);
         if (!_granted[licensee]) {
@@ -330,12 +365,16 @@ contract CommitteeRoles {
     // anybody
 
     function money(uint256 seed) external {
-        uint256 what = _pick(seed, 0, 3);
+        uint256 what = _pick(seed, 0, 6);
+        address payee = _payee(_pick(seed, 1, MEMBERS + 2));
         if (what == 0) COMMITTEE.collect(ETHER, _models());
         if (what == 1) {
             try COMMITTEE.split(ETHER, _group(_pick(seed, 1, MEMBERS), _pick(seed, 2, MEMBERS))) {} catch {}
         }
-        if (what == 2) COMMITTEE.withdraw(ETHER, _payee(_pick(seed, 1, MEMBERS + 2)));
+        if (what == 2) COMMITTEE.withdraw(ETHER, payee);
+        if (what == 3) _withdrawTo(payee, _payee(_pick(seed, 2, MEMBERS + 2)));
+        if (what == 4) _claim(seed, payee);
+        if (what == 5) _create(seed);
     }
 
     function wait(uint256 seed) external {
@@ -393,6 +432,70 @@ contract CommitteeRoles {
         VM.assertEq(COMMITTEE.members().length, 0);
     }
 
+    function _offer(Offer memory offered, uint256 a, uint256 b) private {
+        bytes32 digest = COMMITTEE.hashOffer(offered);
+        Signature[] memory signatures = new Signature[](2);
+        (signatures[0], signatures[1]) = (_signature(a, digest), _signature(b, digest));
+        bool signing = COMMITTEE.isSigning(_who(a)) && COMMITTEE.isSigning(_who(b)) && a < b;
+        bool allowed = signing && offered.nonce == COMMITTEE.offers() && (offered.serving || _serving);
+        try COMMITTEE.offer(offered, signatures) {
+            _check(7, allowed, "an offer was not two members' next");
+            (_serving, _minFee) = (offered.serving, offered.minFee);
+        } catch {
+            _check(7, !allowed, "an offer was refused");
+        }
+    }
+
+    /// @dev The contract that members named takes the stake of a liar; nobody else takes any.
+    function _convict(uint256 member, bool byOther) private {
+        (uint256 before, uint256 burnt) = (_stakeOf(member), address(0).balance);
+        address by = byOther ? REPORTER : SLASHER;
+        if (member < HONEST && !byOther) return;
+        VM.prank(by);
+        try COMMITTEE.convict(_who(member), REPORTER, REQUESTER) {
+            _check(3, by == SLASHER, "convicted by somebody whom the member had not named");
+            _taken(before, address(0).balance - burnt);
+            _wasSlashed[_who(member)] = true;
+        } catch {
+            _check(3, by != SLASHER || before == 0, "a conviction was refused");
+        }
+    }
+
+    function _withdrawTo(address who, address to) private {
+        (uint256 credit, uint256 before) = (COMMITTEE.credits(ETHER, who), to.balance);
+        VM.prank(who);
+        uint256 amount = COMMITTEE.withdrawTo(ETHER, to);
+        _check(1, amount == credit && to.balance == before + amount, "a credit went elsewhere");
+    }
+
+    /// @dev Whatever two groups have earned is there to be claimed, once.
+    function _claim(uint256 seed, address payee) private {
+        address[][] memory groups = new address[][](2);
+        for (uint256 i; i < 2; ++i) {
+            (uint256 a, uint256 b) = _pair(uint256(keccak256(abi.encode(seed, i))));
+            groups[i] = _group(a, b);
+        }
+        uint256 before = payee.balance;
+        uint256 amount = COMMITTEE.claim(ETHER, _models(), groups, payee);
+        _check(1, payee.balance == before + amount, "a claim went elsewhere");
+        for (uint256 i; i < 2; ++i) {
+            _check(1, COMMITTEE.earnedBy(ETHER, groups[i]) == 0, "a claim left something");
+        }
+    }
+
+    /// @dev Another committee, this one again, or one whose rules are none.
+    function _create(uint256 seed) private {
+        Rules memory rules = COMMITTEE.rules();
+        rules.threshold = uint8(_pick(seed, 2, 4));
+        address[] memory nobody = new address[](0);
+        try FACTORY.create(rules, nobody) returns (address made) {
+            _check(7, rules.threshold > 0 && made == FACTORY.addressOf(rules, nobody), "another committee was made");
+            _check(7, (made == address(COMMITTEE)) == (rules.threshold == 2), "this committee was made again");
+        } catch {
+            _check(7, rules.threshold == 0, "a committee was not made");
+        }
+    }
+
     // books
 
     function _accepted(Known storage known, uint256 a, uint256 b, uint256 pay) private {
@@ -438,8 +541,12 @@ contract CommitteeRoles {
     }
 
     function _payOf(Known storage known) private view returns (uint256) {
-        uint256 fee = known.made.fee;
-        return fee - 2 * (fee * ROYALTY_BPS / 10_000);
+        return known.made.fee - 2 * _royaltyOf(known.made.fee);
+    }
+
+    /// @dev Of either grant.
+    function _royaltyOf(uint256 fee) private pure returns (uint256) {
+        return fee * ROYALTY_BPS / 10_000;
     }
 
     function _wait(uint256 steps) private {
@@ -471,7 +578,7 @@ contract CommitteeRoles {
     function _join(uint256 member) private {
         VM.deal(_who(member), STAKE);
         VM.prank(_who(member));
-        COMMITTEE.join{value: STAKE}(_owner(member), address(0), "");
+        COMMITTEE.join{value: STAKE}(_owner(member), SLASHER, "");
         _staked += STAKE;
     }
 
@@ -549,6 +656,14 @@ contract CommitteeRoles {
             if (members[i] == _who(member)) return true;
         }
         return false;
+    }
+
+    /// @dev A member of which a part of the stake was taken, if there is one.
+    function _fined(uint256 otherwise) private view returns (uint256) {
+        for (uint256 i = HONEST; i < MEMBERS; ++i) {
+            if (_isIn(i) && _stakeOf(i) < STAKE) return i;
+        }
+        return otherwise;
     }
 
     function _stakeOf(uint256 member) private view returns (uint256) {

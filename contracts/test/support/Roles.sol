@@ -66,7 +66,8 @@ contract Roles is Books {
         else if (what < 9) _publish(seed);
         else if (what < 12) _transfer();
         else if (what < 16) _accept(seed);
-        else _refuse(seed);
+        else if (what < 17) _refuse(seed);
+        else _register(seed);
     }
 
     // licensees and their hot keys, operators and their offers
@@ -194,7 +195,8 @@ contract Roles is Books {
     function withdraw(uint256 seed) external {
         (address token, address who) = (tokenOf(_pick(seed, 0, 2)), payeeOf(seed));
         uint256 before = _balance(token, who);
-        uint256 amount = ORACLE.withdraw(token, who);
+        bool withTills = _pick(seed, 32, 3) == 0;
+        uint256 amount = withTills ? _collectAndWithdraw(seed, token, who) : ORACLE.withdraw(token, who);
         _check(1, amount == _paidOut(token, who), "another credit was paid out");
         _check(1, _balance(token, who) == before + amount, "a credit went elsewhere");
     }
@@ -237,6 +239,17 @@ contract Roles is Books {
         VM.warp(block.timestamp + _pick(seed, 0, most));
     }
 
+    /// @dev None, or some tills first, perhaps one of them twice.
+    function _collectAndWithdraw(uint256 seed, address token, address who) private returns (uint256 amount) {
+        uint256 many = _pick(seed, 33, 4);
+        (bytes32[] memory models, address[] memory operators) = (new bytes32[](many), new address[](many));
+        for (uint256 i; i < many; ++i) {
+            (models[i], operators[i]) = (MODEL_ID, accountOf(3 + _pick(seed, 34 + i, 3)));
+            _emptied(token, operators[i]);
+        }
+        return ORACLE.collectAndWithdraw(token, who, models, operators);
+    }
+
     function _revoke(uint256 seed) private {
         Book storage book = _books[accountOf(seed)][roleOf(seed)];
         uint32 seq = _latest(book) + uint32(_pick(seed, 0, 2));
@@ -250,6 +263,21 @@ contract Roles is Books {
     function _refuse(uint256 seed) private {
         VM.prank(_licensor);
         REGISTRY.refuseAuthorization(MODEL_ID, accountOf(seed), roleOf(seed), "no");
+    }
+
+    /// @dev By anybody, with roots that may be registered already, or of which one is missing.
+    function _register(uint256 seed) private {
+        address from = _pick(seed, 31, 2) == 0 ? VM.addr(keyOf(0)) : accountOf(_pick(seed, 1, 3));
+        bytes32 manifestHash = [bytes32(0), "manifest", "another"][_pick(seed, 2, 3)];
+        bytes32 id = REGISTRY.modelIdOf(from, "program", "weights", manifestHash);
+        bool allowed = manifestHash != 0 && _registrants[id] == address(0);
+        VM.prank(from);
+        try REGISTRY.registerModel("program", "weights", manifestHash, "") returns (bytes32 made) {
+            _check(5, allowed && made == id, "a model was registered twice");
+            _registered(id, from);
+        } catch {
+            _check(5, !allowed, "a model was not registered");
+        }
     }
 
     function _cancel(uint256 seed) private {
