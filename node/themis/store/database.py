@@ -75,6 +75,7 @@ class Database:
             self.db.execute("BEGIN IMMEDIATE")
             done.callback(self._undo)
             yield
+            self._look()  # `remember` takes what is there then for our own
             self.db.execute("COMMIT")
 
     def _undo(self) -> None:

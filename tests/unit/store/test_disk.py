@@ -2,7 +2,7 @@
 
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import pytest
 from tests.fakes import CHAIN_ID, OPERATOR, ORACLE_ADDRESS
 from tests.port.test_store import REF, open_store, requested
 from themis.core.errors import Misconfigured, Unavailable
+from themis.core.types import Requested
 from themis.store import database, upkeep
 from themis.store.store import SqlStore
 
@@ -116,6 +117,17 @@ def test_a_store_that_is_harmed_under_the_node_is_noticed(
     monkeypatch.setattr(database, "_LOOK_S", 0)
     with pytest.raises(Misconfigured, match=said):
         store.jobs()
+
+
+def test_harm_in_the_middle_of_a_write_is_noticed(path: Path) -> None:
+    store = filled(path)
+
+    def events() -> Iterator[Requested]:
+        overwritten(path)
+        yield requested(b"x")
+
+    with pytest.raises(Misconfigured, match="was replaced or written to"):
+        store.record_events(events(), [REF], 1)
 
 
 def test_our_own_writes_are_not_taken_for_anothers(path: Path) -> None:
