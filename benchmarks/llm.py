@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
@@ -77,6 +77,28 @@ def measure(folder: Path, weights: Any, arch: Any, report: Mapping[str, Any]) ->
         "prompt_ids": prompts[0],
         "digests": {"here": llm_guest.written(BUILT / bundle.MODEL, prompts[0], DIGEST_TOKENS, SessionSettings(1))},
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """This machine, where the same is read otherwise: what `isa_machines.Machine` is."""
+
+    name: str
+    piece: int = 0
+    cached: bool = True
+
+    def run(self, kit: Path, _: Path) -> dict[str, Any]:
+        asked, plain = json.loads((kit / "prompt.json").read_text()), SessionSettings(1)
+        model, ids, steps = kit / bundle.MODEL, asked["ids"], asked["steps"]
+        found = llm_guest.written(model, ids, steps, plain, piece=self.piece, cached=self.cached)
+        return {"digests": {"model": found}}
+
+
+WAYS: Final = (
+    Way("native, the prompt in pieces of 16", piece=16),
+    Way("native, the prompt token by token", piece=1),
+    Way("native, without a cache", cached=False),
+)
 
 
 def digests(results: dict[str, Any], machines: Callable[[], Any], keep: Callable[[str, str], None]) -> None:
@@ -220,7 +242,7 @@ def _require_built() -> None:
 
 
 def _machines() -> Any:
-    return chain(isa_machines.native(), isa_machines.versions(), isa_machines.x86(), isa_machines.arm())
+    return chain(WAYS, isa_machines.native(), isa_machines.versions(), isa_machines.x86(), isa_machines.arm())
 
 
 if __name__ == "__main__":

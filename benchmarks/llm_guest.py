@@ -50,13 +50,20 @@ class Running:
         return logits[0, -1]
 
 
-def written(model: Path, ids: list[int], steps: int, settings: SessionSettings) -> str:
-    """Digest of so many tokens after a prompt."""
-    running = Running(open_session(model, settings))
-    logits, tokens = running.read(ids), []
+def written(
+    model: Path, ids: list[int], steps: int, settings: SessionSettings, *, piece: int = 0, cached: bool = True
+) -> str:
+    """Digest of so many tokens after a prompt, which is read at once or in pieces; else all is read anew for each."""
+    running, tokens = Running(open_session(model, settings)), list[int]()
+    for first in range(0, len(ids), piece or len(ids)):
+        logits = running.read(ids[first : first + (piece or len(ids))])
     for _ in range(steps):
         tokens.append(int(logits.argmax()))
-        logits = running.read(tokens[-1:])
+        if cached:
+            logits = running.read(tokens[-1:])
+        else:
+            running.forget()
+            logits = running.read(ids + tokens)
     return digest([np.array(tokens), logits, *running.cache.values()])
 
 

@@ -48,6 +48,8 @@ def test_the_float_graph_is_the_float_model(cut: Any) -> None:
 def test_the_digest_is_of_all_that_was_written(cut: Any) -> None:
     file = cut[0] / "model.onnx"
     digests = {llm_guest.written(file, IDS, 16, SessionSettings(threads)) for threads in (1, 2)}
+    digests |= {llm_guest.written(file, IDS, 16, SessionSettings(1), piece=piece) for piece in (1, 3)}
+    digests.add(llm_guest.written(file, IDS, 16, SessionSettings(1), cached=False))
     assert len(digests) == 1
     for ids, steps in (([*IDS[:-1], 1], 16), (IDS, 15)):
         assert llm_guest.written(file, ids, steps, SessionSettings(1)) not in digests
@@ -68,8 +70,8 @@ def test_it_measures_each_form_in_one_run(cut: Any, tmp_path: Path, monkeypatch:
     found = json.loads(json.dumps(found))
     machine = Machine("here again", (sys.executable,), threads=2, level="all")
     told: dict[str, str] = {}
-    llm.digests(found, lambda: [machine], told.__setitem__)
-    assert told == {"here again": found["digests"]["here"]}
+    llm.digests(found, lambda: [machine, *llm.WAYS], told.__setitem__)
+    assert told == dict.fromkeys(["here again", *(each.name for each in llm.WAYS)], found["digests"]["here"])
 
 
 def test_digests_of_machines_stay_with_their_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
