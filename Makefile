@@ -113,7 +113,7 @@ soak: setup ## 20,000 requests to one node in 30 minutes, with faults at random;
 	python -m tests.chaos.soak
 
 .PHONY: committee-soak
-committee-soak: setup ## 1,000 requests to a committee of five nodes, one fault after the other; prints and stores what became of them
+committee-soak: setup ## 1,000 requests and orders to committees of five and seven nodes, one fault after the other; prints and stores what became of them
 	python -m tests.chaos.committee
 
 .PHONY: ray-test

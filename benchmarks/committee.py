@@ -12,7 +12,8 @@ from subprocess import Popen
 from typing import Any, Final
 
 from demo import chains
-from tests.chaos.committee import RESULTS, TICKS, ticks
+from tests.chaos.committee import RESULTS
+from tests.chaos.house import TICKS, ticks
 from tests.committee_kit import RIGHT, House
 from tests.committee_world import CommitteeWorld
 from tests.homes import SELFTEST, make_home, register, running, wait_until_ready

@@ -25,7 +25,7 @@ from themis.keys.keystore import KeystoreSigner
 STAKE_WEI: Final = 10**18
 RULES: Final = {"maxRoyaltyBps": 1_000, "window": 60, "unbonding": 3_600, "stake": STAKE_WEI, "fine": 10**17}
 FIRST_ACCOUNT: Final = 4
-"""Members hold these accounts of the chain, and the next ones."""
+"""Members hold this account of the chain and the next ones; the last, that which has deployed what there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,9 @@ class CommitteeWorld:
         decoded = FACTORY.log([bytes.fromhex(t[2:]) for t in log["topics"]], bytes.fromhex(log["data"][2:]))
         assert decoded is not None
         forum = Forum(chain_id, address(decoded.values["committee"]))
-        keys = [bytes.fromhex(each.private_key[2:]) for each in chain.accounts[FIRST_ACCOUNT : FIRST_ACCOUNT + size]]
-        places = [Place(KeystoreSigner(key), chains.free_port()) for key in keys]
+        accounts = (*chain.accounts[FIRST_ACCOUNT:], chain.accounts[0])[:size]
+        places = [Place(KeystoreSigner(bytes.fromhex(each.private_key[2:])), chains.free_port()) for each in accounts]
+        assert len(places) == size, f"a committee of {len(places)} at most"
         found = cls(world, forum, quorum, places)
         for number, place in enumerate(places):
             endpoint = "" if number >= size - unreachable else place.url
@@ -91,7 +92,11 @@ class CommitteeWorld:
         self.world.grant(model_id, self.forum.committee, Role.OPERATOR)
         for place in self.places:
             self.world.grant(model_id, place.signer.address, Role.OPERATOR)
-        offer = Offer(model_id, ETHER, serving=True, min_fee=1, max_callback_gas=1_000_000, nonce=self.read("offers"))
+        self.offer(model_id, ETHER)
+
+    def offer(self, model_id: Hash32, token: Address) -> None:
+        """For at least one of a token's smallest units; M members sign it."""
+        offer = Offer(model_id, token, serving=True, min_fee=1, max_callback_gas=1_000_000, nonce=self.read("offers"))
         message = committee.typed(self.forum, OFFER_TYPE, *astuple(offer))
         signers = sorted(self.places[: self.quorum], key=lambda place: place.signer.address)
         signatures = [contracts.compact(place.signer.sign_typed(message)) for place in signers]
@@ -106,15 +111,19 @@ class CommitteeWorld:
         _, logs = world.client.transact(world.requester, FEES, "request", ask, input_, value_wei=fee_wei)
         return Hash32(logs[0].values["id"])
 
-    def order(self, place: Place, model_id: Hash32, inputs: Sequence[bytes], *, lane: int) -> Hash32:
+    def order(self, place: Place, model_id: Hash32, inputs: Sequence[bytes], **changes: Any) -> Hash32:
         """Bring one member an order, for a list where there are several inputs; its id."""
+        id_, parcel_ = self.parcel(model_id, inputs, **changes)
+        httpx.post(f"{place.url}/v1/orders", content=parcel.parcel_bytes(parcel_)).raise_for_status()
+        return id_
+
+    def parcel(self, model_id: Hash32, inputs: Sequence[bytes], **changes: Any) -> tuple[Hash32, Parcel]:
+        """An order that the requester has signed, for a list where there are several inputs, and its id."""
         world, items = self.world, len(inputs) if len(inputs) > 1 else 0
         input_ = listing.pack(inputs) if items else inputs[0]
-        order = world.order(model_id, input_, operator=self.forum.committee, lane=lane, items=items)
-        signature = world.signed(order)
-        body = parcel.parcel_bytes(Parcel(order, signature, tuple(inputs)))
-        httpx.post(f"{place.url}/v1/orders", content=body).raise_for_status()
-        return canonical.request_id(order, world.client.chain_id, world.client.oracle)
+        order = world.order(model_id, input_, operator=self.forum.committee, items=items, **changes)
+        id_ = canonical.request_id(order, world.client.chain_id, world.client.oracle)
+        return id_, Parcel(order, world.signed(order), tuple(inputs))
 
     def ask_several(self, model_id: Hash32, input_: bytes, lanes: range, *, fee_wei: int = 10**9) -> set[Hash32]:
         """As `ask`, the same in each of these lanes, in one transaction; their ids."""

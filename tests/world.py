@@ -10,9 +10,11 @@ from eth_account.signers.local import LocalAccount
 
 from demo.chains import RunningChain
 from tests.patience import until
+from tests.solidity import compiled
 from themis.chain import contracts
+from themis.chain import token as erc20
 from themis.chain.abi import Artifact, address
-from themis.chain.client import OracleClient, deploy
+from themis.chain.client import OracleClient, deploy, transact
 from themis.chain.contracts import ORACLE, REGISTRY
 from themis.chain.rpc import Rpc
 from themis.core import canonical, listing
@@ -136,15 +138,25 @@ class World:
         typed = order_typed_data(order, self.client.chain_id, self.client.oracle)
         return (signer or self.requester).sign_typed(typed)
 
-    def deposit(self, amount: int) -> None:
+    def deposit(self, amount: int, token: Address = ETHER) -> None:
         """Pay into the requester's deposit."""
-        paid = ETHER, self.requester.address, amount
-        self.client.transact(self.requester, FEES, "deposit", *paid, value_wei=amount)
+        paid = token, self.requester.address, amount
+        self.client.transact(self.requester, FEES, "deposit", *paid, value_wei=amount if token == ETHER else 0)
 
-    def answers(self) -> dict[Hash32, list[bytes]]:
+    def token(self) -> Address:
+        """A token of which the requester has much, and lets the oracle take as much."""
+        artifact = compiled("StandardToken", "Tokens.sol")
+        token, much = self.deploy(artifact), 10**24
+        mint = artifact.call("mint", self.requester.address, much)
+        transact(self.client.rpc, self.client.chain_id, self.requester, FEES, token, mint, 0)
+        erc20.allow(self.client, self.requester, FEES, token, much)
+        return token
+
+    def answers(self, since_block: int | None = None) -> dict[Hash32, list[bytes]]:
         """Outputs on the chain, by request."""
         found: dict[Hash32, list[bytes]] = {}
-        for log, _ in self.client.history(("Fulfilled", "OrderFulfilled"), self.start_block):
+        since_block = self.start_block if since_block is None else since_block
+        for log, _ in self.client.history(("Fulfilled", "OrderFulfilled"), since_block):
             found.setdefault(Hash32(log.values["id"]), []).append(log.values["output"])
         return found
 

@@ -9,10 +9,7 @@ from typing import Final
 
 from tests.chaos.stage import Stage, must
 from tests.chaos.table import row
-from tests.solidity import compiled
 from tests.world import FEES
-from themis.chain import token as erc20
-from themis.chain.client import transact
 from themis.core.types import Role, UseClass
 
 KIND = "masses"
@@ -103,11 +100,7 @@ def grant_ends(stage: Stage) -> None:
 def grant_ends_for_tokens(stage: Stage) -> None:
     """The quota counts answers, whatever they are paid in."""
     world = stage.world
-    artifact = compiled("StandardToken", "Tokens.sol")
-    token = world.deploy(artifact)
-    mint = artifact.call("mint", world.requester.address, 10**24)
-    transact(world.client.rpc, world.client.chain_id, world.requester, FEES, token, mint, 0)
-    erc20.allow(world.client, world.requester, FEES, token, 10**24)
+    token = world.token()
     world.client.transact(world.operator, FEES, "serve", stage.model_id, token, 1, 0)
     world.grant(stage.model_id, world.operator.address, Role.OPERATOR, seq=2, quota=5)
     stage.ask(6, token=token, fee_wei=700)

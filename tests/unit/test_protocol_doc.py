@@ -61,3 +61,12 @@ def test_every_refusal_is_there() -> None:
     said = {reason: again for names, again in rows for reason in re.findall(r"`(\w+)`", names)}
     assert said.keys() == reasons
     assert {reason for reason, again in said.items() if again == "yes"} == floor.PASSING
+
+
+def test_each_attack_that_was_named_has_its_row() -> None:
+    page = (ROOT / "docs/security.md").read_text()
+    rows = re.findall(r"^\| \*\*([^*]+)\*\*[^|]* \|([^|]+)\|([^|]+)\|([^|]+)\|$", page, re.MULTILINE)
+    named = "Copying, Withholding, Bribed majority, Griefing, Sybil by stake, Eclipse, Clocks, Key theft"
+    more = {"Licensor as member", "MEV on the answer", "Two answers", "Replay", "Orders"}
+    assert {row[0] for row in rows} >= {*named.split(", "), *more}
+    assert [name for name, prevented, expensive, _ in rows if not (prevented + expensive).strip()] == []

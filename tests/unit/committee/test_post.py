@@ -152,6 +152,8 @@ def test_who_is_asked_to_call_back_says_whether_it_could(scene: Scene) -> None:
         house.chamber.shown = Assembly(2, {caller.address: own})
         with pytest.raises(Unavailable, match="no other member is there"):
             membership.reachable(house.chamber.shown, *arguments[1:], ("127.0.0.1", port))
+        behind_nat = Assembly(2, {caller.address: Seat(caller.address, "", signing=True)})
+        assert "it calls the others" in membership.reachable(behind_nat, *arguments[1:], ("127.0.0.1", port))
 
 
 def test_a_hello_is_signed_by_who_is_asked(scene: Scene) -> None:
