@@ -7,6 +7,7 @@ what only another one knew.
 """
 
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from themis.evm import taint as t
@@ -14,7 +15,6 @@ from themis.evm.machine import Machine
 from themis.evm.taint import Word
 
 _CONTEXT: Final = 16
-_CONTEXT_DEPTH: Final = 160
 _TOLD_APART: Final = 4
 """Words from the top whose known truth makes paths different ones, instead of being forgotten."""
 _NOTHING: Final = -1
@@ -31,6 +31,7 @@ class Met:
     """What went on from a place: the newest path."""
 
     stack: list[Word]
+    """As it came; not needed once `said` is there."""
     level: int
     handed_over: bool
     knows: bool
@@ -39,7 +40,7 @@ class Met:
     again: bool = False
     """They made one go on."""
     said: Facts | None = None
-    """Facts of the stack, once another path came by."""
+    """Facts of the stack as it went on, once another path came by."""
 
 
 @dataclass(slots=True)
@@ -51,8 +52,13 @@ class Seen:
     met: dict[Key, Met] = field(default_factory=dict)
 
 
-def facts(stack: list[Word]) -> Facts:
-    """From the top: a constant, or what a branch said of an unknown word, or that nothing is known."""
+def facts(stack: list[Word], *, knows: bool) -> Facts:
+    """From the top: a constant, or what a branch said of an unknown word, or that nothing is known.
+
+    `knows`: a branch may have said something (Machine.knows).
+    """
+    if not knows:
+        return tuple([word if word >= 0 else _NOTHING for word in stack[::-1]])
     return tuple(
         [
             word if word >= 0 else _NOTHING if word & _DECIDED == _DECIDED else _TRUTHS[t.decided(word)]
@@ -67,9 +73,9 @@ def _key(index: int, path: Met | Machine, jumpdests: dict[int, int]) -> Key:
     A key says how far the path got past guards, whether a call is behind it, and whom it returns to: the code addresses
     nearest the top.
     """
-    context = [*filter(jumpdests.__contains__, path.stack[: -_CONTEXT_DEPTH - 1 : -1])][:_CONTEXT]
+    context = islice(filter(jumpdests.__contains__, reversed(path.stack)), _CONTEXT)
     top = path.stack[-_TOLD_APART:]
-    truths = [min(known, _NOTHING) for known in facts(top)] if path.knows else [_NOTHING] * len(top)
+    truths = [min(known, _NOTHING) for known in facts(top, knows=True)] if path.knows else [_NOTHING] * len(top)
     return (index, path.level, int(path.handed_over), *truths, *context)
 
 
@@ -92,20 +98,16 @@ def ends(seen: Seen, index: int, m: Machine, jumpdests: dict[int, int], *, calls
         seen.met[place] = Met(m.stack.copy(), m.level, m.handed_over, m.knows, exposed)
         return False
     adds = not found.again and exposed & ~found.exposed != 0  # a loop may add for ever
-    mine, before = facts(m.stack), found.said or facts(found.stack)
-    found.said = before
-    if before == mine and not adds:
+    mine = facts(m.stack, knows=m.knows)
+    before = facts(found.stack, knows=found.knows) if found.said is None else found.said
+    both = tuple([known if known == other else _NOTHING for known, other in zip(mine, before, strict=False)])
+    if not adds and both + (_NOTHING,) * (len(before) - len(both)) == before:
+        found.said = before
         return True
-    common = [
-        known if known == _NOTHING or (depth < len(mine) and mine[depth] == known) else _NOTHING
-        for depth, known in enumerate(before)
-    ]
-    after = tuple(common)
-    if after == before and not adds:
-        return True
-    for depth, known in enumerate(mine):
-        if known != _NOTHING and (depth >= len(after) or after[depth] != known):
-            m.stack[-1 - depth] = t.forgotten(m.stack[-1 - depth], index, depth)
-    found.stack, found.said = m.stack.copy(), None
-    found.exposed, found.again = exposed | found.exposed, found.again or adds
+    both += (_NOTHING,) * (len(mine) - len(both))
+    if both != mine:
+        for depth, (kept, known) in enumerate(zip(both, mine, strict=True)):
+            if kept != known:
+                m.stack[-1 - depth] = t.forgotten(m.stack[-1 - depth], index, depth)
+    found.said, found.exposed, found.again = both, exposed | found.exposed, found.again or adds
     return False

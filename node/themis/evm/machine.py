@@ -138,7 +138,7 @@ class Machine:
         "written",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, loose: Loose | None = None) -> None:
         self.stack: list[Word] = []
         self.memory: dict[int, Word] = {}
         self.floating: int | None = None
@@ -165,7 +165,7 @@ class Machine:
         only their stored address is known, and on whom of those the newest write relies."""
         self.target = UNKNOWN
         """Of the newest delegatecall."""
-        self.loose = Loose()
+        self.loose = loose or Loose()
         self.handed_over = False
         """A call gave control to somebody."""
         self.places: dict[int, int] = {}
@@ -212,8 +212,8 @@ class Machine:
 
     def fresh(self) -> "Machine":
         """Another path of the same contract, about which nothing is known."""
-        other = Machine()
-        other.places, other.subjects, other.loose = self.places, self.subjects, self.loose
+        other = Machine(self.loose)
+        other.places, other.subjects = self.places, self.subjects
         return other
 
     def pop(self) -> Word:

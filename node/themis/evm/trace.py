@@ -345,7 +345,7 @@ class Tracer:
         """A function begins here, unless the same one was found before."""
         if target >= len(self.program.ops):
             return
-        entry = (target, joins.facts(m.stack))
+        entry = (target, joins.facts(m.stack, knows=m.knows))
         if entry not in self._entered:
             self._entered.add(entry)
             self._add(self._selector(index), "ENTRY.function", target, m.fork())
