@@ -70,28 +70,31 @@ def solc_binary() -> Path:
     return Path(solcx.install.get_executable(SOLC_VERSION))
 
 
-def artifact(target: Target, binary: Path, bytecode: str | None = None) -> dict[str, Any]:
+def artifact(target: Target, binary: Path) -> dict[str, Any]:
     """Compile one contract from exactly the sources it imports, named relative to `contracts/`.
-
-    Code takes most of the time: where the bytecode is given, none is generated.
 
     Neither the place of the checkout nor an unrelated source file changes the bytecode.
     """
-    sources = closure({target.source: (CONTRACTS / target.source).read_text()}, CONTRACTS, _remappings())
+    sources = _sources([target])
     asked = {
         "language": "Solidity",
         "sources": {name: {"content": content} for name, content in sources.items()},
         "settings": _settings(demo=target.demo, plain=target.plain)
-        | {"outputSelection": {target.source: {target.name: ["abi"] if bytecode else ["abi", "evm.bytecode.object"]}}},
+        | {"outputSelection": {target.source: {target.name: ["abi", "evm.bytecode.object"]}}},
     }
     contract = _said(json.dumps(asked), binary)["contracts"][target.source][target.name]
-    return {
-        "contract": target.name,
-        "solc": SOLC_VERSION,
-        "sources": {name: "0x" + keccak(text=content).hex() for name, content in sorted(sources.items())},
-        "abi": contract["abi"],
-        "bytecode": bytecode or "0x" + contract["evm"]["bytecode"]["object"],
+    return _packaged(target, sources, contract["abi"], "0x" + contract["evm"]["bytecode"]["object"])
+
+
+def abis(targets: Sequence[Target], binary: Path) -> dict[str, Any]:
+    """Their ABIs by name, asked for at once: to start the compiler and to read sources takes a second for each."""
+    asked = {
+        "language": "Solidity",
+        "sources": {name: {"content": content} for name, content in _sources(targets).items()},
+        "settings": _settings() | {"outputSelection": {target.source: {target.name: ["abi"]} for target in targets}},
     }
+    said = _said(json.dumps(asked), binary)["contracts"]
+    return {target.name: said[target.source][target.name]["abi"] for target in targets}
 
 
 def abstract(changed: Mapping[str, str]) -> tuple[dict[str, str], dict[str, Any]]:
@@ -124,15 +127,36 @@ def render(packaged: dict[str, Any]) -> str:
 
 def stale(binary: Path, taken: Collection[str] = ()) -> list[str]:
     """Names of the packaged files that differ from what the sources give; the bytecode of `taken` ones is believed."""
-    return [target.name for target in TARGETS if not _is_fresh(target, binary, target.name in taken)]
+    believed = [target for target in TARGETS if target.name in taken]
+    given = abis(believed, binary)
+    return [target.name for target in TARGETS if not _is_fresh(target, binary, given.get(target.name))]
 
 
-def _is_fresh(target: Target, binary: Path, taken: bool) -> bool:
+def _is_fresh(target: Target, binary: Path, abi: Any) -> bool:
+    """Without an ABI it is compiled."""
     file = ARTIFACTS / f"{target.name}.json"
     if not file.exists():
         return False
     text = file.read_text()
-    return text == render(artifact(target, binary, json.loads(text)["bytecode"] if taken else None))
+    if abi is None:
+        return text == render(artifact(target, binary))
+    return text == render(_packaged(target, _sources([target]), abi, json.loads(text)["bytecode"]))
+
+
+def _packaged(target: Target, sources: Mapping[str, str], abi: Any, bytecode: str) -> dict[str, Any]:
+    return {
+        "contract": target.name,
+        "solc": SOLC_VERSION,
+        "sources": {name: "0x" + keccak(text=content).hex() for name, content in sorted(sources.items())},
+        "abi": abi,
+        "bytecode": bytecode,
+    }
+
+
+def _sources(targets: Sequence[Target]) -> dict[str, str]:
+    """What they import, named relative to `contracts/`."""
+    given = {target.source: (CONTRACTS / target.source).read_text() for target in targets}
+    return closure(given, CONTRACTS, _remappings())
 
 
 @cache

@@ -9,6 +9,7 @@ import {Stage} from "./support/Stage.sol";
 /// @notice What is tested is what is packaged, and fits a chain. (The warranty and the dispute contract are deployed as packaged.)
 contract PackagedTest is Stage {
     function test_whatIsTestedIsWhatIsPackaged() public view {
+        VM.assertEq(VM.getCode("dispute/src/Stakes.sol:Stakes"), _packaged("Stakes"));
         VM.assertEq(VM.getCode("dispute/src/BytesAdaptor.sol:BytesAdaptor"), _packaged("BytesAdaptor"));
         VM.assertEq(VM.getCode("dispute/src/TensorAdaptor.sol:TensorAdaptor"), _packaged("TensorAdaptor"));
         VM.assertEq(VM.getCode("dispute/src/EvmTraceAdaptor.sol:EvmTraceAdaptor"), _packaged("EvmTraceAdaptor"));
