@@ -35,6 +35,7 @@ class RayCluster:
         self._nodes: dict[str, subprocess.Popen[bytes]] = {}
         self._environment = os.environ | {
             "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_worker_niceness": "0",  # 15 otherwise: on a busy machine replicas would never start
             "RAY_DASHBOARD_STARTUP_TIMEOUT_S": str(_PATIENCE_S),
             "RAY_SERVE_WORKER_PROXY_HTTP_PORT": str(self._proxies[1]),
             "RAY_ADDRESS": f"127.0.0.1:{self._gcs}",
