@@ -76,3 +76,15 @@ def test_what_was_measured_is_the_whole_soak() -> None:
     for each in (*found, *before):
         assert faults(each) == []
         assert committee.page(each) in report.PAGE.read_text(), "run `make committee-soak`, which writes it"
+
+
+def test_how_much_later_a_committee_answers_is_as_it_was_measured() -> None:
+    found = json.loads(committee.RESULTS.read_text())["latency"]
+    alone, together = found["automine"]["operator"], found["automine"]["committee"]
+    said = f"answered in {together['median_ms']} ms in the median, to one operator in {alone['median_ms']} ms"
+    used = f"use {together['cpu_ms']} ms of processor time for it, in {found['exchanges']['calls']} exchanges"
+    page = report.PAGE.read_text()
+    assert said in page
+    assert used in page
+    assert together["median_ms"] - alone["median_ms"] <= 250
+    assert found["blocks_of_1_s"]["committee"]["median_blocks"] == 1
