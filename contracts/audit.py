@@ -100,7 +100,7 @@ def plain(library: str, source: str) -> str:
 
 
 def slither() -> list[Finding]:
-    """What Slither finds in `src/`, with calls that it can see."""
+    """What Slither finds in what is deployed, with calls of `src/` that it can see."""
     names = {name: f"src/libraries/{name}.sol" for name in BY_HAND}
     changed = {place: plain(name, (CONTRACTS / place).read_text()) for name, place in names.items()}
     sources, said = abstract(changed)
@@ -141,8 +141,8 @@ def halmos() -> list[str]:
         (place / "foundry.toml").write_text(_FOUNDRY)
         for name in ("node_modules", "solc-npm.js"):
             (place / name).symlink_to(CONTRACTS / name)
-        for name in ("types", "libraries", "interfaces"):
-            shutil.copytree(CONTRACTS / "src" / name, place / "src" / name)
+        for name in ("src/types", "src/libraries", "src/interfaces", "dispute/src", "referee/src"):
+            shutil.copytree(CONTRACTS / name, place / name)
         shutil.copytree(CONTRACTS / "symbolic", place / "test")
         line = ["halmos", "--root", ".", "--loop", "5", "--array-lengths", "siblings={0,1,2,3}"]
         done = _run(line, place)

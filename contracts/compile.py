@@ -21,6 +21,9 @@ ARTIFACTS: Final = CONTRACTS.parent / "node/themis/chain/artifacts"
 SOLC_VERSION: Final = "0.8.30"
 SOLC_NPM: Final = CONTRACTS / "solc-npm.js"
 
+DEPLOYED: Final = ("src", "dispute/src", "referee/src")
+"""Folders of contracts that are put on a chain."""
+
 _IMPORT: Final = re.compile(r'^import\b[^;]*?"([^"]+)";', re.MULTILINE)
 
 
@@ -98,11 +101,12 @@ def abis(targets: Sequence[Target], binary: Path) -> dict[str, Any]:
 
 
 def abstract(changed: Mapping[str, str]) -> tuple[dict[str, str], dict[str, Any]]:
-    """Every source of `src/` and all that they import, and what the compiler says of them without making code.
+    """Every source that is deployed and all that they import, and what the compiler says of them without making code.
 
     `changed`: what stands in the place of some, by name.
     """
-    given = {file.relative_to(CONTRACTS).as_posix(): file.read_text() for file in (CONTRACTS / "src").rglob("*.sol")}
+    files = [file for place in DEPLOYED for file in (CONTRACTS / place).rglob("*.sol")]
+    given = {file.relative_to(CONTRACTS).as_posix(): file.read_text() for file in files}
     sources = closure(given | dict(changed), CONTRACTS, _remappings())
     asked = {
         "language": "Solidity",

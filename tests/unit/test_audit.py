@@ -3,6 +3,7 @@
 import re
 
 from contracts.audit import BY_HAND, CALLS, FINDINGS, Explained, Finding, plain
+from contracts.compile import DEPLOYED
 
 FOUND = Finding("calls-loop", "Lens.termsAt")
 TEXT = """
@@ -35,7 +36,7 @@ def test_what_is_gone_is_told() -> None:
 
 def test_each_explanation_says_why_and_names_what_there_is() -> None:
     explained = Explained.read(FINDINGS.read_text())
-    files = [*(FINDINGS.parent / "src").rglob("*.sol"), FINDINGS.parent / CALLS]
+    files = [file for place in DEPLOYED for file in (FINDINGS.parent / place).rglob("*.sol")] + [FINDINGS.parent / CALLS]
     sources = " ".join(file.read_text() for file in files)
     assert len(explained.findings) > 20
     for finding, why in explained.findings.items():
