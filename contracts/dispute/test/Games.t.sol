@@ -275,6 +275,12 @@ contract GamesTest is Stage {
         other = claim;
         other.cover.adaptor = address(this);
         _isNoGame(other);
+        other = claim;
+        other.requestId = "another request";
+        _isNoGame(other);
+        other = claim;
+        other.cover.weightsRoot = "another model's";
+        _isNoGame(other);
     }
 
     function test_early() public {

@@ -28,10 +28,6 @@ contract PackagedTest is Stage {
         VM.assertTrue(address(adaptor).code.length < 21_500);
         VM.assertTrue(type(TensorAdaptor).runtimeCode.length < 21_500);
         VM.assertTrue(type(EvmTraceAdaptor).runtimeCode.length < 21_500);
-        address[7] memory referees = dispute.referees();
-        for (uint256 i; i < referees.length; ++i) {
-            VM.assertTrue(referees[i].code.length < 21_500);
-        }
     }
 
     function _packaged(string memory name) private view returns (bytes memory) {

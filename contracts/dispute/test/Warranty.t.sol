@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {Request} from "../../src/interfaces/IInferenceOracle.sol";
+import {IInferenceOracle, Request} from "../../src/interfaces/IInferenceOracle.sol";
 import {Facts} from "../../src/types/Facts.sol";
 import {VM} from "../../test/support/Vm.sol";
 import {IPurse} from "../src/interfaces/IPurse.sol";
@@ -127,6 +127,25 @@ contract WarrantyTest is Stage {
         VM.warp(until + 1);
         _isNotChallengeable(request, OUTPUT, abi.encodeWithSelector(IWarranty.WindowOver.selector, until));
         VM.assertEq(warranty.coveredOf(coverId, answer).games, 0);
+    }
+
+    /// @dev An answer is known by oracle and chain: elsewhere the same request has none.
+    function test_anotherChainOrOracle() public {
+        _bond(BOND);
+        Request memory request = _answered(cover.modelId, OUTPUT);
+        VM.chainId(999);
+        bytes32 other = _claim(cover, request, OUTPUT).answer;
+        _isNotChallengeable(request, OUTPUT, abi.encodeWithSelector(IWarranty.NotFinal.selector, other));
+        VM.chainId(31_337);
+        warranty.challengeableUntil(cover, request, OUTPUT);
+        IInferenceOracle ours = oracle;
+        oracle = IInferenceOracle(_created("InferenceOracle", abi.encode(registry)));
+        VM.prank(operator);
+        oracle.serve(cover.modelId, address(0), 0, 0);
+        request = _answered(cover.modelId, OUTPUT);
+        oracle = ours;
+        other = _claim(cover, request, OUTPUT).answer;
+        _isNotChallengeable(request, OUTPUT, abi.encodeWithSelector(IWarranty.NotFinal.selector, other));
     }
 
     function test_challenge_ofACoverThatNeverBegan() public {
