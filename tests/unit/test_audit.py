@@ -36,8 +36,8 @@ def test_what_is_gone_is_told() -> None:
 
 def test_each_explanation_says_why_and_names_what_there_is() -> None:
     explained = Explained.read(FINDINGS.read_text())
-    files = [file for place in DEPLOYED for file in (FINDINGS.parent / place).rglob("*.sol")] + [FINDINGS.parent / CALLS]
-    sources = " ".join(file.read_text() for file in files)
+    files = [file for place in DEPLOYED for file in (FINDINGS.parent / place).rglob("*.sol")]
+    sources = " ".join(file.read_text() for file in (*files, FINDINGS.parent / CALLS))
     assert len(explained.findings) > 20
     for finding, why in explained.findings.items():
         assert len(why) > 5, finding
