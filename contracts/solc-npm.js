@@ -1,5 +1,9 @@
 #!/usr/bin/env node
 // npm's solc behind the two switches of the native compiler that forge and py-solc-x use.
+
+// The compiler is WebAssembly: only what runs long is worth the time that V8 takes to optimize it. What takes 8 s of processor
+// time takes 6, what takes 1.3 s takes 0.8, and minutes stay minutes.
+require("v8").setFlagsFromString("--wasm-tiering-budget=100000000");
 const solc = require("solc");
 
 if (process.argv.includes("--version")) {
