@@ -37,7 +37,7 @@ contract DemoVaultsTest {
         SafeEthVault vault = new SafeEthVault(0);
         _fund(address(vault));
         Thief thief = new Thief{value: 1 ether}(address(vault));
-        VM.expectRevert();
+        VM.expectRevert(bytes("refused"));
         thief.rob();
         VM.assertEq(address(vault).balance, 10 ether);
     }
