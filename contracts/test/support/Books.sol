@@ -19,6 +19,8 @@ abstract contract Books {
     uint256 internal constant ACCOUNTS = 6;
     uint256 internal constant PAYEES = ACCOUNTS + 3;
     address private constant PAYEE = address(0xfee);
+    address private immutable ALICE = VM.addr(0xA11CE);
+    address private immutable BOB = VM.addr(0xB0B);
 
     /// @dev A request, and what became of it.
     struct Known {
@@ -294,12 +296,16 @@ abstract contract Books {
     function payeeOf(uint256 index) public view returns (address) {
         index %= PAYEES;
         if (index < ACCOUNTS) return accountOf(index);
-        return index == ACCOUNTS ? PAYEE : VM.addr(keyOf(index));
+        return index == ACCOUNTS ? PAYEE : licensorAt(index);
     }
 
     /// @dev Of the two licensors.
     function keyOf(uint256 index) public pure returns (uint256) {
         return index % 2 == 0 ? 0xA11CE : 0xB0B;
+    }
+
+    function licensorAt(uint256 index) internal view returns (address) {
+        return index % 2 == 0 ? ALICE : BOB;
     }
 
     function _payTo(bool licensors) internal pure returns (address) {

@@ -419,7 +419,7 @@ contract Roles is Books {
     }
 
     function _signature(Grant memory grant, bool forged) private view returns (bytes memory) {
-        uint256 key = forged ? FORGERS_KEY : grant.licensor == VM.addr(keyOf(0)) ? keyOf(0) : keyOf(1);
+        uint256 key = forged ? FORGERS_KEY : grant.licensor == licensorAt(0) ? keyOf(0) : keyOf(1);
         (uint8 v, bytes32 r, bytes32 s) = VM.sign(key, REGISTRY.hashGrant(grant));
         return abi.encodePacked(r, s, v);
     }
@@ -437,8 +437,7 @@ contract Roles is Books {
     }
 
     function _other() private view returns (address) {
-        address first = VM.addr(keyOf(0));
-        return _licensor == first ? VM.addr(keyOf(1)) : first;
+        return licensorAt(_licensor == licensorAt(0) ? 1 : 0);
     }
 
     /// @dev Mostly one that is open, if there is one.
