@@ -38,7 +38,7 @@ def ajar(host: Host, address: tuple[str, int]) -> Iterator[None]:
         def do_POST(self) -> None:
             sender = host.gate.look({name.lower(): value for name, value in self.headers.items()}, b"")
             if self.path != HELLO or isinstance(sender, Barred):
-                self.send_error(HTTPStatus.FORBIDDEN)
+                self.send_error(HTTPStatus.SERVICE_UNAVAILABLE)  # the node that starts here refuses nobody
                 return
             body = hello_bytes(host.hello)
             self.send_response(HTTPStatus.OK)

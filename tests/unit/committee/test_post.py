@@ -22,6 +22,7 @@ from themis.api import problems
 from themis.api.guard import Guard
 from themis.api.server import Server
 from themis.committee import wire
+from themis.committee.door import Host, ajar
 from themis.committee.gate import Numbers, seal
 from themis.committee.parcel import MOST_BYTES, Parcel
 from themis.committee.post import EXCHANGE, HELLO, ORDER, ORDERS, Post
@@ -154,6 +155,13 @@ def test_who_is_asked_to_call_back_says_whether_it_could(scene: Scene) -> None:
             membership.reachable(house.chamber.shown, *arguments[1:], ("127.0.0.1", port))
         behind_nat = Assembly(2, {caller.address: Seat(caller.address, "", signing=True)})
         assert "it calls the others" in membership.reachable(behind_nat, *arguments[1:], ("127.0.0.1", port))
+
+
+def test_what_is_brought_to_a_node_that_still_starts_is_not_refused(scene: Scene) -> None:
+    caller, port = scene.caller, free_port()
+    hello = Hello(ORACLE_ADDRESS, 0.0, {})
+    with ajar(Host(caller.signer, FORUM, caller.table.gate, caller.numbers, hello), ("127.0.0.1", port)):
+        assert httpx.post(f"http://127.0.0.1:{port}/v1/orders", content=b"{}").status_code == 503
 
 
 def test_a_hello_is_signed_by_who_is_asked(scene: Scene) -> None:
