@@ -24,6 +24,7 @@ import yaml
 from tests import docker
 from tests.homes import ROOT
 from tests.patience import until
+from tests.unit.api.test_dashboard import QUERIES
 from themis.core.errors import Broken, Misconfigured, ThemisError
 
 COMPOSE: Final = os.environ.get("COMPOSE", "docker-compose").split()
@@ -130,9 +131,11 @@ def _built(project: Project) -> Iterator[str]:
 
 
 def _up(project: Project) -> Iterator[str]:
+    """What is there already is what the deployer leaves behind when it is cut off: a key that nobody may overwrite."""
+    project("run", "--rm", "--no-deps", "-T", "--entrypoint", "themis", "deployer", "keys", "new")
     project("up", "--detach")
     project.healthy("chain", "node")
-    yield "`up`: chain, deployer and node; both are healthy"
+    yield "`up`, after a deployer that was cut off: chain, deployer and node; both are healthy"
     assert httpx.get(PAGE).status_code == httpx.codes.OK
     assert httpx.get(f"{PAGE}/v1/status").status_code == httpx.codes.UNAUTHORIZED
     assert _status(project)["running"]
@@ -192,6 +195,8 @@ def _all_stops(project: Project) -> Iterator[str]:
     project.healthy("chain", "node")
     job = until(lambda: _job(project, asked), lambda job: job["state"] in ("mined", "done", "closed"))
     assert job["state"] != "closed", job
+    again = _status(project)
+    assert [again[name] for name in ("oracle", "operator")] == [told[name] for name in ("oracle", "operator")]
     yield "`down` and `up` with a request just asked: it is answered, by the same oracle on the same chain"
 
 
@@ -211,6 +216,12 @@ def _monitored(project: Project) -> Iterator[str]:
     ready = _prometheus("query", query="themis_ready")["result"]
     assert [each["value"][1] for each in ready] == ["1"]
     yield f"Prometheus reads the node with the token, and has {len(named)} rules"
+    yield _answer(project, 5)
+    until(partial(_prometheus, "query", query="sum(increase(themis_answers_total[10m])) > 0"), lambda it: it["result"])
+    for title, query in QUERIES:
+        ready = query.replace("$instance", ".+").replace("$__rate_interval", "1m")
+        assert _prometheus("query", query=ready)["result"], f"{title}: nothing"
+    yield f"it answers all {len(QUERIES)} queries of docs/grafana.json, and counted that answer"
     yield f"Grafana: {'healthy' if 'grafana' in shown else 'NOT RUN, its image cannot be had'}"
 
 
