@@ -61,7 +61,7 @@ def main() -> int:
     with ray_cluster.cluster() as cluster:
         for replicas in REPLICAS:
             cluster.deploy(ray_cluster.on_each_node(config, replicas))
-            cluster.wait_for_replicas(replicas * len(bundles), nodes=replicas)
+            cluster.wait_for_replicas(replicas * len(bundles))
             place = f"Ray, {replicas} replica{'s' * (replicas > 1)}"
             rates += [_measured(each, cluster.url, place, expected[each.name]) for each in bundles]
     machine = f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"

@@ -85,14 +85,14 @@ class RayCluster:
             if each["state"] == "RUNNING"
         ]
 
-    def wait_for_replicas(self, count: int, nodes: int) -> None:
-        """Until so many run, on so many nodes that each have a proxy."""
+    def wait_for_replicas(self, count: int, nodes: int = 1) -> None:
+        """Until so many run, on so many nodes or more that each have a proxy."""
 
         def spread() -> bool:
             running = self.replicas()
             proxies = self._told("/api/serve/applications/")["proxies"].values()
             healthy = sum(each["status"] == "HEALTHY" for each in proxies)
-            return len(running) == count and len({node for node, _ in running}) == nodes and healthy >= nodes
+            return len(running) == count and len({node for node, _ in running}) >= nodes and healthy >= nodes
 
         self._wait(spread)
 

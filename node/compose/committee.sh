@@ -13,6 +13,9 @@ find "$HOMES" -mindepth 1 -delete
 said() { python3 -c "import sys, tomllib; t = tomllib.load(open('/home/themis/node/config.toml', 'rb')); print(t$1)"; }
 ORACLE=$(said "['chain']['oracle']")
 START=$(said "['chain']['start_block']")
+if [ "$START" -lt 2 ]; then
+  START=2 # the block before it is remembered, and a chain that goes on from a saved state has begun anew below block 1
+fi
 MODEL=$(said "['models'][0]['model_id']")
 for member in member-1 member-2 member-3; do
   export THEMIS_HOME=$HOMES/$member

@@ -39,7 +39,7 @@ class Watch:
         """Those whose bloom admits a log for us, and of which none came."""
         self._expecting = False
         self._rhythm = Rhythm()
-        self._strange_looks = 0
+        self._strange_looks = self._torn_looks = 0
         self.pause_s: float | None = None
 
     def expect(self) -> None:
@@ -159,15 +159,28 @@ class Watch:
     def _headers(self, newest: BlockRef, head: Block) -> list[Block]:
         """The blocks above the newest recorded one, as far as the endpoint has them and they follow each other."""
         between = range(newest.number + 1, head.number)
-        found = self._node.chain.blocks(between) if between else []
+        found = [*(self._node.chain.blocks(between) if between else ()), head]
+        self._require_linked(newest, found[0])
         above: list[Block] = []
         parent = newest.hash
-        for block in (*found, head):
+        for block in found:
             if block is None or block.number <= newest.number or block.parent_hash != parent:
                 break
             above.append(block)
             parent = block.hash
         return above
+
+    def _require_linked(self, newest: BlockRef, following: Block | None) -> None:
+        """Raises Unavailable where the next block is another one's child, look after look."""
+        is_next = following is not None and following.number == newest.number + 1
+        is_torn = following is not None and is_next and following.parent_hash != newest.hash
+        self._torn_looks = self._torn_looks + 1 if is_torn else 0
+        if self._torn_looks >= _STRANGE_LOOKS:
+            raise Unavailable(
+                f"what the RPC shows of the chain does not fit together: block {newest.number + 1} does not follow "
+                f"block {newest.number}. Its backends lie apart (add another endpoint: chain.rpc_urls), or it is a "
+                "development chain that has begun anew below a saved state (chain.start_block, above that)"
+            )
 
     def _continues(self, tail: Sequence[BlockRef], head: Block) -> bool:
         """Whether the newest recorded block that the endpoint can have is still on its chain."""

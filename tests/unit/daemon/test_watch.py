@@ -1,6 +1,7 @@
 """The watcher before an endpoint whose backends lie apart: what one does not show yet is not taken for nothing."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,19 @@ def test_a_view_that_does_not_fit_together_rewinds_nothing(bench: Bench, monkeyp
             bench.watch.step()
     assert bench.job(id_).state is State.SENDING
     assert bench.node.time.head == head()
+
+
+def test_a_chain_whose_blocks_do_not_follow_each_other_is_said(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A development chain that goes on from a saved state may have begun anew below it; or backends lie apart."""
+    bench.work()
+    bench.chain.ask()
+    newest, next_one = bench.store.tail()[-1], bench.chain.chain[-1].shown
+    monkeypatch.setattr(bench.chain, "head", lambda: replace(next_one, parent_hash=Hash32(b"\x97" * 32)))
+    assert not any(bench.watch.step() for _ in range(4)), "a reorganization in the middle of a look is nothing wrong"
+    with pytest.raises(Unavailable, match=f"block {next_one.number} does not follow block {newest.number}"):
+        bench.watch.step()
+    monkeypatch.undo()
+    assert bench.watch.step()
 
 
 def test_a_receipt_settles_a_job_whose_log_never_comes(bench: Bench) -> None:
