@@ -10,7 +10,7 @@ import {VM} from "./support/Vm.sol";
 
 /// @notice Invariants 1 to 10 of the protocol for a committee, with every role played at random and time passing. (Vouchers that are used
 /// or expired are `ConservationTest`'s.)
-/// forge-config: default.invariant.runs = 6
+/// forge-config: default.invariant.runs = 12
 /// forge-config: default.invariant.depth = 60
 contract CommitteeConservationTest is Fixture, Reaching {
     struct FuzzSelector {
