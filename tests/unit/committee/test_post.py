@@ -5,7 +5,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
@@ -45,7 +45,7 @@ class Scene:
     def __init__(self, house: House, server: Server) -> None:
         self.house, self.server = house, server
         self.caller, self.callee = house.members
-        self.post = Post(FORUM, self.caller.signer, Numbers(house.clock), PATIENCE_S)
+        self.post = Post(FORUM, self.caller.signer, Numbers(house.clock))
         self.seat = Seat(self.callee.address, server.url, signing=True)
 
 
@@ -286,7 +286,8 @@ def test_a_member_that_answers_slowly_for_ever_is_given_up(scene: Scene) -> None
         except OSError:
             return
 
+    impatient = Post(FORUM, scene.caller.signer, Numbers(scene.house.clock), PATIENCE_S)
     begun_s = time.monotonic()
-    with dripping(drip) as url, pytest.raises(Unavailable, match="answers too slowly"):
-        scene.post.exchange(Seat(scene.callee.address, url, signing=True), Told())
+    with closing(impatient), dripping(drip) as url, pytest.raises(Unavailable, match="answers too slowly"):
+        impatient.exchange(Seat(scene.callee.address, url, signing=True), Told())
     assert time.monotonic() - begun_s < 10 * PATIENCE_S
