@@ -228,6 +228,7 @@ contract GrantsTest is Fixture {
     function testFuzz_activate_overwritesEveryField_beside(Seeds memory first, Seeds memory second, Seeds memory third)
         public
     {
+        if (first.licensee == address(this)) first.licensee = requester; // the licensee itself need not wait
         (second.licensee, second.role) = (first.licensee, first.role);
         (third.licensee, third.role) = (first.licensee, first.role);
         (first.seq, second.seq) = (uint32(bound(first.seq, 1, 1000)), uint32(bound(second.seq, 1001, 2000)));
