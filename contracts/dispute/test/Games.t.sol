@@ -319,7 +319,7 @@ contract GamesTest is Stage {
         VM.expectRevert(abi.encodeWithSelector(IDispute.NotRefuted.selector));
         dispute.prove(claim, lie.judge, "");
         VM.prank(challenger);
-        VM.expectRevert(); // the referee knows no such call
+        VM.expectRevert(bytes("")); // the referee knows no such call
         dispute.prove(claim, lie.judge, "another call");
     }
 

@@ -56,7 +56,7 @@ contract WordsTest {
     /// @dev One game more than there is room for.
     function test_covered_tooManyGames() public {
         CoveredWord most = CoveredWord.wrap(uint256(type(uint16).max) << 240);
-        VM.expectRevert();
+        VM.expectRevert(abi.encodeWithSignature("Panic(uint256)", 0x11));
         this.open(most);
     }
 
