@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -58,21 +59,23 @@ def story() -> dict[str, float]:
 
 def parts() -> dict[str, dict[str, float]]:
     """Each part of `make test`, beside another one, and all of it. Raises Broken."""
-    start_s, left, found = time.monotonic(), list(PARTS), {}
-    running: dict[int, tuple[str, float]] = {}
-    while left or running:
-        while left and len(running) < SIDE_BY_SIDE:
-            target = left.pop(0)
-            pid = os.posix_spawnp("make", ["make", target], {**os.environ, "MAKEFLAGS": ""})
-            running[pid] = target, time.monotonic()
-        pid, status, used = os.wait4(-1, 0)
-        target, began_s = running.pop(pid)
-        if status != 0:
-            raise Broken(f"`make {target}` failed: see above. Others of {', '.join(PARTS)} may still run.")
-        wall_s = time.monotonic() - began_s
-        found[target] = {"seconds": round(wall_s, 1), "cpu_seconds": round(used.ru_utime + used.ru_stime, 1)}
+    start_s = time.monotonic()
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        found = dict(zip(PARTS, pool.map(_part, PARTS), strict=True))
     cpu_s = sum(each["cpu_seconds"] for each in found.values())
     return found | {"test": {"seconds": round(time.monotonic() - start_s, 1), "cpu_seconds": round(cpu_s, 1)}}
+
+
+def _part(target: str) -> dict[str, float]:
+    start_s = time.monotonic()
+    pid = os.posix_spawnp("make", ["make", target], {**os.environ, "MAKEFLAGS": ""})
+    _, status, used = os.wait4(pid, 0)
+    if status != 0:
+        raise Broken(f"`make {target}` failed: see above")
+    return {
+        "seconds": round(time.monotonic() - start_s, 1),
+        "cpu_seconds": round(used.ru_utime + used.ru_stime, 1),
+    }
 
 
 def main() -> int:
