@@ -2,15 +2,14 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from tests.chaos.house import DEPOSIT, FEE, House
 from tests.committee_world import STAKE_WEI
 from tests.world import FEES
 from themis.chain.abi import Log, address
+from themis.chain.committees import ANSWERS
 from themis.core.types import ETHER, Address, Hash32
-
-_ANSWERS: Final = ("Answered", "AnsweredMany")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ def close(house: House, token: Address, answered: Collection[Hash32]) -> Books:
     """Let everybody withdraw."""
     committee, world, client = house.committee, house.committee.world, house.committee.world.client
     of_token = {id_: each for id_, each in house.asked.items() if each.way.in_tokens == (token != ETHER)}
-    groups = {tuple(map(address, log.values["signers"])) for each in _ANSWERS for log in committee.events(each)}
+    groups = {tuple(map(address, log.values["signers"])) for each in ANSWERS for log in committee.events(each)}
     for place in committee.places:
         claim = token, [house.model_id], [list(group) for group in groups], place.signer.address
         committee.send(world.requester, "claim", *claim)

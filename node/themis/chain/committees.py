@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from themis.chain.abi import Artifact, Log, address
 from themis.chain.client import ContractDenied, OracleClient
@@ -13,6 +13,9 @@ from themis.chain.rpc import Call, RpcError
 from themis.chain.transact import denied
 from themis.core.errors import Misconfigured
 from themis.core.types import Address, Hash32
+
+ANSWERS: Final = ("Answered", "AnsweredMany")
+"""Events of a committee that name signers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ class Committees:
         groups = {
             tuple(map(address, log.values["signers"])): None
             for log in self._events(COMMITTEE, committee)
-            if log.event in {"Answered", "AnsweredMany"}
+            if log.event in ANSWERS
         }
         return list(models), [list(group) for group in groups if member in group]
 
@@ -113,7 +116,7 @@ class Committees:
             signer
             for log in events
             for signer in log.values.get("signers", ()) * log.values.get("answered", 1)
-            if log.event in {"Answered", "AnsweredMany"}
+            if log.event in ANSWERS
         )
         fined = Counter(log.values["member"] for log in events if log.event == "Fined")
         requests = self._client.logs("Requested", self._start_block, None, committee)

@@ -84,9 +84,14 @@ class Leaf:
     result_hash: Hash32
 
 
+def batch(leaves: Sequence[Leaf]) -> merkle.Tree:
+    """Over abi.encode(id, resultHash) of each, in this order. Raises ValueError for none."""
+    return merkle.Tree([encode(("bytes32", "bytes32"), (leaf.request, leaf.result_hash)) for leaf in leaves])
+
+
 def batch_root(leaves: Sequence[Leaf]) -> Hash32:
-    """What members sign of a batch: the Merkle root over abi.encode(id, resultHash) of each, in this order."""
-    return merkle.root(encode(("bytes32", "bytes32"), (leaf.request, leaf.result_hash)) for leaf in leaves)
+    """What members sign of a batch."""
+    return batch(leaves).root
 
 
 def commitment_of(result_hash: Hash32, salt: Hash32, member: Address) -> Hash32:

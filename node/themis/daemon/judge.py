@@ -66,7 +66,7 @@ class Judge:
         judged += self._try([job for job in licensable if job.ordered], now)
         permitted = [(job, fact) for job, fact in judged if isinstance(fact, Accepted)]
         facts += [(job, fact) for job, fact in judged if not isinstance(fact, Accepted)]
-        paying, dear = self._with_first_uses(permitted, room)
+        paying, dear = self._with_first_uses(permitted, room, now)
         facts += dear + self._within_limits(self._within_uses(paying, now))
         if facts:
             told.record(node, facts)
@@ -153,7 +153,7 @@ class Judge:
         return facts
 
     def _with_first_uses(
-        self, permitted: Sequence[tuple[Job, Accepted]], room: int
+        self, permitted: Sequence[tuple[Job, Accepted]], room: int, now: BlockId
     ) -> tuple[list[tuple[Job, Accepted]], list[tuple[Job, Fact]]]:
         """Those whose fees pay for what their answers use first, too; and what becomes of others.
 
@@ -162,7 +162,7 @@ class Judge:
         node = self._node
         requests = [job for job, _ in permitted if not job.ordered]
         answers = [(job, bytes(_OUTPUT_BYTES)) for job in requests]
-        found = dict(zip([job.id for job in requests], lacking_now(node, answers), strict=True))
+        found = dict(zip([job.id for job in requests], lacking_now(node, answers, now), strict=True))
         facts: list[tuple[Job, Fact]] = []
         for job in requests:
             match found[job.id]:

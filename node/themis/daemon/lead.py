@@ -13,8 +13,8 @@ from themis.store.store import SqlStore
 
 Held = tuple[InstanceLock, SqlStore]
 LOOK_S: Final = 1.0
-STANDING_BY: Final = "standing by: another node with this key leads, and this one takes over when that ends"
 """So often a node that stands by asks for the lead: one query."""
+STANDING_BY: Final = "standing by: another node with this key leads, and this one takes over when that ends"
 
 log = logging.getLogger(__name__)
 

@@ -112,7 +112,7 @@ class Door:
         if not isinstance(royalty_bps, int):
             raise Unavailable("the requester's license was there, and is not any more: ask again in a moment")
         orders.require_offered(order, node.chain.order_standing(order, block), royalty_bps, spoken_for)
-        (lacking,) = lacking_now(node, [(job, _OUTPUT)])
+        (lacking,) = lacking_now(node, [(job, _OUTPUT)], block)
         if isinstance(lacking, Unavailable):
             raise lacking
         if lacking:
@@ -162,12 +162,14 @@ def still_taken(node: Node, jobs: Sequence[Job]) -> tuple[list[Job], list[tuple[
     """
     good: list[Job] = []
     gone: list[tuple[Job, Fact]] = []
+    newest = node.store.newest()
+    if newest is None:
+        return good, gone
     for job in jobs:
         if job.order_signature is None or job.answer is None:
             good.append(job)
             continue
-        block = node.store.tail()[-1].id  # it was taken at one
-        pay = node.chain.order_pay(job.request, job.order_signature, job.answer.output, job.least_pay, block)
+        pay = node.chain.order_pay(job.request, job.order_signature, job.answer.output, job.least_pay, newest.id)
         if isinstance(pay, Denial):
             refused = orders.refusal(pay, job.request.operator)
             gone.append((job, Closed(refused.reason, refused.detail)))
@@ -175,13 +177,13 @@ def still_taken(node: Node, jobs: Sequence[Job]) -> tuple[list[Job], list[tuple[
             log.warning("whether order 0x%s is still good cannot be told: %s", job.id.hex(), pay)
         else:
             good.append(job)
-    return _paying(node, good), gone
+    return _paying(node, good, newest.id), gone
 
 
-def _paying(node: Node, jobs: Sequence[Job]) -> list[Job]:
+def _paying(node: Node, jobs: Sequence[Job], block: BlockId) -> list[Job]:
     """What somebody else's answer has used first, ours does not; or the other way round."""
     answers = [(job, b"" if job.answer is None else job.answer.output) for job in jobs]
-    found = lacking_now(node, answers)
+    found = lacking_now(node, answers, block)
     for job, lacking in zip(jobs, found, strict=True):
         if isinstance(lacking, Unavailable):
             log.warning("what the answer to 0x%s takes cannot be told: %s", job.id.hex(), lacking)

@@ -7,6 +7,7 @@ from themis.core.errors import Unavailable
 from themis.core.fees import fulfill_gas
 from themis.core.job import Job
 from themis.core.pricing import Rule
+from themis.core.types import BlockId
 from themis.daemon.node import Node
 
 _MOST_KNOWN: Final = 1_024
@@ -18,13 +19,13 @@ def lacking(node: Node, job: Job, output_bytes: int) -> str:
     return _lacking(node, job, output_bytes, node.answer_gas.get(job.id, 0))
 
 
-def lacking_now(node: Node, answers: Sequence[tuple[Job, bytes]]) -> list[str | Unavailable]:
-    """The same of each as the chain is at the newest block that is recorded. Raises Unavailable.
+def lacking_now(node: Node, answers: Sequence[tuple[Job, bytes]], block: BlockId) -> list[str | Unavailable]:
+    """The same of each as the chain is at that block. Raises Unavailable.
 
     It is asked where the fee pays for what answers usually take, and not for the dearest.
     """
     asked = [(job, output) for job, output in answers if _may_be_too_dear(node, job, len(output))]
-    found = node.chain.answer_gas(asked, node.store.tail()[-1].id) if asked else []
+    found = node.chain.answer_gas(asked, block) if asked else []
     told = {job.id: gas for (job, _), gas in zip(asked, found, strict=True)}
     if len(node.answer_gas) + len(told) > _MOST_KNOWN:
         node.answer_gas.clear()

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from themis.chain.abi import Artifact, address
+from themis.chain.committees import ANSWERS
 from themis.chain.contracts import COMMITTEE, decode_request
 from themis.chain.disputes import Covering, Disputes
-from themis.core import canonical, merkle
-from themis.core.abi import encode
+from themis.core import canonical
+from themis.core.committee import Leaf, batch
 from themis.core.errors import Denied, Misconfigured
 from themis.core.spelling import shown
 from themis.core.types import ETHER, Address, Hash32
@@ -53,7 +54,7 @@ class Staked:
             if address(raw["address"]) != operator:
                 continue
             log = COMMITTEE.log([bytes.fromhex(t[2:]) for t in raw["topics"]], bytes.fromhex(raw["data"][2:]))
-            if log is not None and log.event in {"Answered", "AnsweredMany"}:
+            if log is not None and log.event in ANSWERS:
                 return [address(each) for each in log.values["signers"]]
         return []
 
@@ -82,10 +83,9 @@ class Staked:
         ids = [canonical.request_id(each, *at) for each in requests]
         pairs = zip(ids, requests, outputs, strict=True)
         hashes = [canonical.result_hash(each, request.model_id, output, *at) for each, request, output in pairs]
-        leaves = [encode(("bytes32", "bytes32"), pair) for pair in zip(ids, hashes, strict=True)]
-        place, root = ids.index(id_), merkle.root(leaves)
-        batch = root, place, len(leaves), merkle.prove(leaves, place).siblings
-        return [(hashes[place], each, *batch) for each in signatures]
+        tree, place = batch([Leaf(*each) for each in zip(ids, hashes, strict=True)]), ids.index(id_)
+        proof = tree.prove(place)
+        return [(hashes[place], each, tree.root, place, proof.count, proof.siblings) for each in signatures]
 
     def _taker(self, committee: Address, member: Address) -> Address | None:
         """The contract that a member named, where it is one that asks our warranty and something is at stake."""
