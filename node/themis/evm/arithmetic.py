@@ -1,12 +1,16 @@
 """What arithmetic and comparisons do to abstract words: where they came from survives, their value only if constant."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Final
+
+from mypy_extensions import i64
 
 from themis.evm import taint as t
 from themis.evm import vocabulary as v
 from themis.evm.machine import Machine
-from themis.evm.taint import MASK, Word, taint
+from themis.evm.taint import MASK, UNKNOWN, Word
 
 Handler = Callable[[Machine], int]
 """Runs one instruction; its token, or NONE. On the stack is what it pops, or more."""
@@ -19,19 +23,23 @@ _STATES: Final = 1 << 32
 """From here on a constant is an amount, not one of a few states."""
 _HOUR_S: Final = 3_600
 """From here on a remainder of the time is a date, not luck."""
-_AUTH_SEED, _PRODUCT_SEED, _PIN_SEED, _MASK_SEED = 4, 6, 8, 9
+_AUTH_SEED: Final = 4
+_PRODUCT_SEED: Final = 6
+_PIN_SEED: Final = 8
+_MASK_SEED: Final = 9
+_ADD_STORED: Final = v.ID["ADD.stored"]
 
 
-def binary(fold: Callable[[int, int], int], join: Callable[[int], int]) -> Handler:
-    """Two operands, no event."""
+def binary(fold: Callable[[int, int], int], *, kept: int) -> Handler:
+    """Two operands, no event. `kept`: bits that go on."""
 
     def run(m: Machine) -> int:
         stack = m.stack
         left, right = stack.pop(), stack.pop()
-        if left >= 0 and right >= 0:
-            stack.append(fold(left, right) & MASK)
-            return v.NONE
-        stack.append(~join(t.both(left, right)))
+        if left.known and right.known:
+            stack.append(m.constants.of(fold(left.value, right.value) & MASK))
+        else:
+            stack.append(Word(t.both(left, right) & kept))
         return v.NONE
 
     return run
@@ -40,8 +48,8 @@ def binary(fold: Callable[[int, int], int], join: Callable[[int], int]) -> Handl
 def modulo(m: Machine) -> int:
     stack = m.stack
     left, right = stack.pop(), stack.pop()
-    if left >= 0 and right >= 0:
-        stack.append(left % right if right else 0)
+    if left.known and right.known:
+        stack.append(m.constants.of(left.value % right.value if right.value else 0))
         return v.NONE
     return _remainder(m, left, right)
 
@@ -49,22 +57,22 @@ def modulo(m: Machine) -> int:
 def signed_modulo(m: Machine) -> int:
     stack = m.stack
     left, right = stack.pop(), stack.pop()
-    if left >= 0 and right >= 0:
-        size = abs(_signed(left)) % abs(_signed(right)) if right else 0
-        stack.append((size if _signed(left) >= 0 else -size) & MASK)
+    if left.known and right.known:
+        size = abs(_signed(left.value)) % abs(_signed(right.value)) if right.value else 0
+        stack.append(m.constants.of((size if _signed(left.value) >= 0 else -size) & MASK))
         return v.NONE
     return _remainder(m, left, right)
 
 
-def _signed(word: int) -> int:
-    return word - (MASK + 1) * (word >> _TOP)
+def _signed(value: int) -> int:
+    return value - (MASK + 1) * (value >> _TOP)
 
 
 def _remainder(m: Machine, left: Word, right: Word) -> int:
     bits = t.both(left, right)
-    calendar = right >= _HOUR_S and not bits & (t.ENTROPY | t.RANDOM)
+    calendar = right.known and right.value >= _HOUR_S and not bits & (t.ENTROPY | t.RANDOM)
     lucky = bool(bits & t.BLOCK) and not calendar
-    m.stack.append(~(t.arithmetic(bits) | (t.RANDOM if lucky else 0)))
+    m.stack.append(Word(t.arithmetic(bits) | (t.RANDOM if lucky else 0)))
     if lucky or bits & t.RANDOM:
         return v.ID["MOD.block" if bits & t.BLOCK else "MOD.random"]
     return v.ID["MOD"] if bits & t.STORED else v.NONE
@@ -73,51 +81,80 @@ def _remainder(m: Machine, left: Word, right: Word) -> int:
 def add(m: Machine) -> int:
     stack = m.stack
     left, right = stack.pop(), stack.pop()
-    if left >= 0 and right >= 0:
-        stack.append(left + right & MASK)
+    if left.known and right.known:
+        stack.append(m.constants.of(left.value + right.value & MASK))
         return v.NONE
     bits = t.both(left, right)
-    moved = left and right
-    stack.append(
-        t.unknown(t.summed(bits), t.total(t.identity(left), t.identity(right)) if moved else t.identity(left + right))
-    )
-    return v.ID["ADD.stored"] if bits & t.STORED else v.NONE
+    if left.known and not left.value:
+        identity = right.identity
+    elif right.known and not right.value:
+        identity = left.identity
+    else:
+        identity = t.total(left.identity, right.identity)
+    stack.append(Word(t.summed(bits), identity))
+    return _ADD_STORED if bits & t.STORED else v.NONE
 
 
-def _combined(seed: int, left: Word, right: Word) -> int:
+def _combined(seed: i64, left: Word, right: Word) -> i64:
     """Identity of a product or comparison: the same whichever operand comes first."""
-    one, other = sorted((t.identity(left), t.identity(right)))
-    return t.mixed(seed, one, other) if one else 0
+    one, other = left.identity, right.identity
+    if one > other:
+        one, other = other, one
+    return t.named(t.mixed(seed, one), other) if one else 0
 
 
 def scaled(fold: Callable[[int, int], int], token: int) -> Handler:
     """MUL and DIV. By a power of two it only moves a packed field, which is no event."""
+    multiplies = token == v.ID["MUL.stored"]
 
     def run(m: Machine) -> int:
         stack = m.stack
         left, right = stack.pop(), stack.pop()
-        if left >= 0 and right >= 0:
-            stack.append(fold(left, right) & MASK)
+        if left.known and right.known:
+            stack.append(m.constants.of(fold(left.value, right.value) & MASK))
             return v.NONE
         bits = t.both(left, right)
-        constant = max(left, right)
+        constant = _constant(left, right)
         moves = constant > 0 and constant & (constant - 1) == 0
-        kept = t.identity(min(left, right)) if moves else 0
-        stack.append(t.unknown(bits, _combined(_PRODUCT_SEED, left, right) if token == v.ID["MUL.stored"] else kept))
+        if multiplies:
+            identity = _combined(_PRODUCT_SEED, left, right)
+        else:
+            identity = _unknown(left, right).identity if moves else 0
+        stack.append(Word(bits, identity))
         return token if bits & t.STORED and not moves else v.NONE
 
     return run
+
+
+def _constant(left: Word, right: Word) -> int:
+    """The value of one of two operands, if it is known; else -1."""
+    return left.value if left.known else right.value if right.known else -1
+
+
+def _unknown(left: Word, right: Word) -> Word:
+    """Of a known and an unknown operand the unknown one."""
+    return right if left.known else left
 
 
 def compare(fold: Callable[[int, int], int]) -> Handler:
     def run(m: Machine) -> int:
         stack = m.stack
         left, right = stack.pop(), stack.pop()
-        known = left >= 0 and right >= 0
-        stack.append(fold(left, right) if known else ~(t.both(left, right) & ~(t.NOT | t.FLAG) | t.COMPARED))
+        if left.known and right.known:
+            stack.append(m.constants.of(fold(left.value, right.value)))
+        else:
+            stack.append(Word(t.both(left, right) & ~(t.NOT | t.FLAG) | t.COMPARED))
         return v.NONE
 
     return run
+
+
+def compare_signed(m: Machine) -> int:
+    stack = m.stack
+    left, right = stack.pop(), stack.pop()
+    known = left.known and right.known
+    stack.append(UNKNOWN if known else Word(t.both(left, right) & ~(t.NOT | t.FLAG) | t.COMPARED))
+    return v.NONE
 
 
 def equal(fold: Callable[[int, int], int]) -> Handler:
@@ -128,16 +165,17 @@ def equal(fold: Callable[[int, int], int]) -> Handler:
     def run(m: Machine) -> int:
         stack = m.stack
         left, right = stack.pop(), stack.pop()
-        constant = max(left, right)
-        apart = _apart(left, right) if subtracts else None
-        if left >= 0 and right >= 0:
-            stack.append(fold(left, right) & MASK)
-        elif constant == 0:
-            stack.append(_negated(min(left, right)) if equals else min(left, right))
-        elif apart is not None:
-            stack.append(t.soft(apart))
+        if left.known and right.known:
+            stack.append(m.constants.of(fold(left.value, right.value) & MASK))
+            return v.NONE
+        constant = _constant(left, right)
+        if constant == 0:
+            other = _unknown(left, right)
+            stack.append(_negated(other) if equals else other)
+        elif subtracts and (apart := _apart(left, right)) >= 0:
+            stack.append(t.soft(m.constants.of(apart)))
         elif t.both(left, right) & t.SELECTOR and 0 <= constant <= _MAX_SELECTOR:
-            stack.append(~(t.DATA | t.SELECTOR | selector_bit))
+            stack.append(Word(t.DATA | t.SELECTOR | selector_bit))
         else:
             return _compared(m, left, right, equals=equals, subtracts=subtracts)
         return v.NONE
@@ -149,68 +187,68 @@ def _compared(m: Machine, left: Word, right: Word, *, equals: bool, subtracts: b
     known, bits = t.both(left, right), t.equality(left, right)
     event = v.identity(bits & ~known)
     identity = _compared_identity(m, left, right, pinned=bool(bits & t.PINNED & ~known), subtracts=subtracts)
-    if left < 0 and right < 0 and bits & t.RETURNED and not (taint(left) ^ taint(right)) & ~t.NOT:
+    constant = _constant(left, right)
+    if constant < 0 and bits & t.RETURNED and not (left.bits ^ right.bits) & ~t.NOT:
         bits &= ~(t.BY_CALLER | t.BY_ORIGIN)  # an answer is compared with itself: is it a bool?
-    if 0 < max(left, right) < _STATES and bits & t.BY_CALLER and bits & t.STORED:
+    if 0 < constant < _STATES and bits & t.BY_CALLER and bits & t.STORED:
         bits |= t.FLAG  # one of a few states, as a bool is
     if event or not subtracts:
-        m.stack.append(t.unknown(bits if equals else bits | t.NOT, identity))
+        m.stack.append(Word(bits if equals else bits | t.NOT, identity))
         return event
-    m.stack.append(t.unknown(t.summed(bits) | bits & t.FLAG | t.NOT, identity))
+    m.stack.append(Word(t.summed(bits) | bits & t.FLAG | t.NOT, identity))
     return v.ID["SUB.stored"] if bits & t.STORED else v.NONE
 
 
-def _compared_identity(m: Machine, left: Word, right: Word, *, pinned: bool, subtracts: bool) -> int:
+def _compared_identity(m: Machine, left: Word, right: Word, *, pinned: bool, subtracts: bool) -> i64:
     """Compared with a constant it is still the word; a difference of places in memory is a place."""
     if pinned:
         identity = _combined(_PIN_SEED, left, right)
-        m.relate(identity, left if taint(left) & t.DATA else right)
+        m.relate(identity, left if left.bits & t.DATA else right)
         return identity
     if keeper := _keeper(m, left, right):
         return keeper
-    identity = t.identity(min(left, right)) if max(left, right) >= 0 else 0
-    if subtracts and right >= 0 and identity and not t.both(left, right) & t.STORED:
-        return t.total(identity, t.PRIME - t.identity(right))
+    identity = _unknown(left, right).identity if left.known or right.known else 0
+    if subtracts and right.known and identity and not t.both(left, right) & t.STORED:
+        return t.total(identity, t.PRIME - right.identity)
     return identity
 
 
-def _keeper(m: Machine, left: Word, right: Word) -> int:
+def _keeper(m: Machine, left: Word, right: Word) -> i64:
     """Identity of a comparison with the caller (or a signer), if it is known where the other one is kept."""
-    asks = t.CALLER | t.SIGNED
-    whom = right if taint(left) & asks else left
-    found = m.places.get(t.identity(whom), 0)
+    whom = right if left.bits & (t.CALLER | t.SIGNED) else left
+    found = m.places.get(whom.identity, 0)
     if not found or not t.equality(left, right) & t.AUTH:
         return 0
-    about = t.mixed(_AUTH_SEED, t.identity(whom))
+    about = t.named(_AUTH_SEED, whom.identity)
     m.loose.keepers[about] = found
     return about
 
 
-def _apart(left: Word, right: Word) -> int | None:
-    """The difference of two places in memory that are a known number of bytes apart."""
-    one, other = t.identity(left), t.identity(right)
-    if 0 in (left, right) or t.both(left, right) & ~(t.DATA | t.NOT) or not one or not other:
-        return None
-    found = t.distance(one, other)
-    return found if found < _FAR else None
+def _apart(left: Word, right: Word) -> i64:
+    """The difference of two places in memory that are a known, small number of bytes apart; else -1."""
+    if not left.identity or not right.identity or t.both(left, right) & ~(t.DATA | t.NOT):
+        return -1
+    found = t.distance(left.identity, right.identity)
+    return found if found < _FAR else -1
 
 
 def and_(m: Machine) -> int:
     stack = m.stack
     left, right = stack.pop(), stack.pop()
-    if left >= 0 and right >= 0:
-        stack.append(left & right)
+    if left.known and right.known:
+        stack.append(m.constants.of(left.value & right.value))
         return v.NONE
-    bits, mask = t.both(left, right), max(left, right)
-    if mask < 0:
-        stack.append(~bits)
-    elif mask >> _TOP and bits & t.STORED:
-        stack.append(~(bits | t.CLEARED))
-    else:
-        same = t.identity(min(left, right))
-        if mask & mask + 1:
-            same = _combined(_MASK_SEED, left, right)
-        stack.append(t.unknown(bits | t.FLAG if mask == _BOOL_MASK else bits, same))
+    bits = t.both(left, right)
+    if not left.known and not right.known:
+        stack.append(Word(bits))
+        return v.NONE
+    mask, same = _constant(left, right), _unknown(left, right).identity
+    if mask >> _TOP and bits & t.STORED:
+        stack.append(Word(bits | t.CLEARED))
+        return v.NONE
+    if mask & mask + 1:
+        same = _combined(_MASK_SEED, left, right)
+    stack.append(Word(bits | t.FLAG if mask == _BOOL_MASK else bits, same))
     return v.NONE
 
 
@@ -218,47 +256,43 @@ def or_(m: Machine) -> int:
     """Puts a field into a packed word; then what it is, is what the field is."""
     stack = m.stack
     left, right = stack.pop(), stack.pop()
-    if left >= 0 and right >= 0:
-        stack.append(left | right)
+    if left.known and right.known:
+        stack.append(m.constants.of(left.value | right.value))
         return v.NONE
-    if taint(left) & t.CLEARED:
+    if left.bits & t.CLEARED:
         left, right = right, left
-    cleared = taint(right) & t.CLEARED and not taint(right) & (t.HOLDS | t.FAILS)
-    if cleared and left < 0:
-        stack.append(t.unknown(t.both(left, left), t.identity(left)))
-    elif cleared:
-        stack.append(~(t.STORED | t.CLEARED | (t.HOLDS if left else t.FAILS)))
+    if not right.bits & t.CLEARED or right.bits & (t.HOLDS | t.FAILS):
+        stack.append(Word(t.both(left, right)))
+    elif left.known:
+        stack.append(Word(t.STORED | t.CLEARED | (t.HOLDS if left.value else t.FAILS)))
     else:
-        stack.append(~t.both(left, right))
+        stack.append(Word(t.both(left, left), left.identity))
     return v.NONE
 
 
 def iszero(m: Machine) -> int:
     stack = m.stack
     word = stack.pop()
-    stack.append(int(word == 0) if word >= 0 else _negated(word))
+    stack.append(m.constants.of(0 if word.value else 1) if word.known else _negated(word))
     return v.NONE
 
 
 def _negated(word: Word) -> Word:
-    bits = ~word ^ t.NOT
+    bits = word.bits ^ t.NOT
     if bits & t.CLEARED:
         bits &= ~(t.CLEARED | t.HOLDS | t.FAILS)
-    for pair in (t.EQ_SELECTOR | t.NE_SELECTOR, t.HOLDS | t.FAILS):
-        if bits & pair:
-            bits ^= pair
-    return ~bits
+    if bits & (t.EQ_SELECTOR | t.NE_SELECTOR):
+        bits ^= t.EQ_SELECTOR | t.NE_SELECTOR
+    if bits & (t.HOLDS | t.FAILS):
+        bits ^= t.HOLDS | t.FAILS
+    return Word(bits, word.identity, word.serial)
 
 
 def not_(m: Machine) -> int:
     stack = m.stack
     word = stack.pop()
-    stack.append(word ^ MASK if word >= 0 else t.unknown(t.both(word, word), t.identity(word)))
+    stack.append(m.constants.of(word.value ^ MASK) if word.known else Word(t.both(word, word), word.identity))
     return v.NONE
-
-
-def keep(bits: int) -> int:
-    return bits
 
 
 def same(left: int, right: int) -> int:
@@ -277,16 +311,12 @@ def shift_left(shift: int, word: int) -> int:
     return word << shift if shift < _BITS else 0
 
 
-def _shift_right(shift: int, word: int) -> int:
-    return word >> shift if shift < _BITS else 0
-
-
 def shr(m: Machine) -> int:
     """By a constant it only takes a packed field out."""
     stack = m.stack
     shift, word = stack.pop(), stack.pop()
-    if shift >= 0 and word >= 0:
-        stack.append(_shift_right(shift, word))
+    if shift.known and word.known:
+        stack.append(m.constants.of(word.value >> shift.value if shift.value < _BITS else 0))
     else:
-        stack.append(t.unknown(t.both(shift, word), t.identity(word) if shift >= 0 and word < 0 else 0))
+        stack.append(Word(t.both(shift, word), word.identity if shift.known else 0))
     return v.NONE

@@ -13,7 +13,7 @@ def reachable(program: Program, tracer: Tracer) -> int:
 
     What an unknown jump reaches may be anything, so then all code counts.
     """
-    found = bytearray(tracer.reached)
+    found = tracer.reached.copy()
     if tracer.told & _COMPUTED:
         return sum(pc < program.end or bool(mark) for pc, mark in zip(program.pcs, found, strict=True))
     work = list(tracer.pending())
@@ -31,6 +31,6 @@ def reachable(program: Program, tracer: Tracer) -> int:
     return sum(found)
 
 
-def _pushed(program: Program, reached: bytearray) -> set[int]:
+def _pushed(program: Program, reached: list[int]) -> set[int]:
     """Code addresses that reached instructions push."""
     return {value for value, mark in zip(program.values, reached, strict=True) if mark and value in program.jumpdests}

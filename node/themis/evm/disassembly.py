@@ -1,7 +1,6 @@
 """Runtime bytecode as instructions, and where the compiler's metadata begins: code hidden there runs, too."""
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, final
 
 from themis.evm.opcodes import JUMPDEST, PUSH0, PUSH1, PUSH32
 
@@ -10,20 +9,25 @@ _CBOR_KEYS: Final = (b"bzzr", b"ipfs", b"solc", b"experimental")
 _MAX_METADATA_BYTES: Final = 256
 
 
-@dataclass(frozen=True, slots=True)
+@final
 class Program:
     """Instructions in code order, as parallel sequences."""
 
-    pcs: tuple[int, ...]
-    """Program counter of each instruction."""
-    ops: tuple[int, ...]
-    """Opcode of each instruction."""
-    values: tuple[int, ...]
-    """What a PUSH pushes; 0 elsewhere."""
-    jumpdests: dict[int, int]
-    """Program counter of each JUMPDEST -> index of its instruction."""
-    end: int
-    """Where the compiler's metadata begins, or the code ends."""
+    __slots__ = ("end", "jumpdests", "ops", "pcs", "values")
+
+    def __init__(
+        self, pcs: tuple[int, ...], ops: bytes, values: tuple[int, ...], jumpdests: dict[int, int], end: int
+    ) -> None:
+        self.pcs = pcs
+        """Program counter of each instruction."""
+        self.ops = ops
+        """Opcode of each instruction."""
+        self.values = values
+        """What a PUSH pushes; 0 elsewhere."""
+        self.jumpdests = jumpdests
+        """Program counter of each JUMPDEST -> index of its instruction."""
+        self.end = end
+        """Where the compiler's metadata begins, or the code ends."""
 
 
 def strip_metadata(code: bytes) -> bytes:
@@ -38,7 +42,7 @@ def strip_metadata(code: bytes) -> bytes:
 def disassemble(code: bytes) -> Program:
     """Every byte string is a program; a PUSH cut off by the end is padded with zeros, as the EVM does."""
     pcs: list[int] = []
-    ops: list[int] = []
+    ops = bytearray()
     values: list[int] = []
     jumpdests: dict[int, int] = {}
     pc, padded = 0, code + bytes(PUSH32 - PUSH0)
@@ -55,4 +59,4 @@ def disassemble(code: bytes) -> Program:
             values.append(0)
             if op == JUMPDEST:
                 jumpdests[pc - 1] = len(pcs) - 1
-    return Program(tuple(pcs), tuple(ops), tuple(values), jumpdests, len(strip_metadata(code)))
+    return Program(tuple(pcs), bytes(ops), tuple(values), jumpdests, len(strip_metadata(code)))

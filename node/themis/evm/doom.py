@@ -1,26 +1,30 @@
 """Which places do nothing but revert, whatever is on the stack."""
 
-from dataclasses import dataclass, field
-from typing import Final
+from __future__ import annotations
+
+from typing import Final, final
 
 from themis.evm import opcodes as op
-from themis.evm.disassembly import Program
 from themis.evm.machine import Machine
-from themis.evm.semantics import STEERS, run
+from themis.evm.semantics import STEERS, Code, run
 
 _MAX_STEPS: Final = 200
-_REVERTS: Final = frozenset((op.REVERT, op.INVALID))
-_ENDS: Final = op.ENDING | {op.JUMPI, op.SSTORE, op.CALL, op.DELEGATECALL, op.CREATE}
+_ENDS: Final = [
+    code in op.ENDING or code in (op.JUMPI, op.SSTORE, op.CALL, op.DELEGATECALL, op.CREATE) for code in range(256)
+]
 
 
-@dataclass(slots=True)
+@final
 class Doom:
     """Decided once for each place, from an empty stack: what a caller left there must not matter."""
 
-    program: Program
-    reached: bytearray
-    steps: int = 0
-    _known: dict[int, bool] = field(default_factory=dict)
+    __slots__ = ("_code", "_known", "reached", "steps")
+
+    def __init__(self, code: Code, reached: list[int]) -> None:
+        self._code = code
+        self._known: dict[int, bool] = {}
+        self.reached = reached
+        self.steps = 0
 
     def awaits(self, index: int) -> bool:
         """True if the code here does nothing but revert."""
@@ -30,45 +34,49 @@ class Doom:
         return known
 
     def _only_reverts(self, start: int) -> bool:
-        ops, visited, stack = self.program.ops, list[int](), _Stack(self.program)
-        index: int | None = start
-        while len(visited) < _MAX_STEPS and index is not None and index < len(ops):
+        ops, visited, stack = self._code.ops, list[int](), _Stack(self._code)
+        index = start
+        while len(visited) < _MAX_STEPS and 0 <= index < len(ops):
             visited.append(index)
             opcode = ops[index]
-            if opcode in _ENDS:
+            if _ENDS[opcode]:
                 break
             index = stack.target(visited) if opcode == op.JUMP else index + 1
         self.steps += len(visited)
-        if not visited or ops[visited[-1]] not in _REVERTS:
+        if not visited or ops[visited[-1]] not in (op.REVERT, op.INVALID):
             return False
         for at in visited:
             self.reached[at] = 1
         return True
 
 
-@dataclass(slots=True)
+@final
 class _Stack:
     """Where jumps go. Most say so just before, so what came earlier runs only for one that does not."""
 
-    program: Program
-    _machine: Machine | None = None
-    _ran: int = 0
+    __slots__ = ("_code", "_machine", "_ran")
 
-    def target(self, visited: list[int]) -> int | None:
-        """The index that a JUMP, the last that was visited, goes to; None if it is not known."""
-        program, before = self.program, visited[-1] - 1
-        if len(visited) > 1 and op.PUSH0 <= program.ops[before] <= op.PUSH32:
-            return program.jumpdests.get(program.values[before])
-        m = self._machine = self._machine or Machine()
+    def __init__(self, code: Code) -> None:
+        self._code = code
+        self._machine: Machine | None = None
+        self._ran = 0
+
+    def target(self, visited: list[int]) -> int:
+        """The index that a JUMP, the last that was visited, goes to; -1 if it is not known."""
+        code, before = self._code, visited[-1] - 1
+        ops, jumpdests = code.ops, code.program.jumpdests
+        if len(visited) > 1 and op.PUSH0 <= ops[before] <= op.PUSH32:
+            return jumpdests.get(code.program.values[before], -1)
+        m = self._machine = self._machine or Machine(None, code.constants)
         at, last = self._ran, len(visited) - 1
         while at < last:
             index = visited[at]
-            if program.ops[index] in STEERS:  # a JUMP or a JUMPDEST: none of the others is gone beyond
-                if program.ops[index] == op.JUMP:
+            if STEERS[ops[index]]:  # a JUMP or a JUMPDEST: none of the others is gone beyond
+                if ops[index] == op.JUMP:
                     m.pop()
                 at += 1
             else:
-                after, token = run(m, program, index, index + last - at)
-                at += after - index + bool(token)
+                after = run(m, code, index, index + last - at)
+                at += after - index + bool(m.token)
         self._ran = last
-        return program.jumpdests.get(m.stack[-1] if m.stack else -1)
+        return jumpdests.get(m.stack[-1].value, -1) if m.stack and m.stack[-1].known else -1

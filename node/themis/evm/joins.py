@@ -6,80 +6,87 @@ paths knew here, the path forgets it and goes on: every round leaves less to kno
 what only another one knew.
 """
 
-from dataclasses import dataclass, field
-from itertools import islice
-from typing import Final
+from __future__ import annotations
+
+from typing import Final, final
+
+from mypy_extensions import i64, mypyc_attr
 
 from themis.evm import taint as t
 from themis.evm.machine import Machine
-from themis.evm.taint import Word
+from themis.evm.taint import NOTHING, Word
 
 _CONTEXT: Final = 16
+_LEADS: Final = 20
+"""Bits of `Word.leads`."""
+_PACKED: Final = 3
+"""So many of them are a number of a key."""
 _TOLD_APART: Final = 4
 """Words from the top whose known truth makes paths different ones, instead of being forgotten."""
-_NOTHING: Final = -1
-_TRUTHS: Final = {0: _NOTHING, t.HOLDS: -2, t.FAILS: -3}
-_DECIDED: Final = t.HOLDS | t.FAILS
-"""In a word that is unknown these are set where nothing is known: it is the complement of its bits."""
 
 Key = tuple[int, ...]
-Facts = tuple[int, ...]
 
 
-@dataclass(slots=True)
+@final
+@mypyc_attr(acyclic=True)
 class Met:
     """What went on from a place: the newest path."""
 
-    stack: list[Word]
-    """As it came; not needed once `said` is there."""
-    level: int
-    handed_over: bool
-    knows: bool
-    exposed: int
-    """Storage places at stake on some path."""
-    again: bool = False
-    """They made one go on."""
-    said: Facts | None = None
-    """Facts of the stack as it went on, once another path came by."""
+    __slots__ = ("again", "exposed", "handed_over", "level", "stack")
+
+    def __init__(self, m: Machine, exposed: int) -> None:
+        self.stack = m.stack.copy()
+        """As it went on. What a path knows of the words is `Word.fact`."""
+        self.level = m.level
+        self.handed_over = m.handed_over
+        self.exposed = exposed
+        """Storage places at stake on some path."""
+        self.again = False
+        """They made one go on."""
 
 
-@dataclass(slots=True)
+@final
 class Seen:
     """Where paths of a function have been. Four of five places see one only, and whoever is alone needs no key."""
 
-    alone: dict[int, Met | None] = field(default_factory=dict)
-    """By index; None where a second one came."""
-    met: dict[Key, Met] = field(default_factory=dict)
+    __slots__ = ("alone", "met")
+
+    def __init__(self) -> None:
+        self.alone: dict[int, Met | None] = {}
+        """By index; None where a second one came."""
+        self.met: dict[Key, Met] = {}
 
 
-def facts(stack: list[Word], *, knows: bool) -> Facts:
-    """From the top: a constant, or what a branch said of an unknown word, or that nothing is known.
-
-    `knows`: a branch may have said something (Machine.knows).
-    """
-    if not knows:
-        return tuple([word if word >= 0 else _NOTHING for word in stack[::-1]])
-    return tuple(
-        [
-            word if word >= 0 else _NOTHING if word & _DECIDED == _DECIDED else _TRUTHS[t.decided(word)]
-            for word in stack[::-1]
-        ]
-    )
-
-
-def _key(index: int, path: Met | Machine, jumpdests: dict[int, int]) -> Key:
+def _key(index: i64, path: Met | Machine) -> Key:
     """Paths with different keys are never compared.
 
     A key says how far the path got past guards, whether a call is behind it, and whom it returns to: the code addresses
     nearest the top.
     """
-    context = islice(filter(jumpdests.__contains__, reversed(path.stack)), _CONTEXT)
-    top = path.stack[-_TOLD_APART:]
-    truths = [min(known, _NOTHING) for known in facts(top, knows=True)] if path.knows else [_NOTHING] * len(top)
-    return (index, path.level, int(path.handed_over), *truths, *context)
+    stack = path.stack
+    at: i64 = len(stack)
+    head: i64 = index * 8 + path.level * 2 + int(path.handed_over)
+    for depth in range(1, _TOLD_APART + 1):
+        head *= 4
+        if depth <= at:
+            head -= min(stack[at - depth].fact, NOTHING)
+    key: list[int] = [head]
+    some: i64 = 0
+    left: i64 = _CONTEXT
+    while at and left:
+        at -= 1
+        leads = stack[at].leads
+        if leads:
+            left -= 1
+            some = some << _LEADS | leads
+            if not left % _PACKED:
+                key.append(some)
+                some = 0
+    key.append(some)
+    return tuple(key)
 
 
-def ends(seen: Seen, index: int, m: Machine, jumpdests: dict[int, int], *, calls: bool) -> bool:
+def ends(seen: Seen, index: i64, m: Machine, *, calls: bool) -> bool:
     """True if the path ends here; else it goes on, and knows no more than `seen` now says.
 
     `calls`: the contract calls others, so what a path has read before matters to what comes after.
@@ -87,27 +94,49 @@ def ends(seen: Seen, index: int, m: Machine, jumpdests: dict[int, int], *, calls
     m.apart = m.serial
     exposed = m.at_stake() if calls else 0
     if index not in seen.alone:
-        seen.alone[index] = Met(m.stack.copy(), m.level, m.handed_over, m.knows, exposed)
+        seen.alone[index] = Met(m, exposed)
         return False
     if first := seen.alone[index]:
-        seen.met[_key(index, first, jumpdests)] = first
+        seen.met[_key(index, first)] = first
         seen.alone[index] = None
-    place = _key(index, m, jumpdests)
+    place = _key(index, m)
     found = seen.met.get(place)
     if found is None:
-        seen.met[place] = Met(m.stack.copy(), m.level, m.handed_over, m.knows, exposed)
+        seen.met[place] = Met(m, exposed)
         return False
     adds = not found.again and exposed & ~found.exposed != 0  # a loop may add for ever
-    mine = facts(m.stack, knows=m.knows)
-    before = facts(found.stack, knows=found.knows) if found.said is None else found.said
-    both = tuple([known if known == other else _NOTHING for known, other in zip(mine, before, strict=False)])
-    if not adds and both + (_NOTHING,) * (len(before) - len(both)) == before:
-        found.said = before
+    if not adds and _covers(found.stack, m.stack):
         return True
-    both += (_NOTHING,) * (len(mine) - len(both))
-    if both != mine:
-        for depth, (kept, known) in enumerate(zip(both, mine, strict=True)):
-            if kept != known:
-                m.stack[-1 - depth] = t.forgotten(m.stack[-1 - depth], index, depth)
-    found.said, found.exposed, found.again = both, exposed | found.exposed, found.again or adds
+    _forget(m, found.stack, index)
+    found.stack = m.stack.copy()
+    found.exposed |= exposed
+    found.again = found.again or adds
     return False
+
+
+def _covers(before: list[Word], stack: list[Word]) -> bool:
+    """True if nothing was known there that is not known of this stack: words are compared from the top."""
+    mine: i64 = len(stack)
+    at: i64 = len(before)
+    while at > 0:
+        at -= 1
+        mine -= 1
+        fact = before[at].fact
+        if fact != NOTHING and (mine < 0 or stack[mine].fact != fact):
+            return False
+    return True
+
+
+def _forget(m: Machine, before: list[Word], index: i64) -> None:
+    """Give up what was not known there."""
+    stack = m.stack
+    at: i64 = len(before)
+    mine: i64 = len(stack)
+    depth: i64 = 0
+    while mine > 0:
+        at -= 1
+        mine -= 1
+        word = stack[mine]
+        if word.fact != NOTHING and (at < 0 or before[at].fact != word.fact):
+            stack[mine] = t.forgotten(word, index, depth)
+        depth += 1

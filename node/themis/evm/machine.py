@@ -1,9 +1,13 @@
 """One path's abstract state: stack, memory, and what has happened on the way that later instructions depend on."""
 
-from typing import Final
+from __future__ import annotations
+
+from typing import Final, final
+
+from mypy_extensions import i64, mypyc_attr
 
 from themis.evm import taint as t
-from themis.evm.taint import UNKNOWN, Word, identity, taint
+from themis.evm.taint import UNKNOWN, Constants, Word
 
 MAX_STACK: Final = 160
 """Words of a stack; from a deeper one the bottom is lost."""
@@ -12,9 +16,13 @@ _MAX_HASHED_BYTES: Final = 1_024
 _RESERVED_BYTES: Final = 0x80
 """Memory that solc uses itself: scratch space and the free-memory pointer."""
 _FREE_POINTER: Final = 0x40
+_NOWHERE: Final = -(1 << 62)
+"""In memory, where nobody knows."""
 _REACH: Final = 16
 """Words of the stack that an instruction can still reach."""
-OPEN, KEYED, GRANTED = range(3)
+OPEN: Final = 0
+KEYED: Final = 1
+GRANTED: Final = 2
 """How far a path has got past guards: not at all; what is kept for the caller was not zero; the caller is in charge."""
 Taken = tuple[int, int, int]
 """Place that is written, identity of its key, places that decided a branch before."""
@@ -25,6 +33,8 @@ _SLOAD_SEED: Final = 5
 _POINTER_SEED: Final = 10
 
 
+@final
+@mypyc_attr(acyclic=True)
 class Loose:
     """Storage places that a caller who is not in charge writes what he likes to. Common to all paths of a contract."""
 
@@ -102,19 +112,21 @@ class Loose:
                     self.charge |= source if to & self.charge else 0
 
 
+@final
+@mypyc_attr(acyclic=True)
 class Machine:
     """One path's state. Words leave the bottom of an over-deep stack; solc never reaches that far down."""
 
     __slots__ = (
         "apart",
         "calls",
+        "constants",
         "exposed",
         "flagged",
         "floating",
         "granted",
         "guarded",
         "handed_over",
-        "knows",
         "leans",
         "level",
         "lock",
@@ -130,6 +142,7 @@ class Machine:
         "subjects",
         "taken",
         "target",
+        "token",
         "trusted",
         "trustees",
         "untested",
@@ -138,7 +151,9 @@ class Machine:
         "written",
     )
 
-    def __init__(self, loose: Loose | None = None) -> None:
+    def __init__(  # noqa: PLR0915 (one statement a name)
+        self, loose: Loose | None = None, constants: Constants | None = None
+    ) -> None:
         self.stack: list[Word] = []
         self.memory: dict[int, Word] = {}
         self.floating: int | None = None
@@ -153,8 +168,8 @@ class Machine:
         """How many words were copied."""
         self.apart = 0
         """Words with a serial number up to this one may be no copies of each other any more."""
-        self.knows = False
-        """A branch has said of some unknown word on the stack that it holds or fails."""
+        self.token = 0
+        """That the newest instruction left; see `semantics.run`."""
         self.level = OPEN
         self.granted = 0
         """Places whose value put the caller in charge; FIRM if something else did."""
@@ -166,6 +181,8 @@ class Machine:
         self.target = UNKNOWN
         """Of the newest delegatecall."""
         self.loose = loose or Loose()
+        self.constants = constants or Constants({})
+        """Of the contract."""
         self.handed_over = False
         """A call gave control to somebody."""
         self.places: dict[int, int] = {}
@@ -191,7 +208,7 @@ class Machine:
         self.trusted = 0
         """The same before control went to a contract it knows."""
 
-    def fork(self) -> "Machine":
+    def fork(self) -> Machine:
         """The same state for another path: what is changed in place is copied, but what is common to all paths.
 
         Name by name, for a loop over names takes seven times as long.
@@ -199,20 +216,21 @@ class Machine:
         other = Machine.__new__(Machine)
         other.stack, other.memory = self.stack.copy(), self.memory.copy()
         other.loose, other.places, other.subjects = self.loose, self.places, self.subjects
+        other.constants = self.constants
         other.apart, other.serial, other.pointers = self.apart, self.serial, self.pointers
         other.calls, other.untested, other.returned = self.calls, self.untested, self.returned
-        other.knows, other.vouched = self.knows, self.vouched
+        other.vouched = self.vouched
         other.level, other.granted = self.level, self.granted
         other.guarded, other.flagged, other.vacant = self.guarded, self.flagged, self.vacant
         other.read, other.written, other.lock = self.read, self.written, self.lock
         other.exposed, other.trusted, other.handed_over = self.exposed, self.trusted, self.handed_over
         other.made, other.trustees, other.leans = self.made, self.trustees, self.leans
-        other.floating, other.taken, other.target = self.floating, self.taken, self.target
+        other.floating, other.taken, other.target, other.token = self.floating, self.taken, self.target, self.token
         return other
 
-    def fresh(self) -> "Machine":
+    def fresh(self) -> Machine:
         """Another path of the same contract, about which nothing is known."""
-        other = Machine(self.loose)
+        other = Machine(self.loose, self.constants)
         other.places, other.subjects = self.places, self.subjects
         return other
 
@@ -230,46 +248,47 @@ class Machine:
         """Count a call; its success flag. `asks`: a static call, which fails without harm."""
         self.calls += 1
         self.untested |= 0 if asks else 1 << self.calls
-        return t.unknown(t.RESULT, self.calls)
+        return Word(t.RESULT, self.calls)
 
     def decide(self, condition: Word) -> None:
         """Note that a branch was taken on this condition."""
-        if taint(condition) & t.RESULT:
-            number = identity(condition)
+        if condition.bits & t.RESULT:
+            number: int = condition.identity
             self.untested = self.untested & ~(1 << number) if 0 < number <= self.calls else 0
-        elif condition < 0:
-            place = self.places.get(identity(condition), 0)
+        elif not condition.known:
+            place = self.places.get(condition.identity, 0)
             self.guarded |= place
-            if ~condition & t.FLAG:
+            if condition.bits & t.FLAG:
                 self.flagged |= place
 
     def drops(self, word: Word) -> bool:
         """True if this word, just popped, was the last to tell whether a call worked, and nobody looked."""
-        number = identity(word)
-        if not taint(word) & t.RESULT or not self.untested >> number & 1:
+        number: int = word.identity
+        if not word.bits & t.RESULT or number > self.calls or not self.untested >> number & 1:
             return False
-        if any(taint(other) & t.RESULT and identity(other) in (0, number) for other in self.stack[-_REACH:]):
-            return False
+        for other in self.stack[-_REACH:]:
+            if other.bits & t.RESULT and (not other.identity or other.identity == number):
+                return False
         self.untested &= ~(1 << number)
         return True
 
     # storage ------------------------------------------------------------------------------------
 
-    def place(self, key: int) -> int:
+    def place(self, key: i64) -> int:
         """The bit of a storage place, by its key's identity; 0 for an unknown one."""
         if not key or key in self.loose.anywhere:
             return 0
         if key not in self.places:
             bit = FIRM << 1 + len(self.places)
-            self.places[key] = self.places[t.mixed(_SLOAD_SEED, key)] = bit
+            self.places[key] = self.places[t.named(_SLOAD_SEED, key)] = bit
             if key < t.PRIME:
                 self.loose.many |= bit
         return self.places[key]
 
-    def load(self, key: int) -> int:
+    def load(self, key: i64) -> i64:
         """Note a read; the identity of what is there."""
         self.read |= self.place(key)
-        loaded = t.mixed(_SLOAD_SEED, key) if key else 0
+        loaded = t.named(_SLOAD_SEED, key) if key else 0
         if key in self.subjects:
             self.subjects[loaded] = self.subjects[key]
         if key in self.loose.bases:
@@ -278,35 +297,35 @@ class Machine:
 
     def vouch(self, condition: Word) -> None:
         """Note that a branch went the way that speaks for what the condition is about."""
-        if identity(condition) in self.subjects:
-            self.vouched |= {self.subjects[identity(condition)]}
+        if condition.identity in self.subjects:
+            self.vouched |= {self.subjects[condition.identity]}
 
     def vacate(self, condition: Word) -> None:
         """Note that a branch went the way that what the condition is about does not hold.
 
         What keeps nothing and does not run as itself (`this != me`) runs in another contract, which says who may come.
         """
-        if self.loose.stateless and taint(condition) & ~t.NOT == t.SELF and self.level == OPEN:
+        if self.loose.stateless and condition.bits & ~t.NOT == t.SELF and self.level == OPEN:
             self.level, self.granted = GRANTED, FIRM
-        if not taint(condition) & (t.COMPARED | t.RESULT):
-            self.vacant |= self.places.get(identity(condition), 0)
+        if not condition.bits & (t.COMPARED | t.RESULT):
+            self.vacant |= self.places.get(condition.identity, 0)
 
-    def relate(self, about: int, word: Word) -> None:
+    def relate(self, about: i64, word: Word) -> None:
         """Remember that what has the identity `about` says something about `word`; unknown ones are no one's."""
-        if about and identity(word):
-            self.subjects[about] = identity(word)
+        if about and word.identity:
+            self.subjects[about] = word.identity
 
     def grant(self, condition: Word, level: int) -> None:
         """Note that a branch lets the path go on as far as this."""
         if level > self.level:
             self.level = level
-            about = identity(condition)
+            about = condition.identity
             self.granted = self.loose.keepers.get(about, 0) or self.places.get(about, FIRM)
             if level == GRANTED:
                 self.loose.charge |= self.granted & ~FIRM
                 self.loose.heads.add(self.loose.bases.get(about, 0))
 
-    def give(self, key: int, *, own: bool) -> None:
+    def give(self, key: i64, *, own: bool) -> None:
         """Note that somebody writes what he likes. Where what was there decides whether he may, he may once.
 
         `own`: at a place that is kept for him.
@@ -320,19 +339,19 @@ class Machine:
         if not own:
             self.taken = place, key, self.lock | self.guarded
 
-    def enroll(self, key: int) -> None:
+    def enroll(self, key: i64) -> None:
         """Note that somebody sets a flag for whom he likes."""
         if self.level == OPEN and key in self.loose.bases:
             self.taken = self.place(key), key, self.lock | self.guarded
 
-    def copy(self, word: Word, key: int) -> None:
+    def copy(self, word: Word, key: i64) -> None:
         """Note that what is kept in one place goes to another."""
-        source = self.places.get(identity(word), 0) if word < 0 else 0
+        source = 0 if word.known else self.places.get(word.identity, 0)
         to = self.place(key)
         if source and source != to and self.level != KEYED and not to & self.vacant & ~self.flagged:
             self.loose.flows.add((source, to, self.granted if self.level == GRANTED else 0))
 
-    def store(self, key: int, *, fixed: bool, fills: bool, whole: bool) -> str:
+    def store(self, key: i64, *, fixed: bool, fills: bool, whole: bool) -> str:
         """Note a write; how it stands to the calls before: "" (none), late, trusted or stale.
 
         `fixed`: a constant goes to a fixed slot. After a branch on what was there that shuts a mutex. `fills`: no zero
@@ -367,7 +386,7 @@ class Machine:
             return self.exposed
         return 0 if self.lock else self.read & ~self.written & self.loose.many
 
-    def hand_over(self, target: int, *, known: bool) -> None:
+    def hand_over(self, target: i64, *, known: bool) -> None:
         """Control goes to another contract, by its identity. `known`: its address is stored, and it gets no money."""
         self.handed_over = True
         if not self.lock:
@@ -382,73 +401,80 @@ class Machine:
 
     def write(self, offset: Word, word: Word) -> None:
         """Store in memory, which keeps soft words only. A success flag there is handed on, so it is not dropped."""
-        if word < 0 and ~word & t.RESULT:
+        if word.bits & t.RESULT:
             self.decide(word)
         word = t.soft(word)
         at = _address(offset)
-        if at is None or (at not in self.memory and len(self.memory) >= _MAX_MEMORY_WORDS):
-            self.floating = (self.floating or 0) | taint(word)
+        if at == _NOWHERE or (len(self.memory) >= _MAX_MEMORY_WORDS and at not in self.memory):
+            self.floating = word.bits if self.floating is None else self.floating | word.bits
         else:
             self.memory[at] = word
 
     def read_word(self, offset: Word) -> Word:
-        at, floating = _address(offset), self.floating or 0
-        if at is None:
-            return ~(floating | self._anywhere() & t.DATA)
-        word = self.memory.get(at)
-        if word is None:
-            word = ~floating if at >= 0 else ~(floating | self._anywhere() & t.DATA)
-        if at == _FREE_POINTER and word < 0 and not identity(word):
-            self.pointers += 1
-            word = self.memory[at] = t.unknown(taint(word), t.mixed(_POINTER_SEED, self.pointers))
-        if self.floating is None or 0 <= at < _RESERVED_BYTES:
-            return word
-        return ~(taint(word) | floating)
+        at = _address(offset)
+        if at == _NOWHERE:
+            return Word((self.floating or 0) | self._anywhere() & t.DATA)
+        return self.read_at(at)
 
-    def read_bits(self, offset: Word, size: Word) -> int:
+    def read_at(self, at: int) -> Word:
+        """`at`: as `_address` says."""
+        word, floating = self.memory.get(at), self.floating
+        if word is None:
+            if at < 0:
+                word = Word((floating or 0) | self._anywhere() & t.DATA)
+            else:
+                word = UNKNOWN if floating is None else Word(floating)
+        if at == _FREE_POINTER and not word.known and not word.identity:
+            self.pointers += 1
+            word = self.memory[at] = Word(word.bits, t.named(_POINTER_SEED, self.pointers))
+        if floating is None or 0 <= at < _RESERVED_BYTES:
+            return word
+        return Word(word.bits | floating)
+
+    def read_bits(self, offset: Word, size: Word) -> i64:
         """Bits of a memory range; where it, or what is in a part of it, is unknown: of all memory but solc's own."""
-        bits = found = 0
-        start = _address(offset)
-        size = t.constant(size)
-        if start is not None and 0 <= size <= _MAX_HASHED_BYTES:
+        bits: i64 = 0
+        found = 0
+        start, length = _address(offset), t.constant(size)
+        if start != _NOWHERE and 0 <= length <= _MAX_HASHED_BYTES:
             first = max(0, start - 31) if start >= 0 else -t.PRIME
-            end = start + size if start >= 0 else 0
+            end = start + length if start >= 0 else 0
             for at, word in self.memory.items():
-                if first <= at < end and (shared := _shared(start, at, size)):
-                    bits |= taint(word)
+                if first <= at < end and (shared := _shared(start, at, length)):
+                    bits |= word.bits
                     found += shared
-            if found >= size:
+            if found >= length:
                 return bits
         return bits | self._anywhere()
 
-    def _anywhere(self) -> int:
+    def _anywhere(self) -> i64:
         """Bits of all memory but what solc uses itself."""
-        bits = self.floating or 0
+        bits: i64 = self.floating or 0
         for at, word in self.memory.items():
             if not 0 <= at < _RESERVED_BYTES:
-                bits |= taint(word)
+                bits |= word.bits
         return bits
 
-    def read_identity(self, offset: Word, size: Word) -> int:
+    def read_identity(self, offset: Word, size: Word) -> i64:
         """Identity of a memory range made of whole words that all have one; else 0."""
-        start, size = t.constant(offset), t.constant(size)
-        if start < 0 or not 0 < size <= _MAX_HASHED_BYTES or size % 32:
+        start, length = t.constant(offset), t.constant(size)
+        if start < 0 or not 0 < length <= _MAX_HASHED_BYTES or length % 32:
             return 0
-        parts: list[int] = []
-        for at in range(start, start + size, 32):
-            word = self.memory.get(at, UNKNOWN)
-            if not t.place(word):
+        found: i64 = length
+        for at in range(start, start + length, 32):
+            part = t.place(self.memory.get(at, UNKNOWN))
+            if not part:
                 return 0
-            parts.append(t.place(word))
-        return t.mixed(size, *parts)
+            found = t.mixed(found, part)
+        return found or 1
 
 
-def _address(offset: Word) -> int | None:
-    """Where in `memory`: the offset, or minus the identity of an unknown one, or None."""
-    if offset >= 0:
-        return offset
+def _address(offset: Word) -> int:
+    """Where in `memory`: the offset, or minus the identity of an unknown one, or _NOWHERE."""
+    if offset.known:
+        return offset.value
     known = t.constant(offset)
-    return known if known >= 0 else -identity(offset) or None
+    return known if known >= 0 else -offset.identity if offset.identity else _NOWHERE
 
 
 def _shared(start: int, at: int, size: int) -> int:

@@ -1,8 +1,13 @@
 """Walk a contract from each selector entry and write down what happens, in program order."""
 
+from __future__ import annotations
+
+from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, final
+
+from mypy_extensions import mypyc_attr
 
 from themis.evm import joins, limits
 from themis.evm import opcodes as op
@@ -12,14 +17,16 @@ from themis.evm.disassembly import Program
 from themis.evm.doom import Doom
 from themis.evm.limits import NotKnown
 from themis.evm.machine import GRANTED, NOBODY, OPEN, Machine, Taken
-from themis.evm.semantics import HANDLERS, STEERS, run
-from themis.evm.taint import Word, taint
+from themis.evm.semantics import HANDLERS, STEERS, Code, run
+from themis.evm.taint import Word
 
 _LEAST_SHARE: Final = 64
 """Steps a function gets at a time, at least."""
 _DISPATCH_WINDOW: Final = 12
 """A dispatcher's PUSH of a selector is at most so many instructions before its JUMPI."""
 _ADDRESS: Final = (1 << 160) - 1
+_ENDED: Final = -1
+"""In the place of where a path goes on."""
 
 _POINTERS: Final = (
     0x360894A13BA1A3210667C828492DB98DCA3E2076CC3735A920A3CA505D382BBC,
@@ -43,63 +50,65 @@ class Trace:
     pcs: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@final
+@mypyc_attr(acyclic=True)
 class _Path:
     """Where to go on, and with what on the stack."""
 
-    index: int
-    machine: Machine
+    __slots__ = ("index", "machine")
+
+    def __init__(self, index: int, machine: Machine) -> None:
+        self.index = index
+        self.machine = machine
 
 
-@dataclass(slots=True)
+@final
 class _Walk:
     """A function being walked."""
 
-    number: int
-    selector: int | None
-    tokens: list[int]
-    pcs: list[int]
-    work: list[_Path]
-    begun: bool = False
-    seen: joins.Seen = field(default_factory=joins.Seen)
-    hinges: list[tuple[int, int, int, int]] = field(default_factory=list)
-    """Tokens that depend on who writes to storage: position, places of the target, the authority, and asked."""
-    takes: list[tuple[int, int, Taken]] = field(default_factory=list)
-    """Writes of whoever comes: how many tokens are before, program counter, and what is written."""
-    leans: list[tuple[int, frozenset[int]]] = field(default_factory=list)
-    """Writes after calls to contracts that the contract knows: position, and identities of their addresses."""
-    lasts: bool = False
-    """Some path may end well. What a function does that only reverts is undone."""
+    __slots__ = ("begun", "hinges", "lasts", "leans", "number", "pcs", "seen", "selector", "takes", "tokens", "work")
+
+    def __init__(self, number: int, selector: int | None, token: int, pc: int, path: _Path) -> None:
+        self.number = number
+        self.selector = selector
+        self.tokens = [token]
+        self.pcs = [pc]
+        self.work = [path]
+        self.begun = False
+        self.seen = joins.Seen()
+        self.hinges: list[tuple[int, int, int, int]] = []
+        """Tokens that depend on who writes to storage: position, places of the target, the authority, and asked."""
+        self.takes: list[tuple[int, int, Taken]] = []
+        """Writes of whoever comes: how many tokens are before, program counter, and what is written."""
+        self.leans: list[tuple[int, frozenset[int]]] = []
+        """Writes after calls to contracts that the contract knows: position, and identities of their addresses."""
+        self.lasts = False
+        """Some path may end well. What a function does that only reverts is undone."""
 
 
-@dataclass(slots=True)
+@final
 class Tracer:
     """Traces of one program. `reached` marks the instructions that some path ran, or would run only to revert."""
 
-    program: Program
-    reached: bytearray = field(init=False)
-    told: NotKnown = field(default=NotKnown(0), init=False)
-    implementation: int | None = field(default=None, init=False)
-    """Address of the only code that the fallback delegates to, if the code names it."""
-    steps: int = field(default=0, init=False)
-    """Taken by paths; looking ahead for reverts takes some more."""
-    written: int = field(default=0, init=False)
-    _doom: Doom = field(init=False)
-    _walks: list[_Walk] = field(default_factory=list, init=False)
-    _entered: set[tuple[int, joins.Facts]] = field(default_factory=set, init=False)
-    _lost: Machine | None = field(default=None, init=False)
-    """State at the first jump that goes nobody knows where."""
-    _machine: Machine = field(default_factory=Machine, init=False)
-
-    _calls: bool = field(init=False)
-
-    def __post_init__(self) -> None:
-        program = self.program
-        code = [opcode for opcode, pc in zip(program.ops, program.pcs, strict=True) if pc < program.end]
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.reached = [0] * len(program.ops)
+        self.told = NotKnown(0)
+        self.implementation: int | None = None
+        """Address of the only code that the fallback delegates to, if the code names it."""
+        self.steps = 0
+        """Taken by paths; looking ahead for reverts takes some more."""
+        self.written = 0
+        self._code = Code(program)
+        self._doom = Doom(self._code, self.reached)
+        self._walks: list[_Walk] = []
+        self._entered: set[tuple[int, ...]] = set()
+        self._lost: Machine | None = None
+        """State at the first jump that goes nobody knows where."""
+        self._machine = Machine(None, self._code.constants)
+        self._calls = op.CALL in program.ops
+        code = program.ops[: bisect_left(program.pcs, program.end)]
         self._machine.loose.stateless = op.SLOAD not in code and op.SSTORE not in code
-        self._calls = op.CALL in self.program.ops
-        self.reached = bytearray(len(self.program.ops))
-        self._doom = Doom(self.program, self.reached)
 
     def run(self) -> list[Trace]:
         """The fallback first, then functions as the dispatcher tests them, then what only unknown jumps reach.
@@ -141,7 +150,7 @@ class Tracer:
 
     def _add(self, selector: int | None, entry: str, index: int, machine: Machine) -> None:
         pc = self.program.pcs[index] if self.program.pcs else 0
-        self._walks.append(_Walk(len(self._walks), selector, [v.ID[entry]], [pc], [_Path(index, machine)]))
+        self._walks.append(_Walk(len(self._walks), selector, v.ID[entry], pc, _Path(index, machine)))
         self.written += 1
 
     def _orphans(self) -> Iterator[int]:
@@ -187,8 +196,8 @@ class Tracer:
             for _, target, *_ in walk.hinges:
                 loose.run |= target
         for slot in _POINTERS:
-            loose.run |= places.get(t.place(slot), 0)
-        loose.charge |= loose.run | places.get(t.place(_ADMIN), 0)
+            loose.run |= places.get(t.PRIME + slot % t.PRIME, 0)
+        loose.charge |= loose.run | places.get(t.PRIME + _ADMIN % t.PRIME, 0)
         loose.settle()
 
     def _took(self, walk: _Walk, taken: Taken) -> int:
@@ -219,7 +228,7 @@ class Tracer:
     def _emit(self, walk: _Walk, token: int, index: int) -> bool:
         """Write a token down, unless it is NONE or adds nothing: a second end, a third of a kind."""
         tokens = walk.tokens
-        if not token or (tokens[-1] == token and (token in _ENDINGS or tokens[-2:-1] == [token])):
+        if not token or (tokens[-1] == token and (token in _ENDINGS or (len(tokens) > 1 and tokens[-2] == token))):
             return False
         tokens.append(token)
         walk.pcs.append(self.program.pcs[index])
@@ -234,62 +243,66 @@ class Tracer:
 
     def _follow(self, walk: _Walk, path: _Path, limit: int) -> None:
         """Run one path until it ends, joins an older one, or the share is spent: then it waits."""
-        program, m, ops, reached = self.program, path.machine, self.program.ops, self.reached
-        following: int | None = path.index
-        while following is not None and following < len(ops):
+        code, m, pcs, reached = self._code, path.machine, self.program.pcs, self.reached
+        ops = code.ops
+        following = path.index
+        while 0 <= following < len(ops):
             index = following
             if self.steps >= limit:
                 walk.work.append(_Path(index, m))
                 return
-            if ops[index] in STEERS:
+            if STEERS[ops[index]]:
                 self.steps += 1
                 reached[index] = 1
                 following = self._steer(walk, index, m)
                 continue
-            following, token = run(m, program, index, min(len(ops), index + limit - self.steps))
-            if token:
-                if self._emit(walk, token, following) and ops[following] in _HINGED:
+            following = run(m, code, index, min(len(ops), index + limit - self.steps))
+            if m.token:
+                if self._emit(walk, m.token, following) and ops[following] in _HINGED:
                     self._note(walk, ops[following], m)
                 if m.leans:
                     walk.leans.append((len(walk.tokens) - 1, m.leans))
                     m.leans = NOBODY
                 if m.taken:
-                    walk.takes.append((len(walk.tokens), program.pcs[following], m.taken))
+                    walk.takes.append((len(walk.tokens), pcs[following], m.taken))
                     m.taken = None
                 following += 1
             self.steps += following - index
-            reached[index:following] = b"\1" * (following - index)
-        walk.lasts |= following is not None  # beyond the last instruction an EVM stops
+            if not reached[following - 1]:  # of a straight run a beginning was reached, or all
+                for at in range(index, following):
+                    reached[at] = 1
+        walk.lasts |= following >= 0  # beyond the last instruction an EVM stops
 
-    def _steer(self, walk: _Walk, index: int, m: Machine) -> int | None:
-        """Run an instruction after which a path goes on elsewhere, or not at all (None)."""
+    def _steer(self, walk: _Walk, index: int, m: Machine) -> int:
+        """Run an instruction after which a path goes on elsewhere, or not at all (_ENDED)."""
         opcode, jumpdests = self.program.ops[index], self.program.jumpdests
         if opcode == op.JUMPDEST:
-            if joins.ends(walk.seen, index, m, jumpdests, calls=self._calls):
+            if joins.ends(walk.seen, index, m, calls=self._calls):
                 self._emit(walk, v.ID["JOIN"], index)
-                return None
+                return _ENDED
             return index + 1
         if opcode == op.JUMPI:
             return self._branch(walk, index, m)
         if opcode == op.JUMP:
             target = m.pop()
-            if target < 0:
+            if not target.known:
                 self._lose(walk, m)
-            return jumpdests.get(target)
+                return _ENDED
+            return jumpdests.get(target.value, _ENDED)
         if m.untested and opcode in (op.STOP, op.RETURN):
             self._emit(walk, v.ID["DROPPED"], index)
         walk.lasts |= opcode in _LASTING
         if self._emit(walk, HANDLERS[opcode](m), index) and opcode in _HINGED:
             self._note(walk, opcode, m)
-        return None
+        return _ENDED
 
     def _note(self, walk: _Walk, opcode: int, m: Machine) -> None:
         """Remember what a token depends on that only the whole contract shows; and that a fallback hands calls on."""
-        aim = 0 if opcode == op.SELFDESTRUCT else m.places.get(t.identity(m.target), 0)
+        aim = 0 if opcode == op.SELFDESTRUCT else m.places.get(m.target.identity, 0)
         asked = m.guarded if m.level == OPEN else 0
         walk.hinges.append((len(walk.tokens) - 1, aim, m.granted if m.level == GRANTED else 0, asked))
         if opcode == op.DELEGATECALL and walk is self._walks[0]:
-            target = m.target & _ADDRESS if m.target >= 0 else None
+            target = m.target.value & _ADDRESS if m.target.known else None
             known = not self.told & NotKnown.PROXY or self.implementation == target
             self.implementation = target if known else None
             self.told |= NotKnown.PROXY
@@ -301,43 +314,46 @@ class Tracer:
         if self._lost is None:
             self._lost = m.fork()
 
-    def _branch(self, walk: _Walk, index: int, m: Machine) -> int | None:  # noqa: PLR0911 (one way on, one return)
+    def _branch(self, walk: _Walk, index: int, m: Machine) -> int:  # noqa: PLR0911 (one way on, one return)
         """Where to go on after a JUMPI; the other side, if it can go on too, waits.
 
         The side where the condition's source holds comes first, however the compiler laid it out; of a call the one
         where it failed, for what is made of that is what counts.
         """
         where, condition = m.pop(), m.pop()
-        decided = t.HOLDS * (condition > 0) if condition >= 0 else t.decided(condition)
-        if decided & t.FAILS or condition == 0:
-            return index + 1
-        target = self.program.jumpdests.get(where)
-        if where < 0:
+        bits, following = condition.bits, index + 1
+        holds, fails = bool(condition.value), condition.known and not condition.value
+        if not condition.known:
+            decided = t.decided(condition)
+            holds, fails = bool(decided & t.HOLDS), bool(decided & t.FAILS)
+        if fails:
+            return following
+        target = self.program.jumpdests.get(where.value, _ENDED) if where.known else _ENDED
+        if not where.known:
             self._lose(walk, m)
-        if decided:
+        if holds:
             return target
-        if target is None:
-            return index + 1
-        bits = taint(condition)
+        if target == _ENDED:
+            return following
         if bits & (t.EQ_SELECTOR | t.NE_SELECTOR) and walk.selector is None:
-            entry, rest = (target, index + 1) if bits & t.EQ_SELECTOR else (index + 1, target)
+            entry, rest = (target, following) if bits & t.EQ_SELECTOR else (following, target)
             self._enter(index, entry, m)
             return rest
         m.decide(condition)
         dispatching = bits & t.SELECTOR
-        stays_doomed, jumps_doomed = self._doom.awaits(index + 1), self._doom.awaits(target)
+        stays_doomed, jumps_doomed = self._doom.awaits(following), self._doom.awaits(target)
         if stays_doomed and jumps_doomed:
             self._emit(walk, v.ID["REVERT"], index)
-            return None
+            return _ENDED
         if stays_doomed or jumps_doomed:
             self._emit(walk, v.NONE if dispatching else v.guard(condition, passes=stays_doomed), index)
             _learn(m, condition, nonzero=stays_doomed)
-            return target if stays_doomed else index + 1
+            return target if stays_doomed else following
         self._emit(walk, v.NONE if dispatching else v.fork(condition), index)
-        other, holds = m.fork(), bool(bits & t.NOT) == bool(bits & t.RESULT)
-        _learn(m, condition, nonzero=holds)
-        _learn(other, condition, nonzero=not holds)
-        first, second = (target, index + 1) if holds else (index + 1, target)
+        other, nonzero = m.fork(), bool(bits & t.NOT) == bool(bits & t.RESULT)
+        _learn(m, condition, nonzero=nonzero)
+        _learn(other, condition, nonzero=not nonzero)
+        first, second = (target, following) if nonzero else (following, target)
         walk.work.append(_Path(second, other))
         return first
 
@@ -345,7 +361,7 @@ class Tracer:
         """A function begins here, unless the same one was found before."""
         if target >= len(self.program.ops):
             return
-        entry = (target, joins.facts(m.stack, knows=m.knows))
+        entry = (target, *[word.fact for word in reversed(m.stack)])
         if entry not in self._entered:
             self._entered.add(entry)
             self._add(self._selector(index), "ENTRY.function", target, m.fork())
@@ -361,15 +377,14 @@ class Tracer:
 
 def _learn(m: Machine, condition: Word, *, nonzero: bool) -> None:
     """What is true on one side of a branch: who may get here, and what a copy of the condition (as for &&) is."""
-    bits = taint(condition)
+    bits = condition.bits
     if nonzero != bool(bits & t.NOT):
         m.grant(condition, v.level(condition))
         if not bits & t.COMPARED:
             m.vouch(condition)
     else:
         m.vacate(condition)
-    top = m.stack[-1] if m.stack else 0
-    if t.serial(condition) > m.apart and t.serial(top) == t.serial(condition):
-        holds = nonzero == (not (~top ^ ~condition) & t.NOT)
-        m.stack[-1] = ~(~top | (t.HOLDS if holds else t.FAILS))
-        m.knows = True
+    if condition.serial > m.apart and m.stack and m.stack[-1].serial == condition.serial:
+        top = m.stack[-1]
+        holds = nonzero == (not (top.bits ^ bits) & t.NOT)
+        m.stack[-1] = Word(top.bits | (t.HOLDS if holds else t.FAILS), top.identity, top.serial)

@@ -1,11 +1,15 @@
 """The tokens a trace is written in, and how abstract words choose among them. Ids are part of the model version."""
 
+from __future__ import annotations
+
 from functools import lru_cache
 from typing import Final
 
+from mypy_extensions import i64
+
 from themis.evm import taint as t
 from themis.evm.machine import GRANTED, KEYED, OPEN
-from themis.evm.taint import GAS_STIPEND, Word, taint
+from themis.evm.taint import GAS_STIPEND, Word
 
 CONDITIONS: Final = (
     "random",
@@ -102,6 +106,7 @@ NAMES: Final[tuple[str, ...]] = (
     *(f"TAKE.{what}" for what in ("code", "slot", "item", "once")),
 )
 ID: Final[dict[str, int]] = {name: index for index, name in enumerate(NAMES)}
+_SLOADS: Final = {place: ID[f"SLOAD.{place}"] for place in _PLACES}
 
 DECIDES_BY_ORIGIN: Final = frozenset(ID[name] for name in NAMES if "origin" in name or "eoa" in name)
 """Comparisons of tx.origin, and branches on them."""
@@ -147,27 +152,26 @@ def guard(condition: Word, passes: bool) -> int:
 
     `passes`: what the condition must be (true: not zero) to go on.
     """
-    bits = taint(condition)
-    name = _condition(bits)
+    name = _condition(condition.bits)
     if name == "other":
         return NONE
-    holds = passes != bool(bits & t.NOT)
+    holds = passes != bool(condition.bits & t.NOT)
     return ID[f"GUARD.{name}" if holds or name not in _POLAR else f"GUARD.not_{name}"]
 
 
 def fork(condition: Word) -> int:
     """Token of a branch both sides of which can go on; NONE where the condition tells nothing."""
-    name = _condition(taint(condition))
+    name = _condition(condition.bits)
     return NONE if name == "other" else ID[f"IF.{name}"]
 
 
 def level(condition: Word) -> int:
     """How far a path is past guards where this condition's source holds: machine.OPEN and so on."""
-    name = _condition(taint(condition))
+    name = _condition(condition.bits)
     return GRANTED if name in _GRANTING else KEYED if name in _KEYED else OPEN
 
 
-def identity(bits: int) -> int:
+def identity(bits: i64) -> int:
     """Token of a comparison that made these bits: who is asking was compared with somebody."""
     if bits & t.ORIGIN_AUTH:
         return ID["EQ.origin_auth"]
@@ -177,7 +181,7 @@ def identity(bits: int) -> int:
 
 
 def sload(key: Word) -> int:
-    return ID[f"SLOAD.{_place(key)}"]
+    return _SLOADS[_place(key)]
 
 
 def sstore(key: Word, kind: str, state: str) -> int:
@@ -251,7 +255,7 @@ def _condition(bits: int) -> str:
 def _place(key: Word) -> str:
     if t.constant(key) >= 0:
         return "slot"
-    return "caller" if ~key & (t.BY_CALLER | t.BY_ORIGIN) else "hash"
+    return "caller" if key.bits & (t.BY_CALLER | t.BY_ORIGIN) else "hash"
 
 
 def value(word: Word) -> str:
@@ -259,23 +263,23 @@ def value(word: Word) -> str:
     known = t.constant(word)
     if known >= 0:
         return "const" if known else "zero"
-    if ~word & (t.HOLDS | t.FAILS):  # a constant put into a packed word
-        return "const" if ~word & t.HOLDS else "zero"
-    return _first(~word, _VALUE_BITS, "other")
+    if word.bits & (t.HOLDS | t.FAILS):  # a constant put into a packed word
+        return "const" if word.bits & t.HOLDS else "zero"
+    return _first(word.bits, _VALUE_BITS, "other")
 
 
 def _target(word: Word) -> str:
-    return "const" if t.constant(word) >= 0 else _first(~word, _TARGET_BITS, "other")
+    return "const" if t.constant(word) >= 0 else _first(word.bits, _TARGET_BITS, "other")
 
 
 def _amount(gas: Word, amount_wei: Word) -> str:
     if t.constant(amount_wei) == 0:
         return "none"
-    name = "random" if taint(amount_wei) & (t.RANDOM | t.ENTROPY) else "value"
+    name = "random" if amount_wei.bits & (t.RANDOM | t.ENTROPY) else "value"
     return f"{name}_stipend" if stipend(gas) else name
 
 
 def stipend(gas: Word) -> bool:
     """True if the callee gets no more gas than transfer and send give."""
     known = t.constant(gas)
-    return known <= GAS_STIPEND if known >= 0 else bool(~gas & t.STIPEND)
+    return known <= GAS_STIPEND if known >= 0 else bool(gas.bits & t.STIPEND)
