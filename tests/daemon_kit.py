@@ -115,7 +115,9 @@ class Bench:
         requesters: Requesters = EVERYBODY,
         max_spend_wei: int | None = None,
         gather_s: float = 0.0,
+        signers: int = 0,
     ) -> None:
+        """`signers`: as if so many members of a committee had to sign; who is asked is the key all the same."""
         self.chain = FakeChain()
         self.clock = FakeClock()
         self.engine = FakeEngine()
@@ -132,6 +134,7 @@ class Bench:
             requesters=requesters,
             max_spend_wei=max_spend_wei,
             gather_s=gather_s,
+            signers=signers,
         )
         self._start()
 

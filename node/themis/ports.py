@@ -121,7 +121,8 @@ class Chain(Protocol):
     def answer_gas(self, answers: Sequence[tuple[Job, bytes]], block: BlockId) -> list[int | Unavailable]:
         """What each answer (job, output) after that block takes, first uses and a wallet's signature included.
 
-        Its gas limit where the chain refuses to say; why it cannot be told now.
+        Through a committee where its members have signed, else what the oracle takes. Its gas limit where the chain
+        refuses to say; why it cannot be told now.
         """
         ...
 

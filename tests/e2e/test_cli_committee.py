@@ -14,10 +14,12 @@ from tests.committee_world import FIRST_ACCOUNT
 from tests.homes import SELFTEST, register, running, wait_until_ready
 from tests.patience import until
 from tests.world import FEES, World
+from themis.chain.oracle import RpcChain
 from themis.config import STORE_FILE
 from themis.core import canonical, committee
 from themis.core.agreement import Heard
 from themis.core.committee import RESULT_TYPE, Forum, Result
+from themis.core.fees import answer_gas
 from themis.core.types import Address, Hash32, Role, UseClass
 from themis.keys.keystore import KeystoreSigner
 from themis.store.store import SqlStore
@@ -156,6 +158,7 @@ def test_it_answers_is_shown_and_catches_who_signs_two_results(scene: Scene) -> 
         assert (seen["asked"], seen["answered"]) == (1, 1)
         assert sum(each["answered"] for each in seen["members"]) == 2
         assert httpx.get(f"{url}/v1/committees/0x{'11' * 20}").status_code == 404
+    _require_priced(scene, id_)
     claimed = first.tell("committee", "claim")
     assert claimed["owner"] == first.address
     assert int(claimed["amount"]) == 4 * 10**8, "half of the fee, a tenth for each grant aside"
@@ -169,6 +172,31 @@ def test_it_answers_is_shown_and_catches_who_signs_two_results(scene: Scene) -> 
     assert found[liar.address]["slashed"]
     assert found[liar.address]["stake_wei"] == "0"
     assert not found[liar.address]["signing"]
+
+
+def _require_priced(scene: Scene, id_: Hash32) -> None:
+    """What the chain says that the answer takes through the committee, and what is reckoned before it is signed."""
+    client, operator = scene.world.client, Address(bytes.fromhex(scene.committee[2:]))
+    chain = RpcChain(client, operator)
+    stores = [
+        SqlStore(
+            person.home / STORE_FILE, chain_id=client.chain_id, oracle=client.oracle, operator=person.signer.address
+        )
+        for person in scene.people[:2]
+    ]
+    job = next(found for store in stores if (found := store.job(id_)) is not None and found.signatures)
+    assert job.answer is not None
+    assert job.mined_at is not None
+    (receipt,) = chain.receipts([job.mined_at.tx_hash])
+    assert receipt is not None
+    (before,) = chain.blocks([job.mined_at.block_number - 1])
+    assert before is not None
+    (told,) = chain.answer_gas([(job, job.answer.output)], before.ref.id)
+    assert isinstance(told, int)
+    assert receipt.gas_used <= told < receipt.gas_used * 9 // 8
+    assert receipt.gas_used <= answer_gas(job.request, len(job.answer.output), signatures=2)
+    for store in stores:
+        store.close()
 
 
 def _sign_both(scene: Scene, witness: Person, liar: Person, id_: Hash32) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from themis.api import models
-from themis.core.fees import ANSWER_GAS
+from themis.core.fees import usual_gas
 from themis.core.pricing import Rule
 from themis.daemon.afford import DAY_S
 from themis.daemon.node import Node
@@ -28,7 +28,7 @@ class FeesNow:
         settings, market = node.settings, node.account.last_market()
         pricing, cap = settings.pricing, settings.max_spend_wei
         price = None if market is None else settings.fees.price_wei(market)
-        least = None if price is None else pricing.needed_wei(ANSWER_GAS, price)
+        least = None if price is None else pricing.needed_wei(usual_gas(settings.signers), price)
         return cls(
             rule=pricing.rule,
             margin_percent=pricing.margin_percent,

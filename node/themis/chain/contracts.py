@@ -10,6 +10,7 @@ from themis.core.abi import encode
 from themis.core.agreement import Equivocation
 from themis.core.bloom import Sieve
 from themis.core.canonical import Grant
+from themis.core.job import Job
 from themis.core.keccak import keccak
 from themis.core.recourse import Commit, Count, Fine, Move, Reveal
 from themis.core.types import (
@@ -180,6 +181,20 @@ def decode_terms(data: bytes) -> Terms:
     """What travels with results, out of what `termsOf` returned."""
     ((terms_hash, _, _, _, _, attribution),) = REGISTRY.result("termsOf", data)
     return Terms(Hash32(terms_hash), attribution)
+
+
+def answer(oracle: Address, job: Job, output: bytes) -> tuple[Address, bytes]:
+    """Where the answer to one request or order goes, and the calldata."""
+    request, signed = job.request, job.signatures
+    match job.order_signature:
+        case None if signed:
+            return request.operator, committee_answer(request, output, signed)
+        case None:
+            return oracle, fulfill(request, output, job.least_pay)
+        case order if signed:
+            return request.operator, committee_order(request, order, output, signed)
+        case order:
+            return oracle, fulfill_order(request, order, output, job.least_pay)
 
 
 def event_topics(operator: Address) -> list[Any]:

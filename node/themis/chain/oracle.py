@@ -119,7 +119,7 @@ class RpcChain:
     def fulfill_denial(
         self, request: Request, output: bytes, min_pay: int, block_number: int
     ) -> Denial | Unavailable | None:
-        call = self._call(request, contracts.fulfill(request, output, min_pay), output)
+        call = self._call(request, contracts.fulfill(request, output, min_pay), fulfill_gas(request, output))
         (result,) = self.rpc.batch([("eth_call", [call, hex(block_number)])])
         if not isinstance(result, RpcError):
             return None
@@ -137,7 +137,8 @@ class RpcChain:
     def order_pay(
         self, order: Request, signature: bytes, output: bytes, min_pay: int, block: BlockId
     ) -> int | Denial | Unavailable:
-        call = self._order_call(order, signature, output, min_pay)
+        data = contracts.fulfill_order(order, signature, output, min_pay)
+        call = self._call(order, data, fulfill_gas(order, output, ordered=True))
         (result,) = self.rpc.agreed([("eth_call", [call, self.rpc.at(block)])])
         if isinstance(result, RpcError):
             return contracts.denial(result.data) if result.data else _untold(result)
@@ -153,16 +154,12 @@ class RpcChain:
         return [_gas(call, result) for call, result in zip(calls, found, strict=True)]
 
     def _answer_call(self, job: Job, output: bytes) -> dict[str, str]:
-        if job.order_signature is not None:
-            return self._order_call(job.request, job.order_signature, output, job.least_pay)
-        return self._call(job.request, contracts.fulfill(job.request, output, job.least_pay), output)
+        to, data = contracts.answer(self._client.oracle, job, output)
+        gas_limit = fulfill_gas(job.request, output, len(job.signatures), ordered=job.ordered)
+        return self._call(job.request, data, gas_limit) | {"to": _hex(to)}
 
-    def _order_call(self, order: Request, signature: bytes, output: bytes, min_pay: int) -> dict[str, str]:
-        return self._call(order, contracts.fulfill_order(order, signature, output, min_pay), output, ordered=True)
-
-    def _call(self, request: Request, data: bytes, output: bytes, *, ordered: bool = False) -> dict[str, str]:
-        gas_limit = hex(fulfill_gas(request, output, ordered=ordered))
-        return {"from": _hex(request.operator), "to": self._oracle, "data": _hex(data), "gas": gas_limit}
+    def _call(self, request: Request, data: bytes, gas_limit: int) -> dict[str, str]:
+        return {"from": _hex(request.operator), "to": self._oracle, "data": _hex(data), "gas": hex(gas_limit)}
 
     def balance_wei(self, account: Address) -> int:
         return _int(self.rpc.call("eth_getBalance", _hex(account), "latest"))

@@ -25,6 +25,9 @@ _COMMITTEE_GAS: Final = 60_000
 """Above what a committee adds to an answer: its call, the group's first earnings."""
 _GAS_PER_SIGNATURE: Final = 30_000
 """Above what it takes to recover a signer, read its stake, and ask for its license."""
+_COMMITTEE_USES: Final = 21_000
+_SIGNATURE_USES: Final = 12_300
+"""What a committee's call and each signature in it add to an answer (contracts/snapshots/gas.json: to orders most)."""
 _ORDER_GAS: Final = 30_000
 """What answering an order costs beside answering a request, roughly: it is asked, signed and paid there too."""
 _ORDER_LIMIT_GAS: Final = 130_000
@@ -127,10 +130,20 @@ def together_gas(gases: Sequence[int]) -> int:
     return total if len(gases) == 1 else total + total // 63
 
 
-def answer_gas(request: Request, output_bytes: int, *, ordered: bool = False) -> int:
+def answer_gas(request: Request, output_bytes: int, signatures: int = 0, *, ordered: bool = False) -> int:
     """What an answer uses, about, where the callback uses all that it may."""
     order = _ORDER_GAS if ordered else 0
-    return ANSWER_GAS + order + _callback_gas(request) + _GAS_PER_OUTPUT_BYTE * output_bytes
+    return usual_gas(signatures) + order + _callback_gas(request) + _GAS_PER_OUTPUT_BYTE * output_bytes
+
+
+def usual_gas(signatures: int = 0) -> int:
+    """What an answer uses, about, that has no callback and that so many members of a committee have signed."""
+    return ANSWER_GAS + committee_gas(signatures)
+
+
+def committee_gas(signatures: int) -> int:
+    """What that committee adds to it; 0 where there is none."""
+    return signatures and _COMMITTEE_USES + _SIGNATURE_USES * signatures
 
 
 def _callback_gas(request: Request) -> int:

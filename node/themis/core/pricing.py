@@ -44,16 +44,19 @@ class Pricing:
         """What an answer of so much gas must earn."""
         return gas * price_wei * (_PERCENT + self.margin_percent) // _PERCENT
 
-    def lacking(self, job: Job, output_bytes: int, fees: FeePolicy, market: Market, least_gas: int = 0) -> str:
+    def lacking(
+        self, job: Job, output_bytes: int, fees: FeePolicy, market: Market, *, least_gas: int = 0, signatures: int = 0
+    ) -> str:
         """Why the fee does not pay for an answer of that size now, in words; empty where it does, or need not.
 
-        `least_gas`: what the chain said that it takes; 0: it was not asked.
+        `least_gas`: what the chain said that it takes; 0: it was not asked. `signatures`: of a committee's members. Who
+        sends pays for all of it and shares the fee with those who signed; as all take their turns, that evens out.
         """
         if self.rule is Rule.FREE:
             return ""
         request = job.priced
         worth = self.worth_wei(request)
-        gas = max(least_gas, answer_gas(request, output_bytes, ordered=job.ordered))
+        gas = max(least_gas, answer_gas(request, output_bytes, signatures, ordered=job.ordered))
         price = fees.price_wei(market)
         needed = self.needed_wei(gas, price)
         if worth >= needed:

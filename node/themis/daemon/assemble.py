@@ -88,6 +88,7 @@ def assemble(config: Config, preflight: Preflight, lock: InstanceLock, store: Sq
             gather_s=config.fees.gather_s,
             errand_gas_per_day=config.committee.gas_per_day,
             committee=config.committee.address,
+            signers=preflight.signers,
         ),
         telemetry=Telemetry(engine.models(), (*LOOPS, *map(lane, own)), config.fees.pricing(chain_id).token_wei),
         **({"trace": traces.tell} if traces else {}),

@@ -14,7 +14,7 @@ from themis.core.trouble import Trouble
 from themis.core.types import Hash32
 from themis.daemon import told
 from themis.daemon.errands import Errand
-from themis.daemon.gather import answer_gas, answers_gas
+from themis.daemon.gather import answers_gas
 from themis.daemon.node import Node
 
 log = logging.getLogger(__name__)
@@ -24,25 +24,16 @@ _FINE = frozenset((Reply.TAKEN, Reply.KNOWN))
 
 def sign_answers(node: Node, jobs: Sequence[Job], nonce: int, fees: Fees, now_s: float) -> SentTransaction:
     """The fulfillment of one request, or of several together, ready to be stored; without any what only uses it up."""
-    answers = [(job.request, _output(job), job.least_pay) for job in jobs]
-    match answers:
+    to, gas = node.settings.oracle, answers_gas(jobs)
+    match jobs:
         case []:
             to, data, gas = node.signer.address, b"", CANCEL_GAS
-        case [(request, output, _)] if jobs[0].signatures and jobs[0].order_signature is not None:
-            data = contracts.committee_order(request, jobs[0].order_signature, output, jobs[0].signatures)
-            to, gas = request.operator, answer_gas(jobs[0])
-        case [(request, output, _)] if jobs[0].signatures:
-            data = contracts.committee_answer(request, output, jobs[0].signatures)
-            to, gas = request.operator, answer_gas(jobs[0])
-        case [(request, output, least_pay)] if jobs[0].order_signature is not None:
-            data = contracts.fulfill_order(request, jobs[0].order_signature, output, least_pay)
-            to, gas = node.settings.oracle, answer_gas(jobs[0])
-        case [answer]:
-            to, data, gas = node.settings.oracle, contracts.fulfill(*answer), answer_gas(jobs[0])
-        case _ if jobs[0].signatures:
+        case [job]:
+            to, data = contracts.answer(to, job, _output(job))
+        case [first, *_] if first.signatures:
             return _sign_batch(node, jobs, nonce, fees, now_s)
         case _:
-            to, data, gas = node.settings.oracle, contracts.fulfill_many(answers), answers_gas(jobs)
+            data = contracts.fulfill_many([(job.request, _output(job), job.least_pay) for job in jobs])
     raw = node.signer.sign(Transaction(node.settings.chain_id, nonce, to, data, gas, fees))
     ids = tuple(job.id for job in jobs)
     hash_ = Hash32(keccak(raw))  # whatever its type (EIP-2718)

@@ -233,7 +233,7 @@ def require_acceptable(node: Node, job: Job) -> None:
     """Check what needs no license. Raises Refused."""
     head = node.time.head
     node.settings.requesters.require_served(job.request.requester)
-    gas = fulfill_gas(job.request, b"", ordered=job.ordered)
+    gas = fulfill_gas(job.request, b"", node.settings.signers, ordered=job.ordered)
     if head is not None and gas > head.gas_limit:
         raise Refused(Reason.UNSENDABLE, f"its answer needs {gas} gas, a block of this chain has {head.gas_limit}")
     policy.require_acceptable(

@@ -43,6 +43,8 @@ class Settings:
     """What transactions that answer nothing may take together."""
     committee: Address | None = None
     """Whose member the key is; None: the key answers by itself."""
+    signers: int = 0
+    """Members of it who must sign the same: what that takes is paid for too."""
 
 
 Tell = Callable[[Job, Sequence[HistoryEntry], Receipt | None], None]

@@ -19,7 +19,7 @@ from themis.chain.uses import Uses
 from themis.config import Config, ModelConfig
 from themis.core.committee import Forum
 from themis.core.errors import Misconfigured, ThemisError, Unavailable
-from themis.core.fees import ANSWER_GAS, LOW_BALANCE_ANSWERS, answers_paid
+from themis.core.fees import LOW_BALANCE_ANSWERS, answers_paid, usual_gas
 from themis.core.keccak import keccak
 from themis.core.pricing import Rule, default_rule
 from themis.core.requesters import in_words
@@ -90,6 +90,8 @@ class Preflight:
     engine: OnnxEngine | None = None
     genesis: Hash32 = UNKNOWN_GENESIS
     """Hash of block 0, unless the endpoint does not keep it."""
+    signers: int = 0
+    """Members of the committee who must sign the same; 0: there is none."""
     tuned: InForce = inforce.NOTHING
     _bundles: dict[Hash32, Bundle] = field(default_factory=dict)
 
@@ -122,19 +124,24 @@ class Preflight:
             _Step("oracle", self._oracle, ("chain",) if known else ()),
             _Step("store", self._store, ("key",) if known else ("key", "oracle")),
             _Step("balance", self._balance, ("key", "chain")),
+            *self._seat(),
             _Step("fees", self._fees, ("chain",)),
             _Step("requesters", self._requesters),
             _Step("models", self._models),
             _Step("registered", self._registered, ("oracle", "models")),
             _Step("engine", self._engine, ("models",)),
-            *self._of_committee(),
+            *self._others(),
         )
 
-    def _of_committee(self) -> tuple[_Step, ...]:
+    def _seat(self) -> tuple[_Step, ...]:
+        """Before the fees: they pay for signatures too."""
+        alone = self.config.committee.address is None
+        return () if alone else (_Step("committee", self._committee, ("key", "chain")),)
+
+    def _others(self) -> tuple[_Step, ...]:
         if self.config.committee.address is None:
             return ()
         return (
-            _Step("committee", self._committee, ("key", "chain")),
             _Step("members", self._members, ("committee", "oracle", "engine")),
             _Step("reachable", self._reachable, ("committee", "oracle")),
         )
@@ -252,7 +259,7 @@ class Preflight:
             if default_rule(chain_id) is Rule.FREE:
                 return said
             raise _Advice(f'{said}: set fees.policy = "wait" or "refuse", unless you want to give answers away')
-        least = pricing.needed_wei(ANSWER_GAS, price)
+        least = pricing.needed_wei(usual_gas(self.signers), price)
         becomes = "waits for cheaper gas" if pricing.rule is Rule.WAIT else "is refused"
         return f"an answer must earn {ether(least)} and its callback's gas at {gwei(price)}, else it {becomes}; {cap}"
 
@@ -322,7 +329,9 @@ class Preflight:
 
     def _committee(self) -> str:
         """Whether this key's signature counts."""
-        return membership.seat(self.rpc, self._operator(), self._signer())[1]
+        assembly, said = membership.seat(self.rpc, self._operator(), self._signer())
+        self.signers = assembly.quorum
+        return said
 
     def _members(self) -> str:
         """Whether the others can be reached, and are like this node."""

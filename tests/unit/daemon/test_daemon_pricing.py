@@ -1,14 +1,17 @@
 """What a node answers for which fee, for whom, and with which balance, on fakes."""
 
+import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from tests.daemon_kit import GWEI, Bench
 from tests.fakes import GAS_USED, REQUESTER
 from themis.core.errors import Reason
-from themis.core.fees import fulfill_gas
+from themis.core.fees import committee_gas, fulfill_gas
 from themis.core.job import State
 from themis.core.pricing import Pricing, Rule, default_rule
 from themis.core.requesters import Requesters
@@ -17,6 +20,7 @@ from themis.core.types import Address
 from themis.daemon.afford import DAY_S
 from themis.daemon.attempts import LOOK_AFTER_S, RESEND_AFTER_S
 from themis.daemon.judge import MAX_WAITING
+from themis.daemon.worth import lacking_now
 
 TOKEN = Address(b"\x55" * 20)
 OTHER = Address(b"\x66" * 20)
@@ -25,6 +29,8 @@ ANSWER_WEI = 105_000 * 2 * GWEI
 
 FIRST_USES = 148_122
 """What the dearest one takes: contracts/snapshots/gas.json, "fulfill, paid, every limit, first credits"."""
+COMMITTEES: Final = ((2, 3), (3, 5))
+MEASURED: Final = json.loads((Path(__file__).parents[3] / "contracts/snapshots/gas.json").read_text())["gas"]
 
 
 def test_nothing_is_at_a_loss_but_on_development_chains() -> None:
@@ -104,6 +110,45 @@ def test_what_an_answer_takes_is_asked_only_where_it_may_be_a_loss(tmp_path: Pat
     bench.chain.gas_untold = False
     bench.work()
     assert bench.job(usual).state is State.SENDING, "an endpoint that does not say closes nothing"
+
+
+@pytest.mark.parametrize(("signers", "members"), COMMITTEES)
+def test_what_a_committee_adds_is_reckoned_as_it_was_measured(signers: int, members: int) -> None:
+    name, order = (f"committee {signers} of {members}{what}, over a single operator" for what in ("", ", order"))
+    assert max(MEASURED[name], MEASURED[order]) <= committee_gas(signers) <= MEASURED[name] * 9 // 8
+    assert committee_gas(0) == 0
+
+
+@pytest.mark.parametrize(("signers", "members"), COMMITTEES)
+def test_a_committees_signatures_are_paid_for(tmp_path: Path, signers: int, members: int) -> None:
+    """Those of usual answers, and those of answers that the chain says to take more."""
+    bench = Bench(tmp_path / "themis.db", pricing=Pricing(Rule.REFUSE), signers=signers)
+    measured = MEASURED[f"committee {signers} of {members}, over a single operator"]
+    usual, dear = ANSWER_WEI // (2 * GWEI), FIRST_USES
+    for takes in (usual, dear):
+        bench.chain.gas_of_requests = takes
+        loss, pays = (
+            bench.chain.ask(f"{takes} {gas}".encode(), fee=gas * 2 * GWEI, royalty_bps=0)
+            for gas in (takes + measured - 5_000, takes + committee_gas(signers))
+        )
+        bench.work()
+        assert bench.job(loss).reason is Reason.UNDERPAID
+        assert bench.job(pays).state is State.SENDING
+
+
+def test_what_members_have_signed_is_asked_with_their_signatures(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "themis.db", pricing=Pricing(Rule.REFUSE), signers=2)
+    whole = FIRST_USES + committee_gas(2)
+    bench.chain.gas_of_requests = whole
+    id_ = bench.chain.ask(fee=whole * 2 * GWEI, royalty_bps=0)
+    bench.see()
+    job = bench.job(id_)
+    newest = bench.store.newest()
+    assert newest is not None
+    (alone,) = lacking_now(bench.node, [(job, b"")], newest.id)
+    assert f"gas {whole + committee_gas(2)}" in str(alone)
+    (signed,) = lacking_now(bench.node, [(replace(job, signatures=(b"", b"")), b"")], newest.id)
+    assert signed == ""
 
 
 def test_first_uses_that_come_up_before_it_is_sent_hold_up_nobody(tmp_path: Path) -> None:
