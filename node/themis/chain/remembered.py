@@ -9,7 +9,8 @@ from typing import Any, Final
 from themis.chain.endpoints import Call
 from themis.chain.refusals import RpcError
 
-_MOST_BYTES: Final = 4 * 2**20
+_MOST_BYTES: Final = 2**20
+"""More than a look at some requests needs, code and all: what is dropped is asked again."""
 _MOST_CALLS: Final = 16
 _NOTHING: Final = "0x"
 """No contract, no code: what a backend that is behind says too. It is asked again."""

@@ -36,7 +36,9 @@ class Watch:
         self._recorded: set[tuple[Hash32, int]] = set()
         """Block hash and index of each log of these."""
         self._doubtful: set[Hash32] = set()
-        """Those whose bloom admits a log for us, and of which none came."""
+        """Those whose bloom admits a log for us, and of which none came: read again, however deep they are by then."""
+        self._refilled: set[Hash32] = set()
+        """Those that this process has not read before: what they hold is not late."""
         self._expecting = False
         self._rhythm = Rhythm()
         self._strange_looks = self._torn_looks = 0
@@ -84,14 +86,17 @@ class Watch:
         node.store.record_events([], [block.ref], node.clock.now_s())
 
     def _catch_up(self, tail: Sequence[BlockRef], head: Block) -> None:
-        """Record a range of old blocks."""
+        """Record a range of old blocks, and what those before it have withheld."""
+        doubtful = [block for block in self._recent if block.hash in self._doubtful]
+        withheld = self._node.chain.events_of(doubtful) if doubtful else []
         last, events = self._ranges.read(tail[-1].number + 1, head.number - REORG_DEPTH, head.number)
-        self._record(tail, [last], events)
+        self._record(tail, [last], [*(event for found in withheld for event in found or ()), *events])
         self._forget()
 
     def _read_new(self, tail: Sequence[BlockRef], head: Block, told: Sequence[ChainEvent] | None) -> bool:
         """Record the blocks above the tail, and what the newest ones below it have withheld."""
-        old = [block for block in self._recent if block.number > head.number - self._node.settings.reread_blocks]
+        deep = head.number - self._node.settings.reread_blocks
+        old = [block for block in self._recent if block.number > deep or block.hash in self._doubtful]
         new = self._headers(tail[-1], head)
         by_hash: dict[Hash32, list[ChainEvent]] = defaultdict(list)
         for event in told or ():
@@ -113,9 +118,10 @@ class Watch:
             self._rhythm.saw_block(self._node.clock.now_s())
         if not new and not late:
             return False
-        if late:
-            self._node.telemetry.late_logs.inc(len(late))
-            log.warning("the RPC showed %d logs later than their blocks: its backends lie apart", len(late))
+        missed = sum(event.at.block_hash not in self._refilled for event in late)
+        if missed:
+            self._node.telemetry.late_logs.inc(missed)
+            log.warning("the RPC showed %d logs later than their blocks: its backends lie apart", missed)
         self._record(tail, new, events)
         measure.seen(self._node, [*old, *new], events)
         self._keep([*self._recent, *new], by_hash)
@@ -151,6 +157,7 @@ class Watch:
         lowest = max(self._node.settings.start_block, newest - self._node.settings.reread_blocks + 1)
         found = self._node.chain.blocks(range(lowest, newest + 1))
         self._recent = linked(found, tail[-1])
+        self._refilled = {block.hash for block in self._recent}
         self._doubtful = {block.hash for block in self._recent if block.may_log}
 
     def _forget(self) -> None:

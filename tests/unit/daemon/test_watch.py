@@ -56,6 +56,25 @@ def test_a_log_that_is_shown_some_blocks_late_is_read(bench: Bench, depth: int, 
     assert all(known(bench, id_) for id_ in ids)
 
 
+@pytest.mark.parametrize("blocks", [20, REORG_DEPTH + 20])
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_log_that_was_withheld_is_read_however_many_blocks_come_at_once(
+    bench: Bench, blocks: int, *, restarts: bool
+) -> None:
+    """The endpoint hangs, or the chain is fast: at the next look its block is deep already."""
+    bench.chain.withheld = lambda _: True
+    id_ = bench.chain.ask()
+    bench.see()
+    assert not known(bench, id_)
+    bench.chain.withheld = lambda _: False
+    for _ in range(blocks):
+        bench.chain.mine()
+    if restarts:
+        bench.restart()
+    bench.see()
+    assert known(bench, id_)
+
+
 def test_a_log_that_a_restart_comes_before_is_read(bench: Bench) -> None:
     bench.chain.withheld = lambda _: True
     id_ = bench.chain.ask()
@@ -64,6 +83,14 @@ def test_a_log_that_a_restart_comes_before_is_read(bench: Bench) -> None:
     bench.restart()
     bench.see()
     assert known(bench, id_)
+
+
+def test_what_is_read_again_after_a_start_is_not_late(bench: Bench) -> None:
+    bench.chain.ask()
+    bench.see()
+    bench.restart()
+    bench.see()
+    assert bench.node.telemetry.registry.get_sample_value("themis_late_logs_total") == 0
 
 
 def test_one_log_of_a_block_does_not_stand_for_the_others(bench: Bench) -> None:
