@@ -317,11 +317,17 @@ def summary(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         here = [one for one in rows if (one["threads"], one["tokens"]) == (threads, tokens)]
         wide = [one for one in here if one["expert_hidden"] >= WIDE]
         held = sum(one <= GOAL for one in _ratios(wide, "sparse", "reach"))
-        with_gate = sum(one["sparse_us"] <= GOAL * (one["reach_us"] + one["gate_us"]) for one in wide)
+        gated = [one | {"gated_us": one["reach_us"] + one["gate_us"]} for one in wide]
+        with_gate = sum(one <= GOAL for one in _ratios(gated, "sparse", "gated"))
+        missed = [one for one in gated if min(one["sparse_us"], one["chained_us"]) > GOAL * one["gated_us"]]
         lines.append(
             f"{threads} threads, {tokens:>3} tokens: sparse / reach {_span(_ratios(here, 'sparse', 'reach'))}; goal "
-            f"{GOAL} for experts of {WIDE} and wider held in {held} of {len(wide)}, with the gate in {with_gate}"
+            f"{GOAL} for experts of {WIDE} and wider held in {held} of {len(wide)}, with the gate in {with_gate}, "
+            f"where `themis optimize` may chain experts in {len(wide) - len(missed)}"
         )
+        if missed:
+            own = _span(_ratios(missed, "experts", "gated"))
+            lines.append(f"    of the others the experts' own products, without any routing, are {own} of that")
         lines += [
             f"    sparse / {name} {_span(_ratios(here, 'sparse', name))}"
             for name in ("roofline", "ideal", "experts", "chained")
