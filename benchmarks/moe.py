@@ -317,7 +317,7 @@ def summary(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         here = [one for one in rows if (one["threads"], one["tokens"]) == (threads, tokens)]
         wide = [one for one in here if one["expert_hidden"] >= WIDE]
         held = sum(one <= GOAL for one in _ratios(wide, "sparse", "reach"))
-        gated = [one | {"gated_us": one["reach_us"] + one["gate_us"]} for one in wide]
+        gated = [{**one, "gated_us": one["reach_us"] + one["gate_us"]} for one in wide]
         with_gate = sum(one <= GOAL for one in _ratios(gated, "sparse", "gated"))
         missed = [one for one in gated if min(one["sparse_us"], one["chained_us"]) > GOAL * one["gated_us"]]
         lines.append(
