@@ -2,7 +2,7 @@
 
 from typing import Final, final
 
-from themis.evm.opcodes import JUMPDEST, PUSH0, PUSH1, PUSH32
+from themis.evm.opcodes import JUMPDEST, PUSH0, PUSH1, PUSH2, PUSH32
 
 _CBOR_MAPS: Final = (0xA1, 0xA2, 0xA3, 0xA4)
 _CBOR_KEYS: Final = (b"bzzr", b"ipfs", b"solc", b"experimental")
@@ -42,21 +42,23 @@ def strip_metadata(code: bytes) -> bytes:
 def disassemble(code: bytes) -> Program:
     """Every byte string is a program; a PUSH cut off by the end is padded with zeros, as the EVM does."""
     pcs: list[int] = []
-    ops = bytearray()
     values: list[int] = []
     jumpdests: dict[int, int] = {}
     pc, padded = 0, code + bytes(PUSH32 - PUSH0)
     while pc < len(code):
         op = code[pc]
         pcs.append(pc)
-        ops.append(op)
         pc += 1
         if PUSH0 < op <= PUSH32:
-            after = pc + op - PUSH0
-            values.append(padded[pc] if op == PUSH1 else int.from_bytes(padded[pc:after], "big"))
-            pc = after
+            if op == PUSH1:
+                values.append(padded[pc])
+            elif op == PUSH2:
+                values.append(padded[pc] << 8 | padded[pc + 1])
+            else:
+                values.append(int.from_bytes(padded[pc : pc + op - PUSH0], "big"))
+            pc += op - PUSH0
         else:
             values.append(0)
             if op == JUMPDEST:
                 jumpdests[pc - 1] = len(pcs) - 1
-    return Program(tuple(pcs), bytes(ops), tuple(values), jumpdests, len(strip_metadata(code)))
+    return Program(tuple(pcs), bytes([code[pc] for pc in pcs]), tuple(values), jumpdests, len(strip_metadata(code)))

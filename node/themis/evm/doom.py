@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Final, final
 
+from mypy_extensions import mypyc_attr
+
 from themis.evm import opcodes as op
-from themis.evm.machine import Machine
+from themis.evm.machine import Loose, Machine
 from themis.evm.semantics import STEERS, Code, run
 
 _MAX_STEPS: Final = 200
@@ -18,10 +20,12 @@ _ENDS: Final = [
 class Doom:
     """Decided once for each place, from an empty stack: what a caller left there must not matter."""
 
-    __slots__ = ("_code", "_known", "reached", "steps")
+    __slots__ = ("_code", "_known", "_loose", "reached", "steps")
 
     def __init__(self, code: Code, reached: list[int]) -> None:
         self._code = code
+        self._loose = Loose(code.constants)
+        """Of no path: no jump depends on it."""
         self._known: dict[int, bool] = {}
         self.reached = reached
         self.steps = 0
@@ -34,7 +38,7 @@ class Doom:
         return known
 
     def _only_reverts(self, start: int) -> bool:
-        ops, visited, stack = self._code.ops, list[int](), _Stack(self._code)
+        ops, visited, stack = self._code.ops, list[int](), _Stack(self._code, self._loose)
         index = start
         while len(visited) < _MAX_STEPS and 0 <= index < len(ops):
             visited.append(index)
@@ -51,13 +55,15 @@ class Doom:
 
 
 @final
+@mypyc_attr(acyclic=True)
 class _Stack:
     """Where jumps go. Most say so just before, so what came earlier runs only for one that does not."""
 
-    __slots__ = ("_code", "_machine", "_ran")
+    __slots__ = ("_code", "_loose", "_machine", "_ran")
 
-    def __init__(self, code: Code) -> None:
+    def __init__(self, code: Code, loose: Loose) -> None:
         self._code = code
+        self._loose = loose
         self._machine: Machine | None = None
         self._ran = 0
 
@@ -67,7 +73,7 @@ class _Stack:
         ops, jumpdests = code.ops, code.program.jumpdests
         if len(visited) > 1 and op.PUSH0 <= ops[before] <= op.PUSH32:
             return jumpdests.get(code.program.values[before], -1)
-        m = self._machine = self._machine or Machine(None, code.constants)
+        m = self._machine = self._machine or Machine(self._loose)
         at, last = self._ran, len(visited) - 1
         while at < last:
             index = visited[at]

@@ -36,13 +36,14 @@ _POINTER_SEED: Final = 10
 @final
 @mypyc_attr(acyclic=True)
 class Loose:
-    """Storage places that a caller who is not in charge writes what he likes to. Common to all paths of a contract."""
+    """Common to all paths of a contract: places of storage, and which of them a caller who is not in charge writes."""
 
     __slots__ = (
         "always",
         "anywhere",
         "bases",
         "charge",
+        "constants",
         "entries",
         "flows",
         "folded",
@@ -55,11 +56,18 @@ class Loose:
         "nested",
         "once",
         "opened",
+        "places",
         "run",
         "stateless",
+        "subjects",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, constants: Constants) -> None:
+        self.constants = constants
+        self.places: dict[int, int] = {}
+        """Identity of a storage key, and of what is loaded from there -> its bit."""
+        self.subjects: dict[int, int] = {}
+        """Identity of what says something about a word of the call's data -> that word's."""
         self.always = 0
         self.once = 0
         """Only before a flag is set that says so."""
@@ -151,88 +159,78 @@ class Machine:
         "written",
     )
 
-    def __init__(  # noqa: PLR0915 (one statement a name)
-        self, loose: Loose | None = None, constants: Constants | None = None
-    ) -> None:
-        self.stack: list[Word] = []
-        self.memory: dict[int, Word] = {}
-        self.floating: int | None = None
-        """Bits of everything written at an unknown offset; None while nothing was."""
-        self.calls = 0
-        """How many calls were made."""
-        self.untested = 0
-        """Calls, as bits by number, whose success flag has not decided a branch yet."""
-        self.returned = t.RETURNED
-        """Bits of what the newest call returned."""
-        self.serial = 0
-        """How many words were copied."""
-        self.apart = 0
-        """Words with a serial number up to this one may be no copies of each other any more."""
-        self.token = 0
-        """That the newest instruction left; see `semantics.run`."""
-        self.level = OPEN
-        self.granted = 0
-        """Places whose value put the caller in charge; FIRM if something else did."""
-        self.taken: Taken | None = None
-        """Of the newest write, if whoever comes chooses what is written."""
-        self.made = self.trustees = self.leans = NOBODY
-        """Identities of contracts: that this path created from the contract's own code, that control went to although
-        only their stored address is known, and on whom of those the newest write relies."""
-        self.target = UNKNOWN
-        """Of the newest delegatecall."""
-        self.loose = loose or Loose()
-        self.constants = constants or Constants({})
-        """Of the contract."""
-        self.handed_over = False
-        """A call gave control to somebody."""
-        self.places: dict[int, int] = {}
-        """Identity of a storage key, and of what is loaded from there -> its bit. Common to all paths."""
-        self.pointers = 0
-        """How many unknown free-memory pointers were given an identity."""
-        self.subjects: dict[int, int] = {}
-        """Identity of what says something about a word of the call's data -> that word's. Common to all."""
-        self.vouched: frozenset[int] = frozenset()
-        """Identities of words of the call's data that a branch has found in order."""
-        self.read = 0
-        self.written = 0
-        self.guarded = 0
-        """Places whose value decided a branch."""
-        self.flagged = 0
-        """Those of which one byte did, as of a bool: the rest of the slot may be something else."""
-        self.vacant = 0
-        """Those where it was found to be zero, or not what it was compared with."""
-        self.lock = 0
-        """The place of a mutex that is shut."""
-        self.exposed = 0
-        """Places read but not written before control went to somebody the contract does not know, or with money."""
-        self.trusted = 0
-        """The same before control went to a contract it knows."""
-
-    def fork(self) -> Machine:
-        """The same state for another path: what is changed in place is copied, but what is common to all paths.
+    def __init__(self, loose: Loose | None = None, path: Machine | None = None) -> None:  # noqa: PLR0915 (all its names)
+        """Knows nothing, or what `path` knows: what is changed in place is copied, but what is common to all paths.
 
         Name by name, for a loop over names takes seven times as long.
         """
-        other = Machine.__new__(Machine)
-        other.stack, other.memory = self.stack.copy(), self.memory.copy()
-        other.loose, other.places, other.subjects = self.loose, self.places, self.subjects
-        other.constants = self.constants
-        other.apart, other.serial, other.pointers = self.apart, self.serial, self.pointers
-        other.calls, other.untested, other.returned = self.calls, self.untested, self.returned
-        other.vouched = self.vouched
-        other.level, other.granted = self.level, self.granted
-        other.guarded, other.flagged, other.vacant = self.guarded, self.flagged, self.vacant
-        other.read, other.written, other.lock = self.read, self.written, self.lock
-        other.exposed, other.trusted, other.handed_over = self.exposed, self.trusted, self.handed_over
-        other.made, other.trustees, other.leans = self.made, self.trustees, self.leans
-        other.floating, other.taken, other.target, other.token = self.floating, self.taken, self.target, self.token
-        return other
+        if path is None:
+            self.stack: list[Word] = []
+            self.memory: dict[int, Word] = {}
+            self.floating: int | None = None
+            """Bits of everything written at an unknown offset; None while nothing was."""
+            self.calls = 0
+            """How many calls were made."""
+            self.untested = 0
+            """Calls, as bits by number, whose success flag has not decided a branch yet."""
+            self.returned = t.RETURNED
+            """Bits of what the newest call returned."""
+            self.serial = 0
+            """How many words were copied."""
+            self.apart = 0
+            """Words with a serial number up to this one may be no copies of each other any more."""
+            self.token = 0
+            """That the newest instruction left; see `semantics.run`."""
+            self.level = OPEN
+            self.granted = 0
+            """Places whose value put the caller in charge; FIRM if something else did."""
+            self.taken: Taken | None = None
+            """Of the newest write, if whoever comes chooses what is written."""
+            self.made = self.trustees = self.leans = NOBODY
+            """Identities of contracts: that this path created from the contract's own code, that control went to though
+            only their stored address is known, and on whom of those the newest write relies."""
+            self.target = UNKNOWN
+            """Of the newest delegatecall."""
+            self.loose = loose or Loose(Constants({}))
+            self.constants = self.loose.constants
+            self.handed_over = False
+            """A call gave control to somebody."""
+            self.places = self.loose.places
+            self.pointers = 0
+            """How many unknown free-memory pointers were given an identity."""
+            self.subjects = self.loose.subjects
+            self.vouched: frozenset[int] = frozenset()
+            """Identities of words of the call's data that a branch has found in order."""
+            self.read = 0
+            self.written = 0
+            self.guarded = 0
+            """Places whose value decided a branch."""
+            self.flagged = 0
+            """Those of which one byte did, as of a bool: the rest of the slot may be something else."""
+            self.vacant = 0
+            """Those where it was found to be zero, or not what it was compared with."""
+            self.lock = 0
+            """The place of a mutex that is shut."""
+            self.exposed = 0
+            """Places read but not written before control went to somebody the contract does not know, or with money."""
+            self.trusted = 0
+            """The same before control went to a contract it knows."""
+            return
+        self.loose, self.places, self.subjects = path.loose, path.places, path.subjects
+        self.constants = path.constants
+        self.stack, self.memory, self.floating = path.stack.copy(), path.memory.copy(), path.floating
+        self.calls, self.untested, self.returned = path.calls, path.untested, path.returned
+        self.serial, self.apart, self.token, self.pointers = path.serial, path.apart, path.token, path.pointers
+        self.level, self.granted, self.vouched = path.level, path.granted, path.vouched
+        self.taken, self.target, self.handed_over = path.taken, path.target, path.handed_over
+        self.made, self.trustees, self.leans = path.made, path.trustees, path.leans
+        self.read, self.written, self.lock = path.read, path.written, path.lock
+        self.guarded, self.flagged, self.vacant = path.guarded, path.flagged, path.vacant
+        self.exposed, self.trusted = path.exposed, path.trusted
 
-    def fresh(self) -> Machine:
-        """Another path of the same contract, about which nothing is known."""
-        other = Machine(self.loose, self.constants)
-        other.places, other.subjects = self.places, self.subjects
-        return other
+    def fork(self) -> Machine:
+        """The same state for another path."""
+        return Machine(self.loose, self)
 
     def pop(self) -> Word:
         return self.stack.pop() if self.stack else UNKNOWN

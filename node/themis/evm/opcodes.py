@@ -61,6 +61,7 @@ TSTORE: Final = 0x5D
 MCOPY: Final = 0x5E
 PUSH0: Final = 0x5F
 PUSH1: Final = 0x60
+PUSH2: Final = 0x61
 PUSH4: Final = 0x63
 PUSH32: Final = 0x7F
 DUP16: Final = 0x8F

@@ -16,7 +16,7 @@ from themis.evm import vocabulary as v
 from themis.evm.disassembly import Program
 from themis.evm.doom import Doom
 from themis.evm.limits import NotKnown
-from themis.evm.machine import GRANTED, NOBODY, OPEN, Machine, Taken
+from themis.evm.machine import GRANTED, NOBODY, OPEN, Loose, Machine, Taken
 from themis.evm.semantics import HANDLERS, STEERS, Code, run
 from themis.evm.taint import Word
 
@@ -105,7 +105,7 @@ class Tracer:
         self._entered: set[tuple[int, ...]] = set()
         self._lost: Machine | None = None
         """State at the first jump that goes nobody knows where."""
-        self._machine = Machine(None, self._code.constants)
+        self._machine = Machine(Loose(self._code.constants))
         self._calls = op.CALL in program.ops
         code = program.ops[: bisect_left(program.pcs, program.end)]
         self._machine.loose.stateless = op.SLOAD not in code and op.SSTORE not in code
@@ -160,7 +160,7 @@ class Tracer:
                 return
             if self._lost is not None and not self.reached[index]:
                 dispatches = not self.told & NotKnown.UNKNOWN_JUMP
-                machine = self._lost.fork() if dispatches else self._machine.fresh()
+                machine = self._lost.fork() if dispatches else Machine(self._machine.loose)
                 self._add(None, "ENTRY.function", index, machine)
                 yield index
 
