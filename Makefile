@@ -38,7 +38,7 @@ TYPESCRIPT := models/evm-risk-moe/preprocess/node_modules/.stamp
 CHAINS := demo/node_modules/.stamp
 BROWSER := $(VENV)/.browser
 AUDIT := $(VENV)/.audit
-POSTGRES := $(VENV)/.postgres
+SERVERS := $(VENV)/.servers
 OTEL := $(VENV)/.otel
 RAY := $(VENV)/.ray
 RELEASE := $(VENV)/.release
@@ -62,7 +62,7 @@ demo: setup $(if $(filter-out anvil,$(CHAIN)),chains) ## tell the story on a rea
 	@python -m demo --chain $(CHAIN) $(if $(NODES),--nodes $(NODES))$(if $(LIE), --lie) $(if $(JSON),--json)
 
 .PHONY: test
-test: chains browser $(TYPESCRIPT) $(if $(CI),$(POSTGRES) $(OTEL)) ## everything that must pass: lint, types, layers, Solidity and Python tests
+test: chains browser $(TYPESCRIPT) $(if $(CI),$(SERVERS) $(OTEL)) ## everything that must pass: lint, types, layers, Solidity and Python tests
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=line python solidity lint # compiling is one process for minutes
 
 .PHONY: solidity
@@ -73,7 +73,7 @@ solidity: setup $(if $(CI),$(AUDIT)) ## the Solidity tests
 	cd contracts/referee && ../$(FORGE) test
 
 .PHONY: python
-python: chains browser $(TYPESCRIPT) $(if $(CI),$(POSTGRES) $(OTEL)) ## the Python tests, files side by side
+python: chains browser $(TYPESCRIPT) $(if $(CI),$(SERVERS) $(OTEL)) ## the Python tests, files side by side
 	$(if $(CI),python -m benchmarks.isa --short)
 	$(ONE_THREAD) PYTEST_ADDOPTS="$$(test -e $(BROWSER) || echo "-m 'not browser'")" pytest $(SIDE_BY_SIDE)
 
@@ -246,11 +246,13 @@ $(RAY): pyproject.toml | $(PACKAGES)
 	@pip install --quiet --constraint constraints.txt --editable '.[ray]' >&2
 	@touch $@
 
-$(POSTGRES): | $(PACKAGES)
-	@if ! command -v initdb /usr/lib/postgresql/*/bin/initdb > /dev/null && test "$$(id -u)" = 0 && command -v apt-get > /dev/null; then \
-	  echo "setup: postgresql, from Debian's packages" >&2; \
-	  { apt-get update && apt-get install --yes --no-install-recommends postgresql; } > $@.log 2>&1 || cat $@.log >&2; \
-	fi # its tests say that they are left out where it is not there
+$(SERVERS): | $(PACKAGES)
+	@lacks="$$(command -v initdb /usr/lib/postgresql/*/bin/initdb > /dev/null || echo postgresql; \
+	  command -v prometheus > /dev/null || echo prometheus)"; \
+	if test -n "$$lacks" && test "$$(id -u)" = 0 && command -v apt-get > /dev/null; then \
+	  echo "setup: $$(echo $$lacks), from Debian's packages" >&2; \
+	  { apt-get update && apt-get install --yes --no-install-recommends $$lacks; } > $@.log 2>&1 || cat $@.log >&2; \
+	fi # their tests say that they are left out where these are not there
 	@touch $@
 
 $(BROWSER): | $(PACKAGES)
