@@ -1,4 +1,4 @@
-"""Docker for `make compose-test`: the machine's own daemon or one of ours, and images or what takes their place.
+"""Docker for `make compose-test` and `make release`: a daemon, and images or what takes their place.
 
 Where no image can be pulled, a root that debootstrap makes takes the place of the base image under its name, and one
 with Debian's package the place of Prometheus. Nothing takes Grafana's place: Debian has none.
@@ -73,7 +73,7 @@ def _own_daemon(folder: Path) -> Iterator[None]:
         str(folder / "pid"),
     ]
     with (folder / "log").open("w") as log:
-        line = ["dockerd", "--storage-driver", "vfs", "--iptables=false", "--host", address, *places]
+        line = ["dockerd", "--iptables=false", "--host", address, *places]
         process = subprocess.Popen(line, stdout=log, stderr=log)
     before = os.environ.get("DOCKER_HOST")
     os.environ["DOCKER_HOST"] = address
@@ -93,9 +93,9 @@ def _own_daemon(folder: Path) -> Iterator[None]:
 
 
 def _debian(name: str, packages: Sequence[str], changes: Sequence[str]) -> None:
-    sys.stderr.write(f"compose-test: {name} cannot be pulled: Debian with {', '.join(packages)} takes its place\n")
+    sys.stderr.write(f"docker: {name} cannot be pulled: Debian with {', '.join(packages)} takes its place\n")
     variables = [f"ENV {key}={value}" for key, value in bare.settings(os.environ).items() if Path(value).is_file()]
-    with TemporaryDirectory(prefix="themis-root-", dir="/var/tmp") as folder:
+    with TemporaryDirectory(prefix="themis-root-") as folder:
         root = Path(folder) / "root"
         bare.build(root, packages)
         for file in {Path(line.partition("=")[2]) for line in variables}:
