@@ -1,8 +1,10 @@
 """Checkpoints become exact decoders: near their floats, equal to their specification, the same bytes again."""
 
 import json
+import re
 import subprocess
 import sys
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -219,6 +221,28 @@ def test_free_memory_is_what_the_limit_leaves() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     before, after = map(int, done.stdout.split())
     assert 2**25 < after <= 2**26 < before
+
+
+class OnDemand(Held):
+    """As a file is: each tensor is read anew. All layers are the first."""
+
+    def tensor(self, name: str) -> NDArray[np.float32]:
+        return super().tensor(re.sub(r"layers\.\d+", "layers.0", name)).copy()
+
+
+def test_floats_of_one_layer_are_held_at_a_time() -> None:
+    """Measured and rounded, a layer more takes its integers and not its floats, which are four bytes a weight."""
+    weights, peaks = OnDemand("qwen3_moe"), []
+    told = architecture.read(checkpoints.config("qwen3_moe"), 64)
+    depths = [replace(told, layers=layers) for layers in (1, 2, 4)]  # the first makes the tables, which are kept
+    for arch in depths:
+        tracemalloc.start()
+        most = convert.scales(weights, arch, [TEXTS[0][:4]], None)
+        numbers = quantize.numbers(weights, arch, most)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert len(numbers.layers) == arch.layers
+    assert peaks[2] - peaks[1] < memory.PER_WEIGHT * (depths[2].weights - depths[1].weights)
 
 
 def test_maxima_of_another_model_are_refused(tmp_path: Path) -> None:
