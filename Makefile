@@ -19,10 +19,12 @@ WITHOUT_TORCH := --no-warn-unused-ignores --no-warn-return-any --allow-subclassi
 # Not npm's wrapper in .bin, which ends with 0 whatever forge ends with.
 FORGE := node_modules/@foundry-rs/forge-*/bin/forge
 # One more than there are cores, for tests wait for chains. A file's tests stay together, for they share chains; the order is
-# kept, for the slow ones come first.
+# kept, which is that of tests/turns.py.
 SIDE_BY_SIDE := --numprocesses $(shell echo $$(($$(nproc) + 1))) --dist loadfile --no-loadscope-reorder
 # Of NumPy's products: its idle threads spin, and beside others take more than they give.
 ONE_THREAD := OPENBLAS_NUM_THREADS=1
+# Of tests it is kept, whatever the shell says: to write the assertions of all files anew takes each worker 7 s.
+BYTE_CODE := PYTHONDONTWRITEBYTECODE=
 NODE_SERVES := process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)
 PIP := pip install --quiet --no-compile --constraint constraints.txt
 # As pip would, on all cores, and without what nobody imports here (25 MB).
@@ -75,7 +77,7 @@ solidity: setup $(if $(CI),$(AUDIT)) ## the Solidity tests
 .PHONY: python
 python: chains browser $(TYPESCRIPT) $(if $(CI),$(SERVERS) $(OTEL)) ## the Python tests, files side by side
 	$(if $(CI),python -m benchmarks.isa --short)
-	$(ONE_THREAD) PYTEST_ADDOPTS="$$(test -e $(BROWSER) || echo "-m 'not browser'")" pytest $(SIDE_BY_SIDE)
+	$(ONE_THREAD) $(BYTE_CODE) PYTEST_ADDOPTS="$$(test -e $(BROWSER) || echo "-m 'not browser'")" pytest $(SIDE_BY_SIDE)
 
 .PHONY: lint
 lint: setup ## style, types and layers, Python and Solidity

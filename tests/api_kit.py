@@ -11,6 +11,6 @@ from themis.replay.history import History
 from themis.replay.holdings import Holdings
 from themis.replay.verdict import Verifier
 
-_NOBODY = OracleClient(Rpc("http://127.0.0.1:9"), CHAIN_ID, ORACLE_ADDRESS)
+_NOBODY = OracleClient(Rpc("http://127.0.0.1:9", sleep=lambda _: None), CHAIN_ID, ORACLE_ADDRESS)
 VERIFIER = Verifier(_NOBODY, History(_NOBODY, 0), Holdings(_NOBODY, 0, (), Path("models")), Limits())
 UNREACHABLE = (Licensing(_NOBODY, 0, {}), VERIFIER)

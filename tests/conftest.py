@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 from hypothesis import settings
 
-from tests import forking
+from tests import forking, turns
 from tests.slowest import Slowest
 
 settings.register_profile("steady", deadline=None, derandomize=True)
@@ -27,6 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, handler)
     config.pluginmanager.register(Slowest(), "slowest")
+    config.pluginmanager.register(turns, "turns")
     forking.install()
     if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES:  # stores wait for disks
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))

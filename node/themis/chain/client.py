@@ -17,9 +17,6 @@ from themis.core.fees import FeePolicy
 from themis.core.types import Address, LogPosition
 from themis.ports import Signer
 
-_RECEIPT_TIMEOUT_S: Final = 120
-_POLL_S: Final = 0.1
-_GAS_MARGIN_PERCENT: Final = 20
 _TYPES: Final = (
     ("REQUEST", canonical.REQUEST_TYPE),
     ("RESULT", canonical.RESULT_TYPE),

@@ -19,6 +19,8 @@ from themis.core.types import Address, Denial
 from themis.ports import Signer
 
 _RECEIPT_TIMEOUT_S: Final = 120
+_FIRST_POLL_S: Final = 0.01
+"""A development chain has the receipt by then; each look after it waits twice as long."""
 _POLL_S: Final = 0.1
 _RESEND_S: Final = 5
 _BUMP_S: Final = 45
@@ -103,6 +105,7 @@ class _Followed:
         """Wait for it, through whatever the endpoint fails at; send again, and dearer where that is needed."""
         started = resent = signed = time.monotonic()
         used_since: float | None = None
+        pause_s = _FIRST_POLL_S
         self._send(first=True)
         while (now := time.monotonic()) < started + _RECEIPT_TIMEOUT_S:
             if (found := self._look()) is not None:
@@ -119,7 +122,8 @@ class _Followed:
                     self._send(first=False)
                 else:
                     self._send(first=False)
-            time.sleep(_POLL_S)
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, _POLL_S)
         raise Unavailable(
             f"transaction {_hash(self.raws[-1])} was not mined within {_RECEIPT_TIMEOUT_S} s: {self.outbox.way_on}"
         )

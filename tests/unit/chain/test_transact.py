@@ -68,8 +68,8 @@ class Endpoint(Rpc):
 
 
 class Scene:
-    def __init__(self, folder: Path) -> None:
-        self.endpoint = Endpoint()
+    def __init__(self, folder: Path, slept: list[float]) -> None:
+        self.endpoint, self.slept = Endpoint(), slept
         self.told: list[str] = []
         self.outbox = Outbox(folder, self.told.append)
 
@@ -89,10 +89,12 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
 
     def sleep(seconds: float) -> None:
         now[0] += seconds
+        slept.append(seconds)
 
+    slept: list[float] = []
     monkeypatch.setattr("themis.chain.transact.time.monotonic", lambda: now[0])
     monkeypatch.setattr("themis.chain.transact.time.sleep", sleep)
-    return Scene(tmp_path / "outbox")
+    return Scene(tmp_path / "outbox", slept)
 
 
 def test_the_hash_is_kept_and_told_before_it_is_sent(scene: Scene) -> None:
@@ -119,6 +121,8 @@ def test_looks_that_fail_are_repeated(scene: Scene) -> None:
     scene.endpoint.looks_that_fail = 20
     assert scene.run()["status"] == "0x1"
     assert len(set(scene.endpoint.sent)) == 1
+    assert scene.slept[0] < 0.02, "a development chain takes no longer"
+    assert scene.slept[-1] == 0.1
 
 
 def test_a_repeated_command_goes_on_with_its_transaction(scene: Scene) -> None:
