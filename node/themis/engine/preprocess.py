@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from themis.core.errors import Misconfigured, Reason, Refused
 from themis.core.spelling import reads_as_text
 from themis.core.types import Address, CodeRef, Hash32
+from themis.engine.grams import grams
 from themis.evm import encode as evm
 from themis.evm import report
+from themis.evm.encode import Encoded
 from themis.exact import selftest
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -91,11 +93,18 @@ def _prepare_evm(input_: bytes, code: bytes | None) -> Sample:
         encoded = evm.encode(source)
     except ValueError as error:
         raise Refused(Reason.INVALID_INPUT, str(error)) from error
-    return Sample(
-        arrays={"tokens": np.array(encoded.tokens, np.int64), "grams": np.array(encoded.grams, np.int64)},
-        lengths=[len(function.tokens) for function in encoded.functions],
-        render=lambda outputs: report.pack(outputs["scores_bps"].tolist(), encoded),
-    )
+    lengths = np.array([len(function.tokens) for function in encoded.functions])
+    tokens = np.frombuffer(bytes(encoded.tokens), np.uint8)
+    first = np.repeat(np.cumsum(lengths) - lengths, lengths)
+    arrays = {"tokens": tokens.astype(np.int64), "grams": grams(tokens, first)}
+    return Sample(arrays, lengths.tolist(), lambda outputs: _report(outputs["scores_bps"], encoded))
+
+
+def _report(scores_bps: NDArray[np.int32], encoded: Encoded) -> bytes:
+    """As `report.pack`, of thousands of rows. Raises ValueError for what is no score."""
+    if scores_bps.min() < 0 or scores_bps.max() > report.MAX_BPS:
+        raise ValueError(f"scores of 0..{report.MAX_BPS} expected, got {scores_bps.min()}..{scores_bps.max()}")
+    return report.folded(scores_bps.max(0).tolist(), int(scores_bps.max(1).argmax()), encoded)
 
 
 TOKENS: Final = frozenset(("tokens", "grams"))

@@ -19,6 +19,9 @@ _MAX_SELECTOR: Final = 0xFFFFFFFF
 _BITS: Final = 256
 _TOP: Final = 255
 _FAR: Final = 4_096
+_SQUARED: Final = 32
+_LOW: Final = (1 << _SQUARED) - 1
+_TERMS: Final = 7
 _STATES: Final = 1 << 32
 """From here on a constant is an amount, not one of a few states."""
 _HOUR_S: Final = 3_600
@@ -293,6 +296,27 @@ def not_(m: Machine) -> int:
     word = stack.pop()
     stack.append(m.constants.of(word.value ^ MASK) if word.known else Word(t.both(word, word), word.identity))
     return v.NONE
+
+
+def power(base: int, exponent: int) -> int:
+    """EXP. An even base is soon zero; an odd one, squared 32 times, is 1 modulo 2^34, so eight terms of its series do.
+
+    In a sixth of the time of `pow`: code may be full of them.
+    """
+    if not base & 1:
+        return pow(base, exponent, MASK + 1) if exponent < _BITS else 0
+    found, square, low, many = 1, base, exponent & _LOW, exponent >> _SQUARED
+    for _ in range(_SQUARED if many else low.bit_length()):
+        if low & 1:
+            found = found * square & MASK
+        low >>= 1
+        square = square * square & MASK
+    series, chosen, raised = 1, 1, 1
+    for term in range(_TERMS if many else 0):
+        chosen = chosen * (many - term) // (term + 1)
+        raised = raised * (square - 1) & MASK
+        series += chosen * raised
+    return found * series & MASK
 
 
 def same(left: int, right: int) -> int:

@@ -1,5 +1,6 @@
 """Bytecode to the integers `evm-risk-moe` reads: one row a token, all functions of a contract one after another."""
 
+import gc
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -68,6 +69,17 @@ class Encoded:
 
 
 def encode(code: bytes) -> Encoded:
+    """As `_encode`. Nothing here is part of a cycle; looking for some would take a fifth of the time."""
+    if not gc.isenabled():
+        return _encode(code)
+    gc.disable()
+    try:
+        return _encode(code)
+    finally:
+        gc.enable()
+
+
+def _encode(code: bytes) -> Encoded:
     """Any byte string up to MAX_CODE_BYTES encodes; work is bounded by limits.MAX_STEPS instructions.
 
     Raises ValueError for longer code, which no EVM chain deploys (EIP-170).

@@ -32,7 +32,7 @@ Key = tuple[int, ...]
 class Met:
     """What went on from a place: the newest path."""
 
-    __slots__ = ("again", "exposed", "handed_over", "level", "stack")
+    __slots__ = ("again", "alone", "exposed", "handed_over", "level", "stack")
 
     def __init__(self, m: Machine, exposed: int) -> None:
         self.stack = m.stack.copy()
@@ -41,6 +41,8 @@ class Met:
         self.handed_over = m.handed_over
         self.exposed = exposed
         """Storage places at stake on some path."""
+        self.alone = True
+        """Nobody else came to this place."""
         self.again = False
         """They made one go on."""
 
@@ -49,12 +51,13 @@ class Met:
 class Seen:
     """Where paths of a function have been. Four of five places see one only, and whoever is alone needs no key."""
 
-    __slots__ = ("alone", "met")
+    __slots__ = ("first", "met")
 
     def __init__(self) -> None:
-        self.alone: dict[int, Met | None] = {}
-        """By index; None where a second one came."""
+        self.first: dict[int, Met] = {}
+        """By index."""
         self.met: dict[Key, Met] = {}
+        """Once a second one came."""
 
 
 def _key(index: i64, path: Met | Machine) -> Key:
@@ -93,12 +96,13 @@ def ends(seen: Seen, index: i64, m: Machine, *, calls: bool) -> bool:
     """
     m.apart = m.serial
     exposed = m.at_stake() if calls else 0
-    if index not in seen.alone:
-        seen.alone[index] = Met(m, exposed)
+    first = seen.first.get(index)
+    if first is None:
+        seen.first[index] = Met(m, exposed)
         return False
-    if first := seen.alone[index]:
+    if first.alone:
         seen.met[_key(index, first)] = first
-        seen.alone[index] = None
+        first.alone = False
     place = _key(index, m)
     found = seen.met.get(place)
     if found is None:

@@ -73,11 +73,15 @@ def pack(scores_bps: Sequence[Sequence[int]], encoded: Encoded) -> bytes:
     for row, scores in enumerate(scores_bps):
         if len(scores) != _CLASSES or min(scores) < 0 or max(scores) > MAX_BPS:
             raise ValueError(f"row {row}: seven scores of 0..{MAX_BPS} expected, got {list(scores)}")
+    best = [*map(max, zip(*scores_bps, strict=True))]
+    return folded(best, [*map(max, scores_bps)].index(max(best)), encoded)
+
+
+def folded(best: Sequence[int], row: int, encoded: Encoded) -> bytes:
+    """The report. `best`: the seven scores, in basis points; `row`: where the highest of all first appears."""
     if encoded.implementation is not None:
         return _POINTER.pack(encoded.implementation, encoded.not_known)
-    best = [*map(max, zip(*scores_bps, strict=True))]
-    row_of_worst = [*map(max, scores_bps)].index(max(best))
-    return _LANES.pack(*best, encoded.coverage_bps, encoded.pcs[row_of_worst], encoded.not_known)
+    return _LANES.pack(*best, encoded.coverage_bps, encoded.pcs[row], encoded.not_known)
 
 
 def unpack(report: bytes) -> Report:

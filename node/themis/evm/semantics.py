@@ -13,7 +13,7 @@ from themis.evm import vocabulary as v
 from themis.evm.arithmetic import Handler
 from themis.evm.disassembly import Program
 from themis.evm.machine import GRANTED, MAX_STACK, Machine
-from themis.evm.taint import MASK, UNKNOWN, Constants, Word
+from themis.evm.taint import UNKNOWN, Constants, Word
 
 _KEY_BYTES: Final = 64
 """What is hashed for a mapping's place: key and slot."""
@@ -336,7 +336,7 @@ _NAMED: Final[dict[int, Handler]] = {
     op.DIV: a.scaled(lambda x, y: x // y if y else 0, v.ID["DIV.stored"]),
     op.MOD: a.modulo,
     op.SMOD: a.signed_modulo,
-    op.EXP: a.binary(lambda x, y: pow(x, y, MASK + 1), kept=t.arithmetic(-1)),
+    op.EXP: a.binary(a.power, kept=t.arithmetic(-1)),
     op.LT: a.compare(lambda x, y: int(x < y)),
     op.GT: a.compare(lambda x, y: int(x > y)),
     op.SLT: a.compare_signed,

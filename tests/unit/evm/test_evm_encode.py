@@ -1,8 +1,13 @@
 """Golden vectors of the preprocessing, and its limits."""
 
+from random import Random
+
+import numpy as np
 import pytest
 
 from tests.vectors import evm_encode as golden
+from themis.engine.grams import grams
+from themis.evm.arithmetic import power
 from themis.evm.encode import BUCKETS, MAX_CODE_BYTES, ORDERS, buckets, encode
 from themis.evm.vocabulary import NAMES
 
@@ -23,6 +28,21 @@ def test_buckets_depend_on_the_last_tokens_only_and_orders_do_not_mix() -> None:
     assert long[4][3] != short[4][3]
     for row in long:
         assert [bucket // BUCKETS for bucket in row] == list(range(len(ORDERS)))
+
+
+def test_numpy_gives_the_same_buckets() -> None:
+    rng = Random(5)  # noqa: S311 (seeded, no secret)
+    functions = [rng.randbytes(length) for length in (1, 2, 3, 4, 5, 6, 50)]
+    lengths = np.array([*map(len, functions)])
+    found = grams(np.frombuffer(b"".join(functions), np.uint8), np.repeat(np.cumsum(lengths) - lengths, lengths))
+    assert found.tolist() == [list(row) for function in functions for row in buckets(tuple(function))]
+
+
+def test_powers_are_powers() -> None:
+    rng = Random(6)  # noqa: S311 (seeded, no secret)
+    numbers = [*range(4), 255, 256, 2**32 - 1, 2**32, 2**256 - 1, *(rng.getrandbits(256) for _ in range(12))]
+    pairs = [(base, exponent) for base in numbers for exponent in numbers]
+    assert [power(*pair) for pair in pairs] == [pow(*pair, 1 << 256) for pair in pairs]
 
 
 def test_code_no_chain_deploys_is_refused() -> None:
