@@ -1,5 +1,6 @@
 """A store full of finished jobs: those of a real burst, multiplied, with their histories and transactions."""
 
+import os
 import sqlite3
 from hashlib import sha256
 from pathlib import Path
@@ -10,7 +11,10 @@ def _mixed(id_: bytes | None, turn: int) -> bytes | None:
 
 
 def grow(path: Path, jobs: int) -> int:
-    """Multiply the finished jobs of a store that nobody has open, up to about `jobs`; how many there are then."""
+    """Multiply the finished jobs of a store that nobody has open, up to about `jobs`; how many there are then.
+
+    What is still open is not multiplied: a node would look after each copy of it.
+    """
     db = sqlite3.connect(path, isolation_level=None)
     db.create_function("mixed", 2, _mixed, deterministic=True)
     (first, last), (fact, sent) = (
@@ -21,18 +25,20 @@ def grow(path: Path, jobs: int) -> int:
     db.execute("PRAGMA synchronous = OFF")
     db.execute("BEGIN")
     for turn in range(last + 1, last + turns):  # other numbers than when it was grown before
-        _copy(db, "jobs", {"id": f"mixed(id, {turn})", "mined_tx": f"mixed(mined_tx, {turn})"}, f"seq <= {last}", "seq")
+        job = {"id": f"mixed(id, {turn})", "mined_tx": f"mixed(mined_tx, {turn})"}
+        _copy(db, "jobs", job, f"seq <= {last} AND state = 'done'", "seq")
         _copy(db, "facts", {"job_id": f"mixed(job_id, {turn})"}, f"rowid <= {fact}")
         own = {
             "hash": f"mixed(hash, {turn})",
             "job_ids": f"mixed(job_ids, {turn})",
             "nonce": f"-1 - rowid - {(turn - last) * sent}",
         }
-        _copy(db, "transactions", own, f"rowid <= {sent}")
+        _copy(db, "transactions", own, f"rowid <= {sent} AND settled = 1")
     db.execute("COMMIT")
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     ((number,),) = db.execute("SELECT count(*) FROM jobs").fetchall()
     db.close()
+    os.sync()  # what was written here is not written while something else is measured
     return int(number)
 
 
