@@ -183,7 +183,7 @@ def soak(stage: Stage, requests: int, seconds: float, seed: int) -> dict[str, An
                 memory.append((time.monotonic() - begun_s, use(stage).resident_mb))
             time.sleep(0.05)
         troubles.end()
-        stage.all_mined()
+        stage.all_mined(LAST_WAIT_S)
         give_up_s = time.monotonic() + LAST_WAIT_S
         while len(watch.answered_s) < requests and time.monotonic() < give_up_s:
             time.sleep(0.1)
