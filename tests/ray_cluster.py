@@ -33,6 +33,9 @@ class RayCluster:
         self._folder = folder
         self._gcs, self._dashboard, self._client, *self._proxies = _free_ports(5)
         self._nodes: dict[str, subprocess.Popen[bytes]] = {}
+        self._ids: dict[str, str] = {}
+        """Ray's, by name. It takes a dead node for alive, and its replicas for running, for a while."""
+        self._known = set[str]()
         self._environment = os.environ | {
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_worker_niceness": "0",  # 15 otherwise: on a busy machine replicas would never start
@@ -56,11 +59,9 @@ class RayCluster:
         ]
         head += ["--include-dashboard=true", f"--dashboard-port={self._dashboard}"]
         self._start("head", head)
-        self._wait(lambda: bool(self._told("/api/version")))
 
     def start_other(self) -> None:
         self._start("other", [f"--address=127.0.0.1:{self._gcs}"])
-        self._wait(lambda: self._alive() == len(self._nodes))
 
     def deploy(self, config: Mapping[str, Any]) -> None:
         """Run what `themis config ray` prints, and wait until all of it does, or cannot."""
@@ -86,19 +87,21 @@ class RayCluster:
         ]
 
     def wait_for_replicas(self, count: int, nodes: int = 1) -> None:
-        """Until so many run, on so many nodes or more that each have a proxy."""
+        """Until so many run, on so many nodes or more, and each of these has a proxy."""
 
         def spread() -> bool:
             running = self.replicas()
-            proxies = self._told("/api/serve/applications/")["proxies"].values()
-            healthy = sum(each["status"] == "HEALTHY" for each in proxies)
-            return len(running) == count and len({node for node, _ in running}) >= nodes and healthy >= nodes
+            proxies = self._told("/api/serve/applications/")["proxies"]
+            used = {node for node, _ in running}
+            ready = all(proxies.get(node, {}).get("status") == "HEALTHY" for node in used)
+            return len(running) == count and len(used) >= nodes and used <= set(self._ids.values()) and ready
 
         self._wait(spread)
 
     def kill(self, name: str) -> None:
         """SIGKILL to all that runs on a node, `head` or `other`, as when its machine loses its power."""
         node = self._nodes.pop(name)
+        self._ids.pop(name, None)
         for pid in [node.pid, *_descendants(node.pid)]:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -120,12 +123,23 @@ class RayCluster:
         ]
         line += [f"--num-cpus={_CPUS}", "--object-store-memory=80000000", "--min-worker-port=0", "--max-worker-port=0"]
         line += options
-        with (self._folder / f"{name}.log").open("ab") as log:
-            self._nodes[name] = subprocess.Popen(line, stdout=log, stderr=log, env=self._environment)
 
-    def _alive(self) -> int:
-        nodes = self._told("/api/v0/nodes?limit=100")["data"]["result"]["result"]
-        return sum(each["state"] == "ALIVE" for each in nodes)
+        def start() -> None:
+            with (self._folder / f"{name}.log").open("ab") as log:
+                self._nodes[name] = subprocess.Popen(line, stdout=log, stderr=log, env=self._environment)
+
+        def joined() -> bool:
+            if self._nodes[name].poll() is not None:
+                start()  # Ray gives up after 30 s, on a busy machine too: its service would start it again
+            nodes = self._told("/api/v0/nodes?limit=100")["data"]["result"]["result"]
+            new = {each["node_id"] for each in nodes if each["state"] == "ALIVE"} - self._known
+            self._known |= new
+            if new:
+                self._ids[name] = new.pop()
+            return name in self._ids
+
+        start()
+        self._wait(joined)
 
     def _told(self, path: str) -> dict[str, Any]:
         with urlopen(f"http://127.0.0.1:{self._dashboard}{path}", timeout=30) as reply:
