@@ -1,6 +1,7 @@
 """Compiles the contracts and packages what the node needs of each: a JSON file with ABI and bytecode."""
 
 import argparse
+import hashlib
 import json
 import re
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any, Final
 
 import solcx
@@ -20,6 +22,8 @@ CONTRACTS: Final = Path(__file__).resolve().parent
 ARTIFACTS: Final = CONTRACTS.parent / "node/themis/chain/artifacts"
 SOLC_VERSION: Final = "0.8.30"
 SOLC_NPM: Final = CONTRACTS / "solc-npm.js"
+KEPT: Final = CONTRACTS / "cache/said"
+"""Answers of the compiler, by what it is and what it was asked."""
 
 DEPLOYED: Final = ("src", "dispute/src", "referee/src")
 """Folders of contracts that are put on a chain."""
@@ -85,7 +89,7 @@ def artifact(target: Target, binary: Path) -> dict[str, Any]:
         "settings": _settings(demo=target.demo, plain=target.plain)
         | {"outputSelection": {target.source: {target.name: ["abi", "evm.bytecode.object"]}}},
     }
-    contract = _said(json.dumps(asked), binary)["contracts"][target.source][target.name]
+    contract = said(json.dumps(asked), binary)["contracts"][target.source][target.name]
     return _packaged(target, sources, contract["abi"], "0x" + contract["evm"]["bytecode"]["object"])
 
 
@@ -96,8 +100,8 @@ def abis(targets: Sequence[Target], binary: Path) -> dict[str, Any]:
         "sources": {name: {"content": content} for name, content in _sources(targets).items()},
         "settings": _settings() | {"outputSelection": {target.source: {target.name: ["abi"]} for target in targets}},
     }
-    said = _said(json.dumps(asked), binary)["contracts"]
-    return {target.name: said[target.source][target.name]["abi"] for target in targets}
+    found = said(json.dumps(asked), binary)["contracts"]
+    return {target.name: found[target.source][target.name]["abi"] for target in targets}
 
 
 def abstract(changed: Mapping[str, str]) -> tuple[dict[str, str], dict[str, Any]]:
@@ -113,7 +117,7 @@ def abstract(changed: Mapping[str, str]) -> tuple[dict[str, str], dict[str, Any]
         "sources": {name: {"content": content} for name, content in sources.items()},
         "settings": _settings() | {"outputSelection": {"*": {"*": ["abi"], "": ["ast"]}}},
     }
-    return sources, _said(json.dumps(asked), solc_binary())
+    return sources, said(json.dumps(asked), solc_binary())
 
 
 def committed(name: str) -> dict[str, Any]:
@@ -164,9 +168,17 @@ def _sources(targets: Sequence[Target]) -> dict[str, str]:
 
 
 @cache
-def _said(asked: str, binary: Path) -> Any:
-    """What the compiler answers. The oracle takes it a minute: no process asks twice."""
-    return solcx.compile_standard(json.loads(asked), solc_binary=binary)
+def said(asked: str, binary: Path) -> Any:
+    """What the compiler answers to its standard JSON. The oracle takes it a minute: nobody asks the same one twice."""
+    compiler = SOLC_VERSION.encode() + binary.read_bytes()
+    kept = KEPT / f"{hashlib.sha256(compiler + asked.encode()).hexdigest()}.json"
+    if not kept.exists():
+        answer = solcx.compile_standard(json.loads(asked), solc_binary=binary)
+        KEPT.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile("w", dir=KEPT, delete=False) as file:
+            json.dump(answer, file)
+        Path(file.name).replace(kept)
+    return json.loads(kept.read_text())
 
 
 def _settings(*, demo: bool = False, plain: bool = False) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Follows a page of documentation: its blocks of code, and a shell that runs them while a node answers."""
 
+import json
 import os
 import re
 import subprocess
@@ -11,7 +12,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-import solcx
 from web3 import HTTPProvider, Web3
 from web3.contract import Contract
 
@@ -109,7 +109,7 @@ def compiler_said(solidity: str, name: str) -> Any:
         "sources": {path: {"content": text} for path, text in sources.items()},
         "settings": settings,
     }
-    return solcx.compile_standard(asked, solc_binary=compiler.solc_binary())
+    return compiler.said(json.dumps(asked), compiler.solc_binary())
 
 
 def deployed(followed: Followed, built: Any, sender: str, *arguments: Any) -> Contract:

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import solcx
@@ -37,6 +38,27 @@ def test_staleness_is_noticed(
     changed.write_text(changed.read_text().replace('"leave"', '"exit"'))
     (tmp_path / "TimelockGuard.json").unlink()
     assert compiler.stale(binary, compared) == ["TimelockGuard", "SafeEthVault"]
+
+
+def test_nobody_asks_the_compiler_the_same_twice(binary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process neither; of another compiler or with another source it is another question."""
+    asked: list[Any] = []
+
+    def compile_standard(question: Any, *, solc_binary: Path) -> Any:
+        asked.append(question)
+        return {"of": question}
+
+    monkeypatch.setattr(compiler, "KEPT", tmp_path / "kept")
+    monkeypatch.setattr(solcx, "compile_standard", compile_standard)
+    other = tmp_path / "solc"
+    other.write_text("another one")
+    for _ in range(2):
+        compiler.said.cache_clear()
+        assert compiler.said('{"a": 1}', binary) == {"of": {"a": 1}}
+        assert compiler.said('{"a": 1}', other) == {"of": {"a": 1}}
+        assert compiler.said('{"a": 2}', binary) == {"of": {"a": 2}}
+    assert asked == [{"a": 1}, {"a": 1}, {"a": 2}]
+    compiler.said.cache_clear()
 
 
 def test_the_wrapper_behaves_like_the_native_compiler() -> None:
