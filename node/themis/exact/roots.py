@@ -5,6 +5,7 @@ inner tensors, nor on how the protobuf was written.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from math import prod
 from pathlib import Path
 from typing import Any, Final
@@ -177,7 +178,16 @@ def _attribute(attribute: onnx.AttributeProto) -> str:
 
 def _tensor(array: NDArray[Any]) -> bytes:
     dtype = int(helper.np_dtype_to_tensor_dtype(array.dtype))
-    return encode(["uint256", "uint256[]", "bytes"], [dtype, array.shape, _bytes(array)])
+    said = _small if array.size <= INLINE_MAX else _said
+    return said(dtype, array.shape, _bytes(array))
+
+
+def _said(dtype: int, shape: tuple[int, ...], data: bytes) -> bytes:
+    return encode(["uint256", "uint256[]", "bytes"], [dtype, shape, data])
+
+
+_small: Final = lru_cache(4_096)(_said)
+"""A graph has the same shapes, scales and zero points again and again, and is read more than once."""
 
 
 def parameters(model: onnx.ModelProto) -> int:
