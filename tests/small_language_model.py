@@ -12,10 +12,12 @@ import pytest
 from tests import gguf_files
 from tests.homes import ROOT
 from themis.exact.decoder import convert
+from themis.exact.decoder.maxima import Maxima
 
 FOLDER: Final = ROOT / "models" / "smollm2-exact"
 CHAT: Final = ("<|im_start|>", "<|im_end|>")
 """Each byte is a token here: the model's own template would fill the context."""
+WISHED: Final = {"probes": (b"the?",), "max_new_tokens": 24, "chat": CHAT}
 
 
 @contextmanager
@@ -30,8 +32,11 @@ def cut(folder: Path, **wishes: Any) -> Path:
     """A bundle in an empty directory."""
     with recipe() as module:
         build, weights = module("build"), module("gguf").Gguf(gguf_files.write(folder / "cut.gguf"))
-        arch, text = build.prepared(weights)
-        most = convert.scales(weights, arch, convert.split(text.ids(b"the question and the answer " * 20)), None)
-        wished = replace(build.WISHES, **({"probes": (b"the?",), "max_new_tokens": 24, "chat": CHAT} | wishes))
-        build.build(weights, most, folder / "cut", wished)
+        build.build(weights, scales(weights, build), folder / "cut", replace(build.WISHES, **(WISHED | wishes)))
     return folder / "cut"
+
+
+def scales(weights: Any, build: Any) -> Maxima:
+    """Maxima of these weights, for the recipe's `build`."""
+    arch, text = build.prepared(weights)
+    return convert.scales(weights, arch, convert.split(text.ids(b"the question and the answer " * 20)), None)

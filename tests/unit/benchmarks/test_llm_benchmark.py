@@ -2,17 +2,20 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from benchmarks import llm, llm_guest
+from benchmarks import llm, llm_build, llm_guest
 from benchmarks.isa_machines import Machine
 from benchmarks.llm_float import FloatGraph
 from benchmarks.llm_guest import Running
 from tests import small_language_model
+from themis.bundles import bundle
 from themis.exact.decoder import floating
 from themis.exact.graph import serialize
 from themis.exact.session import SessionSettings, open_session
@@ -74,13 +77,42 @@ def test_it_measures_each_form_in_one_run(cut: Any, tmp_path: Path, monkeypatch:
     assert told == dict.fromkeys(["here again", *(each.name for each in llm.WAYS)], found["digests"]["here"])
 
 
+def test_a_build_is_of_the_same_weights_on_each_machine(
+    cut: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And is held against what was published, all of it."""
+    made, weights, _ = cut
+    most = tmp_path / "most.json"
+    with small_language_model.recipe() as module:
+        build = module("build")
+        most.write_text(small_language_model.scales(weights, build).to_json())
+        monkeypatch.setattr(build, "WISHES", replace(build.WISHES, **small_language_model.WISHED))
+        here = SimpleNamespace(name="here", run=lambda kit, _: {"digests": llm_build.built(kit)})
+        told: dict[str, dict[str, str]] = {}
+        llm.builds(made.parent / "cut.gguf", most, [here], told.__setitem__)
+    assert told["here"] == build.identity(bundle.load(made))
+    results = {"digests": {"here": "c"}, "builds": told}
+    assert not llm.different(results, told["here"])
+    assert llm.different(results, told["here"] | {"golden_sha256": "other"})
+    assert llm.different(results | {"digests": {"here": "c", "there": "d"}}, told["here"])
+
+
+def test_the_stored_builds_are_the_published_bundle() -> None:
+    """Two runs of the native machine, and whatever else was there."""
+    stored = json.loads(llm.RESULTS.read_text())
+    published = json.loads((llm.FOLDER / "identity.json").read_text())
+    assert stored["model_sha256"] == published["model_sha256"]
+    assert not llm.different(stored, published)
+    assert {"native, first run", "native, second run"} <= stored["builds"].keys()
+
+
 def test_digests_of_machines_stay_with_their_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(llm, "RESULTS", tmp_path / "llm.json")
     told = {"model_sha256": "ab", "onnxruntime": "1", "prompt_ids": [1], "load_average": 0.5}
-    llm.store(told | {"digests": {"here": "c", "Nehalem": "c"}})
+    llm.store(told | {"digests": {"here": "c", "Nehalem": "c"}, "builds": {"here": {}}})
     llm.store(told | {"load_average": 0.7, "digests": {"here": "d"}})
     kept = json.loads(llm.RESULTS.read_text())
-    assert (kept["load_average"], kept["digests"]) == (0.7, {"here": "d", "Nehalem": "c"})
+    assert (kept["load_average"], kept["digests"], kept["builds"]) == (0.7, {"here": "d", "Nehalem": "c"}, {"here": {}})
     for other in ({"model_sha256": "cd"}, {"onnxruntime": "2"}, {"prompt_ids": [2]}):
         llm.store(told | other | {"digests": {"here": "d"}})
         assert json.loads(llm.RESULTS.read_text())["digests"] == {"here": "d"}
