@@ -90,3 +90,25 @@ def test_what_is_shipped_is_small_and_complete(recipe: Any) -> None:
     published = json.loads(build.IDENTITY.read_text())
     assert {len(value) for name, value in published.items() if name.endswith("sha256")} == {64}
     assert sum(file.stat().st_size for file in FOLDER.iterdir() if file.is_file()) < 100_000
+
+
+def test_the_card_says_what_the_benchmark_found() -> None:
+    found = json.loads((FOLDER.parents[1] / "benchmarks" / "llm.json").read_text())
+    card, agreement = " ".join((FOLDER / "MODEL_CARD.md").read_text().split()), found["agreement"]
+    forms = (found, found["float32"], found["int8"])
+    said = [
+        f"of {found['predictions']:,} predictions",
+        f"{found['perplexity_float']:.3f} / {found['perplexity_exact']:.3f}",
+        f"+{found['change_percent']:.2f} % (standard error of the paired difference {found['se']:.2f})",
+        f"{found['kl_nats']:.4f} nats a token",
+        f"the same token most likely | {found['same_best_percent']:.1f} %",
+        f"Of {agreement['answers']} answers of up to 32 tokens, {agreement['identical']} are",
+        f"of their {agreement['tokens']} tokens, {agreement['before_first_difference']} stand",
+        f"and {agreement['equal']} ({100 * agreement['equal'] / agreement['tokens']:.0f} %) are what",
+        "tokens a second, after 128 | " + " | ".join(f"{form['decode_tokens_per_s']:.0f}" for form in forms),
+        "ms to read a token, of 128 | " + " | ".join(f"{form['prefill_ms_per_token']:.1f}" for form in forms),
+        "file, MB | " + " | ".join(f"{form['file_mb']:.0f}" for form in forms),
+        "writes, MiB | " + " | ".join(str(form["memory_mib"]) for form in forms),
+        f"one digest in {len(found['digests'])} ways",
+    ]
+    assert [each for each in said if each not in card] == []
