@@ -246,7 +246,8 @@ def _real(project: Project) -> Iterator[str]:
     def once(*line: str) -> str:
         return project("run", "--rm", "-T", "operator", *line)
 
-    once("init", "--rpc-url", "http://chain:8545", "--oracle", oracle)
+    # As in committee.sh: a chain that goes on from a saved state has several first blocks. A real one has not.
+    once("init", "--rpc-url", "http://chain:8545", "--oracle", oracle, "--start-block", "2")
     account = json.loads(once("keys", "new", "--json"))["address"]
     _rpc("anvil_setBalance", account, hex(10**20))
     once("models", "serve", MODEL, model, "--min-fee-wei", "0", "--max-callback-gas", "200000")
