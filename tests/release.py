@@ -1,7 +1,7 @@
 """`make release`: what others install, built twice from the newest commit, byte for byte the same, and tried.
 
 Into dist/: the node's wheel and source, the npm package of the contracts, the versions of all that the node stands
-on, as requirements and as a bill of materials (CycloneDX), where docker answers the node's image, and checksums. The
+on, as requirements and as a bill of materials (CycloneDX), where docker can be had the node's image, and checksums. The
 wheel is installed into an environment with nothing else in it, and its node answers a request on a chain.
 """
 
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Final
@@ -35,10 +36,11 @@ _PYTHON: Final = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
 def main() -> int:
     """Exit status 0 only if both builds are the same and the wheel's node has answered."""
     try:
-        with tempfile.TemporaryDirectory(prefix="themis-release-") as name:
+        with _docker(), tempfile.TemporaryDirectory(prefix="themis-release-") as name:
             first, second = Path(name) / "first", Path(name) / "second/deeper"
+            commit = _must(["git", "rev-parse", "HEAD"], ROOT).strip()  # once: it may go on meanwhile
             for place in (first, second):
-                _build(place)
+                _build(place, commit)
             differing = different(first / "dist", second / "dist")
             if differing:
                 raise Broken(f"two builds of one commit differ: {', '.join(differing)}")
@@ -50,6 +52,18 @@ def main() -> int:
         return error.exit_status
     sys.stdout.write((DIST / SUMS).read_text())
     return 0
+
+
+@contextmanager
+def _docker() -> Iterator[None]:
+    """With the base of the node's image, where there is docker, or can be."""
+    with ExitStack() as running:
+        try:
+            running.enter_context(docker.daemon())
+            docker.image(docker.BASE)
+        except Misconfigured as error:
+            sys.stderr.write(f"release: NOT BUILT, the node's image: {error}\n")
+        yield
 
 
 def different(one: Path, other: Path) -> list[str]:
@@ -84,14 +98,14 @@ def _needed(requirement: Requirement, seen: set[str]) -> Iterator[str]:
             yield from _needed(inner, seen)
 
 
-def _build(place: Path) -> None:
-    """The newest commit's files alone, as they are in git: nothing that lies about in the tree."""
+def _build(place: Path, commit: str) -> None:
+    """The commit's files alone, as they are in git: nothing that lies about in the tree."""
     source, dist = place / "source", place / "dist"
     source.mkdir(parents=True)
     dist.mkdir()
-    archive = subprocess.run(["git", "archive", "HEAD"], cwd=ROOT, check=True, capture_output=True).stdout
+    archive = subprocess.run(["git", "archive", commit], cwd=ROOT, check=True, capture_output=True).stdout
     subprocess.run(["tar", "-x", "-C", source], input=archive, check=True)
-    commit_s = _must(["git", "log", "-1", "--format=%ct"], ROOT).strip()
+    commit_s = _must(["git", "log", "-1", "--format=%ct", commit], ROOT).strip()
     stamped = {"SOURCE_DATE_EPOCH": commit_s}
     _must([_PROGRAMS / "python", "-m", "build", "--no-isolation", "--outdir", dist, source], source, stamped)
     _must(["npm", "pack", "--pack-destination", dist], source / "contracts/src", stamped)
@@ -102,8 +116,6 @@ def _build(place: Path) -> None:
     _must([*bill, "--output-file", str(dist / "sbom.cdx.json"), str(requirements)], source, stamped)
     if docker.answers():
         _image(source, dist / f"{IMAGE}-{__version__}.tar.gz", int(commit_s))
-    else:
-        sys.stderr.write("release: NOT BUILT for want of docker: the node's image\n")
     sums = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in sorted(dist.iterdir())]
     (dist / SUMS).write_text("".join(sums))
 
