@@ -28,6 +28,9 @@ KEPT: Final = CONTRACTS / "cache/said"
 DEPLOYED: Final = ("src", "dispute/src", "referee/src")
 """Folders of contracts that are put on a chain."""
 
+OFTEN: Final = 1_000_000
+"""Calls that the optimizer reckons with."""
+
 _IMPORT: Final = re.compile(r'^import\b[^;]*?"([^"]+)";', re.MULTILINE)
 
 
@@ -43,6 +46,8 @@ class Target:
     """Compiled by forge's profile `dispute`: without the IR."""
     typed: bool = True
     """Its ABI is in the npm package, unless it is a demo's: 40 kB are for what consumers call."""
+    often: bool = False
+    """Optimized for what a call takes, where others are for their size too: whoever calls it has to win that back."""
 
 
 REFEREES: Final = ("Moves", "Pointwise", "Reductions", "Products", "Orders", "Shapes", "Integrity")
@@ -58,8 +63,8 @@ TARGETS: Final = (
     Target("CommitteeFactory", "src/committee/CommitteeFactory.sol", typed=False),
     Target("SignedDeposits", "src/periphery/SignedDeposits.sol", typed=False),
     Target("TimelockGuard", "src/consumers/TimelockGuard.sol"),
-    Target("Warranty", "dispute/src/Warranty.sol", typed=False),
-    Target("Dispute", "dispute/src/Dispute.sol", typed=False),
+    Target("Warranty", "dispute/src/Warranty.sol", typed=False, often=True),
+    Target("Dispute", "dispute/src/Dispute.sol", typed=False, often=True),
     Target("Stakes", "dispute/src/Stakes.sol", plain=True, typed=False),
     *(Target(name, f"dispute/src/{name}.sol", plain=True, typed=False) for name in ADAPTORS),
     *(Target(name, f"referee/src/{name}.sol", plain=True, typed=False) for name in REFEREES),
@@ -86,7 +91,7 @@ def artifact(target: Target, binary: Path) -> dict[str, Any]:
     asked = {
         "language": "Solidity",
         "sources": {name: {"content": content} for name, content in sources.items()},
-        "settings": _settings(demo=target.demo, plain=target.plain)
+        "settings": _settings(demo=target.demo, plain=target.plain, often=target.often)
         | {"outputSelection": {target.source: {target.name: ["abi", "evm.bytecode.object"]}}},
     }
     contract = said(json.dumps(asked), binary)["contracts"][target.source][target.name]
@@ -181,8 +186,8 @@ def said(asked: str, binary: Path) -> Any:
     return json.loads(kept.read_text())
 
 
-def _settings(*, demo: bool = False, plain: bool = False) -> dict[str, Any]:
-    """Read what forge uses (foundry.toml), so that what is tested is what is packaged."""
+def _settings(*, demo: bool = False, plain: bool = False, often: bool = False) -> dict[str, Any]:
+    """Read what forge uses (foundry.toml), so that what is tested is what is packaged; `often` besides it."""
     profiles = tomllib.loads((CONTRACTS / "foundry.toml").read_text())["profile"]
     profile = profiles["default"] | (profiles["dispute"] if plain else {})
     if demo:
@@ -190,7 +195,7 @@ def _settings(*, demo: bool = False, plain: bool = False) -> dict[str, Any]:
     return {
         "remappings": profile["remappings"],
         "viaIR": profile["via_ir"],
-        "optimizer": {"enabled": profile["optimizer"], "runs": profile["optimizer_runs"]},
+        "optimizer": {"enabled": profile["optimizer"], "runs": OFTEN if often else profile["optimizer_runs"]},
         "evmVersion": profile["evm_version"],
         "metadata": {"bytecodeHash": profile["bytecode_hash"], "appendCBOR": profile["cbor_metadata"]},
     }

@@ -9,6 +9,7 @@ import {Claims} from "./Claims.sol";
 import {Items} from "./Items.sol";
 import {Places} from "./Places.sol";
 import {Purse} from "./Purse.sol";
+import {TurnWord, TurnWords} from "./TurnWord.sol";
 import {IAdaptor, Link} from "./interfaces/IAdaptor.sol";
 import {Game, IDispute, Judge, Phase, Place} from "./interfaces/IDispute.sol";
 import {Claim, Cover, Covered, IWarranty} from "./interfaces/IWarranty.sol";
@@ -39,19 +40,9 @@ contract Dispute is IDispute, Purse {
     address private immutable SHAPES;
     address private immutable INTEGRITY;
 
-    /// @dev Whose move it is: one word. Of what is asked it holds as much of the hash as there is room for; the hash is the game's own, so
-    /// that nobody can look for two openings with one hash before the game begins, and the nodes are fixed by the reveal.
-    struct Turn {
-        uint160 asked;
-        uint40 since;
-        uint24 challengers;
-        uint24 guarantors;
-        Phase phase;
-    }
-
     /// @dev What is behind the turn outlives the game: whoever plays the same one again writes over it.
     struct Play {
-        Turn turn;
+        TurnWord turn;
         bytes32 traceRoot;
         bytes32 witness;
         bytes32 committed;
@@ -82,27 +73,27 @@ contract Dispute is IDispute, Purse {
         if (items > 0) (inputHash, fee) = (Items.inputHashOf(output), fee / items);
         bytes32 hash = Claims.hashWith(cover, requestId, answer, inputHash, request.requester, fee);
         game = Claims.gameOf(hash, msg.sender);
-        if (_plays[game].turn.phase != Phase.NONE) revert GameRunning(game);
+        Play storage play = _plays[game];
+        if (TurnWord.unwrap(play.turn) != 0) revert GameRunning(game);
 
-        uint40 now_ = uint40(block.timestamp);
-        _plays[game].turn = Turn(0, now_, CLOCK, CLOCK, Phase.REVEAL);
+        play.turn = TurnWords.made(Phase.REVEAL, CLOCK, CLOCK, 0);
 
-        emit Challenged(game, cover.guarantor, requestId, coverId, answer, msg.sender, now_ + REVEAL_TIME);
+        emit Challenged(game, requestId, coverId, answer, msg.sender, uint40(block.timestamp) + REVEAL_TIME);
     }
 
     /// @inheritdoc IDispute
     function reveal(Claim calldata claim, address challenger, bytes32 traceRoot, bytes32 witness) external {
-        (bytes32 game, Turn memory turn) = _find(claim, challenger);
+        (bytes32 game, TurnWord turn) = _find(claim, challenger);
         if (msg.sender != claim.cover.guarantor) revert NotGuarantor(msg.sender, claim.cover.guarantor);
-        if (turn.phase != Phase.REVEAL) revert NotNow(turn.phase);
-        if (block.timestamp > turn.since + REVEAL_TIME) revert TooLate(turn.since + REVEAL_TIME);
+        if (turn.phase() != Phase.REVEAL) revert NotNow(turn.phase());
+        if (block.timestamp > turn.since() + REVEAL_TIME) revert TooLate(turn.since() + REVEAL_TIME);
         if (traceRoot == 0) revert NoTrace();
 
-        (turn.phase, turn.since) = (Phase.CHALLENGER, uint40(block.timestamp));
         Play storage play = _plays[game];
         // who plays the same game again finds what the last one left
         if (witness != 0 || play.traceRoot != 0) play.witness = witness;
-        (play.turn, play.traceRoot) = (turn, traceRoot);
+        play.turn = TurnWords.made(Phase.CHALLENGER, turn.challengers(), turn.guarantors(), 0);
+        play.traceRoot = traceRoot;
 
         emit Revealed(game, traceRoot, witness);
     }
@@ -137,8 +128,8 @@ contract Dispute is IDispute, Purse {
     /// @inheritdoc IDispute
     function commit(bytes32 claim, bytes32 commitment) external {
         bytes32 game = Claims.gameOf(claim, msg.sender);
-        Turn memory turn = _turn(game);
-        if (turn.phase == Phase.REVEAL) revert NotNow(turn.phase);
+        TurnWord turn = _turn(game);
+        if (turn.phase() == Phase.REVEAL) revert NotNow(turn.phase());
         _plays[game].committed = _stamped(commitment, block.timestamp);
         emit Committed(game, commitment);
     }
@@ -146,9 +137,9 @@ contract Dispute is IDispute, Purse {
     /// @inheritdoc IDispute
     function ask(bytes32 claim, Place calldata place) external {
         bytes32 game = Claims.gameOf(claim, msg.sender);
-        Turn memory turn = _turn(game);
-        if (turn.phase != Phase.CHALLENGER) revert NotNow(turn.phase);
-        uint24 left = _left(turn.challengers, turn.since);
+        TurnWord turn = _turn(game);
+        if (turn.phase() != Phase.CHALLENGER) revert NotNow(turn.phase());
+        uint24 left = _left(turn.challengers(), turn.since());
         bool isTensor = place.header.count > 0;
         bytes32 root = _plays[game].traceRoot;
         if (isTensor) {
@@ -166,9 +157,8 @@ contract Dispute is IDispute, Purse {
             number = Places.beneath(place.count, place.level - levels, place.index, levels);
         }
 
-        (turn.phase, turn.since, turn.challengers) = (Phase.GUARANTOR, uint40(block.timestamp), left);
-        turn.asked = _asked(game, leaves, number, node);
-        _plays[game].turn = turn;
+        uint160 asked = _asked(game, leaves, number, node);
+        _plays[game].turn = TurnWords.made(Phase.GUARANTOR, left, turn.guarantors(), asked);
 
         emit Asked(game, node, leaves, number);
     }
@@ -199,15 +189,15 @@ contract Dispute is IDispute, Purse {
 
     /// @inheritdoc IDispute
     function timeout(Claim calldata claim, address challenger) external {
-        (bytes32 game, Turn memory turn) = _find(claim, challenger);
-        uint256 by = turn.since;
-        if (turn.phase == Phase.REVEAL) by += REVEAL_TIME;
-        else by += turn.phase == Phase.CHALLENGER ? turn.challengers : turn.guarantors;
+        (bytes32 game, TurnWord turn) = _find(claim, challenger);
+        uint256 by = turn.since();
+        if (turn.phase() == Phase.REVEAL) by += REVEAL_TIME;
+        else by += turn.phase() == Phase.CHALLENGER ? turn.challengers() : turn.guarantors();
         if (block.timestamp <= by) revert TooEarly(by);
-        if (turn.phase != Phase.CHALLENGER) return _convict(claim, challenger, game, true);
+        if (turn.phase() != Phase.CHALLENGER) return _convict(claim, challenger, game, true);
 
         if (WARRANTY.closeGame(claim.cover, claim.answer)) return _settle(claim, challenger, game);
-        delete _plays[game].turn;
+        _plays[game].turn = TurnWord.wrap(0);
         uint256 lost = claim.cover.challengeBond;
         emit Dismissed(game, claim.answer);
         _send(claim.cover.guarantor, lost - lost / 10);
@@ -228,11 +218,10 @@ contract Dispute is IDispute, Purse {
     /// @inheritdoc IDispute
     function stateOf(bytes32 game) external view returns (Game memory state) {
         Play storage play = _plays[game];
-        Turn memory turn = play.turn;
-        if (turn.phase == Phase.NONE) return state;
-        (state.since, state.phase, state.asked) = (turn.since, turn.phase, turn.asked);
-        (state.challengers, state.guarantors) = (turn.challengers, turn.guarantors);
-        if (turn.phase == Phase.REVEAL) return state;
+        TurnWord turn = play.turn;
+        (state.since, state.phase, state.asked) = (turn.since(), turn.phase(), turn.asked());
+        (state.challengers, state.guarantors) = (turn.challengers(), turn.guarantors());
+        if (turn.phase() == Phase.NONE || turn.phase() == Phase.REVEAL) return state;
         (state.traceRoot, state.witness, state.committed) = (play.traceRoot, play.witness, play.committed);
     }
 
@@ -241,22 +230,22 @@ contract Dispute is IDispute, Purse {
         return Claims.gameOf(Claims.hashOf(claim), challenger);
     }
 
-    function _find(Claim calldata claim, address challenger) private view returns (bytes32 game, Turn memory turn) {
+    function _find(Claim calldata claim, address challenger) private view returns (bytes32 game, TurnWord turn) {
         game = gameOf(claim, challenger);
         turn = _turn(game);
     }
 
-    function _turn(bytes32 game) private view returns (Turn memory turn) {
+    function _turn(bytes32 game) private view returns (TurnWord turn) {
         turn = _plays[game].turn;
-        if (turn.phase == Phase.NONE) revert NoGame(game);
+        if (TurnWord.unwrap(turn) == 0) revert NoGame(game);
     }
 
     /// @dev The caller's game, where a proof is taken now.
     function _provable(Claim calldata claim) private view returns (bytes32) {
-        (bytes32 game, Turn memory turn) = _find(claim, msg.sender);
-        if (turn.phase == Phase.REVEAL) revert NotNow(turn.phase);
-        if (turn.phase == Phase.CHALLENGER) _left(turn.challengers, turn.since);
-        if (block.timestamp <= turn.since) revert TooEarly(turn.since);
+        (bytes32 game, TurnWord turn) = _find(claim, msg.sender);
+        if (turn.phase() == Phase.REVEAL) revert NotNow(turn.phase());
+        if (turn.phase() == Phase.CHALLENGER) _left(turn.challengers(), turn.since());
+        if (block.timestamp <= turn.since()) revert TooEarly(turn.since());
         Covered memory covered = _covered(claim);
         uint256 rivals = covered.openedAt < block.timestamp ? covered.games : covered.earlier;
         if (rivals > 1 && !_isCommitted(game)) revert NotCommitted(game);
@@ -287,13 +276,11 @@ contract Dispute is IDispute, Purse {
     }
 
     function _answer(bytes32 game, uint160 shown) private {
-        Turn memory turn = _turn(game);
-        if (turn.phase != Phase.GUARANTOR) revert NotNow(turn.phase);
-        uint24 left = _left(turn.guarantors, turn.since);
-        if (shown != turn.asked) revert WrongOpening();
-        (turn.phase, turn.since, turn.guarantors) = (Phase.CHALLENGER, uint40(block.timestamp), left);
-        turn.asked = 0;
-        _plays[game].turn = turn;
+        TurnWord turn = _turn(game);
+        if (turn.phase() != Phase.GUARANTOR) revert NotNow(turn.phase());
+        uint24 left = _left(turn.guarantors(), turn.since());
+        if (shown != turn.asked()) revert WrongOpening();
+        _plays[game].turn = TurnWords.made(Phase.CHALLENGER, turn.challengers(), left, 0);
         bool isInTransaction = msg.sender == tx.origin && msg.sender.code.length == 0;
         emit Opened(game, isInTransaction ? msg.data[:0] : msg.data);
     }
@@ -341,14 +328,14 @@ contract Dispute is IDispute, Purse {
     function _convict(Claim calldata claim, address challenger, bytes32 game, bool silent) private {
         (bool taken, bool repaid) = Claims.convict(WARRANTY, claim, challenger);
         if (!taken) return _settle(claim, challenger, game);
-        delete _plays[game].turn;
+        _plays[game].turn = TurnWord.wrap(0);
         if (!silent) delete _plays[game].traceRoot;
-        emit Convicted(game, claim.answer, silent);
+        emit Convicted(game, silent);
         if (!repaid) _send(challenger, claim.cover.challengeBond);
     }
 
     function _settle(Claim calldata claim, address challenger, bytes32 game) private {
-        delete _plays[game].turn;
+        _plays[game].turn = TurnWord.wrap(0);
         emit Settled(game, claim.answer);
         _send(challenger, claim.cover.challengeBond);
     }

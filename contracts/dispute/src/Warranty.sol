@@ -17,6 +17,8 @@ contract Warranty is IWarranty, Purse {
     uint40 private constant LEAST_WINDOW = 1 hours;
     uint40 private constant MOST_WINDOW = 7 days;
     uint256 private constant LEAST_BONDS_A_CHALLENGE = 5;
+    /// @dev Of a `Bond`, in its first word.
+    uint256 private constant RESERVED = 96;
 
     /// @inheritdoc IWarranty
     uint40 public constant UNBONDING = MOST_WINDOW + 1 days;
@@ -234,16 +236,31 @@ contract Warranty is IWarranty, Purse {
         return state == State.FINAL && seq == request.facts.seq() && digest == uint200(uint256(answer));
     }
 
-    function _requireBond(Cover calldata cover_) private view returns (uint96 reserved) {
-        Bond storage money = _bonds[cover_.guarantor];
-        uint96 amount = money.amount;
-        reserved = money.reserved;
-        if (amount - reserved < cover_.bond) revert BondSpent(cover_.guarantor, amount - reserved, cover_.bond);
+    /// @return money The guarantor's, amount and reserved in its lowest word.
+    function _requireBond(Cover calldata cover_) private view returns (uint256 money) {
+        money = _money(cover_.guarantor);
+        uint256 free = uint96(money) - uint96(money >> RESERVED);
+        if (free < cover_.bond) revert BondSpent(cover_.guarantor, free, cover_.bond);
     }
 
     /// @dev Once for each answer, however many games there are.
     function _reserve(Cover calldata cover_) private {
-        _bonds[cover_.guarantor].reserved = _requireBond(cover_) + cover_.bond;
+        _setMoney(cover_.guarantor, _requireBond(cover_) + (uint256(cover_.bond) << RESERVED));
+    }
+
+    /// @dev The first word of a `Bond`: the compiler reads and writes it once for each field.
+    function _money(address guarantor) private view returns (uint256 word) {
+        Bond storage found = _bonds[guarantor];
+        assembly ("memory-safe") {
+            word := sload(found.slot)
+        }
+    }
+
+    function _setMoney(address guarantor, uint256 word) private {
+        Bond storage found = _bonds[guarantor];
+        assembly ("memory-safe") {
+            sstore(found.slot, word)
+        }
     }
 
     function _free(Cover calldata cover_, bytes32 coverId, bytes32 answer) private {
@@ -254,18 +271,26 @@ contract Warranty is IWarranty, Purse {
     /// @dev Pays the challenger its own bond out of what is burnt, where that reaches: one transfer less.
     function _take(Claim calldata claim, bytes32 coverId, address challenger) private returns (bool repaid) {
         uint256 amount = claim.cover.bond;
-        Bond storage money = _bonds[claim.cover.guarantor];
-        (money.amount, money.reserved) = (money.amount - uint96(amount), money.reserved - uint96(amount));
-        uint256 challengers = amount * 45 / 100;
-        uint256 requesters = amount * 5 / 100 + (claim.fee < amount / 2 ? claim.fee : amount / 2);
-        uint256 burnt = amount - challengers - requesters;
+        // of what is set aside for this answer: neither part falls below zero
+        _setMoney(claim.cover.guarantor, _money(claim.cover.guarantor) - (amount | amount << RESERVED));
+        (uint256 challengers, uint256 requesters) = _shares(amount, claim.fee);
         uint256 own = claim.cover.challengeBond;
-        repaid = burnt >= own;
+        unchecked {
+            repaid = amount - challengers - requesters >= own;
+        }
 
-        emit BondTaken(coverId, claim.answer, challenger, challengers, claim.requester, requesters, burnt);
+        emit BondTaken(coverId, claim.answer, challenger, challengers, claim.requester, requesters);
 
         _send(challenger, repaid ? challengers + own : challengers);
         _send(claim.requester, requesters);
+    }
+
+    /// @dev Both are 96 bits at most, and what they give is less than the bond.
+    function _shares(uint256 amount, uint256 fee) private pure returns (uint256 challengers, uint256 requesters) {
+        unchecked {
+            challengers = amount * 45 / 100;
+            requesters = amount * 5 / 100 + (fee < amount / 2 ? fee : amount / 2);
+        }
     }
 
     /// @dev With one game less, not stored yet.

@@ -32,7 +32,7 @@ contract GamesTest is Stage {
         _reveal(challenger);
         VM.warp(block.timestamp + 1);
         VM.expectEmit(address(dispute));
-        emit IDispute.Convicted(game, claim.answer, false);
+        emit IDispute.Convicted(game, false);
         _prove(challenger);
         _assertConvicted();
         VM.assertTrue(dispute.stateOf(game).phase == Phase.NONE);

@@ -4,6 +4,8 @@ pragma solidity 0.8.30;
 import {VM} from "../../test/support/Vm.sol";
 import {Claims} from "../src/Claims.sol";
 import {CoveredWord} from "../src/CoveredWord.sol";
+import {TurnWord, TurnWords} from "../src/TurnWord.sol";
+import {Phase} from "../src/interfaces/IDispute.sol";
 import {Claim, Covered} from "../src/interfaces/IWarranty.sol";
 
 /// @notice What is hashed and kept without the compiler's encoder is what the encoder would have made.
@@ -51,6 +53,17 @@ contract WordsTest {
             VM.assertEq(word.registeredUntil(), plain.registeredUntil);
             VM.assertTrue(word.isReserved() == plain.reserved && word.isConvicted() == plain.convicted);
         }
+    }
+
+    function testFuzz_turn(uint40 time, uint8 phase, uint24 challengers, uint24 guarantors, uint160 asked) public {
+        VM.warp(time);
+        Phase named = Phase(phase % 4);
+        TurnWord word = TurnWords.made(named, challengers, guarantors, asked);
+        VM.assertTrue(word.phase() == named);
+        VM.assertEq(word.since(), time);
+        VM.assertEq(word.challengers(), challengers);
+        VM.assertEq(word.guarantors(), guarantors);
+        VM.assertEq(word.asked(), asked);
     }
 
     /// @dev One game more than there is room for.

@@ -213,8 +213,12 @@ class Disputes:
                 move = Move(log.event, game, raw["transactionHash"], at, log.values)
                 # the same game can be played again once it has ended: the last one counts
                 moves[game] = [move] if move.name == "Challenged" else [*moves.get(game, []), move]
-            found += [_game(place, each) for each in moves.values() if each[0].name == "Challenged"]
-        return [game for game in found if game.cover_id in covers]
+            for each in moves.values():
+                covering = covers.get(each[0].values["coverId"]) if each[0].name == "Challenged" else None
+                # a contract that somebody names can say anything of covers that it does not decide
+                if covering is not None and covering.cover.dispute == place:
+                    found.append(_game(covering.cover, each))
+        return found
 
     def standing(self, game: Game) -> Standing:
         """Now."""
@@ -279,13 +283,13 @@ def _values(artifact: Artifact, function: str, found: Any) -> tuple[Any, ...]:
     return artifact.result(function, bytes.fromhex(found[2:]))
 
 
-def _game(dispute: Address, moves: Sequence[Move]) -> Game:
+def _game(cover: Cover, moves: Sequence[Move]) -> Game:
     said = moves[0].values
     return Game(
         moves[0].game,
         Hash32(said["coverId"]),
-        dispute,
-        address(said["guarantor"]),
+        cover.dispute,
+        cover.guarantor,
         address(said["challenger"]),
         Hash32(said["requestId"]),
         Hash32(said["answer"]),

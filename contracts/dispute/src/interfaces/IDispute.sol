@@ -78,10 +78,9 @@ struct Place {
 /// from an earlier second, the proof has to be committed to before the second in which it is made: `commit`.
 interface IDispute is IPurse {
     /// @notice An answer was challenged: the guarantor has until `revealBy`, that second included. What a `Claim` says besides is in
-    /// `CoverBegun` of the cover and in the request's event.
+    /// `CoverBegun` of the cover and in the request's event: the guarantor too.
     event Challenged(
         bytes32 indexed game,
-        address indexed guarantor,
         bytes32 indexed requestId,
         bytes32 coverId,
         bytes32 answer,
@@ -99,8 +98,8 @@ interface IDispute is IPurse {
     event Opened(bytes32 indexed game, bytes shown);
     /// @notice A challenger committed to a proof.
     event Committed(bytes32 indexed game, bytes32 commitment);
-    /// @notice The answer is wrong, or its guarantor was silent. See `BondTaken` of the warranty.
-    event Convicted(bytes32 indexed game, bytes32 indexed answer, bool silent);
+    /// @notice The answer is wrong, or its guarantor was silent. See `BondTaken` of the warranty, in the same transaction.
+    event Convicted(bytes32 indexed game, bool silent);
     /// @notice The challenger's clock ran out. That the answer is right does not follow.
     event Dismissed(bytes32 indexed game, bytes32 indexed answer);
     /// @notice The answer was convicted in another game.

@@ -97,15 +97,14 @@ interface IWarranty is IPurse {
     event Registered(bytes32 indexed coverId, bytes32 indexed answer, uint40 until);
     /// @notice An answer's bond is free again.
     event Released(bytes32 indexed coverId, bytes32 indexed answer);
-    /// @notice A bond was taken and divided; the rest is burnt.
+    /// @notice A cover's bond was taken and divided; the rest of it is burnt.
     event BondTaken(
         bytes32 indexed coverId,
         bytes32 indexed answer,
-        address indexed challenger,
+        address challenger,
         uint256 challengers,
         address requester,
-        uint256 requesters,
-        uint256 burnt
+        uint256 requesters
     );
 
     /// @notice Only the guarantor that the cover names.
