@@ -89,14 +89,16 @@ class Stage:
 
     def send(self, requests: Sequence[dict[str, str]]) -> Sequence[dict[str, str]]:
         """Hand the requester's transactions to the chain."""
-        self.nonce = max(self.nonce, self._requesters_nonce())
+        mined = self._requesters_nonce()
+        if mined >= self.nonce:  # else what is kept back has been so for longer than this
+            self.nonce, self._mined, self._moved_s = mined, mined, time.monotonic()
         calls: list[Any] = []
         for each in requests:
             self.sent[self.nonce] = each | {"nonce": hex(self.nonce)}
             calls.append(("eth_sendTransaction", [self.sent[self.nonce]]))
             self.nonce += 1
         if hashes := self.proxy.batch(calls):
-            self.last, self._moved_s = hashes[-1:], time.monotonic()
+            self.last = hashes[-1:]
         return requests
 
     def new_request(
