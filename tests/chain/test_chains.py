@@ -1,6 +1,7 @@
 """The development chains start as they are asked to, and stop."""
 
 import os
+import tempfile
 import time
 from pathlib import Path
 from urllib.error import URLError
@@ -94,6 +95,17 @@ def test_the_chain_ends_with_the_block(kind: Kind) -> None:
         os.kill(chain.pid, 0)
     with pytest.raises(URLError):  # nor has it left a child behind that answers
         chain.rpc("eth_chainId")
+
+
+def test_states_on_disk_end_with_the_chain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anvil keeps them in the home of whoever runs it, 100 kB a block, and takes none away."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    with chains.start() as chain:
+        chain.rpc("anvil_mine", hex(1_000))
+        assert list(tmp_path.rglob("*.json"))
+    assert [left for left in tmp_path.rglob("*") if left.is_file()] == []
 
 
 def test_more_switches() -> None:
