@@ -4,12 +4,15 @@
 
 Of each node some elements by chance, and the kind of what it gives. Gas is that of a transaction under Prague's rules:
 what calldata and execution cost together, or EIP-7623's floor for calldata where that is more.
+
+Then honest runs of both shipped models on ten inputs each are accused by chance, through `eth_call`: nothing may
+convict one.
 """
 
 import json
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -17,9 +20,11 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.liars import Stage
-from benchmarks.lies import staged
+from benchmarks.lies import MODELS, chance, staged
 from tests import fuzz_referee
+from tests.vectors import evm_real
 from themis.bundles import bundle
+from themis.bundles.bundle import Golden
 from themis.exact.program import WITNESS
 from themis.exact.referee.judge import Accusation, WrongElement, WrongKind, WrongOrder
 
@@ -28,6 +33,11 @@ RESULTS: Final = ROOT / "benchmarks/proofs.json"
 MODEL: Final = ROOT / "models/evm-risk-moe"
 ELEMENTS: Final = 2
 """Of each tensor."""
+INPUTS: Final = 10
+"""Of each model."""
+ACCUSED: Final = 500
+"""Of each input's run."""
+AT_ONCE: Final = 50
 BASE, ZERO, OTHER, FLOOR_A_TOKEN = 21_000, 4, 16, 10
 
 
@@ -65,6 +75,27 @@ def spent(there: Any, name: str, call: bytes) -> tuple[int, int]:
     return max(used, floor(call)), max(0, execution)
 
 
+def honest_inputs(name: str, rng: np.random.Generator) -> Sequence[Golden]:
+    """Golden ones as far as there are, then real code for the model that reads it, for the other bytes by chance."""
+    loaded = bundle.load(ROOT / "models" / name)
+    codes = evm_real.codes()[:: 500 // INPUTS] if name == MODEL.name else [rng.bytes(n * 25) for n in range(1, INPUTS)]
+    known = dict.fromkeys(golden.input for golden in loaded.golden)
+    return [Golden(input_, None, b"") for input_ in (*known, *codes)][:INPUTS]
+
+
+def accuse(there: fuzz_referee.Contracts, name: str, accused: int, rng: np.random.Generator) -> dict[str, int]:
+    """Honest runs of a model, so many times each by chance, ruled on by the contracts: how many convict."""
+    found = {"inputs": 0, "elements": 0, "convictable": 0}
+    for at in staged(bundle.load(ROOT / "models" / name), honest_inputs(name, rng)):
+        found["inputs"] += 1
+        for _ in range(0, accused, AT_ONCE):
+            calls = [at.prover.call(at.mine, chance(at, rng)) for _ in range(AT_ONCE)]
+            rulings = there.rule_all(calls)
+            found["elements"] += sum(ruling is not None for ruling in rulings)
+            found["convictable"] += sum(ruling is True for ruling in rulings)
+    return found
+
+
 def main() -> int:
     at, rng = stage(), np.random.default_rng(7)
     prover, honest = at.prover, at.mine
@@ -75,16 +106,20 @@ def main() -> int:
             name, call = prover.call(honest, accusation)
             convicted += there.rule(name, call)
             found[op].append((len(call), *spent(there, name, call)))
+        truth = {name: accuse(there, name, ACCUSED, rng) for name in MODELS}
     rows = {op: _row(each) for op, each in sorted(found.items())}
     every = [gas for op, each in found.items() if not op.endswith("kind") for _, gas, _ in each]
     for op, row in rows.items():
         print(f"{op:26} {row['bytes']:6,} bytes {row['min']:8,} {row['median']:8,} {row['max']:8,} gas, {row['count']}")
     print(f"an element, median {int(median(every)):,} gas, at most {max(every):,}")
+    for name, counts in truth.items():
+        accused = f"{counts['elements']:,} elements accused, {counts['convictable']} convicted"
+        print(f"{name}: {counts['inputs']} honest inputs, {accused}")
     tokens = len(next(iter(at.honest.values())))
     said = {"model": MODEL.name, "tokens": tokens, "median": int(median(every)), "max": max(every)}
-    said |= {"accused": sum(map(len, found.values())), "convicted": convicted, "operators": rows}
+    said |= {"accused": sum(map(len, found.values())), "convicted": convicted, "operators": rows, "honest": truth}
     RESULTS.write_text(json.dumps(said, indent=1) + "\n")
-    return int(convicted > 0)
+    return int(convicted > 0 or any(counts["convictable"] for counts in truth.values()))
 
 
 def _row(each: list[tuple[int, int, int]]) -> dict[str, int]:

@@ -51,6 +51,8 @@ def test_its_figures_were_measured() -> None:
     assert f"the {len(ELEMENTS)} operator types" in PAGE
     proofs = json.loads((ROOT / "benchmarks/proofs.json").read_text())
     assert (proofs["accused"] > 1_000, proofs["convicted"]) == (True, 0)
+    assert [(each["inputs"], each["convictable"]) for each in proofs["honest"].values()] == [(10, 0)] * 2
+    assert all(f"{each['elements']:,} elements by chance" in PAGE for each in proofs["honest"].values())
     assert proofs["median"] <= 135_000
     assert f"takes {proofs['median']:,} gas in the median" in PAGE
     assert f"at most {proofs['max']:,}, calldata included" in " ".join(PAGE.split())

@@ -260,6 +260,17 @@ contract GamesTest is Stage {
         warranty.convict(claim, challenger);
     }
 
+    /// @dev A dispute can neither end nor win a game that it did not open.
+    function test_closeGame_ofNone() public {
+        bytes memory refusal = abi.encodeWithSelector(IWarranty.NotInDispute.selector, claim.answer);
+        VM.prank(address(dispute));
+        VM.expectRevert(refusal);
+        warranty.closeGame(cover, claim.answer);
+        VM.prank(address(dispute));
+        VM.expectRevert(refusal);
+        warranty.convict(claim, challenger);
+    }
+
     /// @dev A claim about anything else has another game.
     function test_claim_aboutAnotherThing() public {
         _challenge(challenger, cover, request);
