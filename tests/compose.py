@@ -54,7 +54,7 @@ class Project:
         return json.loads(self("exec", "-T", service, "themis", *line, "--json"))
 
     def id_of(self, service: str) -> str:
-        return self("ps", "--quiet", service).strip()
+        return self("ps", "--all", "--quiet", service).strip()  # Compose v2 lists what runs alone, else
 
     def inspected(self, service: str) -> Any:
         (found,) = json.loads(docker.run(["docker", "inspect", self.id_of(service)]))
