@@ -15,6 +15,8 @@ _FIRST_PAUSE_S: Final = 0.25
 _LONGEST_PAUSE_S: Final = 15.0
 IDLE_S: Final = 1.0
 """How long a loop sleeps when nobody wakes it."""
+_LISTENS_S: Final = 1.0
+"""A signal that comes just before the main thread waits does not wake it: it is heard when the wait ends."""
 _FAREWELL_S: Final = 3.0
 """How long a stopping node waits for its loops together; what they drop is done again at the next start."""
 _LAST_WORDS_S: Final = 1.0
@@ -83,7 +85,8 @@ class Supervisor:
         ]
         for thread in threads:
             thread.start()
-        self._stop.wait()
+        while not self._stop.wait(_LISTENS_S):
+            pass
         _join(threads, _FAREWELL_S)
         self._let_go()
         _join(threads, _LAST_WORDS_S)

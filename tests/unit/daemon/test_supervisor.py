@@ -1,6 +1,10 @@
 """How a node that cannot go on says so."""
 
+import _thread
 import logging
+import signal
+import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +12,7 @@ import pytest
 
 from tests.daemon_kit import Bench
 from themis.core.errors import Broken, Misconfigured, ThemisError
+from themis.daemon import supervisor
 from themis.daemon.supervisor import Supervisor
 
 
@@ -35,3 +40,22 @@ def test_only_bugs_leave_a_traceback(
     (said,) = caplog.records
     assert (said.exc_info is not None) is traceback
     bench.store.close()
+
+
+def test_a_signal_that_wakes_nobody_is_heard_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one is that comes between the last instruction and the wait: its handler runs when the wait ends."""
+    monkeypatch.setattr(supervisor, "_LISTENS_S", 0.1)
+    bench = Bench(tmp_path / "node.db")
+    running = Supervisor(bench.node, [], poll_interval_s=1.0)
+    before = signal.signal(signal.SIGHUP, lambda *_: running.stop())
+    try:
+        threading.Timer(0.2, _thread.interrupt_main, (signal.SIGHUP,)).start()
+        give_up = threading.Timer(5, running.stop)
+        give_up.start()
+        begun_s = time.monotonic()
+        running.run()
+        give_up.cancel()
+        assert time.monotonic() - begun_s < 4
+    finally:
+        signal.signal(signal.SIGHUP, before)
+        bench.store.close()
