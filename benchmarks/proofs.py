@@ -24,7 +24,7 @@ from benchmarks.lies import MODELS, chance, staged
 from tests import fuzz_referee
 from tests.vectors import evm_real
 from themis.bundles import bundle
-from themis.bundles.bundle import Golden
+from themis.bundles.bundle import Bundle, Golden
 from themis.exact.program import WITNESS
 from themis.exact.referee.judge import Accusation, WrongElement, WrongKind, WrongOrder
 
@@ -75,18 +75,19 @@ def spent(there: Any, name: str, call: bytes) -> tuple[int, int]:
     return max(used, floor(call)), max(0, execution)
 
 
-def honest_inputs(name: str, rng: np.random.Generator) -> Sequence[Golden]:
+def honest_inputs(loaded: Bundle, rng: np.random.Generator) -> Sequence[Golden]:
     """Golden ones as far as there are, then real code for the model that reads it, for the other bytes by chance."""
-    loaded = bundle.load(ROOT / "models" / name)
-    codes = evm_real.codes()[:: 500 // INPUTS] if name == MODEL.name else [rng.bytes(n * 25) for n in range(1, INPUTS)]
+    reads_code = loaded.name == MODEL.name
+    more = evm_real.codes()[:: 500 // INPUTS] if reads_code else [rng.bytes(n * 25) for n in range(1, INPUTS)]
     known = dict.fromkeys(golden.input for golden in loaded.golden)
-    return [Golden(input_, None, b"") for input_ in (*known, *codes)][:INPUTS]
+    return [Golden(input_, None, b"") for input_ in (*known, *more)][:INPUTS]
 
 
 def accuse(there: fuzz_referee.Contracts, name: str, accused: int, rng: np.random.Generator) -> dict[str, int]:
     """Honest runs of a model, so many times each by chance, ruled on by the contracts: how many convict."""
     found = {"inputs": 0, "elements": 0, "convictable": 0}
-    for at in staged(bundle.load(ROOT / "models" / name), honest_inputs(name, rng)):
+    loaded = bundle.load(ROOT / "models" / name)
+    for at in staged(loaded, honest_inputs(loaded, rng)):
         found["inputs"] += 1
         for _ in range(0, accused, AT_ONCE):
             calls = [at.prover.call(at.mine, chance(at, rng)) for _ in range(AT_ONCE)]

@@ -57,12 +57,9 @@ def start(kind: Kind = Kind.ANVIL, settings: Settings | None = None) -> Iterator
     settings = settings or Settings()
     port = free_port(settings.port or 0)
     url = f"http://127.0.0.1:{port}"
-    line = command(kind, settings, port)
     with tempfile.TemporaryFile() as log, tempfile.TemporaryDirectory(prefix="themis-chain-") as states:
-        if kind is Kind.ANVIL:  # else states of old blocks stay in the home of whoever runs it, 100 kB each
-            line += ["--cache-path", states]
         process = subprocess.Popen(
-            line,
+            command(kind, settings, port, states),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -47,11 +47,14 @@ class Settings:
     """More switches for Anvil's or Ganache's command line."""
 
 
-def command(kind: Kind, settings: Settings, port: int) -> list[str]:
-    """Build the command line. Raises Misconfigured if the program is not installed."""
+def command(kind: Kind, settings: Settings, port: int, states: str) -> list[str]:
+    """Build the command line; `states`: a folder for what Anvil keeps of old blocks, 100 kB each.
+
+    Raises Misconfigured if the program is not installed.
+    """
     match kind:
         case Kind.ANVIL:
-            return [str(_anvil()), *_anvil_switches(settings, port)]
+            return [str(_anvil()), *_anvil_switches(settings, port), "--cache-path", states]
         case Kind.GANACHE:
             script = _package_file("ganache", "dist/node/cli.js")
             return [node(), str(script), *_ganache_switches(settings, port)]

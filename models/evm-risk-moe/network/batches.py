@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from themis.engine.grams import grams
+from themis.exact.layout import starts
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ def flatten(functions: Sequence[bytes]) -> Flat:
     lengths = np.array([len(function) for function in functions])
     tokens = np.frombuffer(b"".join(functions), np.uint8)
     owner = np.repeat(np.arange(len(functions)), lengths)
-    first = np.repeat(np.cumsum(lengths) - lengths, lengths)
+    first = starts(lengths)
     return Flat(tokens.astype(np.int64), grams(tokens, first), first, owner)
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from themis.core.errors import Broken, Reason, Refused
 from themis.engine.preprocess import Arrays, Sample
 from themis.exact.declare import Declarations
-from themis.exact.layout import layout
+from themis.exact.layout import layout, starts
 
 LAYOUT: Final = frozenset(("place", "slot", "first", "owner"))
 """Inputs that every model may ask for besides those its preprocessing gives."""
@@ -70,7 +70,7 @@ def collate(batch: Sequence[Sample], dtypes: Mapping[str, str], declared: Declar
     arrays: dict[str, NDArray[Any]] = {
         "place": place,
         "slot": slot,
-        "first": np.repeat(np.cumsum(lengths) - lengths, lengths),
+        "first": starts(lengths),
         "owner": np.repeat(np.arange(len(batch)), [len(sample.lengths) for sample in batch]),
     }
     for name in batch[0].arrays:

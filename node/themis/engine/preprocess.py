@@ -18,6 +18,7 @@ from themis.evm import encode as evm
 from themis.evm import report
 from themis.evm.encode import Encoded
 from themis.exact import selftest
+from themis.exact.layout import starts
 
 Arrays = Mapping[str, NDArray[Any]]
 CODE_REF_BYTES: Final = 64
@@ -95,8 +96,7 @@ def _prepare_evm(input_: bytes, code: bytes | None) -> Sample:
         raise Refused(Reason.INVALID_INPUT, str(error)) from error
     lengths = np.array([len(function.tokens) for function in encoded.functions])
     tokens = np.frombuffer(bytes(encoded.tokens), np.uint8)
-    first = np.repeat(np.cumsum(lengths) - lengths, lengths)
-    arrays = {"tokens": tokens.astype(np.int64), "grams": grams(tokens, first)}
+    arrays = {"tokens": tokens.astype(np.int64), "grams": grams(tokens, starts(lengths))}
     return Sample(arrays, lengths.tolist(), lambda outputs: _report(outputs["scores_bps"], encoded))
 
 

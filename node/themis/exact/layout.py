@@ -6,6 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+def starts(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For each of the T tokens of these sequences the first one of its own: [T]."""
+    return np.repeat(np.cumsum(lengths) - lengths, lengths)
+
+
 def layout(lengths: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Sequence lengths (each >= 1) -> place [T], slot [F, L].
 

@@ -19,7 +19,7 @@ from themis.core.errors import Misconfigured
 from themis.exact.blocks import I32, U8, Blocks, Experts, V, gains
 from themis.exact.emit import Emitter
 from themis.exact.graph import serialize
-from themis.exact.layout import layout
+from themis.exact.layout import layout, starts
 from themis.exact.session import SessionSettings, open_session
 
 SEED: Final = b"themis selftest-moe 1"
@@ -118,7 +118,7 @@ def cases() -> dict[str, tuple[onnx.ModelProto, dict[str, NDArray[Any]]]]:
         "grams": np.concatenate([grams for _, grams in read]),
         "place": place,
         "slot": slot,
-        "first": np.repeat(np.cumsum(lengths) - lengths, lengths),
+        "first": starts(lengths),
         "owner": np.arange(len(PROBES)),
     }
     emitter = Emitter("extremes", {"T": 16})

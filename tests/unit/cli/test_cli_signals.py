@@ -10,16 +10,17 @@ import pytest
 from tests.homes import ROOT
 from themis.cli.node import signals
 
-_HANGS = """
+_SCRIPT = """
 import sys, time
 from themis.cli.node import signals
-signals._PATIENCE_S = 0.5
+signals._PATIENCE_S = {patience_s}
 with signals.Stop() as stop, stop.calling(lambda: None):
     print("ready", flush=True)
-    while True:
+    while not {over}:
         time.sleep(0.2)
 """
 """A signal that comes between the last instruction and one long sleep is heard at its end: CPython has no other way."""
+_HANGS = _SCRIPT.format(patience_s=0.5, over=False)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
@@ -38,7 +39,7 @@ def test_the_patience_is_shorter_than_dockers() -> None:
 
 
 def test_what_ends_in_time_ends_by_itself() -> None:
-    script = _HANGS.replace("True", "not stop.wait(0.2)").replace("time.sleep(0.2)", "pass").replace("0.5", "600")
+    script = _SCRIPT.format(patience_s=600, over="stop.wait(0.2)")
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
